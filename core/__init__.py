@@ -1,0 +1,4 @@
+"""The domain: rewards, schedules, configs, the store.
+
+Light: never imports torch, transformers, trl, peft, datasets or streamlit.
+"""

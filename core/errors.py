@@ -1,0 +1,51 @@
+"""Every error we raise on purpose, under one base. Called everywhere; imports nothing.
+
+An error names the thing, the value and the repair. A `ShowdownError` is shown to people as it is; anything else that
+escapes is a bug and keeps its traceback.
+"""
+
+from collections.abc import Sequence
+
+
+class ShowdownError(Exception):
+    """Base class: the message is written for the person who made the input."""
+
+
+class ConfigError(ShowdownError):
+    """Bad input in a config. `problems` is a list of (field path, message), one per fault, for showing beside fields."""
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(f"{path}: {message}" if path else message for path, message in self.problems))
+
+
+class DataError(ShowdownError):
+    """A data set that cannot be used: names the file and line, or the set and problem."""
+
+
+class ModelError(ShowdownError):
+    """A model that cannot be loaded: names the path and what was looked for."""
+
+
+class ComponentError(ShowdownError):
+    """A reward component broke its own promise (raised, wrong shape, out of range): a bug, which stops the run."""
+
+
+class NotFound(ShowdownError):
+    """No such run, experiment or sample."""
+
+
+class Fenced(ShowdownError):
+    """This process no longer owns the run: a newer attempt has claimed it. Its writes are refused."""
+
+
+class StoreUnavailable(ShowdownError):
+    """The database does not answer, or is locked: the same call may work later."""
+
+
+class BrokerError(ShowdownError):
+    """The broker cannot be reached or started."""
+
+
+class SetupError(ShowdownError):
+    """The machine is not ready: a port is taken, a directory is not writable, a second instance is running."""

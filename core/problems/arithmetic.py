@@ -1,0 +1,110 @@
+"""A seeded generator of GSM8K-style word problems: one to three steps of + - *, small numbers, some with a distractor.
+
+Called by worker.data and worker.tiny (to train), app (to try a mix). Pure Python and reproducible: problem `i` of
+(`seed`, `split`) never depends on how many are asked for. Sizes follow the measured recipe in docs/tiny-model.md.
+"""
+
+import random
+from dataclasses import dataclass
+
+from core.problems.problem import Problem
+
+NAME = "tiny-arithmetic"
+MAX_VALUE = 169
+NAMES = (
+    "Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gina", "Hugo", "Ida", "Jon",
+    "Kira", "Leo", "Mia", "Noah", "Olga", "Pia", "Rosa", "Sam", "Tom", "Uma",
+)  # fmt: skip
+OBJECTS = (
+    "apples", "books", "cards", "coins", "eggs", "figs", "hats",
+    "keys", "mugs", "pens", "rings", "shells", "stamps", "toys",
+)  # fmt: skip
+PLUS = ("buys {n} more", "finds {n} more", "gets {n} from a friend")
+MINUS = ("gives {n} away", "loses {n}", "sells {n}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the worked solution, `left op right = result`."""
+
+    left: int
+    op: str
+    right: int
+
+    @property
+    def result(self) -> int:
+        return apply(self.left, self.op, self.right)
+
+
+def apply(left: int, op: str, right: int) -> int:
+    """The value of `left op right`; `op` is one of + - *."""
+    return left + right if op == "+" else left - right if op == "-" else left * right
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A problem before it is text: its sentences and the steps that solve it. Used by the tiny model's builder."""
+
+    question: str
+    name: str
+    steps: tuple[Step, ...]
+
+    @property
+    def gold(self) -> int:
+        return self.steps[-1].result
+
+
+def _next_step(rng: random.Random, value: int) -> tuple[Step, str]:
+    """One more step from `value`, and its sentence with `{who}` left open. Results stay within 1..MAX_VALUE."""
+    while True:
+        op = rng.choices("+-*", weights=(40, 40, 20))[0]
+        n = rng.randint(2, 5) if op == "*" else rng.randint(2, 30)
+        result = apply(value, op, n)
+        if not 1 <= result <= MAX_VALUE or (op == "*" and value > 30):
+            continue
+        if op == "*":
+            return Step(value, op, n), f"Then {{who}} has {n} times as many."
+        verb = rng.choice(PLUS if op == "+" else MINUS).format(n=n)
+        return Step(value, op, n), f"{{who}} {verb}."
+
+
+def draft(rng: random.Random) -> Draft:
+    """Draw one problem."""
+    name, thing = rng.choice(NAMES), rng.choice(OBJECTS)
+    n_steps = rng.randint(1, 3)
+    steps: list[Step] = []
+    if rng.random() < 0.3:
+        boxes, each = rng.randint(2, 9), rng.randint(2, 12)
+        steps.append(Step(boxes, "*", each))
+        sentences = [f"{name} has {boxes} boxes of {each} {thing}."]
+        value = boxes * each
+    else:
+        value = rng.randint(2, 30)
+        sentences = [f"{name} has {value} {thing}."]
+    while len(steps) < n_steps:
+        step, sentence = _next_step(rng, value)
+        steps.append(step)
+        sentences.append(sentence.format(who=name))
+        value = step.result
+    if rng.random() < 0.2:
+        other = rng.choice([n for n in NAMES if n != name])
+        sentences.insert(rng.randint(1, len(sentences)), f"{other} has {rng.randint(2, 30)} {rng.choice(OBJECTS)}.")
+    sentences.append(f"How many {thing} does {name} have?")
+    return Draft(" ".join(sentences), name, tuple(steps))
+
+
+def worked(steps: tuple[Step, ...]) -> str:
+    """The solution as the careful style writes it: one equation a line."""
+    return "\n".join(f"{s.left}{s.op}{s.right}={s.result}" for s in steps)
+
+
+def problem(index: int, split: str, seed: int = 0) -> Problem:
+    """Problem `index` of a split ("train" and "eval" draw from different streams)."""
+    made = draft(random.Random(f"{NAME}/{split}/{seed}/{index}"))
+    solution = f"{worked(made.steps)}\n#### {made.gold}"
+    return Problem(f"{NAME}/{split}/{seed}-{index}", made.question, str(made.gold), solution)
+
+
+def problems(size: int, split: str, seed: int = 0) -> list[Problem]:
+    """The first `size` problems of a split. The eval split is the same for every training seed."""
+    return [problem(i, split, seed) for i in range(size)]

@@ -1,0 +1,65 @@
+"""Problems from a JSONL file in GSM8K's shape: `question`, and `answer` that ends in `#### N` (or is the bare answer).
+
+Called by worker.data and the design page. Every fault names file and line.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from core.answers import extract, number
+from core.errors import DataError
+from core.problems.problem import Problem
+
+
+def gold_answer(answer: str) -> str | None:
+    """The gold answer in an answer field: what stands behind the last `####`, else the whole field if it is a number."""
+    if "####" in answer:
+        found = extract(answer, "lenient")
+        return found.text.replace(",", "").replace("$", "") if found and found.how == "marker" else None
+    return answer.strip() if number(answer) is not None else None
+
+
+def to_problem(row: Any, where: str, problem_id: str, question: str = "question", answer: str = "answer") -> Problem:
+    """One row as a problem; DataError naming `where` when a field is missing or no gold answer can be read."""
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: expected an object with {question!r} and {answer!r}, got {type(row).__name__}")
+    for field in (question, answer):
+        if row.get(field) is None:
+            raise DataError(f"{where}: no field {field!r}; it has {', '.join(map(repr, row)) or 'none'}")
+    text = str(row[answer])
+    gold = gold_answer(text)
+    if gold is None:
+        raise DataError(
+            f"{where}: no gold answer in field {answer!r} ({text[-60:]!r}); it must be a number or end in '#### <number>'"
+        )
+    return Problem(problem_id, str(row[question]).strip(), gold, text)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for line_number, line in enumerate(lines, 1):
+                if line.strip():
+                    try:
+                        yield line_number, json.loads(line)
+                    except json.JSONDecodeError as error:
+                        raise DataError(f"{path}, line {line_number}: not JSON ({error})") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error})") from error
+
+
+def read(path: Path, question: str = "question", answer: str = "answer", size: int | None = None) -> list[Problem]:
+    """The first `size` problems of a file (all when None). Ids are `<file stem>/<line number>`."""
+    problems: list[Problem] = []
+    for line_number, row in _rows(path):
+        where = f"{path}, line {line_number}"
+        problems.append(to_problem(row, where, f"{path.stem}/{line_number}", question, answer))
+        if size is not None and len(problems) == size:
+            break
+    if not problems:
+        raise DataError(f"{path}: holds no problems")
+    return problems

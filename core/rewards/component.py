@@ -1,0 +1,40 @@
+"""What a reward component is. Called by every file beside it, by core.engine, and by the forms of the app.
+
+A component is a pure function over a batch plus one record of what people need to know about it. It knows nothing of
+weights, schedules, models, files or clocks, and it draws no random numbers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from core.batch import FloatArray, RolloutBatch
+
+Need = Literal["text", "gold", "group", "logprobs", "reference"]
+
+
+class ComponentParams(BaseModel):
+    """Base of every params class: bounds and help live on the fields, and the form is drawn from them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named function that scores samples.
+
+    `score(batch, params)` returns [n] scores within `range`; NaN means "does not apply", 0.0 "judged worthless", an
+    exception is a bug and stops the run. `needs` says what of the batch it reads beyond the text.
+    """
+
+    name: str
+    title: str
+    what: str
+    how_it_is_gamed: str
+    params: type[ComponentParams]
+    score: Callable[[RolloutBatch, Any], FloatArray]
+    range: tuple[float, float]
+    side: Literal["hard", "continuous", "always"]
+    needs: frozenset[Need] = frozenset({"text"})

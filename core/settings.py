@@ -1,0 +1,67 @@
+"""Settings from the environment; the only reader of SHOWDOWN_* variables. Called by every entry point.
+
+Defaults describe the laptop: everything under one data directory, SQLite, a private broker on a unix socket.
+"""
+
+import hashlib
+import os
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SOCKET_PATH_LIMIT = 100  # bytes: a unix socket path is cut at 108 on Linux and 104 on macOS
+
+
+class Settings(BaseSettings):
+    """What a process needs to know of its surroundings. Every field is SHOWDOWN_<NAME> in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOWDOWN_", frozen=True, use_attribute_docstrings=True)
+
+    home: Path = Path.home() / ".showdown"
+    """Data directory: database, logs, checkpoints, the private broker's files."""
+    database_url: str = ""
+    """SQLAlchemy URL. Empty: SQLite in the data directory."""
+    broker_url: str = ""
+    """Celery broker URL. Empty: a private Valkey or Redis on a unix socket."""
+    host: str = "127.0.0.1"
+    """Address the dashboard listens on."""
+    port: int = Field(8501, ge=1, le=65535)
+    """Port the dashboard listens on."""
+    slots: int = Field(1, ge=1)
+    """How many runs this machine trains at once."""
+    lease_seconds: float = Field(60.0, gt=0)
+    """A run whose worker has not been heard of for this long is given to another."""
+    reap_seconds: float = Field(5.0, gt=0)
+    """How often lost runs are looked for."""
+    stop_grace_seconds: float = Field(120.0, gt=0)
+    """How long a training may take to write its checkpoint before it is killed."""
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.home / 'showdown.db'}"
+
+    @property
+    def broker(self) -> str:
+        return self.broker_url or f"redis+socket://{self.broker_socket}?virtual_host=0"
+
+    @property
+    def broker_socket(self) -> Path:
+        """The private broker's socket; moved to the temporary directory where the path would be too long."""
+        path = self.home / "broker.sock"
+        if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+            return path
+        name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"showdown-{os.getuid()}-{name}.sock"
+
+    def run_folder(self, run_id: int) -> Path:
+        """Where a run keeps its log, checkpoints and adapter."""
+        return self.home / "runs" / str(run_id)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
