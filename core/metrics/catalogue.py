@@ -1,0 +1,85 @@
+"""What every metric key means. Called by pages, `showdown` tables and tests; worker.recorder writes exactly these keys.
+
+A key is `family/name`; families with a term's name (`score/<term>`) are described once, with `{term}` in the words.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Better = Literal["up", "down", ""]
+Unit = Literal["share", "reward", "nats", "tokens", "seconds", "tokens/s", "number"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric's words. `better` is "" where neither direction is good in itself."""
+
+    key: str
+    title: str
+    unit: Unit
+    better: Better
+    what: str
+
+
+METRICS: dict[str, Metric] = {
+    m.key: m
+    for m in (
+        Metric("eval/accuracy", "Gold accuracy", "share", "up",
+               "Share of held-out completions whose parsed answer equals the gold answer. Never trained on."),
+        Metric("eval/kl", "KL to start", "nats", "",
+               "KL from the model before training, per token, on held-out completions: mean of exp(r-p) - (r-p) - 1."),
+        Metric("eval/length", "Held-out length", "tokens", "", "Mean tokens of the held-out completions."),
+        Metric("eval/seconds", "Evaluation time", "seconds", "down", "Wall time of one evaluation."),
+        Metric("reward/total", "Reward", "reward", "",
+               "Mean total over the step's samples: what GRPO pushes. Not comparable between mixes."),
+        Metric("reward/accuracy", "Training accuracy", "share", "up",
+               "Share of the step's samples whose parsed answer equals the gold answer."),
+        Metric("reward/no_answer", "No answer", "share", "down",
+               "Share of the step's samples in which no answer could be parsed."),
+        Metric("blend/hard", "Hard share", "share", "", "w_hard: the hard side's share of the blend at this step."),
+        Metric("signal/dead_groups", "Dead groups", "share", "down",
+               "Share of groups whose totals are all equal: every advantage in them is 0, so they teach nothing."),
+        Metric("signal/group_spread", "Spread inside groups", "reward", "",
+               "Standard deviation of the totals inside a group, averaged over the step's groups."),
+        Metric("policy/loss", "Loss", "number", "", "TRL's policy loss. Near 0 by construction; its size says little."),
+        Metric("policy/kl", "KL penalty", "nats", "", "TRL's KL to the reference on training samples; only where beta > 0."),
+        Metric("policy/entropy", "Entropy", "nats", "", "Mean entropy of the next-token distribution on training samples."),
+        Metric("policy/grad_norm", "Gradient norm", "number", "", "Norm of the gradient before clipping."),
+        Metric("policy/clip_ratio", "Clipped", "share", "", "Share of tokens whose policy ratio was clipped."),
+        Metric("policy/learning_rate", "Learning rate", "number", "", "The optimizer's learning rate."),
+        Metric("length/mean", "Completion length", "tokens", "", "Mean tokens of the step's completions."),
+        Metric("length/max", "Longest completion", "tokens", "", "Tokens of the step's longest completion."),
+        Metric("length/truncated", "Truncated", "share", "down",
+               "Share of completions cut at max_completion_length before they ended."),
+        Metric("speed/step_seconds", "Step time", "seconds", "down",
+               "Wall time of one optimizer step: generation, scoring, forward, backward. Without evaluation."),
+        Metric("speed/generate_seconds", "Generation time", "seconds", "down", "Part of the step spent generating."),
+        Metric("speed/score_seconds", "Scoring time", "seconds", "down",
+               "Part of the step spent scoring, with the forward for log-probs where a component needs it."),
+        Metric("speed/generated_tokens_per_second", "Generation speed", "tokens/s", "up",
+               "Generated tokens per second of generation time."),
+    )
+}  # fmt: skip
+
+FAMILIES: dict[str, Metric] = {
+    m.key: m
+    for m in (
+        Metric("score/", "{term}: score", "reward", "", "Mean raw score of {term}, over the samples it applies to."),
+        Metric("contribution/", "{term}: contribution", "reward", "",
+               "Mean of weight x shaped score of {term}: what it adds to the reward."),
+        Metric("weight/", "{term}: weight", "number", "", "Full factor of {term}: its own weight times its side's share."),
+        Metric("signal/advantage_share/", "{term}: share of advantage", "share", "",
+               "Share of the advantage's variance inside groups that comes from {term}. Negative: it pulls against the rest."),
+    )
+}  # fmt: skip
+
+
+def describe(key: str) -> Metric:
+    """The metric of a key. KeyError for a key nobody described: a bug, found by tests."""
+    if key in METRICS:
+        return METRICS[key]
+    for prefix, family in FAMILIES.items():
+        term = key.removeprefix(prefix)
+        if key.startswith(prefix) and term and "/" not in term:
+            return replace(family, key=key, title=family.title.format(term=term), what=family.what.format(term=term))
+    raise KeyError(f"metric {key!r} is not in the catalogue: describe it in core/metrics/catalogue.py")

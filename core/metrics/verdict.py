@@ -1,0 +1,80 @@
+"""One-line answers to the questions of the run page, each by a stated rule over recorded metrics. Called by app.pages.
+
+No rule, no verdict: with too few steps a function returns None. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from core.metrics.series import Series
+
+WINDOW = 10  # steps that "now" means
+FEWER, FEW = 0.5, 0.8  # dead-group shares from which there is less signal, and hardly any
+SPIKE = 5.0  # a gradient norm this many times the median of the steps before it
+BEFORE_SPIKE = 20
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A chip and a sentence. `tone` is its colour."""
+
+    chip: str
+    tone: Literal["good", "warn", "bad", "neutral"]
+    answer: str
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def signal(series: Mapping[str, Series]) -> Verdict | None:
+    """Is there signal? By the share of dead groups over the last WINDOW steps: below FEWER, below FEW, above."""
+    dead = series.get("signal/dead_groups")
+    if dead is None or len(dead.values) < 2:
+        return None
+    now, then = _mean(dead.values[-WINDOW:]), _mean(dead.values[:WINDOW])
+    steps = min(WINDOW, len(dead.values))
+    answer = f"{1 - now:.0%} of the groups disagree inside, over the last {steps} steps; the rest teach nothing."
+    if len(dead.values) >= 2 * WINDOW:
+        answer += f" Dead groups: {then:.0%} in the first {WINDOW} steps, {now:.0%} now."
+    if now < FEWER:
+        return Verdict("Yes", "good", answer)
+    return Verdict("Yes, but less", "warn", answer) if now < FEW else Verdict("Hardly", "bad", answer)
+
+
+def learning(series: Mapping[str, Series], n_eval: int) -> Verdict | None:
+    """Is it learning the right thing? By gold accuracy, first against newest, in units of its binomial standard error.
+
+    `n_eval` is the number of held-out completions per evaluation. More than two standard errors up: yes; down while the
+    reward rises: a flag to look at.
+    """
+    gold, reward = series.get("eval/accuracy"), series.get("reward/total")
+    if gold is None or len(gold.values) < 2 or reward is None or len(reward.values) < 2:
+        return None
+    first, now = gold.values[0], gold.values[-1]
+    error = (max(first * (1 - first), now * (1 - now), 1e-4) * 2 / max(n_eval, 1)) ** 0.5
+    up = _mean(reward.values[-WINDOW:]) - _mean(reward.values[:WINDOW])
+    said = f"Gold accuracy went from {first:.1%} to {now:.1%} at step {gold.steps[-1]}; the reward moved by {up:+.2f}."
+    if now - first > 2 * error:
+        return Verdict("Yes, so far", "good", said)
+    if first - now > 2 * error:
+        return Verdict("flag: reward up, gold down" if up > 0 else "No", "bad", said)
+    return Verdict("Not yet", "neutral", said + " The difference is within two standard errors.")
+
+
+def stability(series: Mapping[str, Series]) -> Verdict | None:
+    """Is it stable? By jumps of the gradient norm: SPIKE times the median of the BEFORE_SPIKE steps before it."""
+    norm = series.get("policy/grad_norm")
+    if norm is None or len(norm.values) <= WINDOW:
+        return None
+    spikes = [
+        step
+        for i, (step, value) in enumerate(zip(norm.steps, norm.values, strict=True))
+        if i >= WINDOW and value > SPIKE * max(median(norm.values[max(0, i - BEFORE_SPIKE) : i]), 1e-12)
+    ]
+    if not spikes:
+        return Verdict("Yes", "good", f"No jump of the gradient norm above {SPIKE:g} times its median.")
+    where = ", ".join(map(str, spikes[-3:]))
+    return Verdict("Look once", "warn", f"{len(spikes)} jump(s) of the gradient norm, last at step {where}.")

@@ -1,0 +1,59 @@
+"""The Celery client: sends a run's id to the workers. Called by app.actions, the CLI and the reaper.
+
+Tasks are sent by name, so that this side needs no worker code. The message carries the run id and nothing else.
+"""
+
+from functools import lru_cache
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from core.errors import BrokerError
+from core.settings import settings
+
+TRAIN = "train_run"
+QUEUE = "train"
+# Redis transport: how long a message held by a dead worker stays hidden, and how often that is looked at. Correctness
+# does not depend on them (the database decides who runs); see docs/decisions/0003-database-decides.md.
+TRANSPORT = {"visibility_timeout": 3600, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
+FAIL_FAST = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+
+
+@lru_cache(maxsize=1)
+def client() -> Celery:
+    """The Celery application, on the broker of this process's settings."""
+    app = Celery("showdown", broker=settings().broker)
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        task_default_queue=QUEUE,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options=TRANSPORT,
+    )
+    return app
+
+
+def enqueue(run_id: int) -> None:
+    """Wake a worker for a run whose row is committed. BrokerError when the broker does not answer."""
+    try:
+        client().send_task(TRAIN, args=[run_id], queue=QUEUE, retry_policy=FAIL_FAST)
+    except OperationalError as error:
+        raise BrokerError(
+            f"the broker at {settings().broker} does not answer ({error}); run {run_id} stays queued and is sent "
+            "as soon as it does"
+        ) from error
+
+
+def waiting() -> int:
+    """Messages no worker has taken yet."""
+    try:
+        with client().connection_for_read() as connection:
+            return int(connection.default_channel.client.llen(QUEUE))
+    except (OperationalError, *client().connection_for_read().recoverable_connection_errors) as error:
+        raise BrokerError(f"the broker at {settings().broker} does not answer: {error}") from error

@@ -1,0 +1,222 @@
+"""Reads: one query each, returning frozen dataclasses of plain values. Called by app.cache and the CLI.
+
+Everything that grows is read with a cursor or a limit. A page's freshness check is `run_list` or `run_detail`, which
+touch no points.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+
+from core.errors import NotFound
+from core.metrics.series import Series
+from core.store.session import reading
+from core.store.states import Status
+from core.store.tables import evaluation, experiment, metric, point, run, run_event, sample, score, worker
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run as lists show it. Times are Unix seconds; `accuracy` is the newest gold accuracy."""
+
+    id: int
+    experiment_id: int | None
+    experiment: str
+    arm: str
+    seed: int
+    structure: str
+    status: Status
+    attempt: int
+    stop_requested: bool
+    step: int
+    max_steps: int
+    checkpoint_step: int | None
+    worker: str | None
+    queued_at: float
+    started_at: float | None
+    finished_at: float | None
+    error_kind: str | None
+    error_message: str | None
+    accuracy: float | None
+    first_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class RunDetail:
+    """A run with its config and log tail."""
+
+    row: RunRow
+    config: dict[str, Any]
+    config_hash: str
+    revision: str
+    log_tail: str | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a run's history."""
+
+    at: float
+    step: int | None
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class TermScore:
+    """One term's part in a sample; None: the term does not apply."""
+
+    term: str
+    raw: float | None
+    shaped: float | None
+    weight: float
+    contribution: float | None
+
+
+@dataclass(frozen=True)
+class SampleView:
+    """One stored completion with its scores in the mix's order."""
+
+    id: int
+    run_id: int
+    step: int
+    split: str
+    problem_id: str
+    group_index: int
+    index_in_group: int
+    prompt: str
+    completion: str
+    gold: str
+    parsed: str | None
+    parsed_by: str | None
+    parsed_start: int | None
+    parsed_end: int | None
+    correct: bool
+    n_tokens: int
+    truncated: bool
+    mean_nll: float | None
+    total: float | None
+    advantage: float | None
+    scores: tuple[TermScore, ...]
+
+
+@dataclass(frozen=True)
+class ExperimentRow:
+    """An experiment as lists show it."""
+
+    id: int
+    name: str
+    question: str
+    created_at: float
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """A worker that has been heard of."""
+
+    name: str
+    host: str
+    slots: int
+    seen_at: float
+
+
+def _accuracy(newest: bool) -> ColumnElement[Any]:
+    order = evaluation.c.step.desc() if newest else evaluation.c.step
+    pick = select(evaluation.c.accuracy).where(evaluation.c.run_id == run.c.id).order_by(order).limit(1)
+    return pick.scalar_subquery()
+
+
+def _run_select() -> Select[Any]:
+    names = [f for f in RunRow.__dataclass_fields__ if f not in ("experiment", "accuracy", "first_accuracy")]
+    return select(
+        *(run.c[n] for n in names),
+        func.coalesce(experiment.c.name, "").label("experiment"),
+        _accuracy(True).label("accuracy"),
+        _accuracy(False).label("first_accuracy"),
+    ).select_from(run.outerjoin(experiment, run.c.experiment_id == experiment.c.id))
+
+
+def _run_row(row: Row[Any]) -> RunRow:
+    values = {f: getattr(row, f) for f in RunRow.__dataclass_fields__}
+    return RunRow(**{**values, "status": Status(row.status)})
+
+
+def run_list(experiment_id: int | None = None, limit: int = 500) -> list[RunRow]:
+    """Runs, newest first."""
+    query = _run_select().order_by(run.c.id.desc()).limit(limit)
+    if experiment_id is not None:
+        query = query.where(run.c.experiment_id == experiment_id)
+    with reading() as c:
+        return [_run_row(r) for r in c.execute(query)]
+
+
+def run_detail(run_id: int) -> RunDetail:
+    """One run; NotFound when there is none."""
+    query = _run_select().add_columns(run.c.config, run.c.config_hash, run.c.revision, run.c.log_tail)
+    with reading() as c:
+        row = c.execute(query.where(run.c.id == run_id)).first()
+    if row is None:
+        raise NotFound(f"there is no run {run_id}")
+    return RunDetail(_run_row(row), row.config, row.config_hash, row.revision, row.log_tail)
+
+
+def events(run_id: int) -> list[Event]:
+    """A run's history, oldest first."""
+    columns = (run_event.c.at, run_event.c.step, run_event.c.kind, run_event.c.detail)
+    with reading() as c:
+        rows = c.execute(select(*columns).where(run_event.c.run_id == run_id).order_by(run_event.c.id))
+        return [Event(*r) for r in rows]
+
+
+def series(run_id: int, after_step: int = -1, names: Sequence[str] | None = None) -> dict[str, Series]:
+    """Metrics of a run from after a step on; all of them, or those named."""
+    with reading() as c:
+        ids = {row.id: row.name for row in c.execute(select(metric.c.id, metric.c.name))}
+        wanted = [i for i, n in ids.items() if names is None or n in names]
+        rows = c.execute(
+            select(point.c.metric_id, point.c.step, point.c.value)
+            .where(point.c.run_id == run_id, point.c.metric_id.in_(wanted), point.c.step > after_step)
+            .order_by(point.c.metric_id, point.c.step)
+        ).all()
+    found: dict[str, Series] = {}
+    for metric_id, step, value in rows:
+        line = found.setdefault(ids[metric_id], Series([], []))
+        line.steps.append(step)
+        line.values.append(value)
+    return found
+
+
+def _samples(where: ColumnElement[bool], limit: int | None = None) -> list[SampleView]:
+    names = [f for f in SampleView.__dataclass_fields__ if f != "scores"]
+    order = (sample.c.group_index, sample.c.index_in_group)
+    query = select(*(sample.c[n] for n in names)).where(where).order_by(*order).limit(limit)
+    with reading() as c:
+        rows = c.execute(query).all()
+        ids = [r.id for r in rows]
+        parts: dict[int, list[TermScore]] = {i: [] for i in ids}
+        columns = (score.c.sample_id, score.c.term, score.c.raw, score.c.shaped, score.c.weight, score.c.contribution)
+        scored = select(*columns).where(score.c.sample_id.in_(ids)).order_by(score.c.sample_id, score.c.position)
+        for sample_id, *values in c.execute(scored):
+            parts[sample_id].append(TermScore(*values))
+    return [SampleView(**r._asdict(), scores=tuple(parts[r.id])) for r in rows]
+
+
+def samples_at(run_id: int, step: int, split: str = "train") -> list[SampleView]:
+    """The samples of one step, group by group."""
+    return _samples(and_(sample.c.run_id == run_id, sample.c.step == step, sample.c.split == split))
+
+
+def experiments(limit: int = 100) -> list[ExperimentRow]:
+    """Experiments, newest first."""
+    columns = (experiment.c.id, experiment.c.name, experiment.c.question, experiment.c.created_at)
+    with reading() as c:
+        return [ExperimentRow(*r) for r in c.execute(select(*columns).order_by(experiment.c.id.desc()).limit(limit))]
+
+
+def workers(seen_after: float) -> list[WorkerRow]:
+    """Workers heard of since a time, by name."""
+    columns = (worker.c.name, worker.c.host, worker.c.slots, worker.c.seen_at)
+    with reading() as c:
+        return [WorkerRow(*r) for r in c.execute(select(*columns).where(worker.c.seen_at > seen_after).order_by(worker.c.name))]

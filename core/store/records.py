@@ -1,0 +1,173 @@
+"""Batched writes of what a training produces: one transaction per step, keyed by (run, step). Called by worker.recorder.
+
+Each write checks that the attempt still holds the run (the fence): a process that was taken for dead cannot write
+beside its successor. Also the workers' heartbeats.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from core.errors import Fenced
+from core.store.runs import add_event
+from core.store.session import engine, writing
+from core.store.tables import evaluation, metric, point, run, sample, score, worker
+
+_metric_ids: dict[str, dict[str, int]] = {}  # database URL -> metric name -> id
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One term's part in one sample; NaN ("does not apply") is stored as NULL."""
+
+    term: str
+    position: int
+    raw: float | None
+    shaped: float | None
+    weight: float
+    contribution: float | None
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """One completion as it is stored."""
+
+    split: str
+    problem_id: str
+    group_index: int
+    index_in_group: int
+    prompt: str
+    completion: str
+    gold: str
+    parsed: str | None
+    parsed_by: str | None
+    parsed_start: int | None
+    parsed_end: int | None
+    correct: bool
+    n_tokens: int
+    truncated: bool
+    mean_nll: float | None
+    total: float | None
+    advantage: float | None
+    scores: tuple[ScoreRow, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """One evaluation of gold accuracy."""
+
+    problems: int
+    num_samples: int
+    temperature: float
+    accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """Everything one step leaves behind. Step 0 is the state before the first update."""
+
+    step: int
+    metrics: Mapping[str, float]
+    samples: Sequence[SampleRow] = ()
+    evaluation: EvaluationRow | None = None
+
+
+def finite(value: float) -> float | None:
+    """The number, or None for NaN and infinities: SQL knows them differently on each database."""
+    return float(value) if math.isfinite(value) else None
+
+
+def clean(text: str) -> str:
+    """Text PostgreSQL can hold: a NUL becomes U+2400, its visible symbol."""
+    return text.replace("\x00", "\u2400")
+
+
+def _fence(c: Connection, run_id: int, attempt: int) -> None:
+    held = c.execute(select(run.c.attempt).where(run.c.id == run_id)).scalar()
+    if held != attempt:
+        raise Fenced(f"run {run_id} is at attempt {held}; a write of attempt {attempt} is refused")
+
+
+def _register(names: Iterable[str]) -> dict[str, int]:
+    """Ids of metric names, made where they are new. In a transaction of its own: a rolled-back step keeps its names."""
+    known = _metric_ids.setdefault(str(engine().url), {})
+    missing = [n for n in names if n not in known]
+    if missing:
+        with writing() as c:
+            make = sqlite_insert if c.dialect.name == "sqlite" else postgresql_insert
+            c.execute(make(metric).on_conflict_do_nothing(index_elements=["name"]), [{"name": n} for n in missing])
+            found = c.execute(select(metric.c.name, metric.c.id).where(metric.c.name.in_(missing))).all()
+        known.update({row.name: row.id for row in found})
+    return known
+
+
+def _insert_samples(c: Connection, run_id: int, step: int, samples: Sequence[SampleRow]) -> None:
+    rows = []
+    for s in samples:
+        values = {k: v for k, v in asdict(s).items() if k != "scores"}
+        texts = {k: clean(values[k]) for k in ("problem_id", "prompt", "completion", "gold")}
+        rows.append({**values, **texts, "run_id": run_id, "step": step})
+    returned = insert(sample).returning(sample.c.id, sort_by_parameter_order=True)
+    ids = c.execute(returned, rows).scalars().all()
+    scores = [{**asdict(x), "sample_id": i} for i, s in zip(ids, samples, strict=True) for x in s.scores]
+    if scores:
+        c.execute(insert(score), scores)
+
+
+def write_step(run_id: int, attempt: int, record: StepRecord) -> None:
+    """Write one step, all or nothing. Non-finite metric values are left out: a chart shows a gap."""
+    ids = _register(record.metrics)
+    points = [
+        {"run_id": run_id, "metric_id": ids[name], "step": record.step, "value": float(value)}
+        for name, value in record.metrics.items()
+        if math.isfinite(value)
+    ]
+    with writing() as c:
+        _fence(c, run_id, attempt)
+        if points:
+            c.execute(insert(point), points)
+        if record.samples:
+            _insert_samples(c, run_id, record.step, record.samples)
+        if record.evaluation:
+            c.execute(insert(evaluation).values(run_id=run_id, step=record.step, **asdict(record.evaluation)))
+        c.execute(update(run).where(run.c.id == run_id).values(step=record.step))
+
+
+def rewind(run_id: int, attempt: int, step: int) -> None:
+    """Remove what lies after `step`: a resumed run writes it again. -1 removes everything."""
+    with writing() as c:
+        _fence(c, run_id, attempt)
+        for table in (point, sample, evaluation):
+            c.execute(delete(table).where(table.c.run_id == run_id, table.c.step > step))
+        c.execute(update(run).where(run.c.id == run_id).values(step=max(step, 0)))
+        if step >= 0:
+            add_event(c, run_id, "resumed", f"attempt {attempt}, from the checkpoint of step {step}", step)
+
+
+def write_checkpoint(run_id: int, attempt: int, step: int) -> None:
+    """A complete checkpoint of `step` lies in the run's folder."""
+    with writing() as c:
+        _fence(c, run_id, attempt)
+        c.execute(update(run).where(run.c.id == run_id).values(checkpoint_step=step))
+        add_event(c, run_id, "checkpoint", step=step)
+
+
+def worker_beat(name: str, host: str, pid: int, slots: int) -> None:
+    """This worker is alive."""
+    now = time.time()
+    with writing() as c:
+        seen = c.execute(update(worker).where(worker.c.name == name).values(seen_at=now)).rowcount
+        if not seen:
+            c.execute(insert(worker).values(name=name, host=host, pid=pid, slots=slots, started_at=now, seen_at=now))
+
+
+def worker_gone(name: str) -> None:
+    """This worker has shut down."""
+    with writing() as c:
+        c.execute(delete(worker).where(worker.c.name == name))

@@ -1,0 +1,75 @@
+"""Engines and transactions. Called by the modules beside it and by migrations.
+
+SQLite runs in WAL mode with foreign keys on; a writer takes its lock at BEGIN, so that two writers queue up instead of
+failing in the middle. PostgreSQL uses its defaults.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from core.errors import StoreUnavailable
+from core.settings import settings
+
+BUSY_SECONDS = 60
+
+
+@lru_cache(maxsize=8)
+def engine_for(url: str) -> Engine:
+    """The engine of a database URL, one per process."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def engine() -> Engine:
+    """The engine of this process's settings."""
+    return engine_for(settings().database)
+
+
+@contextmanager
+def _named_failures() -> Iterator[None]:
+    """A database that is away or locked is StoreUnavailable; every other error is a bug and passes as it is."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreUnavailable(f"the database {engine().url!r} does not answer: {error.orig}") from error
+
+
+@contextmanager
+def writing() -> Iterator[Connection]:
+    """A transaction that may write: committed at the end, rolled back on an exception."""
+    with _named_failures(), engine().connect() as connection:
+        connection = connection.execution_options(writes=True)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A transaction that only reads: one consistent view."""
+    with _named_failures(), engine().connect() as connection, connection.begin():
+        yield connection

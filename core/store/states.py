@@ -1,0 +1,43 @@
+"""The states of a run and the one table of legal transitions. Called by core.store.runs (to move) and by pages (to show)."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a run is. The value is what `run.status` holds."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more happens by itself."""
+        return self in (Status.DONE, Status.FAILED, Status.STOPPED)
+
+    @property
+    def claimed(self) -> bool:
+        """A worker holds the run."""
+        return self in (Status.STARTING, Status.RUNNING)
+
+
+_S = Status
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    # Back to QUEUED from a claimed state: the worker was asked to shut down and gives the run back.
+    _S.QUEUED: frozenset({_S.STARTING, _S.STOPPED, _S.FAILED}),
+    _S.STARTING: frozenset({_S.RUNNING, _S.DONE, _S.FAILED, _S.STOPPED, _S.LOST, _S.QUEUED}),
+    _S.RUNNING: frozenset({_S.DONE, _S.FAILED, _S.STOPPED, _S.LOST, _S.QUEUED}),
+    _S.LOST: frozenset({_S.QUEUED, _S.STOPPED}),
+    _S.FAILED: frozenset({_S.QUEUED}),
+    _S.STOPPED: frozenset({_S.QUEUED}),
+    _S.DONE: frozenset(),
+}
+
+
+def sources(to: Status) -> list[Status]:
+    """The states from which `to` may be reached."""
+    return [state for state, targets in TRANSITIONS.items() if to in targets]
