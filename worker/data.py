@@ -1,0 +1,54 @@
+"""Problems from a DataSource, and the prompt rows the trainer wants. Called by worker.train.
+
+Local files and the generated task need nothing; a hub name goes through `datasets`.
+"""
+
+from pathlib import Path
+
+from datasets import Dataset, load_dataset
+
+from core.config import DataConfig, DataSource
+from core.errors import DataError
+from core.problems import Problem, arithmetic, jsonl
+
+Prompt = str | list[dict[str, str]]
+TRAIN_SIZE, EVAL_SIZE = 4096, 128  # of the generated task, where the config leaves `size` empty
+HUB_SPLITS = {"train": "train", "eval": "test"}
+
+
+def problems(source: DataSource, split: str) -> list[Problem]:
+    """The problems of a source; `split` is train or eval."""
+    if source.path:
+        path = Path(source.path).expanduser()
+        return jsonl.read(path, source.question, source.answer, source.size)
+    if source.name == arithmetic.NAME:
+        return arithmetic.problems(source.size or (TRAIN_SIZE if split == "train" else EVAL_SIZE), split)
+    return _from_hub(source, source.split or HUB_SPLITS[split])
+
+
+def _from_hub(source: DataSource, split: str) -> list[Problem]:
+    try:
+        rows = load_dataset(source.name, source.subset or None, split=split)
+    except Exception as error:  # datasets raises many kinds; all of them mean: this source cannot be had
+        raise DataError(
+            f"data set {source.name!r} (subset {source.subset or None!r}, split {split!r}) cannot be loaded: {error}; "
+            "check the name and the network, or give `path` of a local JSONL file"
+        ) from error
+    wanted = rows if source.size is None else rows.select(range(min(source.size, len(rows))))
+    return [
+        jsonl.to_problem(row, f"{source.name}/{split}, row {i}", f"{source.name}/{split}/{i}", source.question, source.answer)
+        for i, row in enumerate(wanted)
+    ]
+
+
+def prompt(problem: Problem, data: DataConfig, conversational: bool) -> Prompt:
+    """What the policy is given: a chat where the tokenizer has a template, else plain text."""
+    text = f"{problem.question}\n{data.instruction}" if data.instruction else problem.question
+    return [{"role": "user", "content": text}] if conversational else text
+
+
+def rows(found: list[Problem], data: DataConfig, conversational: bool) -> Dataset:
+    """Problems as the rows of a TRL data set."""
+    return Dataset.from_list(
+        [{"prompt": prompt(p, data, conversational), "problem_id": p.id, "gold": p.gold, "question": p.question} for p in found]
+    )

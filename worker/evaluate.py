@@ -1,0 +1,114 @@
+"""Gold accuracy on held-out problems: same problems, decoding and random numbers every time. Called by worker.recorder.
+
+The training's own random numbers are left as they were, so that evaluating more often changes no training.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import GenerationConfig
+
+from core.batch import RolloutBatch
+from core.config import RunConfig
+from core.problems import Problem
+from core.store.records import EvaluationRow
+from worker.data import prompt
+from worker.trainer import ShowdownTrainer
+
+SEED = 20_251_117
+KL_COMPLETIONS = 64  # KL to the start is measured on so many: two forwards of a slice, cheap beside generating
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found. `kl` is in nats per token, to the model before training."""
+
+    row: EvaluationRow
+    batch: RolloutBatch
+    kl: float
+
+
+class Evaluator:
+    """Evaluates a trainer's policy; made once per run."""
+
+    def __init__(self, trainer: ShowdownTrainer, problems: list[Problem], config: RunConfig) -> None:
+        self.trainer, self.config = trainer, config
+        self.problems = [p for p in problems for _ in range(config.evaluation.num_samples)]
+        tokenizer = trainer.processing_class
+        conversational = tokenizer.chat_template is not None
+        prompts = [prompt(p, config.data, conversational) for p in self.problems]
+        if conversational:
+            encoded = tokenizer.apply_chat_template(
+                prompts, add_generation_prompt=True, return_dict=True, **config.model.chat_template_kwargs
+            )
+        else:
+            encoded = tokenizer(prompts)
+        self.prompt_ids: list[list[int]] = encoded["input_ids"]
+
+    def __call__(self) -> Evaluation:
+        began = time.perf_counter()
+        model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        was_training = model.training
+        model.eval()
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(SEED)
+            completion_ids = self._generate(model)
+            kl = self._kl(model, completion_ids)
+        model.train(was_training)
+        batch = self._batch(completion_ids)
+        e = self.config.evaluation
+        row = EvaluationRow(
+            problems=len(self.problems) // e.num_samples,
+            num_samples=e.num_samples,
+            temperature=e.temperature,
+            accuracy=float(batch.correct.mean()),
+            seconds=time.perf_counter() - began,
+        )
+        return Evaluation(row, batch, kl)
+
+    def _generate(self, model: torch.nn.Module) -> list[list[int]]:
+        tokenizer, e = self.trainer.processing_class, self.config.evaluation
+        sampling = {"do_sample": True, "temperature": e.temperature, "top_k": 0} if e.temperature else {"do_sample": False}
+        settings = GenerationConfig(
+            max_new_tokens=self.config.grpo.max_completion_length,
+            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            **sampling,
+        )
+        found: list[list[int]] = []
+        for start in range(0, len(self.prompt_ids), e.batch_size):
+            batch = {"input_ids": self.prompt_ids[start : start + e.batch_size]}
+            inputs = tokenizer.pad(batch, return_tensors="pt").to(self.trainer.accelerator.device)
+            out = model.generate(**inputs, generation_config=settings)
+            found += [self._until_end(row) for row in out[:, inputs["input_ids"].shape[1] :].tolist()]
+        return found
+
+    def _until_end(self, ids: list[int]) -> list[int]:
+        ends = [i for i, token in enumerate(ids) if token in self.trainer.eos_token_ids]
+        return ids[: ends[0] + 1] if ends else ids
+
+    def _kl(self, model: torch.nn.Module, completion_ids: list[list[int]]) -> float:
+        """Mean over tokens of exp(r - p) - (r - p) - 1, r and p the start's and the policy's log-probs (TRL's estimator)."""
+        prompts, completions = self.prompt_ids[:KL_COMPLETIONS], completion_ids[:KL_COMPLETIONS]
+        policy, mask = self.trainer.token_logps(prompts, completions)
+        with model.disable_adapter():
+            start, _ = self.trainer.token_logps(prompts, completions)
+        gap = start - policy
+        return float((((gap.exp() - gap - 1) * mask).sum() / mask.sum()).item())
+
+    def _batch(self, completion_ids: list[list[int]]) -> RolloutBatch:
+        texts = self.trainer.processing_class.batch_decode(completion_ids, skip_special_tokens=True)
+        ends = self.trainer.eos_token_ids
+        return RolloutBatch(
+            prompts=[p.question for p in self.problems],
+            completions=texts,
+            golds=[p.gold for p in self.problems],
+            problem_ids=[p.id for p in self.problems],
+            group=np.arange(len(texts)) // self.config.evaluation.num_samples,
+            n_tokens=np.array([len(ids) for ids in completion_ids]),
+            truncated=np.array([ids[-1] not in ends for ids in completion_ids]),
+            mean_nll=np.full(len(texts), np.nan),
+            answer_rule=self.config.data.answer_rule,
+        )

@@ -1,0 +1,44 @@
+"""Model and tokenizer from the config. Called by worker.train. The real path: tiny, a folder, or a hub name."""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from core.config import ModelConfig
+from core.errors import ModelError
+from worker import tiny
+
+
+def location(path: str) -> str:
+    """Where a model is loaded from: the shipped folder, a local folder, or the hub name unchanged."""
+    if path in tiny.NAMES:
+        return str(tiny.folder(path))
+    local = Path(path).expanduser()
+    if local.exists():
+        if not (local / "config.json").is_file():
+            raise ModelError(f"model folder {local} has no config.json; give a folder written by save_pretrained")
+        return str(local)
+    if local.is_absolute() or path.startswith((".", "~")):
+        raise ModelError(f"model path {path!r} does not exist; give a folder, a hub name, tiny or tiny-sparse")
+    return path
+
+
+def dtype(config: ModelConfig) -> torch.dtype:
+    """The floating-point type of the weights."""
+    if config.dtype == "auto":
+        return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[config.dtype]
+
+
+def load(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The base model and its tokenizer, padding on the left. No code from the model's repository is run."""
+    where = location(config.path)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left")
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype(config))
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"model {config.path!r} cannot be loaded: {error}") from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer

@@ -1,0 +1,43 @@
+"""The reaper: `python -m worker.reaper`. Puts lost runs back in the queue and sends messages that got lost.
+
+One small process beside the workers; any number may run, every step is a compare-and-set or a harmless repeat.
+"""
+
+import logging
+import signal
+import threading
+
+from core.errors import BrokerError, StoreUnavailable
+from core.queue import enqueue, waiting
+from core.settings import settings
+from core.store import runs
+
+log = logging.getLogger("showdown.reaper")
+
+
+def sweep() -> None:
+    """One round. Messages are sent again only when none waits: no flood, and nothing is stuck for longer than a round."""
+    for run_id in runs.reap_lost():
+        log.warning("run %d was lost and waits again", run_id)
+    queued = runs.queued()
+    if queued and waiting() == 0:
+        for run_id in queued:
+            enqueue(run_id)
+
+
+def main() -> None:
+    """Sweep until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        try:
+            sweep()
+        except (BrokerError, StoreUnavailable) as error:
+            log.warning("%s", error)
+        stop.wait(settings().reap_seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Supervises one run: claim, start the training child, renew the lease, pass on stops, say how it ended.
+
+Called by the Celery task and by `showdown run`. Light: never imports torch. The child lives in a process group of its
+own and writes its own log file; this side alone turns its exit code into a status.
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from core.errors import Fenced, StoreUnavailable
+from core.settings import settings
+from core.store import runs
+from core.store.runs import Claim
+from core.store.states import Status
+
+POLL_SECONDS = 0.5
+STOPPED = 3  # worker.train.STOPPED; not imported from there, so that this module stays light
+LOG_TAIL = 8000  # characters of the log kept in the row of a failed run
+# glibc gives big freed tensors back to the system and faults them in again: a third of a CPU step. Ignored elsewhere.
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+CHILD_ENV = {**KEEP_MEMORY, "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1", "PYTHONUNBUFFERED": "1"}
+
+SHUTDOWN = threading.Event()  # set when this worker is asked to end: every run goes to its checkpoint and back to the queue
+log = logging.getLogger("showdown.supervisor")
+
+
+def supervise(owner: str) -> Status | None:
+    """Train the run that has waited longest to its end. Returns the state it was left in, None when none waited."""
+    claim = runs.claim_next(owner, settings().lease_seconds)
+    if claim is None:
+        log.info("no run waits any more")
+        return None
+    run_id = claim.run_id
+    log.info("run %d: attempt %d", run_id, claim.attempt)
+    folder = settings().run_folder(run_id)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "error.json").unlink(missing_ok=True)
+        child = _start(claim, folder)
+    except OSError as error:
+        runs.finish(run_id, claim.attempt, Status.FAILED, type(error).__name__, f"the training could not be started: {error}")
+        return Status.FAILED
+    try:
+        stop_asked = _watch(claim, child)
+    except Fenced as error:
+        log.warning("%s; its training is ended", error)
+        return None
+    finally:
+        _end_group(child, settings().stop_grace_seconds)
+    return _conclude(claim, child.returncode, stop_asked, folder)
+
+
+def _start(claim: Claim, folder: Path) -> subprocess.Popen[bytes]:
+    with (folder / "train.log").open("ab") as log_file:
+        log_file.write(f"--- attempt {claim.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
+        log_file.flush()
+        return subprocess.Popen(
+            [sys.executable, "-m", "worker.train", str(claim.run_id), str(claim.attempt)],
+            stdin=subprocess.PIPE,  # closes when this process dies: the child's sign to write a checkpoint and end
+            stdout=log_file,
+            stderr=log_file,
+            start_new_session=True,
+            env={**os.environ, **CHILD_ENV},
+        )
+
+
+def _watch(claim: Claim, child: subprocess.Popen[bytes]) -> bool:
+    """Until the child ends: renew the lease, pass a stop on once, kill after the grace time. True: a stop was asked."""
+    stop_asked, told_at = False, None
+    while child.poll() is None:
+        try:
+            stop_asked = runs.beat(claim.run_id, claim.attempt, settings().lease_seconds) or stop_asked
+        except StoreUnavailable as error:
+            log.warning("run %d: lease not renewed: %s", claim.run_id, error)
+        if (stop_asked or SHUTDOWN.is_set()) and told_at is None:
+            told_at = time.monotonic()
+            child.terminate()
+        if told_at is not None and time.monotonic() - told_at > settings().stop_grace_seconds:
+            log.warning("run %d: no checkpoint within the grace time, killed", claim.run_id)
+            os.killpg(child.pid, signal.SIGKILL)
+        try:
+            child.wait(POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+    return stop_asked
+
+
+def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
+    """Nothing of the child's process group outlives this call."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(grace)
+        except subprocess.TimeoutExpired:
+            pass
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    child.wait()
+    if child.stdin:
+        child.stdin.close()
+
+
+def _conclude(claim: Claim, code: int, stop_asked: bool, folder: Path) -> Status:
+    """Exit code to status, said once."""
+    run_id, attempt = claim.run_id, claim.attempt
+    if code == 0:
+        runs.finish(run_id, attempt, Status.DONE)
+        return Status.DONE
+    if stop_asked:
+        killed = None if code == STOPPED else "killed: it wrote no checkpoint within the grace time"
+        runs.finish(run_id, attempt, Status.STOPPED, message=killed)
+        return Status.STOPPED
+    if code == STOPPED or SHUTDOWN.is_set():
+        runs.release(run_id, attempt, "its worker shut down")
+        return Status.QUEUED
+    kind, message = _why(code, folder)
+    runs.finish(run_id, attempt, Status.FAILED, kind, message, tail(folder / "train.log"))
+    log.warning("run %d failed: %s", run_id, message)
+    return Status.FAILED
+
+
+def _why(code: int, folder: Path) -> tuple[str, str]:
+    try:
+        error = json.loads((folder / "error.json").read_text())
+        return error["kind"], error["message"]
+    except (OSError, ValueError, KeyError):
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = "; the system kills the largest process when memory runs out" if name == "SIGKILL" else ""
+            return name, f"the training was ended by signal {name}{hint}"
+        return "ExitCode", f"the training ended with code {code} and said no reason; see the log"
+
+
+def tail(path: Path, size: int = LOG_TAIL) -> str:
+    """The last characters of a log file; empty when there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""

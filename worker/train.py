@@ -1,0 +1,116 @@
+"""The training child: `python -m worker.train RUN ATTEMPT`, one run from its row to its adapter, top to bottom.
+
+Started by worker.supervisor, which alone decides what the exit code means: 0 trained to the end, 3 stopped at a step
+boundary with a checkpoint, anything else failed. On failure `error.json` in the run's folder says why.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+
+from core.errors import Fenced, ShowdownError
+from core.settings import settings
+from core.store import records, runs
+
+STOPPED = 3
+log = logging.getLogger("showdown.train")
+
+
+class StopFlag:
+    """Asked to stop by SIGTERM, or by the supervisor's death (its end of our standard input closes)."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us through the supervisor, as SIGTERM
+        threading.Thread(target=self._watch_parent, daemon=True).start()
+
+    def __call__(self) -> bool:
+        return self._event.is_set()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._event.set()
+
+    def _watch_parent(self) -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        self._event.set()
+
+
+def checkpoint_of(folder: Path, step: int | None) -> Path | None:
+    """The checkpoint of `step`, if it lies complete in the run's folder."""
+    if step is None:
+        return None
+    path = folder / f"checkpoint-{step}"
+    return path if (path / "trainer_state.json").is_file() else None
+
+
+def train(run_id: int, attempt: int, stop: StopFlag) -> int:
+    """The recipe. Returns the exit code."""
+    claim = runs.load_claim(run_id, attempt)
+    config, folder = claim.config, settings().run_folder(run_id)
+    began = time.perf_counter()
+
+    # The training stack is imported here: a stop or a bad row before this point costs nothing.
+    from transformers import PrinterCallback, set_seed
+
+    from worker import data, policy, trainer
+    from worker.evaluate import Evaluator
+    from worker.recorder import Recorder
+
+    log.info("imports %.1f s", time.perf_counter() - began)
+    train_problems = data.problems(config.data.train, "train")
+    held_out = data.problems(config.data.eval, "eval")
+    set_seed(config.seed)
+    model, tokenizer = policy.load(config.model)
+    rows = data.rows(train_problems, config.data, tokenizer.chat_template is not None)
+    made = trainer.build(config, model, tokenizer, rows, folder)
+    made.remove_callback(PrinterCallback)
+    recorder = Recorder(run_id, attempt, made, Evaluator(made, held_out, config), stop)
+    made.add_callback(recorder)
+
+    resume = checkpoint_of(folder, claim.checkpoint_step)
+    records.rewind(run_id, attempt, (claim.checkpoint_step or 0) if resume else -1)
+    runs.mark_running(run_id, attempt)
+    log.info("ready after %.1f s; %s", time.perf_counter() - began, f"resuming {resume.name}" if resume else "fresh start")
+    if resume is None:
+        recorder.write_start()
+    if stop():
+        return STOPPED
+    made.train(resume_from_checkpoint=str(resume) if resume else None)
+    if made.state.global_step < config.grpo.max_steps:
+        return STOPPED
+    made.save_model(str(folder / "adapter"))
+    return 0
+
+
+def main() -> int:
+    """Run the recipe; turn an exception into error.json, a traceback in the log, and exit code 1."""
+    run_id, attempt = int(sys.argv[1]), int(sys.argv[2])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    stop = StopFlag()
+    folder = settings().run_folder(run_id)
+    try:
+        return train(run_id, attempt, stop)
+    except Fenced as error:
+        log.warning("%s", error)
+        return STOPPED
+    except BaseException as error:
+        traceback.print_exc()
+        what = str(error) if isinstance(error, ShowdownError) else f"{type(error).__name__}: {error}"
+        (folder / "error.json").write_text(json.dumps({"kind": type(error).__name__, "message": what}))
+        return 1
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # skips the teardown of a large interpreter; everything is written by now

@@ -1,0 +1,182 @@
+"""One subclass of TRL's GRPOTrainer, and RunConfig -> GRPOConfig: the only file that knows TRL's names.
+
+Called by worker.train. The subclass changes one thing: rewards come from core.engine. TRL computes the advantages from
+the totals and does all the rest. Pinned to the TRL version in constraints.txt; tests/worker/test_trainer.py is the
+contract (stock TRL with the same rewards trains the same numbers).
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from peft import LoraConfig as PeftLoraConfig
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from trl import GRPOConfig, GRPOTrainer
+
+from core import engine
+from core.answers import AnswerRule
+from core.batch import FloatArray, RolloutBatch, ScoredBatch
+from core.config import RunConfig
+from core.mix import Mix
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What one step generated and how it was scored. `advantages` [n] are TRL's own, the ones that train."""
+
+    step: int
+    batch: RolloutBatch
+    scored: ScoredBatch
+    advantages: FloatArray
+    generate_seconds: float
+    score_seconds: float
+
+
+def total(**_: Any) -> list[float]:
+    """Stands where TRL wants a reward function, for its name in TRL's logs; `_calculate_rewards` does the work."""
+    raise AssertionError("the reward engine scores, not this function")
+
+
+class ShowdownTrainer(GRPOTrainer):
+    """GRPOTrainer whose rewards are a mix. After each generation `rollout` holds what the recorder stores."""
+
+    def __init__(self, *, mix: Mix, answer_rule: AnswerRule, **kwargs: Any) -> None:
+        super().__init__(reward_funcs=[total], **kwargs)
+        self.mix = mix
+        self.answer_rule: AnswerRule = answer_rule
+        self.rollout: Rollout | None = None
+
+    def _generate(self, prompts: list[Any]) -> Any:
+        began = time.perf_counter()
+        generated = super()._generate(prompts)
+        self._generate_seconds = time.perf_counter() - began
+        self._prompt_ids, self._sampled_logps = generated[0], generated[4]
+        return generated
+
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
+        """[n, 1] totals of the mix at this step. TRL's one objective; its aggregation and scaling follow."""
+        began = time.perf_counter()
+        texts = [c if isinstance(c, str) else c[-1]["content"] for c in completions]
+        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        batch = RolloutBatch(
+            prompts=[row["question"] for row in inputs],
+            completions=texts,
+            golds=[row["gold"] for row in inputs],
+            problem_ids=[row["problem_id"] for row in inputs],
+            group=np.arange(len(texts)) // self.num_generations,
+            n_tokens=np.array([len(ids) for ids in completion_ids_list]),
+            truncated=np.array([not ids or ids[-1] not in ends for ids in completion_ids_list]),
+            mean_nll=self._mean_nll(completion_ids_list),
+            answer_rule=self.answer_rule,
+        )
+        # Samples generated after k updates train update k + 1: that is their step.
+        self._scored = engine.score(batch, self.mix, self.state.global_step + 1)
+        self._batch = batch
+        self._score_seconds = time.perf_counter() - began
+        return torch.tensor(self._scored.total, dtype=torch.float32, device=self.accelerator.device)[:, None]
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        output = super()._generate_and_score_completions(inputs)
+        self.rollout = Rollout(
+            step=self.state.global_step + 1,
+            batch=self._batch,
+            scored=self._scored,
+            advantages=output["advantages"].double().cpu().numpy(),
+            generate_seconds=self._generate_seconds,
+            score_seconds=self._score_seconds,
+        )
+        return output
+
+    def _mean_nll(self, completion_ids: list[list[int]]) -> FloatArray:
+        """[n] mean negative log-probability per token; NaN unless the mix asks for it. One forward, no gradient."""
+        if "logprobs" not in self.mix.needs:
+            return np.full(len(completion_ids), np.nan)
+        if self._sampled_logps is not None:
+            return np.array([-float(np.mean(logps)) for logps in self._sampled_logps])
+        logps, mask = self.token_logps(self._prompt_ids, completion_ids)
+        return (-(logps * mask).sum(1) / mask.sum(1)).double().cpu().numpy()
+
+    def token_logps(self, prompt_ids: list[list[int]], completion_ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probabilities [n, T] of completion tokens at the sampling temperature, and the mask of real ones."""
+        device, pad = self.accelerator.device, self._tokenizer.pad_token_id
+        p, t = max(map(len, prompt_ids)), max(map(len, completion_ids))
+        ids = torch.full((len(prompt_ids), p + t), pad, device=device)
+        mask = torch.zeros_like(ids)
+        for row, (prompt, completion) in enumerate(zip(prompt_ids, completion_ids, strict=True)):
+            ids[row, p - len(prompt) : p + len(completion)] = torch.tensor([*prompt, *completion], device=device)
+            mask[row, p - len(prompt) : p + len(completion)] = 1
+        with torch.no_grad():
+            logps, _, _ = self._get_per_token_logps_and_entropies(
+                self.model, ids, mask, t, batch_size=self.args.per_device_train_batch_size
+            )
+        return logps, mask[:, p:]
+
+
+def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
+    """TRL's settings for a run. One generation per optimizer step, logged every step, checkpoints in `folder`."""
+    g, gpu = config.grpo, torch.cuda.is_available()
+    return GRPOConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=g.micro_batch,
+        gradient_accumulation_steps=g.completions_per_step // g.micro_batch,
+        num_generations=g.num_generations,
+        learning_rate=g.learning_rate,
+        lr_scheduler_type=g.lr_scheduler_type,
+        warmup_steps=g.warmup_steps,
+        max_steps=g.max_steps,
+        beta=g.beta,
+        epsilon=g.epsilon,
+        epsilon_high=g.epsilon_high,
+        loss_type=g.loss_type,
+        scale_rewards=config.mix.advantage.type,
+        mask_truncated_completions=g.mask_truncated_completions,
+        temperature=g.temperature,
+        top_p=g.top_p,
+        top_k=g.top_k,
+        max_completion_length=g.max_completion_length,
+        max_grad_norm=g.max_grad_norm,
+        weight_decay=g.weight_decay,
+        gradient_checkpointing=g.gradient_checkpointing,
+        bf16=gpu,
+        use_cpu=not gpu,
+        seed=config.seed,
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=config.checkpoint.every,
+        save_total_limit=config.checkpoint.keep,
+        chat_template_kwargs=config.model.chat_template_kwargs,
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+def lora_config(config: RunConfig) -> PeftLoraConfig:
+    """peft's settings for a run."""
+    lora = config.lora
+    modules = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
+    return PeftLoraConfig(
+        r=lora.r,
+        lora_alpha=lora.lora_alpha,
+        lora_dropout=lora.lora_dropout,
+        target_modules=modules,
+        task_type="CAUSAL_LM",
+    )
+
+
+def build(
+    config: RunConfig, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: Dataset, folder: Path
+) -> ShowdownTrainer:
+    """The trainer of a run, ready to train."""
+    return ShowdownTrainer(
+        mix=config.mix,
+        answer_rule=config.data.answer_rule,
+        model=model,
+        args=grpo_config(config, folder),
+        train_dataset=data,
+        processing_class=tokenizer,
+        peft_config=lora_config(config),
+    )
