@@ -1,0 +1,1 @@
+"""The `showdown` command: the only place that may start both sides, as processes."""

@@ -1,0 +1,185 @@
+"""The commands of `showdown`. Thin: parse, call, print. Exit codes: 0 fine, 1 failed, 2 misuse.
+
+`--json` prints a list or a result for programs. Errors of ours are one line on standard error, never a traceback.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli import up as instance
+from core import presets, queue
+from core.config import ExperimentConfig, load
+from core.errors import BrokerError, ShowdownError
+from core.preflight import check_here
+from core.revision import revision
+from core.settings import settings
+from core.store import queries, runs
+from migrations import upgrade
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Commands(click.Group):
+    """A group whose ShowdownErrors end in one readable message and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ShowdownError as error:
+            click.echo(f"showdown: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="showdown")
+def main() -> None:
+    """Design, run and compare reward structures for GRPO."""
+
+
+def _open_store() -> None:
+    instance.prepare_home()
+    upgrade()
+
+
+@main.command()
+def demo() -> None:
+    """Everything on this machine, with a first experiment queued."""
+    instance.up(demo=True, say=click.echo)
+
+
+@main.command()
+def up() -> None:
+    """Everything on this machine: broker, worker, dashboard."""
+    instance.up(demo=False, say=click.echo)
+
+
+@main.command()
+def app() -> None:
+    """The dashboard alone (the database and broker come from the environment)."""
+    _open_store()
+    instance.check_port()
+    os.chdir(instance.APP_FOLDER)
+    command = instance.app_command()
+    os.execv(command[0], command)
+
+
+@main.command()
+@click.option("--reaper", is_flag=True, help="The reaper alone: puts lost runs back in the queue.")
+def worker(reaper: bool) -> None:
+    """A worker: takes runs from the queue and trains them."""
+    _open_store()
+    module = "worker.reaper" if reaper else "worker.celery_app"
+    os.execv(sys.executable, [sys.executable, "-m", module])
+
+
+@main.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@AS_JSON
+def submit(config: Path, as_json: bool) -> None:
+    """Queue a run or an experiment from a YAML file, or from a preset's name."""
+    is_preset = not config.exists() and str(config) in presets.names()
+    made = presets.preset(str(config)) if is_preset else load(config)
+    check_here(made)
+    _open_store()
+    if isinstance(made, ExperimentConfig):
+        experiment_id, run_ids = runs.create_experiment(made, revision())
+    else:
+        experiment_id, run_ids = None, [runs.create_run(made, revision())]
+    for run_id in run_ids:
+        try:
+            queue.enqueue(run_id)
+        except BrokerError as error:
+            click.echo(f"showdown: {error}", err=True)
+            break
+    if as_json:
+        click.echo(json.dumps({"experiment": experiment_id, "runs": run_ids}))
+    else:
+        click.echo("queued run" + ("s " if len(run_ids) > 1 else " ") + ", ".join(map(str, run_ids)))
+
+
+@main.command("ls")
+@AS_JSON
+def list_runs(as_json: bool) -> None:
+    """Runs, newest first."""
+    _open_store()
+    rows = queries.run_list()
+    if as_json:
+        click.echo(json.dumps([asdict(r) for r in rows]))
+        return
+    if not rows:
+        click.echo("no runs yet; queue one: showdown submit first-showdown")
+    for r in rows:
+        accuracy = "" if r.accuracy is None else f"{r.accuracy:.1%}"
+        progress = f"{r.step}/{r.max_steps}"
+        click.echo(f"{r.id:>5}  {r.status:<8}  {r.arm:<24}  seed {r.seed:<4} {progress:>9}  {accuracy:>6}  {r.experiment}")
+
+
+@main.command()
+@click.argument("run_id", type=int)
+@AS_JSON
+def show(run_id: int, as_json: bool) -> None:
+    """One run: state, config, history."""
+    _open_store()
+    detail = queries.run_detail(run_id)
+    history = queries.events(run_id)
+    if as_json:
+        click.echo(json.dumps({**asdict(detail), "events": [asdict(e) for e in history]}))
+        return
+    r = detail.row
+    click.echo(
+        f"run {r.id}: {r.arm}, seed {r.seed} ({r.structure}) - {r.status}, step {r.step} of {r.max_steps}, attempt {r.attempt}"
+    )
+    if r.error_message:
+        click.echo(f"{r.error_kind}: {r.error_message}")
+    for e in history:
+        click.echo(f"  {e.kind:<16} {'' if e.step is None else f'step {e.step}':<10} {e.detail}")
+
+
+@main.command()
+@click.argument("run_id", type=int)
+def stop(run_id: int) -> None:
+    """Stop a run: it writes a checkpoint at the next step boundary."""
+    _open_store()
+    click.echo(f"run {run_id}: {runs.request_stop(run_id)}" + (", stop asked for"))
+
+
+@main.command()
+@click.argument("run_id", type=int)
+def requeue(run_id: int) -> None:
+    """Put a stopped or failed run back in the queue; it goes on from its last checkpoint."""
+    _open_store()
+    state = queries.run_detail(run_id).row.status
+    if not runs.requeue(run_id):
+        raise ShowdownError(f"run {run_id} is {state}; only stopped and failed runs can be put back")
+    queue.enqueue(run_id)
+    click.echo(f"run {run_id}: queued")
+
+
+@main.command()
+@click.argument("run_id", type=int)
+def logs(run_id: int) -> None:
+    """The training log of a run that ran on this machine."""
+    _open_store()
+    queries.run_detail(run_id)
+    path = settings().run_folder(run_id) / "train.log"
+    if not path.is_file():
+        raise ShowdownError(f"run {run_id} has no log on this machine ({path}); it has not started here")
+    click.echo(path.read_text(errors="replace"), nl=False)
+
+
+@main.group()
+def tiny() -> None:
+    """The embedded model."""
+
+
+@tiny.command("build")
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+def tiny_build(out: Path) -> None:
+    """Make the shipped bases again, under OUT: about ten minutes on two cores."""
+    os.execv(sys.executable, [sys.executable, "-m", "worker.tiny.build", str(out)])

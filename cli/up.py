@@ -1,0 +1,155 @@
+"""`showdown up` and `showdown demo`: broker, reaper, worker and dashboard as processes of this machine.
+
+Called by cli.main. One instance a data directory (a lock file); Ctrl-C brings running trainings to a checkpoint, and
+the next start goes on where this one stopped.
+"""
+
+import errno
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from urllib.error import URLError
+
+from cli import broker
+from cli.processes import Group
+from core import presets, queue
+from core.errors import BrokerError, SetupError
+from core.revision import revision
+from core.settings import settings
+from core.store import queries, runs
+from migrations import upgrade
+
+Say = Callable[[str], None]
+APP_FOLDER = Path(__file__).parent.parent / "app"
+APP_SECONDS = 60.0  # how long the dashboard may take to answer
+
+
+def prepare_home() -> None:
+    """The data directory exists and can be written to."""
+    home = settings().home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe = home / f".write-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SetupError(
+            f"the data directory {home} cannot be written to ({error.strerror}); set SHOWDOWN_HOME to a directory that can"
+        ) from error
+
+
+@contextmanager
+def only_instance() -> Iterator[None]:
+    """Hold the data directory's lock; SetupError when another instance has it."""
+    with (settings().home / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise SetupError(
+                f"another Showdown (process {lock.read().strip() or '?'}) runs on {settings().home}; "
+                "stop it first, or set SHOWDOWN_HOME to another directory"
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def check_port() -> None:
+    """The dashboard's port is free."""
+    host, port = settings().host, settings().port
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise SetupError(
+                f"port {port} on {host} {why}; set SHOWDOWN_PORT to another, e.g. SHOWDOWN_PORT={port + 1}"
+            ) from error
+
+
+def url() -> str:
+    """Where the dashboard is."""
+    host = settings().host
+    return f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{settings().port}"
+
+
+def app_command() -> list[str]:
+    """The dashboard's command line; its other settings are in app/.streamlit/config.toml."""
+    where = ["--server.address", settings().host, "--server.port", str(settings().port)]
+    return [sys.executable, "-m", "streamlit", "run", "main.py", *where]
+
+
+def seed_demo(say: Say) -> None:
+    """Queue the demo experiment, once a data directory."""
+    if queries.experiments(limit=1):
+        return
+    _, run_ids = runs.create_experiment(presets.demo(), revision())
+    for run_id in run_ids:
+        queue.enqueue(run_id)
+    say(f"queued the experiment “{presets.demo().name}”: {len(run_ids)} runs")
+
+
+def _wait_for_app(group: Group, stop: threading.Event, say: Say) -> None:
+    deadline = time.monotonic() + APP_SECONDS
+    while not stop.is_set():
+        group.keep_alive(say)
+        try:
+            with urllib.request.urlopen(f"{url()}/_stcore/health", timeout=1):
+                return
+        except (URLError, OSError):
+            if time.monotonic() > deadline:
+                raise SetupError(f"the dashboard does not answer; see {settings().home / 'logs' / 'app.log'}") from None
+            stop.wait(0.1)
+
+
+def up(demo: bool, say: Say) -> None:
+    """Start everything, stay until SIGINT or SIGTERM, end everything."""
+    prepare_home()
+    with only_instance():
+        check_port()
+        group, stop = Group(settings().home / "logs"), threading.Event()
+
+        def ask(_number: int, _frame: FrameType | None) -> None:
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, ask)
+        try:
+            _start(group, demo, say)
+            _wait_for_app(group, stop, say)
+            say(f"Showdown is at {url()}   (data in {settings().home}; Ctrl-C stops)")
+            while not stop.wait(0.5):
+                group.keep_alive(say)
+        finally:
+            say("stopping: running trainings write a checkpoint at their next step ...")
+            group.end()
+    say("stopped; the next start goes on from here")
+
+
+def _start(group: Group, demo: bool, say: Say) -> None:
+    python = sys.executable
+    group.start("app", app_command(), cwd=APP_FOLDER)  # first: it takes longest to answer, and reads only the database
+    if not settings().broker_url and not broker.answers():
+        group.start("broker", broker.command())
+    upgrade()
+    if not settings().broker_url:
+        broker.wait()
+    if demo:
+        try:
+            seed_demo(say)
+        except BrokerError as error:
+            say(str(error))
+    group.start("worker", [python, "-m", "worker.celery_app"], grace_seconds=settings().stop_grace_seconds + 10)
+    group.start("reaper", [python, "-m", "worker.reaper"])
