@@ -1,0 +1,37 @@
+"""The only writer: create, stop, put back. Called by pages on a click; each returns what to tell the person."""
+
+from core import queue
+from core.config import ExperimentConfig
+from core.errors import BrokerError
+from core.preflight import check_here
+from core.revision import revision
+from core.store import runs
+
+
+def launch(config: ExperimentConfig) -> tuple[int, list[int], str]:
+    """Queue an experiment: (its id, run ids, a warning or ""). ConfigError when it cannot work on this machine."""
+    check_here(config)
+    experiment_id, run_ids = runs.create_experiment(config, revision())
+    return experiment_id, run_ids, _send(run_ids)
+
+
+def stop(run_id: int) -> str:
+    """Ask a run to stop."""
+    state = runs.request_stop(run_id)
+    return "It writes a checkpoint at the next step boundary, then ends." if state.claimed else f"It is {state} now."
+
+
+def requeue(run_id: int) -> str:
+    """Put a stopped or failed run back; it goes on from its last checkpoint."""
+    if not runs.requeue(run_id):
+        return "It cannot be put back: it is not stopped or failed any more."
+    return _send([run_id]) or "Queued; it goes on from its last checkpoint."
+
+
+def _send(run_ids: list[int]) -> str:
+    try:
+        for run_id in run_ids:
+            queue.enqueue(run_id)
+    except BrokerError as error:
+        return str(error)
+    return ""

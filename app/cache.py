@@ -1,0 +1,58 @@
+"""The only reader: core.store.queries behind one cache shared by all viewers. Called by pages.
+
+Fresh data is looked for at most once a second however many people look. A finished run's series are kept for longer.
+"""
+
+import time
+
+import streamlit as st
+
+from core.metrics.series import Series
+from core.store import queries
+from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView, WorkerRow
+
+LIVE_SECONDS = 0.9
+WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=64, show_spinner=False)
+def run_list(experiment_id: int | None = None) -> list[RunRow]:
+    return queries.run_list(experiment_id)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
+def run_detail(run_id: int) -> RunDetail:
+    return queries.run_detail(run_id)
+
+
+@st.cache_data(ttl=600, max_entries=64, show_spinner=False)
+def series(run_id: int, version: tuple[int, int, str]) -> dict[str, Series]:
+    """All metrics of a run; `version` (attempt, step, status) changes whenever there is more to read."""
+    del version
+    return queries.series(run_id)
+
+
+@st.cache_data(ttl=600, max_entries=128, show_spinner=False)
+def samples_at(run_id: int, step: int, split: str, version: tuple[int, int, str]) -> list[SampleView]:
+    del version
+    return queries.samples_at(run_id, step, split)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
+def events(run_id: int) -> list[Event]:
+    return queries.events(run_id)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=4, show_spinner=False)
+def experiments() -> list[ExperimentRow]:
+    return queries.experiments()
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
+def workers() -> list[WorkerRow]:
+    return queries.workers(time.time() - WORKER_SECONDS)
+
+
+def version(row: RunRow) -> tuple[int, int, str]:
+    """Changes whenever a run has something new to show."""
+    return (row.attempt, row.step, row.status)

@@ -1,0 +1,73 @@
+"""The experiment being designed: plain dicts in the shape of ExperimentConfig, kept for the session. Called by pages.
+
+Dicts, because a draft may be wrong while it is typed; `check` says what is wrong with it, field by field.
+"""
+
+from typing import Any
+
+import streamlit as st
+
+from core import presets
+from core.config import ExperimentConfig, RunConfig, parse
+from core.errors import ConfigError
+from core.mix import Mix
+
+Draft = dict[str, Any]
+Faults = list[tuple[str, str]]
+
+
+def get() -> Draft:
+    """This session's draft; at first the demo's experiment."""
+    if "draft" not in st.session_state:
+        load(presets.DEMO)
+    draft: Draft = st.session_state["draft"]
+    return draft
+
+
+def load(name: str) -> None:
+    """Replace the draft by a preset. Widgets are drawn anew: their keys carry `edition`."""
+    found = presets.preset(name)
+    if isinstance(found, RunConfig):
+        common = {k: v for k, v in found.resolved().items() if k not in ("name", "mix", "seed")}
+        values = {"name": name, "arms": [{"name": found.name, "mix": found.mix}], "seeds": (found.seed,), "run": common}
+        found = parse(ExperimentConfig, values)
+    made = found.model_dump(mode="json", by_alias=True)
+    made["run"] = {k: v for k, v in found.runs()[0].resolved().items() if k not in ("name", "mix", "seed")}
+    st.session_state["draft"] = made
+    touch()
+
+
+def touch() -> None:
+    """The draft was changed from outside its widgets: draw them anew."""
+    st.session_state["edition"] = edition() + 1
+
+
+def edition() -> int:
+    return int(st.session_state.get("edition", 0))
+
+
+def check(draft: Draft) -> tuple[ExperimentConfig | None, Faults]:
+    """The draft as a config, or what is wrong with it as (field path, message)."""
+    try:
+        return parse(ExperimentConfig, draft), []
+    except ConfigError as error:
+        return None, error.problems
+
+
+def check_mix(mix: dict[str, Any]) -> tuple[Mix | None, Faults]:
+    """One arm's mix, likewise."""
+    try:
+        return parse(Mix, mix), []
+    except ConfigError as error:
+        return None, error.problems
+
+
+def under(faults: Faults, path: str) -> list[str]:
+    """The messages at or below a field path."""
+    return [message for where, message in faults if where == path or where.startswith(path + ".")]
+
+
+def arm_name(draft: Draft, stem: str) -> str:
+    """A name for a new arm that no other has."""
+    taken = {a["name"] for a in draft["arms"]}
+    return next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, 100))) if n not in taken)

@@ -1,0 +1,32 @@
+// Shared by every element: find the root, make nodes, remember state per mounted element, resolve colour roles.
+const memory = new WeakMap();
+const remember = (parent, make) => { if (!memory.has(parent)) memory.set(parent, make()); return memory.get(parent); };
+const node = (tag, name, text) => {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text !== undefined) made.textContent = text;
+  return made;
+};
+// "@hard/.4" -> "rgba(47, 111, 228, 0.4)": the token's colour in the theme in force, by a probe the browser computes.
+const colourOf = (root, role) => {
+  const [name, alpha] = role.slice(1).split("/");
+  const probe = node("span");
+  probe.style.color = alpha ? `color-mix(in srgb, var(--${name}) ${100 * alpha}%, transparent)` : `var(--${name})`;
+  probe.style.display = "none";
+  root.append(probe);
+  const colour = getComputedStyle(probe).color;
+  probe.remove();
+  const parts = colour.match(/^color\(srgb ([\d.]+) ([\d.]+) ([\d.]+)(?: \/ ([\d.]+))?\)$/);  // not every parser knows it
+  if (!parts) return colour;
+  const [r, g, b] = parts.slice(1, 4).map((x) => Math.round(255 * x));
+  return `rgba(${r}, ${g}, ${b}, ${parts[4] ?? 1})`;
+};
+const resolve = (root, value) => {
+  if (typeof value === "string") return value.startsWith("@") ? colourOf(root, value) : value;
+  if (Array.isArray(value)) return value.map((v) => resolve(root, v));
+  if (value && typeof value === "object" && !ArrayBuffer.isView(value))
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, resolve(root, v)]));
+  return value;
+};
+const signed = (x, digits = 2) => (x < 0 ? "\u2212" : "+") + Math.abs(x).toFixed(digits);
+const fixed = (x, digits = 2) => (x < 0 ? "\u2212" : "") + Math.abs(x).toFixed(digits);

@@ -1,0 +1,184 @@
+"""The charts of one run. Each function: series in, a card out; missing series give an empty, finished chart."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.figures import base
+from app.theme import dash, term_roles
+from app.words import change, help_of, value
+from core.metrics import describe
+from core.metrics.series import Series
+from core.mix import Mix
+
+Card = dict[str, Any]
+EMPTY = Series([], [])
+SCALE = {"share": 100.0}
+
+
+def _get(series: Mapping[str, Series], key: str) -> Series:
+    return series.get(key, EMPTY)
+
+
+def _last(found: Series) -> float | None:
+    return found.values[-1] if found.values else None
+
+
+def _alt(key: str, found: Series) -> str:
+    if not found.values:
+        return f"{describe(key).title}: no data yet."
+    now, start = value(key, found.values[-1]), value(key, found.values[0])
+    return f"{describe(key).title} by step; {now} at step {found.steps[-1]}, {start} at the start."
+
+
+def single(series: Mapping[str, Series], key: str, max_step: int, height: int = 180) -> Card:
+    """One metric, quiet."""
+    found, what = _get(series, key), describe(key)
+    scale = SCALE.get(what.unit, 1.0)
+    values = [scale * v for v in found.values]
+    markers = {"mode": "lines+markers", "marker": {"size": 5, "color": "@ink2"}} if key.startswith("eval/") else {}
+    trace = base.line(what.title, found.steps, values, "ink2", 1.6, **markers)
+    suffix = " %" if what.unit == "share" else ""
+    figure = base.layout(max_step, suffix, [0, 100] if key == "signal/dead_groups" else None)
+    return base.card(what.title, [trace], figure, _alt(key, found), height, help=help_of(key), now=value(key, _last(found)))
+
+
+def truth(series: Mapping[str, Series], mix: Mix, max_step: int, now: int) -> Card:
+    """Trained reward and gold accuracy on one chart, the blend as a strip below: past strong, planned pale."""
+    reward, gold = _get(series, "reward/total"), _get(series, "eval/accuracy")
+    traces = base.raw_and_smooth("reward", reward.steps, reward.values, mix.structure)
+    open_marker = {"size": 7, "color": "@card", "line": {"color": "@ink", "width": 1.6}}
+    traces.append(base.line("gold accuracy", gold.steps, gold.values, "ink", 2.0, mode="lines+markers", marker=open_marker))
+    steps = sorted({0, now, max_step, *range(0, max_step + 1, max(1, max_step // 100))})
+    for past, alpha in ((True, 0.6), (False, 0.22)):
+        part = [s for s in steps if (s <= now if past else s >= now)]
+        shares = [mix.hard_share(s) for s in part]
+        for side, values in (("hard", shares), ("continuous", [1 - v for v in shares])):
+            traces.append(
+                base.area(f"{side} side", part, values, side, group=f"blend{past}", alpha=alpha)
+                | {"yaxis": "y2", "hoverinfo": "all" if past else "skip"}
+            )
+    line = {"type": "line", "x0": now, "x1": now, "y0": 0, "y1": 1, "yref": "paper"}
+    figure = base.layout(
+        max_step,
+        yaxis={"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1]},
+        yaxis2={"domain": [0, 0.17], "range": [0, 1], "showticklabels": False, "zeroline": False, "fixedrange": True},
+        shapes=[line | {"line": {"color": "@ink3", "width": 1, "dash": "dot"}}] if 0 < now < max_step else [],
+    )
+    accuracy = _last(gold)
+    return base.card(
+        "Trained reward and the truth", traces, figure,
+        f"{_alt('reward/total', reward)} {_alt('eval/accuracy', gold)}", 330,
+        sub="Reward is what GRPO pushes; gold accuracy is never trained on. A reward that rises alone is a flag to look at.",
+        now="" if accuracy is None else f"{accuracy:.0%} gold at step {gold.steps[-1]}",
+        legend=[
+            {"name": "reward", "role": mix.structure}, {"name": "gold accuracy", "role": "ink"},
+            {"name": "hard side", "role": "hard", "mark": "area"},
+            {"name": "continuous side", "role": "continuous", "mark": "area"},
+        ],
+    )  # fmt: skip
+
+
+def _term_legend(mix: Mix, mark: str) -> list[dict[str, str]]:
+    return [{"name": t, "role": r, "mark": mark} for t, r in term_roles(mix).items()]
+
+
+def _terms_alt(title: str, series: Mapping[str, Series], prefix: str, mix: Mix) -> str:
+    parts = [f"{t} {v:.2f}" for t in mix.labels if (v := _last(_get(series, prefix + t))) is not None]
+    return f"{title} by step. Now: {', '.join(parts)}." if parts else f"{title}: no data yet."
+
+
+def scores(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
+    """Mean raw score of each term."""
+    traces, legend, used = [], [], dict[str, int]()
+    for term, role in term_roles(mix).items():
+        found = _get(series, f"score/{term}")
+        style = dash(used.get(role, 0))
+        used[role] = used.get(role, 0) + 1
+        traces.append(base.line(term, found.steps, found.values, role, 1.8, style))
+        legend.append({"name": term, "role": role, "mark": "line" if style == "solid" else "dash"})
+    alt = _terms_alt("Scores before weights", series, "score/", mix)
+    sub = "Mean raw score of each term, over the samples it applies to."
+    return base.card("Scores before weights", traces, base.layout(max_step), alt, 300, sub=sub, legend=legend)
+
+
+def contributions(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
+    """Weight x shaped score of each term, stacked; the line is the total."""
+    traces = []
+    for term, role in term_roles(mix).items():
+        found = _get(series, f"contribution/{term}")
+        negative = bool(found.values) and min(found.values) < 0
+        traces.append(base.area(term, found.steps, found.values, role, "below" if negative else "above"))
+    reward = _get(series, "reward/total")
+    traces += [
+        base.line("halo", reward.steps, reward.values, "card", 3.6, hoverinfo="skip", legendgroup="total"),
+        base.line("total", reward.steps, reward.values, "ink", 1.8),
+    ]
+    alt = _terms_alt("Contributions to the reward", series, "contribution/", mix)
+    legend = [*_term_legend(mix, "area"), {"name": "total", "role": "ink"}]
+    sub = "weight × shaped score, stacked; penalties hang below zero; the line is the total."
+    return base.card("Contributions to the reward", traces, base.layout(max_step), alt, 300, sub=sub, legend=legend)
+
+
+def advantage_shares(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
+    """Each term's share of the advantage's variance, stacked to 100 %."""
+    traces = []
+    for term, role in term_roles(mix).items():
+        found = _get(series, f"signal/advantage_share/{term}")
+        traces.append(base.area(term, found.steps, [100 * v for v in found.values], role))
+    alt = _terms_alt("Share of advantage variance", series, "signal/advantage_share/", mix)
+    return base.card(
+        "Share of advantage variance", traces, base.layout(max_step, " %"), alt, 330,
+        sub="A term that is equal inside groups trains nothing.", legend=_term_legend(mix, "area"),
+        help="What trains is not what weighs: A_k is the part of the advantage that comes from term k, and its share is "
+        "sum(A_k A) / sum(A^2). Negative: it pulls against the rest. Key: signal/advantage_share/<term>",
+    )  # fmt: skip
+
+
+def blend_curve(mix: Mix, max_step: int, look_at: int) -> Card:
+    """The planned blend over the run, with the step that is looked at."""
+    steps = sorted({*range(0, max_step + 1, max(1, max_step // 200)), max_step, *_breaks(mix, max_step)})
+    hard = [100 * mix.hard_share(s) for s in steps]
+    traces = [
+        base.area("hard side", steps, hard, "hard", alpha=0.55),
+        base.area("continuous side", steps, [100 - v for v in hard], "continuous", alpha=0.45),
+    ]
+    mark = {"type": "line", "x0": look_at, "x1": look_at, "y0": 0, "y1": 1, "yref": "paper"}
+    share = mix.hard_share(look_at)
+    note = {"x": look_at, "y": 1.0, "yref": "paper", "yanchor": "bottom", "showarrow": False, "font": {"color": "@ink"}}
+    anchor = "right" if look_at > 0.8 * max_step else "left" if look_at < 0.2 * max_step else "center"
+    note |= {"text": f"step {look_at}: {share:.0%} hard", "xanchor": anchor}
+    figure = base.layout(
+        max_step, " %", [0, 100],
+        shapes=[mark | {"line": {"color": "@ink", "width": 1.2, "dash": "dot"}}], annotations=[note],
+    )  # fmt: skip
+    figure["margin"] = {**figure["margin"], "t": 22}
+    alt = f"Hard share of the blend: {hard[0]:.0f} % first, {share:.0%} at step {look_at}, {hard[-1]:.0f} % at the end."
+    return base.card(
+        "Blend", traces, figure, alt, 300, sub="How the hard side's share moves while the run trains.",
+        legend=[
+            {"name": "hard side", "role": "hard", "mark": "area"},
+            {"name": "continuous side", "role": "continuous", "mark": "area"},
+        ],
+    )  # fmt: skip
+
+
+def _breaks(mix: Mix, max_step: int) -> list[float]:
+    return [b for b in mix.blend.breakpoints() if 0 <= b <= max_step] if mix.blend else []
+
+
+TILES = ("eval/accuracy", "reward/total", "signal/dead_groups", "eval/kl", "length/truncated", "speed/step_seconds")
+
+
+def tile(series: Mapping[str, Series], key: str) -> dict[str, Any]:
+    """What st.metric needs: label, value, change since the start, sparkline, and whether the change is good or bad."""
+    found, what = _get(series, key), describe(key)
+    moved = found.values[-1] - found.values[0] if len(found.values) > 1 else None
+    colour = "off" if not what.better else "normal" if what.better == "up" else "inverse"
+    return {
+        "label": what.title,
+        "value": value(key, _last(found)),
+        "delta": None if moved is None else change(key, moved),
+        "delta_color": "off" if what.unit == "seconds" or not moved else colour,
+        "help": help_of(key),
+        "chart_data": found.values or None,
+    }

@@ -1,0 +1,23 @@
+"""Entry of the dashboard: `streamlit run main.py` in this folder. Sets the page up and names the pages."""
+
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    st.set_page_config(page_title="Showdown", page_icon=str(HERE / "static" / "icon.svg"), layout="wide")
+    st.html(HERE / "style.css")
+    st.logo(str(HERE / "static" / "logo.svg"), size="medium")
+    pages = [
+        st.Page("pages/runs.py", title="Runs", icon=":material/show_chart:", url_path="runs", default=True),
+        st.Page("pages/design.py", title="Design", icon=":material/tune:", url_path="design"),
+        st.Page("pages/queue.py", title="Queue", icon=":material/layers:", url_path="queue"),
+        st.Page("pages/run.py", title="Run", icon=":material/monitoring:", url_path="run", visibility="hidden"),
+    ]
+    st.navigation(pages, position="top").run()
+
+
+main()

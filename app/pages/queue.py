@@ -1,0 +1,155 @@
+"""Queue: launch an experiment (arms x seeds), see what waits and runs, one cell a run."""
+
+import streamlit as st
+
+from app import actions, cache, draft, forms, prose, theme, words
+from core.config import DataConfig, ExperimentConfig, GrpoConfig, LoraConfig, ModelConfig
+from core.errors import ConfigError
+from core.problems import arithmetic
+from core.store.queries import ExperimentRow, RunRow
+from core.store.states import Status
+
+MODELS = ["tiny", "tiny-sparse", "Qwen/Qwen3-4B"]
+DATA = [arithmetic.NAME, "openai/gsm8k"]
+MAIN = ["max_steps", "prompts_per_step", "num_generations", "learning_rate", "max_completion_length", "beta"]
+REST = [n for n in GrpoConfig.model_fields if n not in MAIN]
+TICK_SECONDS = 2.0
+
+
+def _settings(d: draft.Draft, faults: draft.Faults) -> None:
+    run, key = d["run"], f"q{draft.edition()}"
+    left, right = st.columns(2)
+    with left:
+        d["name"] = st.text_input("Name", d["name"], key=f"{key}-name", max_chars=120)
+        forms.faults(draft.under(faults, "name"))
+    with right:
+        d["question"] = st.text_input("Question", d["question"], key=f"{key}-question", placeholder="What does it ask?")
+    left, right = st.columns(2)
+    with left:
+        now = run["model"]["path"]
+        options = MODELS if now in MODELS else [*MODELS, now]
+        note = ModelConfig.model_fields["path"].description
+        path = st.selectbox("Model", options, options.index(now), accept_new_options=True, key=f"{key}-model", help=note)
+        run["model"] = {**run["model"], "path": path or ""}
+        forms.faults(draft.under(faults, "run.model") + draft.under(faults, "model"))
+    with right:
+        text = st.text_input(
+            "Seeds", ", ".join(map(str, d["seeds"])), key=f"{key}-seeds", help="One run per arm and seed: `0, 1, 2` or `0-4`"
+        )
+        d["seeds"] = forms.seeds(text)
+        forms.faults(draft.under(faults, "seeds"))
+    run["grpo"] = forms.fields(GrpoConfig, MAIN, run["grpo"], f"{key}-grpo", columns=6)
+    forms.faults(draft.under(faults, "grpo"))
+    with st.expander("Data: what is trained on, what is held out"):
+        left, right = st.columns(2)
+        with left:
+            prose.head("Train")
+            run["data"]["train"] = forms.source(run["data"]["train"], f"{key}-train", DATA)
+            forms.faults(draft.under(faults, "data.train"))
+        with right:
+            prose.head("Held out", "gold accuracy is measured on it")
+            run["data"]["eval"] = forms.source(run["data"]["eval"], f"{key}-eval", DATA)
+            forms.faults(draft.under(faults, "data.eval"))
+        run["data"] = forms.fields(DataConfig, ["answer_rule", "instruction"], run["data"], f"{key}-data", columns=2)
+    with st.expander("More of GRPO, under TRL's names"):
+        run["grpo"] = forms.fields(GrpoConfig, REST, run["grpo"], f"{key}-grpo", columns=4)
+    with st.expander("LoRA, under peft's names"):
+        names = [n for n in LoraConfig.model_fields if n != "target_modules"]
+        run["lora"] = forms.fields(LoraConfig, names, run["lora"], f"{key}-lora", columns=3)
+        forms.faults(draft.under(faults, "lora"))
+
+
+def _preview(config: ExperimentConfig) -> None:
+    rows = [
+        {"arm": r.name, "structure": r.mix.structure, "seed": r.seed, "steps": r.grpo.max_steps,
+         "completions": r.grpo.max_steps * r.grpo.completions_per_step, "config": r.hash()}
+        for r in config.runs()
+    ]  # fmt: skip
+    with st.expander(f"The {len(rows)} runs that will be queued"):
+        st.dataframe(rows, hide_index=True, alt="The runs that will be queued")
+
+
+def _launch_card() -> None:
+    d = draft.get()
+    here: draft.Faults = st.session_state.pop("launch-faults", [])
+    with st.container(key="card-launch"):
+        prose.head("Launch an experiment", "arms × seeds; everything but the mix is the same in every arm")
+        _, before = draft.check(d)
+        _settings(d, before + here)
+        config, faults = draft.check(d)
+        arms = ", ".join(a["name"] for a in d["arms"])
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(width="stretch"):
+                st.caption(f"Arms: {arms}. Their mixes are drawn on the Design page.")
+            st.page_link("pages/design.py", label="Edit the mixes", icon=":material/tune:")
+            count = len(config.runs()) if config else 0
+            label = f"Queue {count} run{'' if count == 1 else 's'}" if config else "Queue"
+            if st.button(label, type="primary", icon=":material/play_arrow:", disabled=config is None) and config:
+                _launch(config)
+        shown = {"name", "run.model", "model", "seeds", "grpo", "data.train", "data.eval", "lora"}
+        for path, message in faults:
+            if not any(path == s or path.startswith(s + ".") for s in shown):
+                prose.fault(f"{path}: {message}" if path else message)
+        if config:
+            _preview(config)
+
+
+def _launch(config: ExperimentConfig) -> None:
+    try:
+        _, run_ids, warning = actions.launch(config)
+    except ConfigError as error:
+        st.session_state["launch-faults"] = error.problems
+        st.rerun()
+    st.toast(warning or f"Queued {len(run_ids)} runs.", icon=":material/warning:" if warning else ":material/check:")
+    cache.run_list.clear()
+    cache.experiments.clear()
+
+
+def _cell(r: RunRow) -> None:
+    label, tone = words.STATUS[r.status]
+    accuracy = "" if r.accuracy is None else f" · gold {r.accuracy:.0%}"
+    with st.container(key=f"card-run-{r.id}", gap="small"):
+        prose.head(f"{r.arm}, seed {r.seed}", tick=theme.arm_role(r.structure), chips=[prose.chip(label, tone)])
+        prose.progress(r.step, r.max_steps, accuracy.removeprefix(" · "), "")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link("pages/run.py", label="Open", icon=":material/monitoring:", query_params={"run": str(r.id)})
+            if not r.status.finished and st.button("Stop", key=f"stop-{r.id}", type="tertiary", disabled=r.stop_requested):
+                st.toast(actions.stop(r.id))
+            if r.status in (Status.FAILED, Status.STOPPED) and st.button("Resume", key=f"resume-{r.id}", type="tertiary"):
+                st.toast(actions.requeue(r.id))
+        if r.error_message:
+            prose.fault(f"{r.error_kind}: {r.error_message}")
+
+
+def _experiment(e: ExperimentRow, runs: list[RunRow]) -> None:
+    steps, of = sum(r.step for r in runs), sum(r.max_steps for r in runs)
+    done = sum(r.status.finished for r in runs)
+    with st.container(key=f"card-experiment-{e.id}"):
+        prose.head(e.name, e.question)
+        prose.progress(steps, of, f"{done} of {len(runs)} runs finished", f"queued {words.ago(e.created_at)}")
+        with st.grid(4, min_column_width=230):
+            for r in reversed(runs):
+                _cell(r)
+
+
+def _live() -> None:
+    rows = cache.run_list()
+    if any(r.status == Status.QUEUED for r in rows) and not cache.workers():
+        st.info("No worker listens. Start one: `showdown worker`.", icon=":material/info:")
+    experiments = cache.experiments()
+    if not experiments:
+        with st.container(key="card-empty"):
+            prose.empty("Nothing is queued", "Design a mix, or queue the experiment above as it is.")
+    for e in experiments:
+        _experiment(e, [r for r in rows if r.experiment_id == e.id])
+
+
+def main() -> None:
+    prose.title("Queue", sub="Launch an experiment, and watch what waits and runs.")
+    _launch_card()
+    live = any(not r.status.finished for r in cache.run_list())
+    prose.section(None, "Experiments")
+    st.fragment(_live, run_every=TICK_SECONDS if live else None, key="queue-live")()
+
+
+main()

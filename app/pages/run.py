@@ -1,0 +1,140 @@
+"""One run: header with actions, progress, step bar, then overview, samples, config and log. `?run=ID&tab=..&step=..`"""
+
+import time
+
+import streamlit as st
+
+from app import actions, cache, prose, theme, words
+from app.parts.overview import overview
+from app.parts.samples import samples
+from core.config import RunConfig
+from core.errors import NotFound
+from core.store.queries import RunDetail, RunRow
+
+TICK_SECONDS = 1.0
+TABS = ["Overview", "Samples", "Config", "Log"]
+
+
+def _run_id() -> int | None:
+    text = st.query_params.get("run", "")
+    return int(text) if text.isdigit() else None
+
+
+def _header(row: RunRow, config: RunConfig) -> None:
+    label, tone = words.STATUS[row.status]
+    chips = [prose.chip(label, tone)]
+    if row.stop_requested and row.status.claimed:
+        chips.append(prose.chip("stopping at the next step", "warn"))
+    train = config.data.train.name or config.data.train.path
+    facts = [
+        ("model", f"{config.model.path} + LoRA r {config.lora.r}"),
+        ("data", f"{train}, {config.grpo.prompts_per_step} prompts × {config.grpo.num_generations}"),
+        ("worker", row.worker or "none yet"),
+        ("attempt", str(row.attempt)),
+    ]
+    crumb = " / ".join(filter(None, [row.experiment, f"arm {row.arm}", f"seed {row.seed}", f"run {row.id}"]))
+    prose.title(f"{row.arm}, seed {row.seed}", crumb=crumb, role=theme.arm_role(row.structure), chips=chips, facts=facts)
+
+
+def _actions(row: RunRow) -> None:
+    if row.status.finished and row.status.value != "done":
+        if st.button("Resume", icon=":material/play_arrow:", help="Goes on from the last checkpoint."):
+            st.toast(actions.requeue(row.id))
+            st.rerun()
+    elif not row.status.finished:
+        stop_help = "Writes a checkpoint at the next step boundary, then ends. You can resume it."
+        if st.button("Stop", icon=":material/stop_circle:", help=stop_help, disabled=row.stop_requested):
+            st.toast(actions.stop(row.id))
+            st.rerun()
+
+
+def _progress(row: RunRow) -> None:
+    if row.status.value == "queued":
+        listening = cache.workers()
+        why = "waits for a free worker" if listening else "no worker listens; start one: showdown worker"
+        prose.progress(row.step, row.max_steps, why, "")
+        return
+    end = row.finished_at or time.time()
+    spent = end - row.started_at if row.started_at else 0.0
+    left = ""
+    if row.status.value == "running" and row.step > 1:
+        left = f"about {words.duration(spent / row.step * (row.max_steps - row.step))} left"
+    elif row.status.value == "starting":
+        left = "loading the model"
+    prose.progress(
+        row.step, row.max_steps, f"{words.duration(spent)} so far" if not row.status.finished else words.duration(spent), left
+    )
+
+
+def _live_head(run_id: int, was_finished: bool) -> None:
+    detail = cache.run_detail(run_id)
+    if detail.row.status.finished and not was_finished:
+        st.rerun()  # once: the fragments are defined again, without a timer
+    config = RunConfig.model_validate(detail.config)
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    with left:
+        _header(detail.row, config)
+    with right, st.container(horizontal=True, horizontal_alignment="right"):
+        _actions(detail.row)
+    _progress(detail.row)
+    if detail.row.error_message:
+        prose.error_box(detail.row.error_kind or "Failed", detail.row.error_message)
+
+
+def _overview(run_id: int) -> None:
+    detail = cache.run_detail(run_id)
+    overview(detail, cache.series(run_id, cache.version(detail.row)))
+
+
+def _log(detail: RunDetail) -> None:
+    with st.container(key="card-log"):
+        prose.head("History")
+        for event in cache.events(detail.row.id):
+            at = time.strftime("%H:%M:%S", time.localtime(event.at))
+            where = "" if event.step is None else f" · step {event.step}"
+            st.text(f"{at}  {event.kind}{where}  {event.detail}".rstrip())
+        if detail.log_tail:
+            prose.head("End of the log")
+            st.code(detail.log_tail, language=None, wrap_lines=True, height=360)
+        st.caption(f"The whole log: `showdown logs {detail.row.id}` on the machine of its worker.")
+
+
+def _config(detail: RunDetail) -> None:
+    with st.container(key="card-config"):
+        prose.head("Config", f"hash {detail.config_hash} · code {detail.revision}")
+        text = RunConfig.model_validate(detail.config).to_yaml()
+        st.code(text, language="yaml", height=520)
+        st.download_button("Download YAML", text, f"run-{detail.row.id}.yaml", "application/yaml", icon=":material/download:")
+        st.caption(f"The same run again: save it and `showdown submit run-{detail.row.id}.yaml`.")
+
+
+def main() -> None:
+    run_id = _run_id()
+    try:
+        detail = cache.run_detail(run_id) if run_id is not None else None
+    except NotFound:
+        detail = None
+    if run_id is None or detail is None:
+        prose.title("Run")
+        with st.container(key="card-none"):
+            prose.empty("No such run", f"There is no run {st.query_params.get('run', '')!r}. All runs are on the Runs page.")
+            st.page_link("pages/runs.py", label="Runs", icon=":material/show_chart:")
+        return
+    live = None if detail.row.status.finished else TICK_SECONDS
+    st.fragment(_live_head, run_every=live, key="run-head")(run_id, detail.row.status.finished)
+    tabs = st.tabs(TABS, on_change="rerun", key="tab", bind="query-params")
+    if tabs[0].open:
+        with tabs[0]:
+            st.fragment(_overview, run_every=live, key="run-overview")(run_id)
+    if tabs[1].open:
+        with tabs[1]:
+            samples(detail)
+    if tabs[2].open:
+        with tabs[2]:
+            _config(detail)
+    if tabs[3].open:
+        with tabs[3]:
+            _log(detail)
+
+
+main()

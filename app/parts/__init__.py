@@ -1,0 +1,1 @@
+"""Parts of pages that are an idea of their own. Called by app.pages; read through app.cache like them."""

@@ -1,0 +1,81 @@
+"""Try it: score a pasted completion with the mix, step of the sum by step, before a GPU is spent. Nothing is trained."""
+
+import streamlit as st
+
+from app import elements, prose
+from app.parts.samples import sum_data
+from app.theme import term_roles
+from core import engine
+from core.batch import single
+from core.mix import Mix
+from core.problems import Problem, arithmetic
+
+WHY = {
+    "perplexity": "needs the policy's log-probabilities, so only in training",
+    "consistency": "nothing is computed in the text",
+}
+PROBES = ("Right answer", "Near miss", "Answer only", "Empty", "Copied prompt")
+SHOWN = 8  # problems offered
+
+
+@st.cache_data(show_spinner=False)
+def _problems() -> list[Problem]:
+    return arithmetic.problems(SHOWN, "eval")
+
+
+def probe(name: str, problem: Problem) -> str:
+    """A completion that shows what a mix pays for."""
+    near = str(int(problem.gold) + 2)
+    return {
+        "Right answer": problem.solution,
+        "Near miss": f"{problem.solution.rsplit('####', 1)[0]}#### {near}",
+        "Answer only": f"#### {near}",
+        "Empty": "",
+        "Copied prompt": problem.question,
+    }[name]
+
+
+def try_it(mix: Mix, step: int, answer_rule: str) -> None:
+    """Two cards: the text on the left, its sum on the right."""
+    prose.section(None, "Try it", "Score any completion with this mix, before a GPU is spent. Nothing is trained.")
+    left, right = st.columns([5, 6])
+    with left, st.container(key="card-try"):
+        found = _problems()
+        at = st.selectbox(
+            "Problem", range(len(found)), format_func=lambda i: found[i].question, key="try-problem", persist_state="session"
+        )
+        problem = found[at or 0]
+        st.session_state.setdefault("try-text", probe("Right answer", problem))
+        with st.container(horizontal=True):
+            for name in PROBES:
+                st.button(name, key=f"probe-{name}", on_click=_fill, args=(name, problem))
+        text = st.text_area("Completion", height=170, key="try-text", persist_state="session")
+    with right, st.container(key="card-sum", height="stretch"):
+        _sum(mix, step, problem, text, answer_rule)
+
+
+def _fill(name: str, problem: Problem) -> None:
+    st.session_state["try-text"] = probe(name, problem)
+
+
+def _sum(mix: Mix, step: int, problem: Problem, text: str, answer_rule: str) -> None:
+    batch = single(problem.question, text, problem.gold, "lenient" if answer_rule == "lenient" else "strict")
+    scored = engine.score(batch, mix, step)
+    answer, roles = batch.answers[0], term_roles(mix)
+    verdict = prose.chip("Right answer", "good") if batch.correct[0] else prose.chip("Wrong answer", "bad")
+    prose.head(f"parsed {answer.text if answer else 'no answer'}, gold {problem.gold}", f"at step {step}", chips=[verdict])
+    terms = []
+    for k, name in enumerate(scored.terms):
+        missing = scored.raw[0, k] != scored.raw[0, k]
+        terms.append(
+            {
+                "term": name, "role": roles[name], "weight": float(scored.weights[k]),
+                "raw": None if missing else float(scored.raw[0, k]),
+                "shaped": None if missing else float(scored.shaped[0, k]),
+                "contribution": None if missing else float(scored.contributions[0, k]),
+                "why": WHY.get(mix.terms[k].component, ""),
+            }
+        )  # fmt: skip
+    total = float(scored.total[0])
+    elements.sum_table("try-sum", sum_data(terms, None if total != total else total))
+    st.caption("An advantage needs a group: it appears in the samples of a run.")

@@ -1,0 +1,92 @@
+"""Small static pieces of prose as HTML: title block, chips, section heads. Called by pages.
+
+Every value is escaped here. Never used for text a model wrote: that goes through elements that set `textContent`.
+"""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Literal
+
+import streamlit as st
+
+Tone = Literal["neutral", "accent", "good", "warn", "bad"]
+
+
+def square(role: str) -> str:
+    """A coloured square; `role` is a colour token such as `hard` or `c1`."""
+    return f'<span class="sd-square" style="background:var(--{escape(role)})"></span>'
+
+
+def chip(text: str, tone: Tone = "neutral", dot: bool = True) -> str:
+    return f'<span class="sd-chip sd-{tone}{"" if dot else " plain"}">{escape(text)}</span>'
+
+
+def title(
+    text: str,
+    crumb: str = "",
+    sub: str = "",
+    role: str = "",
+    chips: Sequence[str] = (),
+    facts: Iterable[tuple[str, str]] = (),
+) -> None:
+    """The head of a page: crumb, h1 with colour and chips, a sentence, facts as name and value."""
+    parts = [f'<p class="sd-crumb">{escape(crumb)}</p>' if crumb else ""]
+    parts.append(f'<div class="sd-title">{square(role) if role else ""}<h1>{escape(text)}</h1>{"".join(chips)}</div>')
+    if sub:
+        parts.append(f'<p class="sd-sub">{escape(sub)}</p>')
+    shown = "".join(f"<span>{escape(k)} <b>{escape(v)}</b></span>" for k, v in facts)
+    if shown:
+        parts.append(f'<div class="sd-facts">{shown}</div>')
+    st.html("".join(parts))
+
+
+def section(number: int | None, question: str, answer: str = "", chips: Sequence[str] = ()) -> None:
+    """A section: numbered where the order of reading matters, a head (best a question) and a text that answers it."""
+    said = f'<p class="sd-answer">{escape(answer)}</p>' if answer else ""
+    mark = "" if number is None else f'<span class="sd-number">{number}</span>'
+    st.html(f'<div class="sd-section">{mark}<h2>{escape(question)}</h2>{"".join(chips)}</div>{said}')
+
+
+def head(text: str, note: str = "", tick: str = "", chips: Sequence[str] = ()) -> None:
+    """The head of a card."""
+    mark = f'<span class="sd-tick" style="background:var(--{escape(tick)})"></span>' if tick else ""
+    st.html(f'<div class="sd-head">{mark}<h3>{escape(text)}</h3><span>{escape(note)}</span>{"".join(chips)}</div>')
+
+
+def term(name: str, what: str, role: str) -> None:
+    """A term's name in its colour, and what it rewards."""
+    st.html(f'<div class="sd-term">{square(role)}<div><b>{escape(name)}</b><div>{escape(what)}</div></div></div>')
+
+
+def progress(done: int, of: int, left: str, right: str) -> None:
+    """`left`, a bar, `right`."""
+    share = 100 * done / of if of else 0
+    st.html(
+        f'<div class="sd-progress"><span><b>{done}</b> of {of} steps</span><span class="sd-bar" role="progressbar" '
+        f'aria-valuenow="{done}" aria-valuemin="0" aria-valuemax="{of}" aria-label="training progress">'
+        f'<i style="width:{share:.2f}%"></i></span><span>{escape(left)}</span><span>{escape(right)}</span></div>'
+    )
+
+
+def stack(parts: Sequence[tuple[str, float, str]]) -> None:
+    """A bar of (name, size, colour role) parts with its legend; sizes are shown as they are."""
+    whole = sum(abs(size) for _, size, _ in parts) or 1.0
+    bar = "".join(f'<i style="width:{100 * abs(s) / whole:.3f}%;background:var(--{escape(r)})"></i>' for _, s, r in parts)
+    names = "".join(f"<span>{square(r)}{escape(n)} <b>{s:.2f}</b></span>" for n, s, r in parts)
+    st.html(f'<div class="sd-stack">{bar}</div><div class="sd-legend">{names}</div>')
+
+
+def empty(headline: str, text: str) -> None:
+    """What stands where there is nothing yet, and what to do about it."""
+    st.html(f'<div class="sd-empty"><b>{escape(headline)}</b>{escape(text)}</div>')
+
+
+def fault(message: str) -> None:
+    """A message under the field it belongs to."""
+    st.html(f'<p class="sd-fault" role="alert">{escape(message)}</p>')
+
+
+def error_box(kind: str, message: str, log: str = "") -> None:
+    """Why something failed, with the end of its log."""
+    tail = f"<pre>{escape(log)}</pre>" if log else ""
+    st.html(f'<div class="sd-errorbox" role="alert"><b>{escape(kind)}</b> {escape(message)}{tail}</div>')

@@ -1,0 +1,33 @@
+"""Which colour stands for what, on every page alike: blue = hard, orange = continuous, plum = hybrid, ink = the truth.
+
+Colours are roles: names of the CSS tokens in style.css, which follow the theme. Called by pages and figures.
+"""
+
+from collections.abc import Sequence
+
+from core.mix import Mix
+
+SIDE_ROLES: dict[str, tuple[str, ...]] = {"hard": ("c1", "c2", "c8"), "continuous": ("c3", "c4", "c5", "c7"), "always": ("c6",)}
+
+
+def term_roles(mix: Mix) -> dict[str, str]:
+    """Term -> colour role. Terms of one side take that side's hues in order, and begin again when they run out."""
+    seen: dict[str, int] = {}
+    roles: dict[str, str] = {}
+    for term in mix.terms:
+        shades = SIDE_ROLES[term.side]
+        position = seen.get(term.side, 0)
+        roles[term.label] = shades[position % len(shades)]
+        seen[term.side] = position + 1
+    return roles
+
+
+def arm_role(structure: str) -> str:
+    """The colour role of an arm: its structure."""
+    return structure
+
+
+def dash(position: int) -> str:
+    """The n-th line of one hue: solid, then dashes, before inventing hues."""
+    styles: Sequence[str] = ("solid", "dash", "dot", "dashdot")
+    return styles[position % len(styles)]

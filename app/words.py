@@ -1,0 +1,54 @@
+"""Wording shown to people: states, times, numbers with units. Called by pages and figures."""
+
+import time
+
+from app.prose import Tone
+from core.metrics import describe
+from core.store.states import Status
+
+STATUS: dict[Status, tuple[str, Tone]] = {
+    Status.QUEUED: ("Queued", "neutral"),
+    Status.STARTING: ("Starting", "accent"),
+    Status.RUNNING: ("Running", "accent"),
+    Status.DONE: ("Done", "good"),
+    Status.FAILED: ("Failed", "bad"),
+    Status.STOPPED: ("Stopped", "neutral"),
+    Status.LOST: ("Lost", "warn"),
+}
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min, 2 h 5 min."""
+    if seconds < 99:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(at: float | None) -> str:
+    return "" if at is None else f"{duration(max(0.0, time.time() - at))} ago"
+
+
+def value(key: str, number: float | None) -> str:
+    """A metric's value with its unit: 65 %, 0.80, 29.8 s, 234."""
+    if number is None:
+        return "–"
+    unit = describe(key).unit
+    if unit == "share":
+        return f"{100 * number:.0f} %"
+    if unit == "seconds":
+        return f"{number:.2f} s" if number < 10 else f"{number:.1f} s"
+    return f"{number:.0f}" if unit in ("tokens", "tokens/s") and number >= 20 else f"{number:.3g}"
+
+
+def change(key: str, number: float) -> str:
+    """A change since the start: +32 pts, -0.05."""
+    if describe(key).unit == "share":
+        return f"{100 * number:+.0f} pts"
+    return f"{number:+.3g}"
+
+
+def help_of(key: str) -> str:
+    """What a metric is, then its key."""
+    found = describe(key)
+    return f"{found.what} Key: `{key}`"
