@@ -12,10 +12,10 @@ def main() -> None:
     st.html(HERE / "style.css")
     st.logo(str(HERE / "static" / "logo.svg"), size="medium")
     pages = [
-        st.Page("pages/runs.py", title="Runs", icon=":material/show_chart:", url_path="runs", default=True),
-        st.Page("pages/design.py", title="Design", icon=":material/tune:", url_path="design"),
-        st.Page("pages/queue.py", title="Queue", icon=":material/layers:", url_path="queue"),
-        st.Page("pages/run.py", title="Run", icon=":material/monitoring:", url_path="run", visibility="hidden"),
+        st.Page("views/runs.py", title="Runs", icon=":material/show_chart:", url_path="runs", default=True),
+        st.Page("views/design.py", title="Design", icon=":material/tune:", url_path="design"),
+        st.Page("views/queue.py", title="Queue", icon=":material/layers:", url_path="queue"),
+        st.Page("views/run.py", title="Run", icon=":material/monitoring:", url_path="run", visibility="hidden"),
     ]
     st.navigation(pages, position="top").run()
 

@@ -116,9 +116,11 @@ class Mix(BaseModel):
 
     @cached_property
     def structure(self) -> Structure:
-        """Which sides the mix uses; a mix of `always` terms alone counts by their kind."""
-        sides = {t.side for t in self.terms} - {"always"} or {t.definition.side for t in self.terms}
-        return "hybrid" if {"hard", "continuous"} <= sides else "hard" if "hard" in sides else "continuous"
+        """Which sides the mix uses. With `always` terms alone nothing is blended: hard when all their components are."""
+        sides = {t.side for t in self.terms} - {"always"}
+        if not sides:
+            return "hard" if all(t.definition.side == "hard" for t in self.terms) else "continuous"
+        return "hybrid" if len(sides) == 2 else "hard" if "hard" in sides else "continuous"
 
     def hard_share(self, step: float) -> float:
         """w_hard at a step; 1 or 0 for a mix with one side only."""

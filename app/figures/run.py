@@ -61,7 +61,14 @@ def truth(series: Mapping[str, Series], mix: Mix, max_step: int, now: int) -> Ca
     figure = base.layout(
         max_step,
         yaxis={"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1]},
-        yaxis2={"domain": [0, 0.17], "range": [0, 1], "showticklabels": False, "zeroline": False, "fixedrange": True},
+        yaxis2={
+            "domain": [0, 0.17],
+            "range": [0, 1],
+            "showticklabels": False,
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": True,
+        },
         shapes=[line | {"line": {"color": "@ink3", "width": 1, "dash": "dot"}}] if 0 < now < max_step else [],
     )
     accuracy = _last(gold)
@@ -101,13 +108,22 @@ def scores(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
     return base.card("Scores before weights", traces, base.layout(max_step), alt, 300, sub=sub, legend=legend)
 
 
-def contributions(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
-    """Weight x shaped score of each term, stacked; the line is the total."""
+def _signed_stack(series: Mapping[str, Series], mix: Mix, prefix: str, scale: float) -> list[base.Trace]:
+    """The terms as a stack: what is positive upwards from zero, what is negative downwards."""
     traces = []
     for term, role in term_roles(mix).items():
-        found = _get(series, f"contribution/{term}")
-        negative = bool(found.values) and min(found.values) < 0
-        traces.append(base.area(term, found.steps, found.values, role, "below" if negative else "above"))
+        found = _get(series, prefix + term)
+        up = [max(scale * v, 0.0) for v in found.values]
+        traces.append(base.area(term, found.steps, up, role, "above"))
+        if any(v < 0 for v in found.values):
+            down = [min(scale * v, 0.0) for v in found.values]
+            traces.append(base.area(term, found.steps, down, role, "below") | {"hoverinfo": "skip"})
+    return traces
+
+
+def contributions(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
+    """Weight x shaped score of each term, stacked; the line is the total."""
+    traces = _signed_stack(series, mix, "contribution/", 1.0)
     reward = _get(series, "reward/total")
     traces += [
         base.line("halo", reward.steps, reward.values, "card", 3.6, hoverinfo="skip", legendgroup="total"),
@@ -121,10 +137,7 @@ def contributions(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card
 
 def advantage_shares(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
     """Each term's share of the advantage's variance, stacked to 100 %."""
-    traces = []
-    for term, role in term_roles(mix).items():
-        found = _get(series, f"signal/advantage_share/{term}")
-        traces.append(base.area(term, found.steps, [100 * v for v in found.values], role))
+    traces = _signed_stack(series, mix, "signal/advantage_share/", 100.0)
     alt = _terms_alt("Share of advantage variance", series, "signal/advantage_share/", mix)
     return base.card(
         "Share of advantage variance", traces, base.layout(max_step, " %"), alt, 330,

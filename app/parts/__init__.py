@@ -1,1 +1,1 @@
-"""Parts of pages that are an idea of their own. Called by app.pages; read through app.cache like them."""
+"""Parts of pages that are an idea of their own. Called by app.views; read through app.cache like them."""

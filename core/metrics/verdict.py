@@ -1,4 +1,4 @@
-"""One-line answers to the questions of the run page, each by a stated rule over recorded metrics. Called by app.pages.
+"""One-line answers to the questions of the run page, each by a stated rule over recorded metrics. Called by app.views.
 
 No rule, no verdict: with too few steps a function returns None. Pure.
 """

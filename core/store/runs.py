@@ -5,6 +5,7 @@ somebody was faster. The database decides who runs; messages only wake workers u
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from core.store.states import Status, sources
 from core.store.tables import experiment, run, run_event
 
 NO_LEASE = {"lease_owner": None, "lease_until": None}
+CLAIMED = (Status.STARTING, Status.RUNNING)
+ENDED = (Status.FAILED, Status.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,20 @@ def add_event(c: Connection, run_id: int, kind: str, detail: str = "", step: int
     c.execute(insert(run_event).values(run_id=run_id, at=time.time(), step=step, kind=kind, detail=detail))
 
 
-def _move(c: Connection, run_id: int, to: Status, detail: str = "", attempt: int | None = None, **values: Any) -> bool:
-    """Change the status if the transition is legal now (and the attempt still holds it); record the event."""
-    where = [run.c.id == run_id, run.c.status.in_(sources(to))]
+def _move(
+    c: Connection,
+    run_id: int,
+    to: Status,
+    detail: str = "",
+    attempt: int | None = None,
+    among: Iterable[Status] = tuple(Status),
+    **values: Any,
+) -> bool:
+    """Change the status if that is legal from where it is (one of `among`, held by `attempt`); record the event."""
+    where = [run.c.id == run_id, run.c.status.in_([s for s in sources(to) if s in among])]
     if attempt is not None:
         where.append(run.c.attempt == attempt)
-    if to in (Status.DONE, Status.FAILED, Status.STOPPED):
+    if to.finished:
         values = {"finished_at": time.time(), **NO_LEASE, **values}
     moved = c.execute(update(run).where(*where).values(status=to.value, **values)).rowcount == 1
     if moved:
@@ -150,7 +161,7 @@ def mark_running(run_id: int, attempt: int) -> bool:
 def beat(run_id: int, attempt: int, lease_seconds: float) -> bool:
     """Renew the lease; True when a stop was asked for. Fenced when the run is not this attempt's any more."""
     with writing() as c:
-        held = (run.c.id == run_id, run.c.attempt == attempt, run.c.status.in_(["starting", "running"]))
+        held = (run.c.id == run_id, run.c.attempt == attempt, run.c.status.in_(CLAIMED))
         renewed = c.execute(update(run).where(*held).values(lease_until=time.time() + lease_seconds)).rowcount == 1
         if not renewed:
             raise Fenced(f"run {run_id} is no longer held by attempt {attempt}")
@@ -168,7 +179,7 @@ def finish(
 def release(run_id: int, attempt: int, why: str) -> bool:
     """Give a claimed run back to the queue, at its old place: it goes on from its checkpoint, here or elsewhere."""
     with writing() as c:
-        return _move(c, run_id, Status.QUEUED, why, attempt, **NO_LEASE)
+        return _move(c, run_id, Status.QUEUED, why, attempt, among=CLAIMED, **NO_LEASE)
 
 
 def request_stop(run_id: int) -> Status:
@@ -188,13 +199,13 @@ def request_stop(run_id: int) -> Status:
 def requeue(run_id: int) -> bool:
     """Put a stopped or failed run back in the queue; it goes on from its last checkpoint."""
     with writing() as c:
-        return _move(c, run_id, Status.QUEUED, "by hand", queued_at=time.time(), stop_requested=False)
+        return _move(c, run_id, Status.QUEUED, "by hand", among=ENDED, queued_at=time.time(), stop_requested=False)
 
 
 def reap_lost() -> list[int]:
     """Runs whose lease has ended become LOST and go back to the queue (or to STOPPED when that was asked for)."""
     with writing() as c:
-        ended = (run.c.status.in_(["starting", "running"]), run.c.lease_until < time.time())
+        ended = (run.c.status.in_(CLAIMED), run.c.lease_until < time.time())
         rows = c.execute(select(run.c.id, run.c.stop_requested, run.c.worker).where(*ended)).all()
         for row in rows:
             _move(c, row.id, Status.LOST, f"no sign of {row.worker}", **NO_LEASE)

@@ -81,7 +81,7 @@ def _launch_card() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch"):
                 st.caption(f"Arms: {arms}. Their mixes are drawn on the Design page.")
-            st.page_link("pages/design.py", label="Edit the mixes", icon=":material/tune:")
+            st.page_link("views/design.py", label="Edit the mixes", icon=":material/tune:")
             count = len(config.runs()) if config else 0
             label = f"Queue {count} run{'' if count == 1 else 's'}" if config else "Queue"
             if st.button(label, type="primary", icon=":material/play_arrow:", disabled=config is None) and config:
@@ -112,7 +112,7 @@ def _cell(r: RunRow) -> None:
         prose.head(f"{r.arm}, seed {r.seed}", tick=theme.arm_role(r.structure), chips=[prose.chip(label, tone)])
         prose.progress(r.step, r.max_steps, accuracy.removeprefix(" · "), "")
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.page_link("pages/run.py", label="Open", icon=":material/monitoring:", query_params={"run": str(r.id)})
+            st.page_link("views/run.py", label="Open", icon=":material/monitoring:", query_params={"run": str(r.id)})
             if not r.status.finished and st.button("Stop", key=f"stop-{r.id}", type="tertiary", disabled=r.stop_requested):
                 st.toast(actions.stop(r.id))
             if r.status in (Status.FAILED, Status.STOPPED) and st.button("Resume", key=f"resume-{r.id}", type="tertiary"):

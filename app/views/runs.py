@@ -52,7 +52,7 @@ def _table(rows: list[RunRow]) -> None:
         alt="All runs, newest first",
     ).selection.cells
     if chosen and chosen[0][0] < len(rows):
-        st.switch_page("pages/run.py", query_params={"run": str(rows[chosen[0][0]].id)})
+        st.switch_page("views/run.py", query_params={"run": str(rows[chosen[0][0]].id)})
     st.caption("Click a row to open the run.")
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     with left:
         prose.title("Runs", sub="Every training, newest first.")
     with right, st.container(horizontal=True, horizontal_alignment="right"):
-        st.page_link("pages/design.py", label="Design a mix", icon=":material/tune:")
+        st.page_link("views/design.py", label="Design a mix", icon=":material/tune:")
     st.fragment(_live, run_every=2 if live else None, key="runs-live")()
 
 

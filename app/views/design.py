@@ -121,7 +121,7 @@ def _queue_bar(d: draft.Draft) -> None:
             for path, message in faults[:3]:
                 prose.fault(f"{path}: {message}")
         if st.button("To the queue", type="primary", icon=":material/arrow_forward:", disabled=bool(faults)):
-            st.switch_page("pages/queue.py")
+            st.switch_page("views/queue.py")
 
 
 def main() -> None:

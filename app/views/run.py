@@ -89,10 +89,12 @@ def _overview(run_id: int) -> None:
 def _log(detail: RunDetail) -> None:
     with st.container(key="card-log"):
         prose.head("History")
+        lines = []
         for event in cache.events(detail.row.id):
-            at = time.strftime("%H:%M:%S", time.localtime(event.at))
-            where = "" if event.step is None else f" · step {event.step}"
-            st.text(f"{at}  {event.kind}{where}  {event.detail}".rstrip())
+            at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at))
+            where = "" if event.step is None else f"step {event.step}"
+            lines.append(f"{at}  {event.kind:<14}  {where:<10}  {event.detail}".rstrip())
+        st.code("\n".join(lines), language=None)
         if detail.log_tail:
             prose.head("End of the log")
             st.code(detail.log_tail, language=None, wrap_lines=True, height=360)
@@ -118,7 +120,7 @@ def main() -> None:
         prose.title("Run")
         with st.container(key="card-none"):
             prose.empty("No such run", f"There is no run {st.query_params.get('run', '')!r}. All runs are on the Runs page.")
-            st.page_link("pages/runs.py", label="Runs", icon=":material/show_chart:")
+            st.page_link("views/runs.py", label="Runs", icon=":material/show_chart:")
         return
     live = None if detail.row.status.finished else TICK_SECONDS
     st.fragment(_live_head, run_every=live, key="run-head")(run_id, detail.row.status.finished)

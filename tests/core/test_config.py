@@ -1,0 +1,116 @@
+"""Configs: bad input is refused with its place, its value and the repair; presets load; YAML goes in and out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from core import presets
+from core.config import ExperimentConfig, RunConfig, load, parse
+from core.errors import ConfigError
+from tests.samples import CONTINUOUS, HARD, HYBRID, run_config
+
+MIX = {"terms": HARD}
+
+
+@pytest.mark.parametrize(
+    ("values", "where", "message"),
+    [
+        ({"mix": {"terms": [{"component": "nope", "side": "hard"}]}}, "mix.terms.0.component", "no component is called 'nope'"),
+        ({"mix": {"terms": [{**HARD[0], "weight": "heavy"}]}}, "mix.terms.0.weight", "'heavy' is not a number"),
+        ({"mix": {"terms": [{**HARD[0], "weight": True}]}}, "mix.terms.0.weight", "True is not a number"),
+        ({"mix": {"terms": [{**HARD[0], "weight": float("nan")}]}}, "mix.terms.0.weight", "finite number"),
+        ({"mix": {"terms": [{**HARD[0], "weight": {"type": "constant"}}]}}, "mix.terms.0.weight.value", "is missing"),
+        (
+            {"mix": {"terms": [{**CONTINUOUS[0], "params": {"floor": -1}}]}},
+            "mix.terms.0.params.floor",
+            "greater than 0 (got -1)",
+        ),
+        ({"mix": {"terms": [{**CONTINUOUS[0], "params": {"flor": 1}}]}}, "mix.terms.0.params.flor", "no such setting"),
+        ({"mix": {"terms": []}}, "mix.terms", "at least 1 item"),
+        ({"mix": {"terms": HARD + HARD}}, "mix.terms", "two terms are called 'correctness'"),
+        ({"mix": {"terms": HARD + CONTINUOUS}}, "mix", "hard and continuous terms but no blend"),
+        ({"mix": {**HYBRID, "blend": {"type": "constant", "value": 1.5}}}, "mix", "the blend is 1.5 at step 0"),
+        ({"mix": MIX, "grpo": {"generation_batch_size": 60}}, "grpo", "60 is not divisible by num_generations 8"),
+        ({"mix": MIX, "grpo": {"per_device_train_batch_size": 7}}, "grpo", "7 does not divide the 64 completions of a step"),
+        ({"mix": MIX, "grpo": {"num_generations": 1}}, "grpo.num_generations", "greater than or equal to 2 (got 1)"),
+        ({"mix": MIX, "grpo": {"lr": 1}}, "grpo.lr", "no such setting"),
+        ({"mix": MIX, "model": {"path": ""}}, "model.path", "at least 1 character"),
+        ({"mix": MIX, "data": {"train": {"name": "a", "path": "b"}}}, "data.train", "give exactly one"),
+        ({"mix": MIX, "seed": -1}, "seed", "greater than or equal to 0"),
+        ({"mix": MIX, "name": "Two Words"}, "name", "match pattern"),
+        ({}, "mix", "is missing"),
+    ],
+)
+def test_bad_input_is_refused_beside_its_field(values: dict[str, Any], where: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(RunConfig, values)
+    assert [path for path, _ in caught.value.problems] == [where], caught.value
+    assert message in caught.value.problems[0][1]
+
+
+def test_several_faults_are_all_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(RunConfig, {"mix": MIX, "seed": -1, "grpo": {"max_steps": 0}})
+    assert {path for path, _ in caught.value.problems} == {"seed", "grpo.max_steps"}
+
+
+def test_generation_batch_size_is_taken_for_prompts_per_step() -> None:
+    made = parse(RunConfig, {"mix": MIX, "grpo": {"generation_batch_size": 32, "num_generations": 4}})
+    assert made.grpo.prompts_per_step == 8
+
+
+def test_an_experiment_is_arms_times_seeds() -> None:
+    arms = [{"name": "hard", "mix": MIX}, {"name": "hybrid", "mix": HYBRID}]
+    made = parse(ExperimentConfig, {"name": "x", "arms": arms, "seeds": [3, 5], "run": {"grpo": {"max_steps": 7}}})
+    assert [(r.name, r.seed, r.grpo.max_steps) for r in made.runs()] == [
+        ("hard", 3, 7), ("hybrid", 3, 7), ("hard", 5, 7), ("hybrid", 5, 7),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": [1, 1]}, "seed 1 is given twice"),
+        ({"arms": [{"name": "a", "mix": MIX}] * 2}, "arm a is given twice"),
+        ({"run": {"seed": 3}}, "run.seed comes from the arms and seeds"),
+        ({"run": {"grpo": {"max_steps": 0}}}, "greater than or equal to 1"),
+    ],
+)
+def test_bad_experiments_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse(ExperimentConfig, {"name": "x", "arms": [{"name": "a", "mix": MIX}], **change})
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_every_preset_loads_and_survives_yaml(name: str) -> None:
+    made = presets.preset(name)
+    for run in made.runs() if isinstance(made, ExperimentConfig) else [made]:
+        again = parse(RunConfig, yaml.safe_load(run.to_yaml()))
+        assert again == run and again.hash() == run.hash()
+
+
+def test_the_hash_changes_with_anything() -> None:
+    assert len({run_config().hash(), run_config(seed=1).hash(), run_config(grpo={"beta": 0.1}).hash()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("name: [", "is not YAML"), ("", "holds no settings"), ("name: x", "mix: is missing")],
+)
+def test_a_bad_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load(path)
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load(tmp_path / "missing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("terms", "structure"),
+    [(HARD, "hard"), (CONTINUOUS, "continuous"), (HARD + CONTINUOUS, "hybrid")],
+)
+def test_structure_is_the_sides_in_use(terms: list[dict[str, Any]], structure: str) -> None:
+    assert run_config(mix={**HYBRID, "terms": terms}).mix.structure == structure

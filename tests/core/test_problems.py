@@ -1,0 +1,56 @@
+"""Problems: the generator is reproducible and right; files are refused with file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from core.answers import extract, matches
+from core.errors import DataError
+from core.problems import arithmetic, jsonl
+from core.rewards.reasoning import equations
+
+
+def test_generated_problems_are_right_reproducible_and_apart() -> None:
+    train, held_out = arithmetic.problems(2000, "train"), arithmetic.problems(128, "eval")
+    assert train == arithmetic.problems(2000, "train")
+    assert train[:10] == arithmetic.problems(10, "train")  # a problem does not depend on how many are asked for
+    for p in [*train, *held_out]:
+        assert matches(extract(p.solution), p.gold)
+        assert all(equations(p.solution)) and 1 <= int(p.gold) <= arithmetic.MAX_VALUE
+    shared = {p.question for p in train} & {p.question for p in held_out}
+    assert len(shared) <= 1  # a leak would make gold accuracy a memory test
+
+
+GOOD = '{"question": "q", "answer": "work\\n#### 1,200"}'
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([GOOD, "{not json"], "line 2: not JSON"),
+        ([GOOD, "", '{"question": "q"}'], "line 3: no field 'answer'; it has 'question'"),
+        ([GOOD, '{"question": "q", "answer": "no idea"}'], r"line 2: no gold answer in field 'answer' \('no idea'\)"),
+        ([GOOD, '{"question": "q", "answer": "#### "}'], "line 2: no gold answer"),
+        ([GOOD, "[1, 2]"], "line 2: expected an object with 'question' and 'answer', got list"),
+        ([], "holds no problems"),
+    ],
+)
+def test_bad_files_are_refused_with_file_and_line(tmp_path: Path, lines: list[str], message: str) -> None:
+    path = tmp_path / "problems.jsonl"
+    path.write_text("\n".join(lines))
+    with pytest.raises(DataError, match=message) as caught:
+        jsonl.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="missing.jsonl: cannot be read: No such file"):
+        jsonl.read(tmp_path / "missing.jsonl")
+
+
+def test_other_fields_sizes_and_bare_answers(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"q": "a", "a": "7"}\n{"q": "b", "a": "-1.5"}\n{"q": "c", "a": "#### $2,000"}\n')
+    read = jsonl.read(path, "q", "a")
+    assert [(p.id, p.gold) for p in read] == [("mine/1", "7"), ("mine/2", "-1.5"), ("mine/3", "2000")]
+    assert len(jsonl.read(path, "q", "a", size=2)) == 2

@@ -1,0 +1,245 @@
+"""The store, on SQLite and on PostgreSQL: who may move a run where, and that no step is lost, doubled or overwritten."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from core import engine
+from core.config import ExperimentConfig, parse
+from core.errors import Fenced, NotFound, StoreUnavailable
+from core.store import queries, records, runs
+from core.store.records import EvaluationRow, SampleRow, ScoreRow, StepRecord, finite
+from core.store.states import TRANSITIONS, Status
+from tests.samples import HARD, HYBRID, batch, run_config
+
+pytestmark = pytest.mark.usefixtures("database")
+NASTY = "<script>alert(1)</script> **md** \x1b[31m \u202e reversed \x00 nul " + "x" * 1000
+
+
+def claimed(lease: float = 60.0) -> runs.Claim:
+    claim = runs.claim(runs.create_run(run_config()), "w1", lease)
+    assert claim is not None
+    return claim
+
+
+def sample_row(index: int = 0, group: int = 0) -> SampleRow:
+    score = ScoreRow("correctness", 0, raw=None, shaped=None, weight=0.5, contribution=None)
+    return SampleRow(
+        split="train", problem_id="p", group_index=group, index_in_group=index, prompt=NASTY, completion=NASTY, gold="7",
+        parsed=None, parsed_by=None, parsed_start=None, parsed_end=None, correct=False, n_tokens=3, truncated=True,
+        mean_nll=None, total=None, advantage=0.0, scores=(score,),
+    )  # fmt: skip
+
+
+def write(claim: runs.Claim, step: int, **metrics: float) -> None:
+    named = {k.replace("__", "/"): v for k, v in metrics.items()}
+    records.write_step(claim.run_id, claim.attempt, StepRecord(step, named, [sample_row(0), sample_row(1)]))
+
+
+def status(run_id: int) -> Status:
+    return queries.run_detail(run_id).row.status
+
+
+def test_a_run_from_queue_to_done() -> None:
+    claim = claimed()
+    assert claim.config == run_config() and claim.attempt == 1
+    assert status(claim.run_id) == Status.STARTING
+    assert runs.mark_running(claim.run_id, 1)
+    assert runs.beat(claim.run_id, 1, 60.0) is False
+    assert runs.finish(claim.run_id, 1, Status.DONE)
+    row = queries.run_detail(claim.run_id).row
+    assert row.status == Status.DONE and row.finished_at is not None
+    assert [e.kind for e in queries.events(claim.run_id)] == ["queued", "starting", "running", "done"]
+
+
+def test_only_one_of_many_workers_gets_a_run() -> None:
+    run_id = runs.create_run(run_config())
+    got: list[runs.Claim | None] = []
+    gate = threading.Barrier(8)
+
+    def take(name: str) -> None:
+        gate.wait()
+        got.append(runs.claim(run_id, name, 60.0))
+
+    threads = [threading.Thread(target=take, args=(f"w{i}",)) for i in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(got) == 8 and sum(c is not None for c in got) == 1
+
+
+def test_the_run_that_waits_longest_is_taken_first_and_a_released_one_keeps_its_place() -> None:
+    first, second = runs.create_run(run_config()), runs.create_run(run_config(seed=1))
+    claim = runs.claim_next("w1", 60.0)
+    assert claim and claim.run_id == first
+    assert runs.release(first, claim.attempt, "its worker shut down")
+    again = runs.claim_next("w2", 60.0)
+    assert again and (again.run_id, again.attempt) == (first, 2)
+    last = runs.claim_next("w3", 60.0)
+    assert last and last.run_id == second
+    assert runs.claim_next("w4", 60.0) is None
+
+
+@pytest.mark.parametrize("state", [s for s in Status if not s.claimed and s != Status.QUEUED])
+def test_a_run_that_does_not_wait_cannot_be_claimed(state: Status) -> None:
+    claim = claimed(lease=-1.0)
+    if state == Status.LOST:
+        assert Status.QUEUED in TRANSITIONS[Status.LOST]  # lost runs go straight back: there is nothing to claim between
+        return
+    assert runs.finish(claim.run_id, 1, state)
+    assert runs.claim(claim.run_id, "w2", 60.0) is None
+
+
+def test_illegal_moves_change_nothing() -> None:
+    claim = claimed()
+    assert runs.finish(claim.run_id, 1, Status.FAILED, "ValueError", "bad", "log")
+    assert not runs.finish(claim.run_id, 1, Status.DONE)
+    assert not runs.mark_running(claim.run_id, 1)
+    assert not runs.release(claim.run_id, 1, "")
+    detail = queries.run_detail(claim.run_id)
+    assert (detail.row.status, detail.row.error_kind, detail.row.error_message) == (Status.FAILED, "ValueError", "bad")
+    assert detail.log_tail == "log"
+    assert runs.requeue(claim.run_id) and not runs.requeue(claim.run_id)
+
+
+def test_an_older_attempt_is_fenced_everywhere() -> None:
+    old = claimed(lease=-1.0)
+    assert runs.reap_lost() == [old.run_id] and runs.reap_lost() == []
+    new = runs.claim(old.run_id, "w2", 60.0)
+    assert new and new.attempt == 2
+    for refused in (
+        lambda: write(old, 1, reward__total=1.0),
+        lambda: records.rewind(old.run_id, old.attempt, 0),
+        lambda: records.write_checkpoint(old.run_id, old.attempt, 1),
+        lambda: runs.beat(old.run_id, old.attempt, 60.0),
+        lambda: runs.load_claim(old.run_id, old.attempt),
+    ):
+        with pytest.raises(Fenced):
+            refused()
+    assert not runs.finish(old.run_id, old.attempt, Status.DONE) and status(old.run_id) == Status.STARTING
+    assert queries.series(old.run_id) == {}
+
+
+def test_a_lost_run_that_was_to_stop_is_stopped() -> None:
+    claim = claimed(lease=-1.0)
+    runs.request_stop(claim.run_id)
+    runs.reap_lost()
+    assert status(claim.run_id) == Status.STOPPED
+
+
+def test_stop_before_and_during() -> None:
+    waiting = runs.create_run(run_config())
+    assert runs.request_stop(waiting) == Status.STOPPED
+    claim = claimed()
+    assert runs.request_stop(claim.run_id) == Status.STARTING  # it is asked, and ends at a step boundary
+    assert runs.beat(claim.run_id, 1, 60.0) is True
+    assert runs.finish(claim.run_id, 1, Status.STOPPED) and runs.requeue(claim.run_id)
+    assert not queries.run_detail(claim.run_id).row.stop_requested  # put back means: go on
+    with pytest.raises(NotFound, match="no run 99"):
+        runs.request_stop(99)
+
+
+def test_a_step_is_whole_and_comes_back_as_it_was_written() -> None:
+    claim = claimed()
+    write(claim, 1, reward__total=0.1 + 0.2, policy__kl=float("nan"))
+    series = queries.series(claim.run_id)
+    assert series["reward/total"].values == [0.1 + 0.2]  # to the last bit
+    assert "policy/kl" not in series  # a gap, not a nought
+    first, second = queries.samples_at(claim.run_id, 1)
+    assert first.completion == NASTY.replace("\x00", "\u2400") and (first.index_in_group, second.index_in_group) == (0, 1)
+    assert first.total is None and first.scores[0].raw is None and first.truncated is True
+    assert queries.run_detail(claim.run_id).row.step == 1
+
+
+def test_a_step_cannot_be_written_twice_and_leaves_no_half() -> None:
+    claim = claimed()
+    write(claim, 1, reward__total=1.0)
+    with pytest.raises(Exception, match="UNIQUE|unique"):
+        records.write_step(claim.run_id, 1, StepRecord(1, {"reward/other": 1.0}, [sample_row(0, group=7), sample_row(0)]))
+    assert "reward/other" not in queries.series(claim.run_id)
+    assert len(queries.samples_at(claim.run_id, 1)) == 2
+    write(claim, 2, reward__other=2.0)  # the name that was registered beside the failed step still works
+    assert queries.series(claim.run_id)["reward/other"].steps == [2]
+
+
+def test_rewind_removes_what_lies_after_the_checkpoint() -> None:
+    claim = claimed()
+    for step in range(1, 6):
+        write(claim, step, reward__total=float(step))
+        row = EvaluationRow(problems=8, num_samples=1, temperature=1.0, accuracy=step / 10, seconds=0.1)
+        records.write_step(claim.run_id, 1, StepRecord(100 + step, {}, (), row))
+    records.rewind(claim.run_id, 1, 3)
+    assert queries.series(claim.run_id)["reward/total"].steps == [1, 2, 3]
+    assert queries.samples_at(claim.run_id, 4) == [] and len(queries.samples_at(claim.run_id, 3)) == 2
+    assert queries.run_detail(claim.run_id).row.accuracy is None
+    records.rewind(claim.run_id, 1, -1)
+    assert queries.series(claim.run_id) == {}
+
+
+def test_experiments_and_lists() -> None:
+    arms = [{"name": "hard", "mix": {"terms": HARD}}, {"name": "hybrid", "mix": HYBRID}]
+    config = parse(ExperimentConfig, {"name": "Two arms", "question": "?", "arms": arms, "seeds": [0, 1]})
+    experiment_id, run_ids = runs.create_experiment(config, "1.0+abc")
+    assert len(run_ids) == 4 and runs.queued() == run_ids
+    rows = queries.run_list(experiment_id)
+    assert [r.id for r in rows] == run_ids[::-1]
+    assert {(r.arm, r.structure, r.experiment) for r in rows} == {
+        ("hard", "hard", "Two arms"),
+        ("hybrid", "hybrid", "Two arms"),
+    }
+    detail = queries.run_detail(run_ids[0])
+    assert detail.config_hash == config.runs()[0].hash() and detail.revision == "1.0+abc"
+    assert [e.name for e in queries.experiments()] == ["Two arms"]
+
+
+def test_workers_come_and_go() -> None:
+    before = time.time() - 1
+    records.worker_beat("m-1", "m", 1, 2)
+    records.worker_beat("m-1", "m", 1, 2)
+    assert [(w.name, w.slots) for w in queries.workers(before)] == [("m-1", 2)]
+    assert queries.workers(time.time() + 10) == []
+    records.worker_gone("m-1")
+    assert queries.workers(before) == []
+
+
+def test_eight_writers_at_once_lose_nothing() -> None:
+    claims = [claimed() for _ in range(8)]
+    errors: list[BaseException] = []
+
+    def train(claim: runs.Claim) -> None:
+        try:
+            for step in range(1, 11):
+                write(claim, step, reward__total=float(step), **{f"score__t{claim.run_id}": 1.0})
+        except BaseException as error:  # handed to the test's own thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=train, args=(c,)) for c in claims]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert errors == []
+    for claim in claims:
+        assert queries.series(claim.run_id)["reward/total"].steps == list(range(1, 11))
+
+
+def test_finite() -> None:
+    assert [finite(x) for x in (1.5, np.nan, np.inf)] == [1.5, None, None]
+
+
+def test_what_is_scored_fits_what_is_stored() -> None:
+    """The names of ScoredBatch and of the tables are one set of words."""
+    scored = engine.score(batch(["#### 72", "none"]), run_config().mix, 1)
+    assert scored.terms == tuple(t.label for t in run_config().mix.terms)
+
+
+def test_a_database_that_is_away_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.conftest import forget_settings
+
+    monkeypatch.setenv("SHOWDOWN_DATABASE_URL", "postgresql+psycopg://nobody@/none?host=/nonexistent")
+    forget_settings()
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        queries.run_list()
