@@ -25,7 +25,10 @@ STOPPED = 3  # worker.train.STOPPED; not imported from there, so that this modul
 LOG_TAIL = 8000  # characters of the log kept in the row of a failed run
 # glibc gives big freed tensors back to the system and faults them in again: a third of a CPU step. Ignored elsewhere.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
-CHILD_ENV = {**KEEP_MEMORY, "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1", "PYTHONUNBUFFERED": "1"}
+# OpenMP threads that wait by spinning starve each other when two trainings share the cores: on two cores a step took
+# 2.6 s beside another training, and 1.4 s with this bound; alone it takes 0.6 s either way (docs/tiny-model.md).
+WAIT_BRIEFLY = {"GOMP_SPINCOUNT": "1000"}
+CHILD_ENV = {**KEEP_MEMORY, **WAIT_BRIEFLY, "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
 
 SHUTDOWN = threading.Event()  # set when this worker is asked to end: every run goes to its checkpoint and back to the queue
 log = logging.getLogger("showdown.supervisor")
@@ -67,8 +70,14 @@ def _start(claim: Claim, folder: Path) -> subprocess.Popen[bytes]:
             stdout=log_file,
             stderr=log_file,
             start_new_session=True,
-            env={**os.environ, **CHILD_ENV},
+            env={**CHILD_ENV, **_cores(), **os.environ},
         )
+
+
+def _cores() -> dict[str, str]:
+    """Runs that train side by side on one machine share its cores evenly."""
+    slots = settings().slots
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // slots))} if slots > 1 else {}
 
 
 def _watch(claim: Claim, child: subprocess.Popen[bytes]) -> bool:

@@ -17,7 +17,7 @@ from core.store.session import reading, writing
 from core.store.states import Status, sources
 from core.store.tables import experiment, run, run_event
 
-NO_LEASE = {"lease_owner": None, "lease_until": None}
+NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 CLAIMED = (Status.STARTING, Status.RUNNING)
 ENDED = (Status.FAILED, Status.STOPPED)
 

@@ -1,0 +1,135 @@
+"""Stop and failure: what is asked for happens at a step boundary, what goes wrong is said with its reason."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.settings import settings
+from core.store import queries, runs
+from core.store.states import Status
+from tests.conftest import wait_for
+from tests.samples import run_config
+from tests.worker.conftest import STEPS, record, same, train
+from worker import supervisor
+
+pytestmark = pytest.mark.usefixtures("sqlite")
+
+
+def started(config: Any) -> tuple[int, threading.Thread]:
+    """A run in training, supervised by a thread."""
+    run_id = runs.create_run(config)
+    thread = threading.Thread(target=supervisor.supervise, args=("test",))
+    thread.start()
+    return run_id, thread
+
+
+def at_step(run_id: int, step: int) -> None:
+    wait_for(f"step {step}", lambda: queries.run_detail(run_id).row.step >= step)
+
+
+def test_stop_ends_at_a_step_boundary_and_resume_equals_never_stopped(trained_home: Path) -> None:
+    run_id, thread = started(run_config(grpo={"max_steps": STEPS}, checkpoint={"every": 100}))
+    at_step(run_id, 2)
+    asked_at = queries.run_detail(run_id).row.step
+    runs.request_stop(run_id)
+    thread.join()
+    row = queries.run_detail(run_id).row
+    assert row.status == Status.STOPPED
+    # The supervisor looks every half second and the child at the end of a step; a tiny step is shorter than that.
+    assert row.checkpoint_step == row.step <= asked_at + 3 < STEPS + 1
+    if row.step < STEPS:
+        assert runs.requeue(run_id)
+        supervisor.supervise("test")
+    assert queries.run_detail(run_id).row.status == Status.DONE
+    stopped = record(run_id)
+    os.environ["SHOWDOWN_HOME"], home = str(trained_home), os.environ["SHOWDOWN_HOME"]
+    from tests.conftest import forget_settings
+
+    forget_settings()
+    straight = record(1)
+    os.environ["SHOWDOWN_HOME"] = home
+    forget_settings()
+    assert same(stopped[0], straight[0]) and stopped[1] == straight[1]
+
+
+FAILURES = [
+    ({"model": {"path": "/no/such/model"}}, "ModelError", "'/no/such/model' does not exist; give a folder"),
+    ({"model": {"path": "."}}, "ModelError", "has no config.json"),
+    ({"data": {"train": {"path": "/no/such.jsonl"}}}, "DataError", "/no/such.jsonl: cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("change", "kind", "message"), FAILURES)
+def test_a_failure_is_said_with_kind_message_and_log(change: dict[str, Any], kind: str, message: str) -> None:
+    detail = queries.run_detail(train(run_config(**change)))
+    assert detail.row.status == Status.FAILED
+    assert detail.row.error_kind == kind and message in (detail.row.error_message or "")
+    assert "Traceback" in (detail.log_tail or "")
+
+
+def test_a_killed_child_is_failed_with_its_signal() -> None:
+    run_id, thread = started(run_config(grpo={"max_steps": 500}))
+    at_step(run_id, 1)
+    (child,) = children_of(run_id)
+    os.kill(child, signal.SIGKILL)
+    thread.join()
+    row = queries.run_detail(run_id).row
+    assert row.status == Status.FAILED and row.error_kind == "SIGKILL"
+    assert "memory" in (row.error_message or "")  # the likeliest reason for this signal
+
+
+def test_a_child_that_ignores_the_stop_is_killed_after_the_grace_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.conftest import forget_settings
+
+    monkeypatch.setenv("SHOWDOWN_STOP_GRACE_SECONDS", "1")
+    forget_settings()
+    run_id, thread = started(run_config(grpo={"max_steps": 500}))
+    at_step(run_id, 1)
+    (child,) = children_of(run_id)
+    os.kill(child, signal.SIGSTOP)  # it hangs without dying
+    runs.request_stop(run_id)
+    thread.join(30)
+    assert not thread.is_alive() and children_of(run_id) == []
+    row = queries.run_detail(run_id).row
+    assert row.status == Status.STOPPED and "killed" in queries.events(run_id)[-1].detail
+
+
+def test_a_newer_attempt_ends_the_older_training() -> None:
+    run_id, thread = started(run_config(grpo={"max_steps": 500}))
+    at_step(run_id, 1)
+    from core.store.session import writing
+    from core.store.tables import run
+
+    with writing() as c:  # as after a lease that ran out while this machine slept
+        c.execute(run.update().where(run.c.id == run_id).values(lease_until=0.0))
+    # The supervisor may renew before the reaper looks, so look until it is taken.
+    wait_for("the reaper to take the run", lambda: runs.reap_lost() or _expire(run_id))
+    thread.join(60)
+    assert not thread.is_alive() and children_of(run_id) == []
+    assert queries.run_detail(run_id).row.status == Status.QUEUED
+
+
+def _expire(run_id: int) -> None:
+    from core.store.session import writing
+    from core.store.tables import run
+
+    with writing() as c:
+        c.execute(run.update().where(run.c.id == run_id).values(lease_until=0.0))
+
+
+def children_of(run_id: int) -> list[int]:
+    """Process ids of trainings of a run of this data directory."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            environment = (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if b"worker.train" in words and str(run_id).encode() in words and str(settings().home).encode() in environment:
+            found.append(int(folder.name))
+    return found

@@ -1,0 +1,97 @@
+"""The contract with the pinned TRL: with a plain mix and the default rule we train exactly what stock TRL trains."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import set_seed
+from trl import GRPOTrainer
+
+from core.advantage import advantages
+from core.answers import extract, matches
+from core.config import RunConfig
+from core.problems import arithmetic
+from tests.samples import HARD, HYBRID, run_config
+from worker import data, policy
+from worker.trainer import Rollout, ShowdownTrainer, build, grpo_config, lora_config
+
+
+def stock(config: RunConfig, folder: Path) -> GRPOTrainer:
+    """Stock TRL with the hard reward as TRL wants it: a function of completions and gold answers."""
+
+    def right(completions: list[Any], gold: list[str], **_: Any) -> list[float]:
+        return [float(matches(extract(c[0]["content"]), g)) for c, g in zip(completions, gold, strict=True)]
+
+    set_seed(config.seed)
+    model, tokenizer = policy.load(config.model)
+    rows = data.rows(arithmetic.problems(64, "train"), config.data, conversational=True)
+    return GRPOTrainer(
+        model=model, reward_funcs=right, args=grpo_config(config, folder), train_dataset=rows,
+        processing_class=tokenizer, peft_config=lora_config(config),
+    )  # fmt: skip
+
+
+def ours(config: RunConfig, folder: Path) -> ShowdownTrainer:
+    set_seed(config.seed)
+    model, tokenizer = policy.load(config.model)
+    rows = data.rows(arithmetic.problems(64, "train"), config.data, conversational=True)
+    return build(config, model, tokenizer, rows, folder)
+
+
+def history(trainer: GRPOTrainer) -> list[dict[str, float]]:
+    keys = ("loss", "reward", "reward_std", "frac_reward_zero_std", "grad_norm", "entropy", "completions/mean_length")
+    return [{k: row[k] for k in keys} for row in trainer.state.log_history if "loss" in row]
+
+
+@pytest.mark.parametrize("rule", ["group", "batch", "none"])
+def test_losses_rewards_and_weights_equal_stock_trl(tmp_path: Path, rule: str) -> None:
+    config = run_config(mix={"terms": HARD, "advantage": {"type": rule}}, grpo={"max_steps": 3})
+    a = stock(config, tmp_path / "a")
+    a.train()
+    b = ours(config, tmp_path / "b")  # built after the other has trained: both then begin with the same random state
+    b.train()
+    assert len(history(a)) == 3 and history(a) == history(b)
+    theirs = dict(a.model.named_parameters())
+    for name, weight in b.model.named_parameters():
+        assert torch.equal(weight, theirs[name]), name
+
+
+class Watching(ShowdownTrainer):
+    """Keeps every rollout."""
+
+    rollouts: list[Rollout]
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        output = super()._generate_and_score_completions(inputs)
+        assert self.rollout is not None
+        self.rollouts.append(self.rollout)
+        return output
+
+
+@pytest.mark.parametrize("rule", ["group", "batch", "none"])
+def test_the_advantages_that_train_are_those_of_the_engine(tmp_path: Path, rule: str) -> None:
+    config = run_config(grpo={"max_steps": 3}, mix={**HYBRID, "advantage": {"type": rule}})
+    trainer = ours(config, tmp_path)
+    trainer.__class__ = Watching
+    trainer.rollouts = []  # type: ignore[attr-defined]
+    trainer.train()
+    assert [r.step for r in trainer.rollouts] == [1, 2, 3]  # type: ignore[attr-defined]
+    for rollout in trainer.rollouts:  # type: ignore[attr-defined]
+        # TRL computes in float32, and divides a spread of float dust by 1e-4.
+        assert rollout.advantages == pytest.approx(rollout.scored.advantage, abs=2e-3)
+        again = advantages(rollout.scored.total, rollout.batch.group, config.mix.advantage)
+        assert (again == rollout.scored.advantage).all()
+        assert ((rollout.batch.mean_nll > 0) & (rollout.batch.mean_nll < 10)).all()
+
+
+def test_a_micro_batch_changes_memory_not_the_samples(tmp_path: Path) -> None:
+    whole, parts = run_config(grpo={"max_steps": 1}), run_config(grpo={"max_steps": 1, "per_device_train_batch_size": 4})
+    a = ours(whole, tmp_path / "a")
+    a.train()
+    b = ours(parts, tmp_path / "b")
+    b.train()
+    assert a.rollout and b.rollout
+    assert a.rollout.batch.completions == b.rollout.batch.completions
+    assert a.rollout.advantages == pytest.approx(b.rollout.advantages, abs=1e-4)
+    assert history(a)[0]["loss"] == pytest.approx(history(b)[0]["loss"], abs=1e-5)

@@ -1,0 +1,91 @@
+"""Kill -9 of a worker in the middle of a run: another finishes it from its checkpoint, with no step missing or doubled.
+
+Real processes: a broker, Celery workers, the reaper.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import queue
+from core.store import queries, runs
+from core.store.states import Status
+from migrations import upgrade
+from tests.conftest import forget_settings, wait_for
+from tests.samples import run_config
+from tests.worker.test_supervisor import children_of
+
+STEPS = 14
+MODULES = {"worker": "worker.celery_app", "reaper": "worker.reaper"}
+
+
+def start(module: str, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as file:
+        return subprocess.Popen([sys.executable, "-m", MODULES[module]], stdout=file, stderr=file, start_new_session=True)
+
+
+def test_another_worker_finishes_the_run(broker: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOWDOWN_LEASE_SECONDS", "3")
+    monkeypatch.setenv("SHOWDOWN_REAP_SECONDS", "0.5")
+    forget_settings()
+    upgrade()
+    run_id = runs.create_run(run_config(grpo={"max_steps": STEPS}))
+    queue.enqueue(run_id)
+    processes = [start("reaper", home / "log"), start("worker", home / "log")]
+    try:
+        wait_for("step 5", lambda: queries.run_detail(run_id).row.step >= 5)
+        os.killpg(processes[1].pid, signal.SIGKILL)  # the worker and its threads; the child has a group of its own
+        processes[1].wait()
+        processes.append(start("worker", home / "log"))
+        wait_for("the end", lambda: queries.run_detail(run_id).row.status.finished)
+    finally:
+        for p in processes:
+            p.terminate()
+        for p in processes:
+            p.wait(30)
+    detail = queries.run_detail(run_id)
+    assert detail.row.status == Status.DONE, (detail.log_tail, (home / "log").read_text()[-3000:])
+    kinds = [e.kind for e in queries.events(run_id)]
+    assert detail.row.attempt == 2 and "lost" in kinds and kinds.count("done") == 1 and "resumed" in kinds
+    for name, found in queries.series(run_id).items():
+        if not name.startswith("eval/"):
+            assert found.steps == list(range(1, STEPS + 1)), name
+    for step in range(1, STEPS + 1):
+        assert len(queries.samples_at(run_id, step)) == 16
+    assert children_of(run_id) == []
+
+
+def test_a_worker_that_is_asked_to_end_gives_its_run_back(broker: Path, home: Path) -> None:
+    upgrade()
+    run_id = runs.create_run(run_config(grpo={"max_steps": 500}))
+    queue.enqueue(run_id)
+    worker = start("worker", home / "log")
+    wait_for("step 2", lambda: queries.run_detail(run_id).row.step >= 2)
+    worker.terminate()
+    assert worker.wait(60) == 0
+    row = queries.run_detail(run_id).row
+    assert row.status == Status.QUEUED and row.checkpoint_step == row.step
+    assert children_of(run_id) == [] and queries.workers(0.0) == []
+
+
+def test_a_message_delivered_twice_and_a_lost_message_harm_nobody(broker: Path, home: Path) -> None:
+    upgrade()
+    twice, lost = (runs.create_run(run_config(seed=i, grpo={"max_steps": 2})) for i in range(2))
+    queue.enqueue(twice)
+    queue.enqueue(twice)
+    processes = [start("reaper", home / "log"), start("worker", home / "log"), start("worker", home / "log")]
+    try:
+        for run_id in (twice, lost):
+            wait_for(f"run {run_id}", lambda i=run_id: queries.run_detail(i).row.status.finished)
+    finally:
+        for p in processes:
+            p.terminate()
+        for p in processes:
+            p.wait(30)
+    for run_id in (twice, lost):
+        row = queries.run_detail(run_id).row
+        assert (row.status, row.attempt, row.step) == (Status.DONE, 1, 2)
