@@ -62,11 +62,6 @@ def check_mix(mix: dict[str, Any]) -> tuple[Mix | None, Faults]:
         return None, error.problems
 
 
-def under(faults: Faults, path: str) -> list[str]:
-    """The messages at or below a field path."""
-    return [message for where, message in faults if where == path or where.startswith(path + ".")]
-
-
 def arm_name(draft: Draft, stem: str) -> str:
     """A name for a new arm that no other has."""
     taken = {a["name"] for a in draft["arms"]}

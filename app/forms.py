@@ -11,6 +11,7 @@ import streamlit as st
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from streamlit.delta_generator import DeltaGenerator
 
 from app import prose
 from core.config import DataSource
@@ -65,10 +66,29 @@ def fields(kind: type[BaseModel], names: list[str], values: dict[str, Any], key:
     return edited
 
 
-def faults(messages: list[str]) -> None:
-    """The messages of a field, under it."""
-    for message in messages:
-        prose.fault(message)
+class Faults:
+    """Places for messages, made where the fields are and filled when everything has been typed and checked."""
+
+    def __init__(self) -> None:
+        self._places: list[tuple[tuple[str, ...], DeltaGenerator]] = []
+
+    def beside(self, *paths: str) -> None:
+        """Messages at or below these field paths belong here."""
+        self._places.append((paths, st.container(gap=None)))
+
+    def fill(self, found: list[tuple[str, str]]) -> None:
+        """Show each message at the first place that fits it; what fits none is shown here, with its path."""
+        for where, message in found:
+            place = next((p for paths, p in self._places if any(_at_or_below(where, path) for path in paths)), None)
+            if place is None:
+                prose.fault(f"{where}: {message}" if where else message)
+            else:
+                with place:
+                    prose.fault(message)
+
+
+def _at_or_below(where: str, path: str) -> bool:
+    return where == path or (path != "" and where.startswith(path + "."))
 
 
 def schedule(

@@ -25,8 +25,8 @@ GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 def forget_settings() -> None:
     """Let this process read the environment anew."""
-    session.engine().dispose()
-    for cached in (settings, session.engine_for, queue.client):
+    session.forget_engines()
+    for cached in (settings, queue.client):
         cached.cache_clear()
 
 

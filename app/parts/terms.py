@@ -20,7 +20,7 @@ def label(term: dict[str, Any]) -> str:
     return term.get("name") or str(term["component"])
 
 
-def edit(mix: dict[str, Any], roles: dict[str, str], faults: draft.Faults, max_steps: int, key: str) -> None:
+def edit(mix: dict[str, Any], roles: dict[str, str], faults: forms.Faults, max_steps: int, key: str) -> None:
     """Draw the cards; changes go into `mix` in place."""
     parsed, _ = draft.check_mix(mix)
     for side, meaning in SIDES.items():
@@ -39,8 +39,8 @@ def edit(mix: dict[str, Any], roles: dict[str, str], faults: draft.Faults, max_s
                 st.caption("No term on this side.")
             for i, term in rows:
                 _row(mix, i, term, roles.get(label(term), "c6"), parsed, max_steps, f"{key}-{i}-{label(term)}")
-                forms.faults(draft.under(faults, f"terms.{i}"))
-    forms.faults(draft.under(faults, "terms") if not mix["terms"] else [m for p, m in faults if p == "terms"])
+                faults.beside(f"terms.{i}")
+    faults.beside("terms")
 
 
 def _add_term(mix: dict[str, Any], side: str, key: str) -> None:

@@ -60,7 +60,7 @@ def _copied(mix: dict[str, Any]) -> dict[str, Any]:
     return {**mix, "terms": [{**t, "params": dict(t.get("params", {}))} for t in mix["terms"]]}
 
 
-def _blend(mix: dict[str, Any], faults: draft.Faults, max_steps: int, key: str) -> None:
+def _blend(mix: dict[str, Any], faults: forms.Faults, max_steps: int, key: str) -> None:
     with st.container(key="card-blend"):
         prose.head("Blend", "the hard side's share, step by step")
         sides = {t["side"] for t in mix["terms"]}
@@ -76,7 +76,7 @@ def _blend(mix: dict[str, Any], faults: draft.Faults, max_steps: int, key: str) 
                 mix["blend"] = {**mix["blend"], "start": mix["blend"]["end"], "end": mix["blend"]["start"]}
                 draft.touch()
                 st.rerun()
-        forms.faults(draft.under(faults, "blend") + [m for p, m in faults if p == ""])
+        faults.beside("blend", "")
 
 
 def _preview(mix: Mix, max_steps: int) -> int:
@@ -117,7 +117,7 @@ def _queue_bar(d: draft.Draft) -> None:
     with st.container(key="card-next", horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
             n = len(d["arms"]) * len(d["seeds"])
-            prose.head(f"{n} runs" if n != 1 else "1 run", f"{len(d['arms'])} arms × {len(d['seeds'])} seeds")
+            prose.head(f"{n} runs" if n != 1 else "1 run", f"arms {len(d['arms'])} × seeds {len(d['seeds'])}")
             for path, message in faults[:3]:
                 prose.fault(f"{path}: {message}")
         if st.button("To the queue", type="primary", icon=":material/arrow_forward:", disabled=bool(faults)):
@@ -134,7 +134,8 @@ def main() -> None:
     at = _arms(d)
     mix, max_steps = d["arms"][at]["mix"], int(d["run"]["grpo"]["max_steps"])
     key = f"{draft.edition()}-{at}"
-    before, faults = draft.check_mix(mix)
+    before, _ = draft.check_mix(mix)
+    faults = forms.Faults()
     roles = term_roles(before) if before else {}
     left, right = st.columns([6, 5])
     with left:
@@ -154,7 +155,8 @@ def main() -> None:
             }
     with right:
         _blend(mix, faults, max_steps, key)
-        parsed, _ = draft.check_mix(mix)
+        parsed, found = draft.check_mix(mix)
+        faults.fill(found)
         if parsed is not None:
             step = _preview(parsed, max_steps)
     if parsed is None:

@@ -16,12 +16,12 @@ REST = [n for n in GrpoConfig.model_fields if n not in MAIN]
 TICK_SECONDS = 2.0
 
 
-def _settings(d: draft.Draft, faults: draft.Faults) -> None:
+def _settings(d: draft.Draft, faults: forms.Faults) -> None:
     run, key = d["run"], f"q{draft.edition()}"
     left, right = st.columns(2)
     with left:
         d["name"] = st.text_input("Name", d["name"], key=f"{key}-name", max_chars=120)
-        forms.faults(draft.under(faults, "name"))
+        faults.beside("name")
     with right:
         d["question"] = st.text_input("Question", d["question"], key=f"{key}-question", placeholder="What does it ask?")
     left, right = st.columns(2)
@@ -31,32 +31,32 @@ def _settings(d: draft.Draft, faults: draft.Faults) -> None:
         note = ModelConfig.model_fields["path"].description
         path = st.selectbox("Model", options, options.index(now), accept_new_options=True, key=f"{key}-model", help=note)
         run["model"] = {**run["model"], "path": path or ""}
-        forms.faults(draft.under(faults, "run.model") + draft.under(faults, "model"))
+        faults.beside("run.model", "model")
     with right:
         text = st.text_input(
             "Seeds", ", ".join(map(str, d["seeds"])), key=f"{key}-seeds", help="One run per arm and seed: `0, 1, 2` or `0-4`"
         )
         d["seeds"] = forms.seeds(text)
-        forms.faults(draft.under(faults, "seeds"))
+        faults.beside("seeds")
     run["grpo"] = forms.fields(GrpoConfig, MAIN, run["grpo"], f"{key}-grpo", columns=6)
-    forms.faults(draft.under(faults, "grpo"))
+    faults.beside("grpo")
     with st.expander("Data: what is trained on, what is held out"):
         left, right = st.columns(2)
         with left:
             prose.head("Train")
             run["data"]["train"] = forms.source(run["data"]["train"], f"{key}-train", DATA)
-            forms.faults(draft.under(faults, "data.train"))
+            faults.beside("data.train")
         with right:
             prose.head("Held out", "gold accuracy is measured on it")
             run["data"]["eval"] = forms.source(run["data"]["eval"], f"{key}-eval", DATA)
-            forms.faults(draft.under(faults, "data.eval"))
+            faults.beside("data.eval")
         run["data"] = forms.fields(DataConfig, ["answer_rule", "instruction"], run["data"], f"{key}-data", columns=2)
     with st.expander("More of GRPO, under TRL's names"):
         run["grpo"] = forms.fields(GrpoConfig, REST, run["grpo"], f"{key}-grpo", columns=4)
     with st.expander("LoRA, under peft's names"):
         names = [n for n in LoraConfig.model_fields if n != "target_modules"]
         run["lora"] = forms.fields(LoraConfig, names, run["lora"], f"{key}-lora", columns=3)
-        forms.faults(draft.under(faults, "lora"))
+        faults.beside("lora")
 
 
 def _preview(config: ExperimentConfig) -> None:
@@ -72,11 +72,11 @@ def _preview(config: ExperimentConfig) -> None:
 def _launch_card() -> None:
     d = draft.get()
     here: draft.Faults = st.session_state.pop("launch-faults", [])
+    faults = forms.Faults()
     with st.container(key="card-launch"):
         prose.head("Launch an experiment", "arms × seeds; everything but the mix is the same in every arm")
-        _, before = draft.check(d)
-        _settings(d, before + here)
-        config, faults = draft.check(d)
+        _settings(d, faults)
+        config, found = draft.check(d)
         arms = ", ".join(a["name"] for a in d["arms"])
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch"):
@@ -86,10 +86,7 @@ def _launch_card() -> None:
             label = f"Queue {count} run{'' if count == 1 else 's'}" if config else "Queue"
             if st.button(label, type="primary", icon=":material/play_arrow:", disabled=config is None) and config:
                 _launch(config)
-        shown = {"name", "run.model", "model", "seeds", "grpo", "data.train", "data.eval", "lora"}
-        for path, message in faults:
-            if not any(path == s or path.startswith(s + ".") for s in shown):
-                prose.fault(f"{path}: {message}" if path else message)
+        faults.fill(found + here)
         if config:
             _preview(config)
 

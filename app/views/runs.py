@@ -26,13 +26,13 @@ COLUMNS = {
 def _row(r: RunRow) -> dict[str, Any]:
     return {
         "run": r.id,
-        "state": words.STATUS[r.status][0],
         "arm": r.arm,
-        "structure": r.structure,
-        "seed": r.seed,
-        "progress": r.step / r.max_steps,
+        "state": words.STATUS[r.status][0],
         "gold": r.accuracy,
+        "progress": r.step / r.max_steps,
         "start": r.first_accuracy,
+        "seed": r.seed,
+        "structure": r.structure,
         "age": words.ago(r.queued_at),
         "worker": r.worker or "",
         "experiment": r.experiment,

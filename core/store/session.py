@@ -4,9 +4,9 @@ SQLite runs in WAL mode with foreign keys on; a writer takes its lock at BEGIN, 
 failing in the middle. PostgreSQL uses its defaults.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from core.errors import StoreUnavailable
 from core.settings import settings
 
 BUSY_SECONDS = 60
+_engines: dict[str, Engine] = {}
+_making = threading.Lock()
 
 
-@lru_cache(maxsize=8)
-def engine_for(url: str) -> Engine:
-    """The engine of a database URL, one per process."""
+def _make(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True)
@@ -46,8 +46,20 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def engine() -> Engine:
-    """The engine of this process's settings."""
-    return engine_for(settings().database)
+    """The engine of this process's settings; one per database."""
+    url = settings().database
+    with _making:
+        if url not in _engines:
+            _engines[url] = _make(url)
+        return _engines[url]
+
+
+def forget_engines() -> None:
+    """Close every connection, for a process that changes its settings."""
+    with _making:
+        for made in _engines.values():
+            made.dispose()
+        _engines.clear()
 
 
 @contextmanager

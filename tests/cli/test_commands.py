@@ -1,0 +1,70 @@
+"""The commands that need no training: what they print, and how they end."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import main
+from core.store import queries, runs
+from core.store.states import Status
+from tests.samples import run_config
+
+
+def showdown(*args: str) -> Result:
+    return CliRunner().invoke(main, list(args))
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_explains_itself(name: str) -> None:
+    made = showdown(name, "--help")
+    assert made.exit_code == 0 and len(made.output) > 80
+
+
+def test_submit_show_stop_requeue_without_a_broker(home: Path, tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text(run_config().to_yaml())
+    made = showdown("submit", str(config), "--json")
+    assert made.exit_code == 0 and json.loads(made.stdout) == {"experiment": None, "runs": [1]}
+    assert "stays queued and is sent as soon as it does" in made.stderr  # nothing is lost
+    assert showdown("ls").output.split()[:3] == ["1", "queued", "hybrid"]
+    assert json.loads(showdown("show", "1", "--json").output)["config"]["name"] == "hybrid"
+    assert showdown("stop", "1").exit_code == 0
+    assert queries.run_detail(1).row.status == Status.STOPPED
+    assert showdown("requeue", "1").exit_code == 1  # the row is queued; the broker is still away
+    assert runs.queued() == [1]
+
+
+def test_a_preset_is_submitted_by_its_name(home: Path) -> None:
+    made = showdown("submit", "first-showdown", "--json")
+    assert json.loads(made.stdout) == {"experiment": 1, "runs": [1, 2, 3]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mix: {terms: [{component: nope, side: hard}]}", "mix.terms.0.component: no component is called 'nope'"),
+        (
+            "mix: {terms: [{component: correctness, side: hard}]}\nmodel: {path: /no/model}",
+            "model.path: '/no/model' does not exist",
+        ),
+        (
+            "mix: {terms: [{component: correctness, side: hard}]}\ndata: {train: {path: /no/file.jsonl}}",
+            "data.train.path: /no/file.jsonl: cannot be read",
+        ),
+    ],
+)
+def test_a_bad_file_queues_nothing(home: Path, tmp_path: Path, text: str, message: str) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text(text)
+    made = showdown("submit", str(config))
+    assert made.exit_code == 1 and message in made.stderr and "Traceback" not in made.output
+    assert json.loads(showdown("ls", "--json").output) == []
+
+
+def test_ends_with_one_for_failure_and_two_for_misuse(home: Path) -> None:
+    assert showdown("show", "99").exit_code == 1
+    assert showdown("logs", "99").exit_code == 1
+    assert showdown("no-such-command").exit_code == 2
+    assert showdown("show", "not-a-number").exit_code == 2

@@ -1,0 +1,201 @@
+"""The whole way of one run, as a person goes it: a browser, the dashboard, a broker, a worker, a training.
+
+Design a mix, launch it, see points appear without a reload and the zoom survive them, open a sample, read its sum,
+stop the run. Leaves screenshots in shots/e2e/.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.store import queries
+from core.store.states import Status
+from tests.conftest import REPO, forget_settings, free_port, wait_for
+from tests.e2e.browser import browser, button, chromium, settle, whole
+
+SHOTS = REPO / "shots" / "e2e"
+# The chart titled so: its number of points, its x range, and whether it is the very node that was marked before.
+CHART = """(title) => {
+  for (const host of document.querySelectorAll('*')) {
+    const card = host.shadowRoot?.querySelector('.card');
+    if (card?.querySelector('h3')?.textContent !== title) continue;
+    const plot = card.querySelector('.plot');
+    if (!plot.data) return null;
+    const same = plot.dataset.seen === 'yes';
+    plot.dataset.seen = 'yes';
+    return { points: Math.max(...plot.data.map((t) => atob(t.x.bdata).length / 4)), range: plot.layout.xaxis.range.slice(), same };
+  }
+  return null;
+}"""
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
+
+
+def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str) -> Iterator[str]:
+    """The dashboard's URL while `showdown COMMAND` runs."""
+    port = free_port()
+    monkeypatch.setenv("SHOWDOWN_PORT", str(port))
+    forget_settings()
+    log = home / "served.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, "-m", "cli", command], stdout=file, stderr=file, start_new_session=True)
+    wait_for(f"showdown {command}", lambda: ready in log.read_text())
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    assert process.wait(60) == 0, log.read_text()
+
+
+@pytest.fixture
+def url(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Everything on this machine."""
+    yield from served("up", home, monkeypatch, "Showdown is at")
+
+
+@pytest.fixture
+def dashboard(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The dashboard alone: nobody takes runs."""
+    yield from served("app", home, monkeypatch, "URL: ")
+
+
+def shot(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def chart(page: Page, title: str) -> dict[str, object] | None:
+    found: dict[str, object] | None = page.evaluate(CHART, title)
+    return found
+
+
+def drag_zoom(page: Page, title: str) -> list[float]:
+    """Zoom with the mouse, as a person does; returns the x range it made."""
+    plot = page.get_by_role("img", name=re.compile(f"^{title}"))
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.3 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], y, steps=8)
+    page.mouse.up()
+    found = wait_for("the zoom", lambda: (c := chart(page, title)) and c["range"][0] > 1 and c["range"], 20)  # type: ignore[index, operator]
+    assert isinstance(found, list)
+    return found
+
+
+def points(page: Page, title: str) -> int:
+    found = chart(page, title)
+    return int(str(found["points"])) if found else 0
+
+
+def test_design_launch_watch_read_stop(url: str, home: Path) -> None:
+    with browser() as made:
+        page = made.new_page(viewport={"width": 1440, "height": 1000})
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+
+        # Design: change a weight and see the sum of the pasted completion change.
+        page.goto(f"{url}/design")
+        expect(page.get_by_role("heading", name="Design a reward mix")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("0.900", exact=True)).to_be_visible()  # try it, at step 50
+        weight = page.get_by_label("weight of closeness")
+        weight.fill("0.80")
+        weight.press("Enter")
+        expect(page.get_by_text("1.100", exact=True)).to_be_visible()
+        shot(page, "1-design")
+
+        # Queue: one launch, three runs.
+        button(page, "To the queue").click()
+        steps = page.get_by_role("spinbutton", name="max_steps")
+        steps.fill("300")
+        steps.press("Enter")
+        settle(page)
+        button(page, "Queue 3 runs").click()
+        expect(page.get_by_text("hard, seed 0")).to_be_visible()
+        shot(page, "2-queue")
+        rows = queries.run_list()
+        assert len(rows) == 3 and {r.max_steps for r in rows} == {300}
+        weights = {t["component"]: t["weight"] for t in queries.run_detail(rows[0].id).config["mix"]["terms"]}
+        assert rows[0].arm == "hybrid" and weights["closeness"] == 0.8  # what was designed is what was queued
+
+        # Runs: live curves. The page is never reloaded from here on.
+        first = rows[-1]
+        page.goto(f"{url}/run?run={first.id}")
+        wait_for("points on the live chart", lambda: points(page, "Dead groups") >= 3)
+        zoomed = drag_zoom(page, "Dead groups")
+        before = points(page, "Dead groups")
+        wait_for("more points without reload", lambda: points(page, "Dead groups") >= before + 5)
+        now = chart(page, "Dead groups")
+        assert now and now["same"] is True and now["range"] == zoomed  # same node, zoom kept
+        shot(page, "3-run")
+
+        # Samples: one completion, its sum, its group.
+        page.get_by_role("tab", name="Samples").click()
+        expect(page.get_by_text("How the reward came about")).to_be_visible()
+        table = page.get_by_role("table", name="How the reward came about")
+        step = int(page.get_by_role("slider", name="training step").get_attribute("aria-valuenow") or 0)
+        stored = queries.samples_at(first.id, step)
+        best = max(stored, key=lambda s: s.advantage or 0.0)
+        expect(table.get_by_text(f"{best.total:.3f}")).to_be_visible()
+        expect(page.get_by_text("correctness").first).to_be_visible()
+        page.get_by_role("slider", name="training step").press("ArrowLeft")
+        expect(page.get_by_text(f"Step {step - 1}", exact=True)).to_be_visible()
+        whole(page)
+        shot(page, "4-samples")
+        page.set_viewport_size({"width": 1440, "height": 1000})
+
+        # Stop: the run ends at a step boundary, with a checkpoint.
+        button(page, "Stop").click()
+        wait_for("the run to stop", lambda: queries.run_detail(first.id).row.status == Status.STOPPED)
+        row = queries.run_detail(first.id).row
+        assert row.checkpoint_step == row.step
+        expect(page.get_by_text("Stopped")).to_be_visible()
+        expect(button(page, "Resume")).to_be_visible()
+        shot(page, "5-stopped")
+        assert errors == []
+        for other in rows[:-1]:  # let `up` end quickly
+            subprocess.run([sys.executable, "-m", "cli", "stop", str(other.id)], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_and_both_themes_have_no_sideways_scroll(dashboard: str, scheme: str) -> None:
+    with browser() as made:
+        for path in ("", "/design", "/queue"):
+            context = made.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = context.new_page()
+            page.goto(dashboard + path)
+            page.wait_for_selector("h1", timeout=60_000)
+            settle(page)
+            wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+            assert wide <= 390, f"{path or '/'} is {wide} px wide"
+            background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+            assert background == ("rgb(246, 247, 249)" if scheme == "light" else "rgb(14, 17, 22)")
+            context.close()
+
+
+def test_hostile_text_is_text(dashboard: str, home: Path) -> None:
+    """What a model wrote is never HTML, markdown or a control sequence."""
+    from core.store import records, runs
+    from core.store.records import StepRecord
+    from tests.core.test_store import sample_row
+    from tests.samples import run_config
+
+    run_id = runs.create_run(run_config())
+    claim = runs.claim(run_id, "somebody", 3600.0)
+    assert claim is not None
+    records.write_step(run_id, claim.attempt, StepRecord(1, {"reward/total": 0.0}, [sample_row(0), sample_row(1)]))
+    with browser() as made:
+        page = made.new_page()
+        dialogs: list[str] = []
+        page.on("dialog", lambda d: (dialogs.append(d.message), d.dismiss()))
+        page.goto(f"{dashboard}/run?run={run_id}&tab=Samples&step=1")
+        expect(page.get_by_text("How the reward came about")).to_be_visible(timeout=60_000)
+        shown = page.evaluate(
+            "[...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('pre.text')?.textContent).find(Boolean)"
+        )
+        assert shown.startswith("<script>alert(1)</script> **md** \u241b[31m \u2426 reversed \u2400 nul")
+        assert page.locator("strong", has_text="md").count() == 0 and dialogs == []

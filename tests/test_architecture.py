@@ -1,0 +1,82 @@
+"""The house keeps its shape: arrows, light processes, docstrings, budgets, and a README whose tree is the real one."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPO
+
+PACKAGES = ("app", "cli", "core", "migrations", "worker")
+HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "accelerate")
+SOURCES = sorted(p for package in PACKAGES for p in (REPO / package).rglob("*.py") if "versions" not in p.parts)
+TREE = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def names(package: str, leave_out: tuple[str, ...] = ()) -> list[str]:
+    found = []
+    for path in sorted((REPO / package).rglob("*.py")):
+        dotted = ".".join(path.relative_to(REPO).with_suffix("").parts).removesuffix(".__init__")
+        if not dotted.startswith(leave_out):
+            found.append(dotted)
+    return found
+
+
+def test_import_contracts_hold() -> None:
+    made = subprocess.run([str(Path(sys.executable).parent / "lint-imports")], cwd=REPO, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout
+
+
+LIGHT = {
+    "core": names("core"),
+    "app": names("app", ("app.views", "app.main")),  # scripts that draw when imported; what they import is here
+    "cli": names("cli", ("cli.__main__",)),
+    "the supervising worker": ["worker.celery_app", "worker.supervisor", "worker.reaper", "worker.tiny", "worker.train"],
+}
+
+
+@pytest.mark.parametrize("side", LIGHT)
+def test_a_light_side_loads_nothing_heavy(side: str) -> None:
+    """Static contracts cannot see what a third-party package pulls in; a fresh process can."""
+    heavy = HEAVY if side != "core" else (*HEAVY, "streamlit", "plotly")
+    code = f"import sys, importlib\nfor n in {LIGHT[side]!r}: importlib.import_module(n)\n"
+    code += f"print([h for h in {heavy!r} if h in sys.modules])"
+    # -I: no current directory, no PYTHONPATH, as for an installed program; warnings of Streamlit's bare mode go to stderr.
+    made = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, cwd=REPO)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(REPO)))
+def test_file_is_one_documented_idea(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "a module says what it is, who calls it, what it must not know"
+    assert text.count("\n") <= 400, "a file is one idea; split it"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 60, f"{node.name} has {length} lines"
+
+
+def test_the_readme_shows_the_real_tree() -> None:
+    shown = next(block for block in TREE.findall((REPO / "README.md").read_text()) if block.startswith("core/"))
+    listed, at = set(), [""]
+    for line in shown.splitlines():
+        found = re.match(r"^( *)([\w.-]+/?)(?=\s|$)", line)
+        if not found:
+            continue
+        depth = len(found.group(1)) // 2
+        at = [*at[: depth + 1], found.group(2)]
+        listed.add("".join(at))
+    for path in listed:
+        assert (REPO / path).exists(), f"README shows {path}, which is not there"
+    for package in PACKAGES:
+        for path in (REPO / package).glob("*.py"):
+            if path.name != "__init__.py":
+                assert f"{package}/{path.name}" in listed, f"README's tree lacks {package}/{path.name}"
+    for folder in (p for package in PACKAGES for p in (REPO / package).iterdir() if (p / "__init__.py").is_file()):
+        assert f"{folder.relative_to(REPO)}/" in listed, f"README's tree lacks {folder.relative_to(REPO)}/"
