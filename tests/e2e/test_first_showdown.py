@@ -28,7 +28,8 @@ CHART = """(title) => {
     if (!plot.data) return null;
     const same = plot.dataset.seen === 'yes';
     plot.dataset.seen = 'yes';
-    return { points: Math.max(...plot.data.map((t) => atob(t.x.bdata).length / 4)), range: plot.layout.xaxis.range.slice(), same };
+    const points = Math.max(...plot.data.map((t) => atob(t.x.bdata).length / 4));
+    return { points, range: plot.layout.xaxis.range.slice(), same };
   }
   return null;
 }"""
