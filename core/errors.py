@@ -27,6 +27,10 @@ class ModelError(ShowdownError):
     """A model that cannot be loaded: names the path and what was looked for."""
 
 
+class TrainingError(ShowdownError):
+    """A training that cannot go on: says at which step and why."""
+
+
 class ComponentError(ShowdownError):
     """A reward component broke its own promise (raised, wrong shape, out of range): a bug, which stops the run."""
 

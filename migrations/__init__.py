@@ -4,11 +4,12 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from core.store.session import engine
+from core.store.session import engine, named_failures
 
 HERE = Path(__file__).parent
+LOCK = 7_205_759  # any number, the same in every process that upgrades
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -21,5 +22,7 @@ def config(connection: Connection | None = None) -> Config:
 
 def upgrade() -> None:
     """Bring the database to the newest revision. Safe to call from several processes at once."""
-    with engine().connect().execution_options(writes=True) as connection, connection.begin():
+    with named_failures(), engine().connect().execution_options(writes=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":  # SQLite's writer lock does this by itself
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         command.upgrade(config(connection), "head")

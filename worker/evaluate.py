@@ -4,6 +4,7 @@ The training's own random numbers are left as they were, so that evaluating more
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,16 +48,19 @@ class Evaluator:
             encoded = tokenizer(prompts)
         self.prompt_ids: list[list[int]] = encoded["input_ids"]
 
-    def __call__(self) -> Evaluation:
+    def __call__(self, give_up: Callable[[], bool] = lambda: False) -> Evaluation | None:
+        """Evaluate; None when `give_up()` became true before everything was generated."""
         began = time.perf_counter()
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
         was_training = model.training
         model.eval()
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(SEED)
-            completion_ids = self._generate(model)
-            kl = self._kl(model, completion_ids)
+            completion_ids = self._generate(model, give_up)
+            kl = self._kl(model, completion_ids) if completion_ids else 0.0
         model.train(was_training)
+        if not completion_ids:
+            return None
         batch = self._batch(completion_ids)
         e = self.config.evaluation
         row = EvaluationRow(
@@ -68,17 +72,25 @@ class Evaluator:
         )
         return Evaluation(row, batch, kl)
 
-    def _generate(self, model: torch.nn.Module) -> list[list[int]]:
+    def _generate(self, model: torch.nn.Module, give_up: Callable[[], bool]) -> list[list[int]]:
         tokenizer, e = self.trainer.processing_class, self.config.evaluation
-        sampling = {"do_sample": True, "temperature": e.temperature, "top_k": 0} if e.temperature else {"do_sample": False}
+        sampling = {"do_sample": True, "temperature": e.temperature} if e.temperature else {"do_sample": False}
         settings = GenerationConfig(
             max_new_tokens=self.config.grpo.max_completion_length,
             pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
+            eos_token_id=list(self.trainer.eos_token_ids),
+            # Said, not left out: generate() fills what is unset from the model's own generation config.
+            top_k=0,
+            top_p=1.0,
+            min_p=None,
+            typical_p=1.0,
+            repetition_penalty=1.0,
             **sampling,
         )
         found: list[list[int]] = []
         for start in range(0, len(self.prompt_ids), e.batch_size):
+            if give_up():
+                return []
             batch = {"input_ids": self.prompt_ids[start : start + e.batch_size]}
             inputs = tokenizer.pad(batch, return_tensors="pt").to(self.trainer.accelerator.device)
             out = model.generate(**inputs, generation_config=settings)

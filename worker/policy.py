@@ -5,14 +5,14 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from core.config import ModelConfig
+from core.config import SHIPPED_MODELS, ModelConfig
 from core.errors import ModelError
 from worker import tiny
 
 
 def location(path: str) -> str:
     """Where a model is loaded from: the shipped folder, a local folder, or the hub name unchanged."""
-    if path in tiny.NAMES:
+    if path in SHIPPED_MODELS:
         return str(tiny.folder(path))
     local = Path(path).expanduser()
     if local.exists():
@@ -27,7 +27,7 @@ def location(path: str) -> str:
 def dtype(config: ModelConfig) -> torch.dtype:
     """The floating-point type of the weights."""
     if config.dtype == "auto":
-        return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+        return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[config.dtype]
 
 

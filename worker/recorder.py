@@ -10,7 +10,7 @@ import numpy as np
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from core.batch import RolloutBatch, ScoredBatch
-from core.store import records
+from core.store import queries, records
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
 from worker.evaluate import Evaluation, Evaluator
 from worker.trainer import Rollout, ShowdownTrainer
@@ -121,16 +121,25 @@ class Recorder(TrainerCallback):
         self.trainer, self.evaluator, self.stop_asked = trainer, evaluator, stop_asked
         self.found: Evaluation | None = None
 
-    def write_start(self) -> None:
-        """Step 0: the policy as it was given."""
-        found = self.evaluator()
-        samples = sample_rows(found.batch, "eval")
-        records.write_step(self.run_id, self.attempt, StepRecord(0, evaluation_metrics(found), samples, found.row))
+    def due(self, step: int) -> bool:
+        """The policy is evaluated after this step."""
+        config = self.evaluator.config
+        return step % config.evaluation.every == 0 or step >= config.grpo.max_steps
+
+    def catch_up(self, step: int) -> bool:
+        """Evaluate the step a run starts or goes on from, unless that was done. False when a stop comes first."""
+        if not self.due(step) or queries.evaluated(self.run_id, step):
+            return True
+        found = self.evaluator(self.stop_asked)
+        if found is not None:
+            samples = sample_rows(found.batch, "eval")
+            records.write_step(self.run_id, self.attempt, StepRecord(step, evaluation_metrics(found), samples, found.row))
+        return found is not None
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        step = state.global_step
-        if step % self.evaluator.config.evaluation.every == 0 or step >= state.max_steps:
-            self.found = self.evaluator()
+        if self.due(state.global_step):
+            last = state.global_step >= state.max_steps
+            self.found = self.evaluator() if last else self.evaluator(self.stop_asked)
         if self.stop_asked():
             control.should_save = control.should_training_stop = True
 

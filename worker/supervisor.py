@@ -1,6 +1,6 @@
 """Supervises one run: claim, start the training child, renew the lease, pass on stops, say how it ended.
 
-Called by the Celery task and by `showdown run`. Light: never imports torch. The child lives in a process group of its
+Called by the Celery task (worker.celery_app). Light: never imports torch. The child lives in a process group of its
 own and writes its own log file; this side alone turns its exit code into a status.
 """
 
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import Fenced, StoreUnavailable
@@ -51,13 +52,13 @@ def supervise(owner: str) -> Status | None:
         runs.finish(run_id, claim.attempt, Status.FAILED, type(error).__name__, f"the training could not be started: {error}")
         return Status.FAILED
     try:
-        stop_asked = _watch(claim, child)
+        watched = _watch(claim, child)
     except Fenced as error:
         log.warning("%s; its training is ended", error)
         return None
     finally:
         _end_group(child, settings().stop_grace_seconds)
-    return _conclude(claim, child.returncode, stop_asked, folder)
+    return _conclude(claim, child.returncode, watched, folder)
 
 
 def _start(claim: Claim, folder: Path) -> subprocess.Popen[bytes]:
@@ -80,9 +81,17 @@ def _cores() -> dict[str, str]:
     return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // slots))} if slots > 1 else {}
 
 
-def _watch(claim: Claim, child: subprocess.Popen[bytes]) -> bool:
-    """Until the child ends: renew the lease, pass a stop on once, kill after the grace time. True: a stop was asked."""
-    stop_asked, told_at = False, None
+@dataclass(frozen=True)
+class Watched:
+    """What was done to a child while it lived."""
+
+    stop_asked: bool
+    killed: bool
+
+
+def _watch(claim: Claim, child: subprocess.Popen[bytes]) -> Watched:
+    """Until the child ends: renew the lease, pass a stop on once, kill after the grace time."""
+    stop_asked, killed, told_at = False, False, None
     while child.poll() is None:
         try:
             stop_asked = runs.beat(claim.run_id, claim.attempt, settings().lease_seconds) or stop_asked
@@ -94,11 +103,12 @@ def _watch(claim: Claim, child: subprocess.Popen[bytes]) -> bool:
         if told_at is not None and time.monotonic() - told_at > settings().stop_grace_seconds:
             log.warning("run %d: no checkpoint within the grace time, killed", claim.run_id)
             os.killpg(child.pid, signal.SIGKILL)
+            killed = True
         try:
             child.wait(POLL_SECONDS)
         except subprocess.TimeoutExpired:
             pass
-    return stop_asked
+    return Watched(stop_asked, killed)
 
 
 def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
@@ -118,18 +128,18 @@ def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
         child.stdin.close()
 
 
-def _conclude(claim: Claim, code: int, stop_asked: bool, folder: Path) -> Status:
-    """Exit code to status, said once."""
+def _conclude(claim: Claim, code: int, watched: Watched, folder: Path) -> Status:
+    """Exit code to status, said once. A crash is a failure, even where a stop was asked for at the same time."""
     run_id, attempt = claim.run_id, claim.attempt
     if code == 0:
         runs.finish(run_id, attempt, Status.DONE)
         return Status.DONE
-    if stop_asked:
-        killed = None if code == STOPPED else "killed: it wrote no checkpoint within the grace time"
-        runs.finish(run_id, attempt, Status.STOPPED, message=killed)
-        return Status.STOPPED
-    if code == STOPPED or SHUTDOWN.is_set():
-        runs.release(run_id, attempt, "its worker shut down")
+    if code in (STOPPED, -signal.SIGTERM) or watched.killed:
+        if watched.stop_asked:
+            late = "killed: it wrote no checkpoint within the grace time" if watched.killed else None
+            runs.finish(run_id, attempt, Status.STOPPED, message=late)
+            return Status.STOPPED
+        runs.release(run_id, attempt, "its worker shut down" if SHUTDOWN.is_set() else "its training was told to end")
         return Status.QUEUED
     kind, message = _why(code, folder)
     runs.finish(run_id, attempt, Status.FAILED, kind, message, tail(folder / "train.log"))

@@ -7,6 +7,7 @@ boundary with a checkpoint, anything else failed. On failure `error.json` in the
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -15,11 +16,12 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from core.errors import Fenced, ShowdownError
+from core.errors import DataError, Fenced, ShowdownError, TrainingError
 from core.settings import settings
 from core.store import records, runs
 
 STOPPED = 3
+KEEP_ADAPTER_ONLY = shutil.ignore_patterns("*.pt", "*.pth", "*.bin", "trainer_state.json")
 log = logging.getLogger("showdown.train")
 
 
@@ -68,6 +70,11 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     log.info("imports %.1f s", time.perf_counter() - began)
     train_problems = data.problems(config.data.train, "train")
     held_out = data.problems(config.data.eval, "eval")
+    if len(train_problems) < config.grpo.prompts_per_step:
+        raise DataError(
+            f"{len(train_problems)} problems to train on are fewer than prompts_per_step {config.grpo.prompts_per_step}, "
+            "so no step could be made; give more problems or a smaller prompts_per_step"
+        )
     set_seed(config.seed)
     model, tokenizer = policy.load(config.model)
     rows = data.rows(train_problems, config.data, tokenizer.chat_template is not None)
@@ -77,16 +84,23 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     made.add_callback(recorder)
 
     resume = checkpoint_of(folder, claim.checkpoint_step)
-    records.rewind(run_id, attempt, (claim.checkpoint_step or 0) if resume else -1)
+    if resume is None:
+        for stale in folder.glob("checkpoint-*"):
+            shutil.rmtree(stale)
+    start = (claim.checkpoint_step or 0) if resume else 0
+    records.rewind(run_id, attempt, start if resume else -1)
     runs.mark_running(run_id, attempt)
     log.info("ready after %.1f s; %s", time.perf_counter() - began, f"resuming {resume.name}" if resume else "fresh start")
-    if resume is None:
-        recorder.write_start()
-    if stop():
+    if not recorder.catch_up(start) or stop():
         return STOPPED
+    if claim.checkpoint_step == config.grpo.max_steps and resume:
+        shutil.copytree(resume, folder / "adapter", dirs_exist_ok=True, ignore=KEEP_ADAPTER_ONLY)
+        return 0  # trained to the end before; the trainer would make one more step before it looks
     made.train(resume_from_checkpoint=str(resume) if resume else None)
     if made.state.global_step < config.grpo.max_steps:
-        return STOPPED
+        if stop():
+            return STOPPED
+        raise TrainingError(f"the trainer ended by itself at step {made.state.global_step} of {config.grpo.max_steps}")
     made.save_model(str(folder / "adapter"))
     return 0
 

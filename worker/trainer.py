@@ -119,6 +119,7 @@ class ShowdownTrainer(GRPOTrainer):
 def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
     """TRL's settings for a run. One generation per optimizer step, logged every step, checkpoints in `folder`."""
     g, gpu = config.grpo, torch.cuda.is_available()
+    half = gpu and config.model.dtype in ("auto", "bfloat16") and torch.cuda.is_bf16_supported()
     return GRPOConfig(
         output_dir=str(folder),
         per_device_train_batch_size=g.micro_batch,
@@ -141,7 +142,7 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
         max_grad_norm=g.max_grad_norm,
         weight_decay=g.weight_decay,
         gradient_checkpointing=g.gradient_checkpointing,
-        bf16=gpu,
+        bf16=half,
         use_cpu=not gpu,
         seed=config.seed,
         logging_steps=1,

@@ -21,14 +21,6 @@ def preset(name: str) -> RunConfig | ExperimentConfig:
     return load(HERE / f"{name}.yaml")
 
 
-def run_preset(name: str) -> RunConfig:
-    """A preset that is a run."""
-    found = preset(name)
-    if isinstance(found, ExperimentConfig):
-        raise ConfigError([("preset", f"{name!r} is an experiment, not a run")])
-    return found
-
-
 def demo() -> ExperimentConfig:
     """The experiment of `showdown demo`."""
     found = preset(DEMO)

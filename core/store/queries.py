@@ -1,10 +1,9 @@
 """Reads: one query each, returning frozen dataclasses of plain values. Called by app.cache and the CLI.
 
-Everything that grows is read with a cursor or a limit. A page's freshness check is `run_list` or `run_detail`, which
+Lists are read with a limit. A page's freshness check is `run_list` or `run_detail`, which
 touch no points.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,14 +169,13 @@ def events(run_id: int) -> list[Event]:
         return [Event(*r) for r in rows]
 
 
-def series(run_id: int, after_step: int = -1, names: Sequence[str] | None = None) -> dict[str, Series]:
-    """Metrics of a run from after a step on; all of them, or those named."""
+def series(run_id: int) -> dict[str, Series]:
+    """All metrics of a run."""
     with reading() as c:
         ids = {row.id: row.name for row in c.execute(select(metric.c.id, metric.c.name))}
-        wanted = [i for i, n in ids.items() if names is None or n in names]
         rows = c.execute(
             select(point.c.metric_id, point.c.step, point.c.value)
-            .where(point.c.run_id == run_id, point.c.metric_id.in_(wanted), point.c.step > after_step)
+            .where(point.c.run_id == run_id)
             .order_by(point.c.metric_id, point.c.step)
         ).all()
     found: dict[str, Series] = {}
@@ -186,6 +184,24 @@ def series(run_id: int, after_step: int = -1, names: Sequence[str] | None = None
         line.steps.append(step)
         line.values.append(value)
     return found
+
+
+def held_out(run_id: int) -> int:
+    """Independent completions in the run's newest evaluation: greedy ones of a problem are all the same, and count once."""
+    columns = (evaluation.c.problems, evaluation.c.num_samples, evaluation.c.temperature)
+    query = select(*columns).where(evaluation.c.run_id == run_id).order_by(evaluation.c.step.desc()).limit(1)
+    with reading() as c:
+        row = c.execute(query).first()
+    return 0 if row is None else row.problems * (row.num_samples if row.temperature else 1)
+
+
+def evaluated(run_id: int, step: int) -> bool:
+    """The run's policy after this step has been evaluated."""
+    with reading() as c:
+        return (
+            c.execute(select(evaluation.c.step).where(evaluation.c.run_id == run_id, evaluation.c.step == step)).first()
+            is not None
+        )
 
 
 def _samples(where: ColumnElement[bool], limit: int | None = None) -> list[SampleView]:

@@ -89,7 +89,7 @@ def clean(text: str) -> str:
 
 
 def _fence(c: Connection, run_id: int, attempt: int) -> None:
-    held = c.execute(select(run.c.attempt).where(run.c.id == run_id)).scalar()
+    held = c.execute(select(run.c.attempt).where(run.c.id == run_id).with_for_update()).scalar()
     if held != attempt:
         raise Fenced(f"run {run_id} is at attempt {held}; a write of attempt {attempt} is refused")
 
@@ -145,7 +145,8 @@ def rewind(run_id: int, attempt: int, step: int) -> None:
         _fence(c, run_id, attempt)
         for table in (point, sample, evaluation):
             c.execute(delete(table).where(table.c.run_id == run_id, table.c.step > step))
-        c.execute(update(run).where(run.c.id == run_id).values(step=max(step, 0)))
+        fresh = {"checkpoint_step": None} if step < 0 else {}  # an older attempt's checkpoint does not lead here
+        c.execute(update(run).where(run.c.id == run_id).values(step=max(step, 0), **fresh))
         if step >= 0:
             add_event(c, run_id, "resumed", f"attempt {attempt}, from the checkpoint of step {step}", step)
 

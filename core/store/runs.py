@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, func, insert, select, update
 
-from core.config import ExperimentConfig, RunConfig
-from core.errors import Fenced, NotFound
+from core.config import ExperimentConfig, RunConfig, parse
+from core.errors import ConfigError, Fenced, NotFound
 from core.store.session import reading, writing
 from core.store.states import Status, sources
 from core.store.tables import experiment, run, run_event
@@ -138,7 +138,11 @@ def claim(run_id: int, owner: str, lease_seconds: float) -> Claim | None:
             return None
         c.execute(update(run).where(run.c.id == run_id).values(attempt=run.c.attempt + 1))
         row = c.execute(select(run.c.attempt, run.c.config, run.c.checkpoint_step).where(run.c.id == run_id)).one()
-    return Claim(run_id, row.attempt, RunConfig.model_validate(row.config), row.checkpoint_step)
+    try:
+        return Claim(run_id, row.attempt, parse(RunConfig, row.config), row.checkpoint_step)
+    except ConfigError as error:  # stored by another version: no worker of this one can train it
+        finish(run_id, row.attempt, Status.FAILED, "ConfigError", f"this version cannot read the run's config: {error}")
+        return None
 
 
 def load_claim(run_id: int, attempt: int) -> Claim:
@@ -149,7 +153,7 @@ def load_claim(run_id: int, attempt: int) -> Claim:
         raise NotFound(f"there is no run {run_id}")
     if row.attempt != attempt:
         raise Fenced(f"run {run_id} is at attempt {row.attempt}; this process belongs to attempt {attempt}")
-    return Claim(run_id, attempt, RunConfig.model_validate(row.config), row.checkpoint_step)
+    return Claim(run_id, attempt, parse(RunConfig, row.config), row.checkpoint_step)
 
 
 def mark_running(run_id: int, attempt: int) -> bool:
@@ -206,7 +210,8 @@ def reap_lost() -> list[int]:
     """Runs whose lease has ended become LOST and go back to the queue (or to STOPPED when that was asked for)."""
     with writing() as c:
         ended = (run.c.status.in_(CLAIMED), run.c.lease_until < time.time())
-        rows = c.execute(select(run.c.id, run.c.stop_requested, run.c.worker).where(*ended)).all()
+        found = select(run.c.id, run.c.stop_requested, run.c.worker).where(*ended)
+        rows = c.execute(found.with_for_update(skip_locked=True)).all()  # one that renews just now is not lost
         for row in rows:
             _move(c, row.id, Status.LOST, f"no sign of {row.worker}", **NO_LEASE)
             to = Status.STOPPED if row.stop_requested else Status.QUEUED

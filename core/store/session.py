@@ -63,7 +63,7 @@ def forget_engines() -> None:
 
 
 @contextmanager
-def _named_failures() -> Iterator[None]:
+def named_failures() -> Iterator[None]:
     """A database that is away or locked is StoreUnavailable; every other error is a bug and passes as it is."""
     try:
         yield
@@ -74,7 +74,7 @@ def _named_failures() -> Iterator[None]:
 @contextmanager
 def writing() -> Iterator[Connection]:
     """A transaction that may write: committed at the end, rolled back on an exception."""
-    with _named_failures(), engine().connect() as connection:
+    with named_failures(), engine().connect() as connection:
         connection = connection.execution_options(writes=True)
         with connection.begin():
             yield connection
@@ -83,5 +83,5 @@ def writing() -> Iterator[Connection]:
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A transaction that only reads: one consistent view."""
-    with _named_failures(), engine().connect() as connection, connection.begin():
+    with named_failures(), engine().connect() as connection, connection.begin():
         yield connection

@@ -1,5 +1,7 @@
 """The store, on SQLite and on PostgreSQL: who may move a run where, and that no step is lost, doubled or overwritten."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -243,3 +245,17 @@ def test_a_database_that_is_away_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     forget_settings()
     with pytest.raises(StoreUnavailable, match="does not answer"):
         queries.run_list()
+
+
+def test_many_processes_may_upgrade_at_once(empty_database: str) -> None:
+    commands = [subprocess.Popen([sys.executable, "-c", "import migrations; migrations.upgrade()"]) for _ in range(4)]
+    assert [p.wait(60) for p in commands] == [0, 0, 0, 0]
+    assert queries.run_list() == []
+
+
+def test_greedy_completions_of_a_problem_count_once() -> None:
+    claim = claimed()
+    for step, temperature in ((1, 1.0), (2, 0.0)):
+        row = EvaluationRow(problems=8, num_samples=4, temperature=temperature, accuracy=0.5, seconds=0.1)
+        records.write_step(claim.run_id, 1, StepRecord(step, {}, (), row))
+        assert queries.held_out(claim.run_id) == (32 if temperature else 8)

@@ -57,6 +57,7 @@ def test_stop_ends_at_a_step_boundary_and_resume_equals_never_stopped(trained_ho
 
 
 FAILURES = [
+    ({"data": {"train": {"name": "tiny-arithmetic", "size": 2}}}, "DataError", "2 problems to train on are fewer than"),
     ({"model": {"path": "/no/such/model"}}, "ModelError", "'/no/such/model' does not exist; give a folder"),
     ({"model": {"path": "."}}, "ModelError", "has no config.json"),
     ({"data": {"train": {"path": "/no/such.jsonl"}}}, "DataError", "/no/such.jsonl: cannot be read"),
@@ -69,6 +70,90 @@ def test_a_failure_is_said_with_kind_message_and_log(change: dict[str, Any], kin
     assert detail.row.status == Status.FAILED
     assert detail.row.error_kind == kind and message in (detail.row.error_message or "")
     assert "Traceback" in (detail.log_tail or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "watched", "shutdown", "status"),
+    [
+        (3, supervisor.Watched(True, False), False, Status.STOPPED),
+        (3, supervisor.Watched(False, False), True, Status.QUEUED),  # the worker ends, the run goes on elsewhere
+        (-signal.SIGTERM, supervisor.Watched(True, False), False, Status.STOPPED),  # before it could listen
+        (-signal.SIGKILL, supervisor.Watched(True, True), False, Status.STOPPED),  # by us, after the grace time
+        (-signal.SIGKILL, supervisor.Watched(True, False), False, Status.FAILED),  # by somebody else: out of memory
+        (1, supervisor.Watched(True, False), False, Status.FAILED),  # a crash after Stop is still a crash
+        (1, supervisor.Watched(False, False), True, Status.FAILED),
+    ],
+)
+def test_the_exit_code_decides(
+    code: int, watched: supervisor.Watched, shutdown: bool, status: Status, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    event = threading.Event()
+    if shutdown:
+        event.set()
+    monkeypatch.setattr(supervisor, "SHUTDOWN", event)
+    claim = runs.claim(runs.create_run(run_config()), "w", 60.0)
+    assert claim
+    assert supervisor._conclude(claim, code, watched, tmp_path) == status
+    assert queries.run_detail(claim.run_id).row.status == status
+
+
+def test_a_run_of_another_version_fails_and_the_queue_goes_on() -> None:
+    from core.store.session import writing
+    from core.store.tables import run
+
+    old, new = runs.create_run(run_config()), runs.create_run(run_config())
+    with writing() as c:
+        c.execute(
+            run.update().where(run.c.id == old).values(config={"mix": {"terms": [{"component": "gone", "side": "hard"}]}})
+        )
+    claim = runs.claim_next("w", 60.0)
+    assert claim and claim.run_id == new
+    row = queries.run_detail(old).row
+    assert row.status == Status.FAILED and "no component is called 'gone'" in (row.error_message or "")
+
+
+def test_a_stop_does_not_wait_for_an_evaluation_and_the_evaluation_is_not_lost() -> None:
+    """Stopped at a step whose evaluation is due: it is given up, and made when the run goes on."""
+    config = run_config(
+        grpo={"max_steps": 4}, evaluation={"every": 1, "num_samples": 8, "batch_size": 1}, checkpoint={"every": 100}
+    )
+    run_id, thread = started(config)
+    at_step(run_id, 1)
+    runs.request_stop(run_id)
+    thread.join()
+    row = queries.run_detail(run_id).row
+    assert row.status == Status.STOPPED and row.step < 4
+    given_up = row.checkpoint_step not in queries.series(run_id)["eval/accuracy"].steps
+    assert runs.requeue(run_id)
+    supervisor.supervise("test")
+    assert queries.run_detail(run_id).row.status == Status.DONE
+    assert queries.series(run_id)["eval/accuracy"].steps == [0, 1, 2, 3, 4]
+    assert given_up  # one completion at a time is slow: the stop came in its middle
+
+
+def test_a_fresh_start_forgets_the_checkpoints_of_an_older_attempt(sqlite: Path) -> None:
+    run_id = runs.create_run(run_config(grpo={"max_steps": 2}))
+    stale = settings().run_folder(run_id) / "checkpoint-7"
+    stale.mkdir(parents=True)
+    supervisor.supervise("test")
+    assert queries.run_detail(run_id).row.status == Status.DONE and not stale.exists()
+
+
+def test_a_run_killed_between_its_last_checkpoint_and_its_adapter_makes_no_step_more() -> None:
+    run_id = train(run_config(grpo={"max_steps": 2}, checkpoint={"every": 2}))
+    folder = settings().run_folder(run_id)
+    before = {p.name: p.read_bytes() for p in (folder / "adapter").glob("*.safetensors")}
+    for p in (folder / "adapter").iterdir():
+        p.unlink()
+    from core.store.session import writing
+    from core.store.tables import run
+
+    with writing() as c:
+        c.execute(run.update().where(run.c.id == run_id).values(status="queued"))
+    supervisor.supervise("test")
+    row = queries.run_detail(run_id).row
+    assert (row.status, row.step, row.attempt) == (Status.DONE, 2, 2)
+    assert {p.name: p.read_bytes() for p in (folder / "adapter").glob("*.safetensors")} == before
 
 
 def test_a_killed_child_is_failed_with_its_signal() -> None:

@@ -7,9 +7,8 @@ package loads no torch; only `worker.tiny.build` does.
 from pathlib import Path
 
 WEIGHTS = Path(__file__).parent / "weights"
-NAMES = ("tiny", "tiny-sparse")
 
 
 def folder(name: str) -> Path:
-    """The model folder of a shipped base; `name` is one of NAMES."""
+    """The model folder of a shipped base; `name` is one of core.config.SHIPPED_MODELS."""
     return WEIGHTS / name
