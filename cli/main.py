@@ -16,7 +16,7 @@ from cli import up as instance
 from core import presets, queue
 from core.config import ExperimentConfig, load
 from core.errors import BrokerError, ShowdownError
-from core.preflight import check_here
+from core.preflight import settled
 from core.revision import revision
 from core.settings import settings
 from core.store import queries, runs
@@ -64,7 +64,6 @@ def app() -> None:
     """The dashboard alone (the database and broker come from the environment)."""
     _open_store()
     instance.check_port()
-    os.chdir(instance.APP_FOLDER)
     command = instance.app_command()
     os.execv(command[0], command)
 
@@ -85,7 +84,7 @@ def submit(config: Path, as_json: bool) -> None:
     """Queue a run or an experiment from a YAML file, or from a preset's name."""
     is_preset = not config.exists() and str(config) in presets.names()
     made = presets.preset(str(config)) if is_preset else load(config)
-    check_here(made)
+    made = settled(made)
     _open_store()
     if isinstance(made, ExperimentConfig):
         experiment_id, run_ids = runs.create_experiment(made, revision())
@@ -146,7 +145,8 @@ def show(run_id: int, as_json: bool) -> None:
 def stop(run_id: int) -> None:
     """Stop a run: it writes a checkpoint at the next step boundary."""
     _open_store()
-    click.echo(f"run {run_id}: {runs.request_stop(run_id)}" + (", stop asked for"))
+    state = runs.request_stop(run_id)
+    click.echo(f"run {run_id}: {state}" + (", stops at its next step" if state.claimed else ""))
 
 
 @main.command()

@@ -27,7 +27,6 @@ class Process:
     command: list[str]
     grace_seconds: float
     log_file: Path
-    cwd: Path | None = None
     popen: subprocess.Popen[bytes] | None = None
     restarted_at: list[float] = field(default_factory=list)
 
@@ -38,7 +37,6 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self.cwd,
                 start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
@@ -67,8 +65,8 @@ class Group:
         self.processes: list[Process] = []
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, command: list[str], grace_seconds: float = 10.0, cwd: Path | None = None) -> None:
-        process = Process(name, command, grace_seconds, self.logs / f"{name}.log", cwd)
+    def start(self, name: str, command: list[str], grace_seconds: float = 10.0) -> None:
+        process = Process(name, command, grace_seconds, self.logs / f"{name}.log")
         process.start()
         self.processes.append(process)
 

@@ -36,6 +36,7 @@ APP_SECONDS = 60.0  # how long the dashboard may take to answer
 def prepare_home() -> None:
     """The data directory exists and can be written to."""
     home = settings().home
+    os.environ["SHOWDOWN_HOME"] = str(home)  # whole, whatever directory a child runs in
     try:
         home.mkdir(parents=True, exist_ok=True)
         probe = home / f".write-{os.getpid()}"
@@ -88,7 +89,7 @@ def url() -> str:
 def app_command() -> list[str]:
     """The dashboard's command line; its other settings are in app/.streamlit/config.toml."""
     where = ["--server.address", settings().host, "--server.port", str(settings().port)]
-    return [sys.executable, "-m", "streamlit", "run", "main.py", *where]
+    return [sys.executable, "-m", "streamlit", "run", str(APP_FOLDER / "main.py"), *where]
 
 
 def seed_demo(say: Say) -> None:
@@ -103,10 +104,11 @@ def seed_demo(say: Say) -> None:
 
 def _wait_for_app(group: Group, stop: threading.Event, say: Say) -> None:
     deadline = time.monotonic() + APP_SECONDS
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this machine's ports
     while not stop.is_set():
         group.keep_alive(say)
         try:
-            with urllib.request.urlopen(f"{url()}/_stcore/health", timeout=1):
+            with direct.open(f"{url()}/_stcore/health", timeout=1):
                 return
         except (URLError, OSError):
             if time.monotonic() > deadline:
@@ -140,7 +142,7 @@ def up(demo: bool, say: Say) -> None:
 
 def _start(group: Group, demo: bool, say: Say) -> None:
     python = sys.executable
-    group.start("app", app_command(), cwd=APP_FOLDER)  # first: it takes longest to answer, and reads only the database
+    group.start("app", app_command())  # first: it takes longest to answer, and reads only the database
     if not settings().broker_url and not broker.answers():
         group.start("broker", broker.command())
     upgrade()

@@ -19,6 +19,7 @@ from core.problems import arithmetic
 from core.schedule import SCHEDULES
 
 T = TypeVar("T", bound=BaseModel)
+SHIPPED_MODELS = ("tiny", "tiny-sparse")  # worker.tiny holds their weights
 UNION_TAGS = {*SCHEDULES, "plain", "clip", "number", "schedule"}  # parts of a fault's path that no file has
 
 
@@ -144,6 +145,15 @@ class GrpoConfig(_Config):
         if not isinstance(size, int) or not isinstance(group, int) or group < 1 or size % group:
             raise ValueError(f"generation_batch_size {size} is not divisible by num_generations {group}")
         return {**values, "prompts_per_step": size // group}
+
+    @model_validator(mode="after")
+    def _warmup_acts(self) -> "GrpoConfig":
+        if self.warmup_steps and self.lr_scheduler_type == "constant":
+            raise ValueError(
+                f"warmup_steps {self.warmup_steps} does nothing under lr_scheduler_type constant; choose "
+                "constant_with_warmup, or warmup_steps 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _divisible(self) -> "GrpoConfig":

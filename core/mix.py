@@ -48,15 +48,16 @@ class Term(BaseModel):
     """A number, or a schedule over the steps."""
     shaping: Shaping = Plain()
     """Transform of the raw score before it is weighted."""
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field({}, validate_default=True)
     """The component's own settings."""
 
     @field_validator("params")
     @classmethod
     def _params_fit(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if "component" in info.data:
-            COMPONENTS[info.data["component"]].params.model_validate(params)
-        return params
+        if "component" not in info.data:
+            return params
+        # With every default filled in: a stored config says what was used, and its hash does not depend on who wrote it.
+        return COMPONENTS[info.data["component"]].params.model_validate(params).model_dump(mode="json")
 
     @property
     def label(self) -> str:

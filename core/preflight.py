@@ -5,11 +5,14 @@ With a broker of one's own (SHOWDOWN_BROKER_URL) the workers may be elsewhere, a
 """
 
 from pathlib import Path
+from typing import TypeVar
 
-from core.config import DataSource, ExperimentConfig, RunConfig
+from core.config import SHIPPED_MODELS, DataConfig, DataSource, ExperimentConfig, ModelConfig, RunConfig
 from core.errors import ConfigError, DataError
 from core.problems import jsonl
 from core.settings import settings
+
+T = TypeVar("T", RunConfig, ExperimentConfig)
 
 
 def problems_here(config: RunConfig) -> list[tuple[str, str]]:
@@ -25,18 +28,37 @@ def problems_here(config: RunConfig) -> list[tuple[str, str]]:
     sources: list[tuple[str, DataSource]] = [("data.train.path", config.data.train), ("data.eval.path", config.data.eval)]
     for field, source in sources:
         if source.path:
-            try:
+            try:  # the file is parsed whole: a bad line is said now
                 jsonl.read(Path(source.path).expanduser(), source.question, source.answer, source.size)
             except DataError as error:
                 found.append((field, str(error)))
     return found
 
 
-def check_here(config: RunConfig | ExperimentConfig) -> None:
-    """ConfigError with every such fault, when this machine does the training."""
+def _whole(path: str) -> str:
+    """A local path from the root; hub names and the shipped models as they are."""
+    local = Path(path).expanduser()
+    return str(local.absolute()) if path and (local.exists() or path.startswith((".", "~"))) else path
+
+
+def _with_whole_paths(run: RunConfig) -> dict[str, ModelConfig | DataConfig]:
+    model, data = run.model, run.data
+    if model.path not in SHIPPED_MODELS:
+        model = model.model_copy(update={"path": _whole(model.path)})
+    train, held_out = (s.model_copy(update={"path": _whole(s.path)}) for s in (data.train, data.eval))
+    return {"model": model, "data": data.model_copy(update={"train": train, "eval": held_out})}
+
+
+def settled(config: T) -> T:
+    """The config as it is queued: ConfigError with every such fault, and local paths whole, because the training is not
+    started in the directory in which they were typed."""
     if settings().broker_url:
-        return
+        return config
     run = config if isinstance(config, RunConfig) else config.runs()[0]
     found = problems_here(run)
     if found:
         raise ConfigError(found)
+    whole = _with_whole_paths(run)
+    if isinstance(config, RunConfig):
+        return config.model_copy(update=whole)
+    return config.model_copy(update={"run": {**config.run, **{k: v.model_dump(mode="json") for k, v in whole.items()}}})

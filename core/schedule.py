@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
 
 class _Schedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -27,7 +29,7 @@ class Constant(_Schedule):
     """The same number at every step."""
 
     type: Literal["constant"] = "constant"
-    value_: float = Field(alias="value", allow_inf_nan=False)
+    value_: Finite = Field(alias="value")
     """The number."""
 
     def value(self, step: float) -> float:
@@ -42,9 +44,9 @@ class Linear(_Schedule):
     """
 
     type: Literal["linear"] = "linear"
-    start: float = Field(allow_inf_nan=False)
+    start: Finite
     """Value before the ramp."""
-    end: float = Field(allow_inf_nan=False)
+    end: Finite
     """Value after the ramp."""
     from_step: float = Field(ge=0)
     """Last step at `start`."""
@@ -69,7 +71,7 @@ class Piecewise(_Schedule):
     """Straight lines through [step, value] points; flat before the first and after the last."""
 
     type: Literal["piecewise"] = "piecewise"
-    points: tuple[tuple[float, float], ...] = Field(min_length=1)
+    points: tuple[tuple[Finite, Finite], ...] = Field(min_length=1)
     """[step, value] pairs in the order of their steps."""
 
     @model_validator(mode="after")
@@ -99,8 +101,7 @@ def _kind(value: object) -> str:
     return "schedule" if isinstance(value, dict | _Schedule) else "number"
 
 
-FiniteNumber = Annotated[float, Field(allow_inf_nan=False), Tag("number")]
-Weight = Annotated[FiniteNumber | Annotated[Schedule, Tag("schedule")], Discriminator(_kind)]
+Weight = Annotated[Annotated[Finite, Tag("number")] | Annotated[Schedule, Tag("schedule")], Discriminator(_kind)]
 
 
 def value_at(weight: float | Constant | Linear | Piecewise, step: float) -> float:

@@ -9,7 +9,7 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SOCKET_PATH_LIMIT = 100  # bytes: a unix socket path is cut at 108 on Linux and 104 on macOS
@@ -38,6 +38,20 @@ class Settings(BaseSettings):
     """How often lost runs are looked for."""
     stop_grace_seconds: float = Field(120.0, gt=0)
     """How long a training may take to write its checkpoint before it is killed."""
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        """The dashboard runs in another directory than the command that starts it: both must mean the same place."""
+        return home.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _absolute_file(cls, url: str) -> str:
+        head, slashes, path = url.partition(":///")
+        if not head.startswith("sqlite") or not path or path.startswith((":memory:", "/", "file:")):
+            return url
+        return f"{head}{slashes}{Path(path).expanduser().absolute()}"
 
     @property
     def database(self) -> str:

@@ -28,9 +28,9 @@ class Clip(_Shaping):
     """min(max(score, low), high): an outlier counts no more than the bound."""
 
     type: Literal["clip"] = "clip"
-    low: float = 0.0
+    low: float = Field(0.0, allow_inf_nan=False)
     """Smallest shaped score."""
-    high: float = 1.0
+    high: float = Field(1.0, allow_inf_nan=False)
     """Largest shaped score."""
 
     @model_validator(mode="after")

@@ -47,8 +47,8 @@ def signal(series: Mapping[str, Series]) -> Verdict | None:
 def learning(series: Mapping[str, Series], n_eval: int) -> Verdict | None:
     """Is it learning the right thing? By gold accuracy, first against newest, in units of its binomial standard error.
 
-    `n_eval` is the number of held-out completions per evaluation. More than two standard errors up: yes; down while the
-    reward rises: a flag to look at.
+    `n_eval` is the number of independent held-out completions per evaluation. More than two standard errors up: yes;
+    down while the reward rises: a flag to look at.
     """
     gold, reward = series.get("eval/accuracy"), series.get("reward/total")
     if gold is None or len(gold.values) < 2 or reward is None or len(reward.values) < 2:

@@ -34,6 +34,13 @@ MIX = {"terms": HARD}
         ({"mix": {**HYBRID, "blend": {"type": "constant", "value": 1.5}}}, "mix", "the blend is 1.5 at step 0"),
         ({"mix": MIX, "grpo": {"generation_batch_size": 60}}, "grpo", "60 is not divisible by num_generations 8"),
         ({"mix": MIX, "grpo": {"per_device_train_batch_size": 7}}, "grpo", "7 does not divide the 64 completions of a step"),
+        ({"mix": MIX, "grpo": {"warmup_steps": 5}}, "grpo", "choose constant_with_warmup, or warmup_steps 0"),
+        ({"mix": {**HYBRID, "blend": {"type": "piecewise", "points": [[0, float("nan")]]}}}, "mix.blend.points.0.1", "finite"),
+        (
+            {"mix": {"terms": [{**HARD[0], "shaping": {"type": "clip", "low": float("-inf")}}]}},
+            "mix.terms.0.shaping.low",
+            "finite",
+        ),
         ({"mix": MIX, "grpo": {"num_generations": 1}}, "grpo.num_generations", "greater than or equal to 2 (got 1)"),
         ({"mix": MIX, "grpo": {"lr": 1}}, "grpo.lr", "no such setting"),
         ({"mix": MIX, "model": {"path": ""}}, "model.path", "at least 1 character"),
@@ -54,6 +61,11 @@ def test_several_faults_are_all_named() -> None:
     with pytest.raises(ConfigError) as caught:
         parse(RunConfig, {"mix": MIX, "seed": -1, "grpo": {"max_steps": 0}})
     assert {path for path, _ in caught.value.problems} == {"seed", "grpo.max_steps"}
+
+
+def test_params_left_out_and_params_given_as_their_defaults_are_one_config() -> None:
+    bare, full = ({"terms": [{**CONTINUOUS[0], "params": params}]} for params in ({}, {"floor": 5, "share": 0.1}))
+    assert parse(RunConfig, {"mix": bare}).hash() == parse(RunConfig, {"mix": full}).hash()
 
 
 def test_generation_batch_size_is_taken_for_prompts_per_step() -> None:

@@ -1,0 +1,29 @@
+"""Settings: paths mean the same place whatever directory a process runs in."""
+
+from pathlib import Path
+
+import pytest
+
+from core.settings import Settings
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("here", "{cwd}/here"), ("~/there", "{home}/there"), ("/abs", "/abs")])
+def test_the_data_directory_is_whole(given: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOWDOWN_HOME", given)
+    assert str(Settings().home) == wanted.format(cwd=tmp_path, home=Path.home())
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("sqlite:///x.db", "sqlite:///{cwd}/x.db"),
+        ("sqlite:////abs/x.db", "sqlite:////abs/x.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("postgresql+psycopg:///db", "postgresql+psycopg:///db"),
+    ],
+)
+def test_a_database_file_is_whole(given: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOWDOWN_DATABASE_URL", given)
+    assert Settings().database == wanted.format(cwd=tmp_path)
