@@ -3,14 +3,14 @@
 from core import queue
 from core.config import ExperimentConfig
 from core.errors import BrokerError
-from core.preflight import check_here
+from core.preflight import settled
 from core.revision import revision
 from core.store import runs
 
 
 def launch(config: ExperimentConfig) -> tuple[int, list[int], str]:
     """Queue an experiment: (its id, run ids, a warning or ""). ConfigError when it cannot work on this machine."""
-    check_here(config)
+    config = settled(config)
     experiment_id, run_ids = runs.create_experiment(config, revision())
     return experiment_id, run_ids, _send(run_ids)
 

@@ -32,6 +32,12 @@ def series(run_id: int, version: tuple[int, int, str]) -> dict[str, Series]:
     return queries.series(run_id)
 
 
+@st.cache_data(ttl=600, max_entries=64, show_spinner=False)
+def held_out(run_id: int, version: tuple[int, int, str]) -> int:
+    del version
+    return queries.held_out(run_id)
+
+
 @st.cache_data(ttl=600, max_entries=128, show_spinner=False)
 def samples_at(run_id: int, step: int, split: str, version: tuple[int, int, str]) -> list[SampleView]:
     del version
@@ -51,6 +57,12 @@ def experiments() -> list[ExperimentRow]:
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
 def workers() -> list[WorkerRow]:
     return queries.workers(time.time() - WORKER_SECONDS)
+
+
+def forget_runs() -> None:
+    """After a write: whoever wrote sees it at once."""
+    for cached in (run_list, run_detail, events, experiments):
+        cached.clear()
 
 
 def version(row: RunRow) -> tuple[int, int, str]:

@@ -16,6 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import prose
 from core.config import DataSource
 
+MOST_SEEDS = 1000  # a longer range is a slip of the finger: left as text, for the check to name
 TINY_STEP = 1e-9  # an open bound as the nearest closed one
 
 
@@ -109,7 +110,7 @@ def schedule(
         [value.get("to_step", max_steps), value.get("end", 1.0)],
     ]
     text = st.text_input(
-        "Points: step value, step value, …", ", ".join(f"{s:g} {v:g}" for s, v in points), key=f"{key}-points",
+        "Points: step value, step value, …", ", ".join(" ".join(map(str, point)) for point in points), key=f"{key}-points",
         help="Straight lines through these points; flat before the first and after the last.",
     )  # fmt: skip
     return {"type": kind, "points": _points(text)}
@@ -118,9 +119,8 @@ def schedule(
 def _linear(value: dict[str, Any], max_steps: int, key: str, low: float | None, high: float | None) -> dict[str, Any]:
     start, end = float(value.get("start", 0.0)), float(value.get("end", 1.0))
     first, last = value.get("from_step", max_steps // 4), value.get("to_step", 3 * max_steps // 4)
-    last = max(1, min(int(last), max_steps))
-    first = min(int(first), last - 1)
-    steps = st.slider("From step, to step", 0, max_steps, (first, last), key=f"{key}-steps")
+    longest = max(max_steps, int(last))  # a ramp made for a longer run is kept as it is, until somebody moves it
+    steps = st.slider("From step, to step", 0, longest, (int(first), int(last)), key=f"{key}-steps")
     left, right = st.columns(2, wrap=False)
     with left:
         start = st.number_input("Before", low, high, start, 0.05, key=f"{key}-start")
@@ -152,13 +152,17 @@ def source(value: dict[str, Any], key: str, names: list[str]) -> dict[str, Any]:
     return {**edited, "name": "" if is_path else str(chosen), "path": str(chosen) if is_path else ""}
 
 
+def _whole(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= 12
+
+
 def seeds(text: str) -> list[Any]:
     """`0, 1, 2` or `0-4` as a list; what is no number stays text, for the check to name."""
     found: list[Any] = []
     for word in text.replace(",", " ").split():
         first, dash, last = word.partition("-")
-        if dash and first.isdigit() and last.isdigit():
+        if dash and _whole(first) and _whole(last) and 0 <= int(last) - int(first) < MOST_SEEDS:
             found += range(int(first), int(last) + 1)
         else:
-            found.append(int(word) if word.isdigit() else word)
+            found.append(int(word) if _whole(word) else word)
     return found

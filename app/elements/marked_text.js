@@ -5,19 +5,21 @@ const LIMIT = 20000;  // characters drawn at first; the rest on demand
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
+  const points = [...data.text];  // spans count code points, as Python does; a string's own index counts UTF-16 units
+  const part = (start, end) => visible(points.slice(start, end).join(""));
   const box = node("pre", "text");
   const show = (limit) => {
     const parts = [];
     let at = 0;
-    const end = Math.min(data.text.length, limit);
+    const end = Math.min(points.length, limit);
     for (const [start, stop, name] of data.spans) {
       if (start < at || stop > end) continue;
-      parts.push(document.createTextNode(visible(data.text.slice(at, start))), node("mark", name, visible(data.text.slice(start, stop))));
+      parts.push(document.createTextNode(part(at, start)), node("mark", name, part(start, stop)));
       at = stop;
     }
-    parts.push(document.createTextNode(visible(data.text.slice(at, end))));
-    if (end < data.text.length) {
-      const more = node("button", "more", `show all ${data.text.length.toLocaleString()} characters`);
+    parts.push(document.createTextNode(part(at, end)));
+    if (end < points.length) {
+      const more = node("button", "more", `show all ${points.length.toLocaleString()} characters`);
       more.onclick = () => show(Infinity);
       parts.push(more);
     }

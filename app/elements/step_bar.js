@@ -30,7 +30,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   for (let c = 0; c < cells; c++) {
     const first = Math.floor(c * per), last = Math.max(first, Math.floor((c + 1) * per) - 1);
     const value = values[Math.min(last, values.length - 1)], cell = ui.row.children[c];
-    const known = first < values.length && value !== null;
+    const known = first < values.length && value !== null && value !== undefined;
     const heat = high > low ? (value - low) / (high - low) : 1;
     cell.style.background = known ? `color-mix(in oklab, var(--accent) ${12 + 88 * heat}%, var(--heat0))` : "transparent";
     cell.className = (known ? "known" : "") + (chosen - 1 >= first && chosen - 1 <= last ? " chosen" : "");

@@ -24,7 +24,7 @@ def _row(cards: list[tuple[str, dict[str, object]]], spec: list[int]) -> None:
             elements.chart_card(key, card)
 
 
-def overview(detail: RunDetail, series: Mapping[str, Series]) -> None:
+def overview(detail: RunDetail, series: Mapping[str, Series], n_eval: int) -> None:
     """Everything about one run at a glance."""
     config = RunConfig.model_validate(detail.config)
     mix, steps, now = config.mix, config.grpo.max_steps, detail.row.step
@@ -39,7 +39,6 @@ def overview(detail: RunDetail, series: Mapping[str, Series]) -> None:
     _section(1, "Is there signal?", verdict.signal(series), "Known after two steps.")
     signal_keys = ("signal/dead_groups", "signal/group_spread", "reward/no_answer")
     _row([(f"chart-{k}", figures.single(series, k, steps)) for k in signal_keys], [1, 1, 1])
-    n_eval = (config.data.eval.size or 128) * config.evaluation.num_samples
     _section(2, "Is it learning the right thing?", verdict.learning(series, n_eval), "Known after the second evaluation.")
     truth, shares = figures.truth(series, mix, steps, now), figures.advantage_shares(series, mix, steps)
     _row([("chart-truth", truth), ("chart-shares", shares)], [3, 2])

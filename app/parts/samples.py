@@ -41,10 +41,11 @@ def _choose_step(detail: RunDetail) -> int:
     """The step in the URL, the step bar's, else the newest."""
     row = detail.row
     reward = cache.series(row.id, cache.version(row)).get("reward/total")
-    values = reward.values if reward else []
+    known = dict(zip(reward.steps, reward.values, strict=True)) if reward else {}
+    values = [known.get(s) for s in range(1, row.step + 1)]  # a step without a reward (no term applied) is an empty cell
     asked = st.query_params.get("step", "")
     step = min(max(int(asked), 1), row.step) if asked.isdigit() else row.step
-    low, high = (min(values), max(values)) if values else (0.0, 0.0)
+    low, high = (min(known.values()), max(known.values())) if known else (0.0, 0.0)
     bar = {"values": values, "total": row.max_steps, "chosen": step, "low": low, "high": high, "label": "reward"}
     chosen = elements.step_bar("step-bar", bar)
     if chosen is not None and chosen != step:
@@ -66,6 +67,9 @@ def _list(samples: list[SampleView], chosen: int) -> None:
         for s in samples
     ]
     highest = max((s.total for s in samples if s.total is not None), default=1.0)
+    table = f"samples-{samples[0].run_id}-{samples[0].step}-" + "-".join(
+        str(st.session_state.get(k)) for k in ("sort", "low_first")
+    )
     picked = st.dataframe(
         rows,
         column_config={
@@ -79,12 +83,15 @@ def _list(samples: list[SampleView], chosen: int) -> None:
         height=520,
         on_select="rerun",
         selection_mode="single-row",
-        key=f"samples-{samples[0].run_id}-{samples[0].step}-{st.session_state.get('sort')}",
+        key=table,
         alt="Samples of the step",
     ).selection.rows
-    if picked and picked[0] < len(rows) and st.session_state.get("picked_row") != picked[0]:
-        st.session_state.picked_row = picked[0]
-        _go(samples[picked[0]].id)
+    # A selection stays in the table after Previous and Next went elsewhere: only a new one is a click.
+    now = (table, picked[0] if picked else None)
+    if st.session_state.get("picked_row") != now:
+        st.session_state.picked_row = now
+        if picked and picked[0] < len(rows):
+            _go(samples[picked[0]].id)
 
 
 def _go(sample_id: int) -> None:

@@ -14,6 +14,7 @@ DATA = [arithmetic.NAME, "openai/gsm8k"]
 MAIN = ["max_steps", "prompts_per_step", "num_generations", "learning_rate", "max_completion_length", "beta"]
 REST = [n for n in GrpoConfig.model_fields if n not in MAIN]
 TICK_SECONDS = 2.0
+SHOWN, MOST_CELLS = 20, 40
 
 
 def _settings(d: draft.Draft, faults: forms.Faults) -> None:
@@ -98,8 +99,7 @@ def _launch(config: ExperimentConfig) -> None:
         st.session_state["launch-faults"] = error.problems
         st.rerun()
     st.toast(warning or f"Queued {len(run_ids)} runs.", icon=":material/warning:" if warning else ":material/check:")
-    cache.run_list.clear()
-    cache.experiments.clear()
+    cache.forget_runs()
 
 
 def _cell(r: RunRow) -> None:
@@ -112,8 +112,12 @@ def _cell(r: RunRow) -> None:
             st.page_link("views/run.py", label="Open", icon=":material/monitoring:", query_params={"run": str(r.id)})
             if not r.status.finished and st.button("Stop", key=f"stop-{r.id}", type="tertiary", disabled=r.stop_requested):
                 st.toast(actions.stop(r.id))
+                cache.forget_runs()
+                st.rerun()
             if r.status in (Status.FAILED, Status.STOPPED) and st.button("Resume", key=f"resume-{r.id}", type="tertiary"):
                 st.toast(actions.requeue(r.id))
+                cache.forget_runs()
+                st.rerun()
         if r.error_message:
             prose.fault(f"{r.error_kind}: {r.error_message}")
 
@@ -134,11 +138,22 @@ def _live() -> None:
     if any(r.status == Status.QUEUED for r in rows) and not cache.workers():
         st.info("No worker listens. Start one: `showdown worker`.", icon=":material/info:")
     experiments = cache.experiments()
-    if not experiments:
+    if not experiments and not rows:
         with st.container(key="card-empty"):
             prose.empty("Nothing is queued", "Design a mix, or queue the experiment above as it is.")
-    for e in experiments:
-        _experiment(e, [r for r in rows if r.experiment_id == e.id])
+    for e in experiments[:SHOWN]:
+        _experiment(e, cache.run_list(e.id))
+    if len(experiments) > SHOWN:
+        st.caption(f"The newest {SHOWN} of {len(experiments)} experiments; every run is on the Runs page.")
+    alone = [r for r in rows if r.experiment_id is None]
+    if alone:
+        with st.container(key="card-alone"):
+            prose.head("Runs of their own", "submitted one by one")
+            with st.grid(4, min_column_width=230):
+                for r in alone[:MOST_CELLS]:
+                    _cell(r)
+            if len(alone) > MOST_CELLS:
+                st.caption(f"The newest {MOST_CELLS} of {len(alone)}; every run is on the Runs page.")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """One run: header with actions, progress, step bar, then overview, samples, config and log. `?run=ID&tab=..&step=..`"""
 
 import time
+from statistics import median
 
 import streamlit as st
 
@@ -12,6 +13,7 @@ from core.errors import NotFound
 from core.store.queries import RunDetail, RunRow
 
 TICK_SECONDS = 1.0
+RECENT = 20  # steps whose median says how long one takes
 TABS = ["Overview", "Samples", "Config", "Log"]
 
 
@@ -40,11 +42,13 @@ def _actions(row: RunRow) -> None:
     if row.status.finished and row.status.value != "done":
         if st.button("Resume", icon=":material/play_arrow:", help="Goes on from the last checkpoint."):
             st.toast(actions.requeue(row.id))
+            cache.forget_runs()
             st.rerun()
     elif not row.status.finished:
         stop_help = "Writes a checkpoint at the next step boundary, then ends. You can resume it."
         if st.button("Stop", icon=":material/stop_circle:", help=stop_help, disabled=row.stop_requested):
             st.toast(actions.stop(row.id))
+            cache.forget_runs()
             st.rerun()
 
 
@@ -54,16 +58,15 @@ def _progress(row: RunRow) -> None:
         why = "waits for a free worker" if listening else "no worker listens; start one: showdown worker"
         prose.progress(row.step, row.max_steps, why, "")
         return
-    end = row.finished_at or time.time()
-    spent = end - row.started_at if row.started_at else 0.0
+    # From the steps themselves: the time on the clock also holds pauses, queues and attempts that got lost.
+    found = cache.series(row.id, cache.version(row)).get("speed/step_seconds")
+    spent = sum(found.values) if found else 0.0
     left = ""
-    if row.status.value == "running" and row.step > 1:
-        left = f"about {words.duration(spent / row.step * (row.max_steps - row.step))} left"
+    if row.status.value == "running" and found:
+        left = f"about {words.duration(median(found.values[-RECENT:]) * (row.max_steps - row.step))} left"
     elif row.status.value == "starting":
         left = "loading the model"
-    prose.progress(
-        row.step, row.max_steps, f"{words.duration(spent)} so far" if not row.status.finished else words.duration(spent), left
-    )
+    prose.progress(row.step, row.max_steps, f"{words.duration(spent)} of training", left)
 
 
 def _live_head(run_id: int, was_finished: bool) -> None:
@@ -83,7 +86,8 @@ def _live_head(run_id: int, was_finished: bool) -> None:
 
 def _overview(run_id: int) -> None:
     detail = cache.run_detail(run_id)
-    overview(detail, cache.series(run_id, cache.version(detail.row)))
+    version = cache.version(detail.row)
+    overview(detail, cache.series(run_id, version), cache.held_out(run_id, version))
 
 
 def _log(detail: RunDetail) -> None:

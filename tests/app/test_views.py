@@ -7,7 +7,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app import forms
 from core import presets
+from core.config import ExperimentConfig, parse
 from core.store import queries, runs
 from core.store.states import Status
 from tests.conftest import REPO
@@ -140,3 +142,48 @@ def test_every_preset_can_be_started_from(sqlite: Path) -> None:
         next(b for b in at.button if b.label == name).click().run()
         assert not at.exception, name
         assert "cannot be computed" not in prose(at), name
+
+
+def test_points_typed_wrong_are_named_and_the_page_lives(sqlite: Path) -> None:
+    at = page("design")
+    draft = at.session_state["draft"]
+    hybrid = next(i for i, a in enumerate(draft["arms"]) if a["name"] == "hybrid")
+    draft["arms"][hybrid]["mix"]["blend"] = {"type": "piecewise", "points": [[0, "zero"], [5]]}
+    at.session_state["arm"] = hybrid
+    at.session_state["edition"] += 1
+    at.run()
+    assert not at.exception and "cannot be computed yet" in prose(at)
+
+
+def test_a_ramp_made_for_a_longer_run_is_kept(sqlite: Path) -> None:
+    at = page("design")
+    draft = at.session_state["draft"]
+    before = [dict(a["mix"]["blend"] or {}) for a in draft["arms"]]
+    draft["run"]["grpo"]["max_steps"] = 10
+    at.session_state["edition"] += 1
+    at.run()
+    assert not at.exception
+    assert [dict(a["mix"]["blend"] or {}) for a in at.session_state["draft"]["arms"]] == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [("0-2, 7", [0, 1, 2, 7]), ("0-999999999", ["0-999999999"]), ("\u00b2", ["\u00b2"]), ("3-1", ["3-1"])],
+)
+def test_seeds_as_they_are_typed(typed: str, wanted: list[Any]) -> None:
+    assert forms.seeds(typed) == wanted
+
+
+def test_a_run_of_its_own_is_on_the_queue_page(sqlite: Path) -> None:
+    run_id = runs.create_run(run_config())
+    at = page("queue")
+    assert "Runs of their own" in prose(at)
+    next(b for b in at.button if b.key == f"stop-{run_id}").click().run()
+    assert queries.run_detail(run_id).row.status == Status.STOPPED
+    assert "Stopped" in prose(at)  # at once, not at the next tick
+
+
+def test_opening_a_preset_on_the_design_page_changes_no_config(sqlite: Path) -> None:
+    before = [r.hash() for r in presets.demo().runs()]
+    at = page("design")
+    assert [r.hash() for r in parse(ExperimentConfig, at.session_state["draft"]).runs()] == before
