@@ -1,102 +1,396 @@
 """Pulls the final answer out of a completion and compares it with the gold answer.
 
 Called by core.batch (once per sample) and core.problems.jsonl (for gold answers). Every number we show stands on this
-module: it never raises on text and every pattern is linear in the text's length.
+module: it never raises on text, and its time is linear in the text's length.
 
-Two rules. `strict`: the last `####` or `\\boxed{}` marker, with nothing but the number behind it on its line.
-`lenient`: a marker with anything behind it, else "the answer is N", else the last number of the text. In both the
-*last* marker counts, so that printing many answers does not win.
+Two rules. `strict`: the last `####` or `\\boxed{}`, and behind `####` nothing but the number on its line; blanks, emphasis
+(`**`), a per cent sign and a full stop are not text. `lenient`: a marker with anything behind the number, else "the answer
+is N" or "A: N", else the last number. In both the *last* statement counts, and one that names several answers (`72 or 73`)
+is none, so printing many answers never wins. What a model only thinks (up to `</think>`) is no answer.
+
+Comparing is a fast path of exact fractions; only what is no number (LaTeX from a `\\boxed{}`) goes to math-verify.
 """
 
 import re
+from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
+from unicodedata import numeric
+
+from core.symbolic import same_expression
 
 AnswerRule = Literal["strict", "lenient"]
 How = Literal["marker", "boxed", "phrase", "last_number"]
 
 MAX_DIGITS = 40
-TAIL = 4000  # characters: an answer is looked for at the end, so hostile length costs nothing
-SIGN = "-+\u2212"
-# Digits are bounded so that no numeral, however long, makes matching or arithmetic slow.
-WHOLE = rf"(?:\d{{1,3}}(?:,\d{{3}}){{1,12}}(?!\d)|\d{{1,{MAX_DIGITS}}})"
+MAX_EXPONENT = 30
+MAX_NUMERAL = 120  # characters
+MAX_BOXED = 200  # characters of an expression worth comparing
+LINE = 400  # characters behind a marker or phrase in which its answer is looked for
+WINDOWS = (64, 1000, 20_000)  # characters at the end in which the last number is looked for
+TRIES = 8  # markers and phrases looked at, from the last one on
+
+# Zero-width characters and marks of direction: some models print them.
+INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+SIGN = "-+\u2212\u2010\u2011\u2012\u2013\ufe63\uff0d"
+CURRENCY = r"(?:\\?[$\u20ac\u00a3\u00a5\u20b9]\ ?)?"
+VULGAR = {c: Fraction(numeric(c)).limit_denominator(8) for c in "\u00bd\u2153\u2154\u00bc\u00be\u215b\u215c\u215d\u215e"}
+RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+LOWERED = str.maketrans(RAISED + "\u207a\u207b\u2212", "0123456789+--")
+UNIT = "st|nd|rd|th|m?g|kg|lbs?|oz|tons?|[ckm]?m|ft|in|mi|mph|yds?|h|hrs?|hours?|mins?|s|days?|[ap]m|m?l|L|c|cents?|[MG]B"
+# Digits are bounded, so that no numeral, however long, makes matching or arithmetic slow. Separators stand before three
+# digits (or as in India), else `7,2` would be read as 72.
+WHOLE = (
+    r"(?:\d{1,3}(?:,\d{3}){1,12}|\d{1,3}(?:[\u00a0\u2009\u202f]\d{3}){1,12}|\d{1,2}(?:,\d{2}){1,6},\d{3}"
+    rf"|\d{{1,{MAX_DIGITS}}})"
+)
 DECIMALS = rf"\.\d{{1,{MAX_DIGITS}}}"
-NUMBER = rf"[{SIGN}]?\$?{WHOLE}(?:{DECIMALS})?|[{SIGN}]?\$?{DECIMALS}"
-# A number may not begin inside another or inside a word: `x12` and `12.5`'s tail are not answers.
-STANDALONE = re.compile(rf"(?<![\w.,])(?:{NUMBER})(?![\w])")
-FIRST = re.compile(NUMBER)
+EXPONENT = r"[eE][-+]?\d{1,4}"
+TEN = rf"(?:[x*\u00d7]|\\times|\\cdot)\ ?10(?:\^\{{?[-+\u2212]?\d{{1,2}}\}}?|[\u207a\u207b]?[{RAISED}]{{1,2}})"
+FRAC = r"\\[dt]?frac\ *(?:\{\ *[-+]?\d{1,20}\ *\}\ *\{\ *\d{1,20}\ *\}|\d\ *\d)"
+NUMBER = rf"""
+(?P<sign>[{SIGN}]{CURRENCY}|{CURRENCY}[{SIGN}]?)
+(?: (?P<whole>{WHOLE}) (?P<decimals>{DECIMALS})?
+    (?: (?P<exponent>{EXPONENT}) | \ ?(?P<ten>{TEN}) | /(?P<over>{WHOLE}) | \ (?P<rest>\d{{1,9}}/\d{{1,9}})
+      | \ ?(?P<frac>{FRAC}) | \ ?(?P<vulgar>[{"".join(VULGAR)}]) )?
+  | (?<![.\d])(?P<small>{DECIMALS}(?:{EXPONENT})?)
+  | (?P<frac_alone>{FRAC})
+  | (?P<vulgar_alone>[{"".join(VULGAR)}]) )
+"""
+# No number begins or ends inside a word, another number or a power: `x12`, `12.5`'s tail, `3:45`, `72k`, `2^3`.
+BEGIN = (
+    rf"(?=[{SIGN}\d.\\$\u20ac\u00a3\u00a5\u20b9{''.join(VULGAR)}])"  # only to be quick
+    r"(?<![^\W_])(?<![^\W_]_)(?<!\d[.,:/])(?<!\^)(?<!\^\{)(?<!sqrt\{)(?<!frac\{)(?<!\}\{)"
+)
+END = (
+    r"(?![.,:/]?\d)(?!\ ?(?:\^|\\(?:sqrt|pi|frac|times|cdot)))"
+    rf"(?:(?![^\W_])|(?=(?:{UNIT})[\u00b2\u00b3]?(?![^\W_])))(?!(?<=\d)[eE][-+]?\d)"
+)
+FIND = re.compile(rf"{BEGIN}{NUMBER}{END}", re.VERBOSE)
+NUMERAL = re.compile(rf"(?P<far>[{SIGN}]\ |(?:negative|minus)\ )?{NUMBER}(?:\ ?\\?%)?\.?", re.VERBOSE | re.IGNORECASE)
+NEGATIVE = re.compile(rf"[-{SIGN[2:]}a-z]", re.IGNORECASE)
+PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+DIGIT = re.compile(rf"[\d{''.join(VULGAR)}]")
+PERCENT = re.compile(r"[ *]?(?:\\?%|per ?cent\b)", re.IGNORECASE)
+
 MARKER = re.compile(r"####|\\boxed\s*\{")
-PHRASE = re.compile(r"answer\s*(?:is|:|=)", re.IGNORECASE)
-STRICT_MARKER = re.compile(rf"[ \t]*\$?[ \t]*({NUMBER})[ \t]*[.%]?[ \t\r]*(?=\n|$)")
-STRICT_BOXED = re.compile(rf"\s*\$?\s*({NUMBER})\s*%?\s*\}}")
+ONLY_A_NUMBER = re.compile(r" ?(-?\d{1,15})\s*\Z", re.ASCII)
+STRICT = re.compile(rf"[ \t*_`]*+({NUMBER.strip()})(?:\ ?\\?%)?[ \t\r*_`$.]*(?=\n|\Z)", re.VERBOSE)
+SHORTLY = re.compile(r"[^\w\n]{0,4}[^\W\d]{0,12}[^\w\n]{0,4}(?=\n|\Z)")
+HEADING = re.compile(r"\W*(?:(?:step|part|case|method|option|question|section|phase)\b|\d{1,2}[.)]\s+[^\W\d])", re.IGNORECASE)
+# What may follow "answer" where it states one: `:`, `is`, a heading's end; not "the answer is correct".
+STATES = re.compile(
+    r"""s?(?:[ \t]+(?:to|for)\b[^.\n:=\d]{0,60}?)?
+    (?: [ \t*_`"')]{0,6}(?:[:=>]|(?:is|are|was|be|equals|comes[ ]to)\b) | [ \t*_`]*\n )
+    (?!\W{0,4}(?:not|correct|right|wrong|incorrect|reasonable|consistent|clear|based|found|given|valid|confirmed|unknown)\b)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+# What may stand between a marker or phrase and its number without putting the number in doubt.
+GAP = re.compile(
+    r"""(?:[\s*_`:=>~\[({"'|\u2248#<]|\\[\[(]|\$\$|(?:the|final|answer|an?|about|approximately|approx|around|exactly|only|just|
+    simply|therefore|thus|then|indeed|still|now|in\ fact|actually|probably|maybe|either|equals?|to|be|is|are|result)\b)*""",
+    re.VERBOSE | re.IGNORECASE,
+)
+MINUS = re.compile(rf"[{SIGN}] (?=\S)|(?:negative|minus) ", re.IGNORECASE)
+MINUS_BEFORE = re.compile(rf"(?:[=:(] ?([{SIGN}] )|\b(negative )|(?:[=:(]|\bis|\bbe) ?(minus ))\Z", re.IGNORECASE)
+EQUALS = re.compile(r"[ %*_`$)\\]{0,4}=")
+SUM = re.compile(r"[ %*_`$)\\]{0,4}(?:[A-Za-z]{2,15} )?(?:[-+*/x\u00d7\u00f7\u2212\u2013=]|times|cdot|div)[ $(\\]{0,3}\d")
+MORE = re.compile(
+    rf"[ %*_`$)\\]{{0,4}}(?:(?:[,;|/&]|[ ](?=[-$\d]))|(?:[ ]?[a-z]{{1,15}}[ ])?(?:or|and)\b)[ *_`$(\\]{{0,4}}(?:or |and )?"
+    rf"[{SIGN}]?[$]?\d",
+    re.IGNORECASE,
+)
+
+ONES = "one two three four five six seven eight nine".split()
+TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+WORDS = {word: Fraction(i) for i, word in enumerate(["zero", *ONES, *TEENS])}
+WORDS |= {ten: Fraction(20 + 10 * i) for i, ten in enumerate(TENS)}
+WORDS |= {f"{ten} {one}": WORDS[ten] + WORDS[one] for ten in TENS for one in ONES}
+WORDS |= {"half": Fraction(1, 2), "one half": Fraction(1, 2), "one quarter": Fraction(1, 4), "three quarters": Fraction(3, 4)}
+WORD = re.compile(r"[a-z]+(?:[- ][a-z]+)?", re.IGNORECASE)
+# `half of it`, `one hundred`, `two and a half`: the word alone would be another number.
+UNSURE = re.compile(
+    rf"[\w-]|\s+(?:of|and|or|an?|hundred|thousand|million|billion|dozen|percent|times|more|less|plus|minus|{'|'.join(ONES)})\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A parsed answer: its value, the text it was read from, where it stands, and which rule found it."""
+    """A parsed answer: the text it was read from, where it stands, which rule found it.
 
-    value: Decimal
+    `value` is exact; None for an expression that is no plain number. `percent`: a per cent sign follows.
+    """
+
+    value: Fraction | None
     text: str
     start: int
     end: int
     how: How
+    percent: bool = False
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal answers: the value, or the expression without its spaces."""
+        return self.value if self.value is not None else "".join(self.text.split())
 
 
-def number(text: str) -> Decimal | None:
-    """The value of a numeral such as `-1,234.50`, `$7` or `.5`; None when it is not one."""
-    cleaned = text.strip().replace(",", "").replace("$", "").replace("\u2212", "-").rstrip("%.")
-    if not cleaned or len(cleaned) > 2 * MAX_DIGITS + 2 or not re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)", cleaned):
+SEVERAL = Answer(None, "", 0, 0, "phrase")  # a statement that names more than one answer
+
+
+def number(text: str) -> Fraction | None:
+    """The exact value of a numeral: `-1,234.50`, `$7`, `.5`, `3/4`, `1 1/2`, `1.5e3`, `\\frac{3}{4}`; else None."""
+    return _number(text) if len(text) <= MAX_NUMERAL else None
+
+
+@lru_cache(maxsize=16_384)  # the completions of a group mostly state the same few numbers
+def _number(text: str) -> Fraction | None:
+    if PLAIN.fullmatch(text):
+        return Fraction(text) if "." in text else Fraction(int(text))
+    found = NUMERAL.fullmatch(INVISIBLE.sub("", text).strip())
+    if found is None:
         return None
+    part = found.groupdict()
     try:
-        return Decimal(cleaned)
-    except InvalidOperation:
+        value = _magnitude(part)
+    except (ZeroDivisionError, OverflowError):
         return None
+    return -value if NEGATIVE.search((part["far"] or "") + found["sign"]) else value
+
+
+def _magnitude(part: dict[str, str | None]) -> Fraction:
+    """The value of a numeral's parts without its sign. OverflowError for a power of ten nobody means."""
+    whole, frac = part["whole"], part["frac"] or part["frac_alone"]
+    mantissa, _, power = (part["small"] or "").lower().partition("e")
+    value = Fraction("0" + mantissa)
+    if whole:
+        value = Fraction(re.sub(r"\D", "", whole) + (part["decimals"] or ""))
+        power = (part["exponent"] or "")[1:] or (part["ten"] or "").partition("10")[2].translate(LOWERED).strip("^{}")
+    if power:
+        if abs(int(power)) > MAX_EXPONENT:
+            raise OverflowError
+        value *= Fraction(10) ** int(power)
+    if part["over"]:
+        value /= int(re.sub(r"\D", "", part["over"]))
+    if part["rest"]:
+        value += Fraction(part["rest"])
+    if frac:
+        top, bottom = re.findall(r"[-+]?\d+", frac) if "{" in frac else re.findall(r"\d", frac)
+        value += Fraction(int(top), int(bottom))
+    sign = part["vulgar"] or part["vulgar_alone"]
+    return value + VULGAR[sign] if sign else value
 
 
 def _answer(text: str, start: int, end: int, how: How) -> Answer | None:
     value = number(text[start:end])
-    return None if value is None else Answer(value, text[start:end], start, end, how)
+    if value is None:
+        return None
+    percent = text[end : end + 1] in " \\%*" and PERCENT.match(text, end) is not None
+    return Answer(value, text[start:end], start, end, how, percent)
 
 
-def _after_marker(text: str, rule: AnswerRule) -> tuple[bool, Answer | None]:
-    """(is there a marker, the answer behind the last one)."""
-    found = _last(MARKER, text, max(0, len(text) - TAIL))
-    if found is None:
-        return False, None
-    boxed = found.group() != "####"
-    how: How = "boxed" if boxed else "marker"
-    if rule == "strict":
-        match = (STRICT_BOXED if boxed else STRICT_MARKER).match(text, found.end())
-        return True, match and _answer(text, *match.span(1), how)
-    stop = text.find("}" if boxed else "\n", found.end())
-    match = FIRST.search(text, found.end(), len(text) if stop < 0 else stop)
-    return True, match and _answer(text, *match.span(), how)
+WRAPPED = re.compile(r"\\(?:text(?:bf|rm|it)?|math(?:rm|bf)|mbox|bf)\s*\{([^{}]{0,60})\}")
+UNWANTED = re.compile(r"\^\{?\\circ\}?|\\degree|\u00b0|\\left(?![a-z])|\\right(?![a-z])|\\!|\$\Z|\\[()\[\]]")
+NAMED = re.compile(r"\s*\\?[A-Za-z][A-Za-z_{} ]{0,30}=(?P<value>[^=,;]*)")
+WITH_UNIT = re.compile(r"(?P<value>[^A-Za-z]*[^A-Za-z\s])(?:\s*[A-Za-z]{2,}[A-Za-z ./]*|\s+[A-Za-z])")
 
 
-def _last(pattern: re.Pattern[str], text: str, start: int = 0) -> re.Match[str] | None:
-    found = deque(pattern.finditer(text, start), maxlen=1)
-    return found[0] if found else None
+def _boxed(text: str, start: int) -> Answer | None:
+    """The content of a box whose brace opens just before `start`: a number, or an expression."""
+    depth, end = 1, start
+    for end in range(start, min(len(text), start + MAX_BOXED)):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        if depth == 0:
+            break
+    inner = text[start:end]
+    if depth or not any(c.isalnum() for c in inner):
+        return None
+    value, percent = _content(inner)
+    return Answer(value, inner, start, end, "boxed", percent)
+
+
+@lru_cache(maxsize=4096)
+def _content(inner: str) -> tuple[Fraction | None, bool]:
+    """The value of what a box holds, None when it is no single number; and whether it is a per cent."""
+    clean = WRAPPED.sub(lambda m: m[1] if any(c.isdigit() for c in m[1]) else " ", inner)
+    # LaTeX's thin spaces and its bare comma separate thousands; as a plain space they would separate two numbers.
+    clean = UNWANTED.sub("", clean).replace("{,}", ",").replace("\\,", "\u2009").replace("~", " ").strip().strip("$()")
+    for pattern in (NAMED, WITH_UNIT):
+        if found := pattern.fullmatch(clean):
+            clean = found["value"].strip()
+    value = number(re.sub(r"\s*/\s*", "/", clean))
+    return value, value is not None and clean.endswith("%")
+
+
+def _directly(text: str, start: int, stop: int, how: How) -> Answer | None:
+    """The number or number word that begins behind `start`, with nothing but filler between."""
+    gap = GAP.match(text, start, stop)
+    lead = begin = gap.end() if gap else start
+    if minus := MINUS.match(text, lead, stop):
+        # `- 5` on a line of its own is an item of a list, not a negative number.
+        begin, lead = (minus.end() if "\n" in text[start:lead] and minus.end() - lead == 2 else lead), minus.end()
+    if found := FIND.match(text, lead, stop):
+        cut = found.end() == stop < len(text) and text[stop] != "\n"
+        return None if cut else _answer(text, begin, found.end(), how)
+    if word := WORD.match(text, lead, stop):
+        for said in (word.group(), re.split("[- ]", word.group())[0]):
+            value = WORDS.get(said.lower().replace("-", " "))
+            end = lead + len(said)
+            if value is not None and not UNSURE.match(text, end):
+                return Answer(-value if begin < lead else value, text[begin:end], begin, end, how)
+    return None
+
+
+def _stated(text: str, start: int, how: How) -> Answer | None:
+    """As _directly, on one line; of a sum (`3 + 4 = 7`) its result; SEVERAL where more than one number is named."""
+    gap = GAP.match(text, start, start + LINE)
+    stop = _line_end(text, start, gap.end() if gap else start)
+    answer = _directly(text, start, stop, how)
+    if answer is None:
+        return None
+    if SUM.match(text, answer.end, stop):
+        equals = text.rfind("=", answer.end, stop)
+        result = _directly(text, equals + 1, stop, how) if equals >= 0 else None
+        if result is not None and not SUM.match(text, result.end, stop):
+            return result
+        return answer if EQUALS.match(text, answer.end, stop) else SEVERAL  # `72 = 48 + 24`
+    return SEVERAL if MORE.match(text, answer.end, stop) else answer
+
+
+def _line_end(text: str, start: int, seen: int) -> int:
+    """The end of the line that `seen` stands on; at most LINE characters behind `start`."""
+    limit = min(len(text), start + LINE)
+    newline = text.find("\n", seen, limit)
+    return limit if newline < 0 else newline
+
+
+def _last_number(text: str, start: int, stop: int, how: How) -> Answer | None:
+    found = deque(FIND.finditer(text, start, stop), maxlen=1)
+    if not found:
+        return None
+    begin, end = found[0].span()
+    if minus := MINUS_BEFORE.search(text, max(start, begin - 12), begin):
+        begin = minus.start(minus.lastindex or 0)
+    return _answer(text, begin, end, how)
+
+
+def _markers(text: str) -> Iterator[tuple[bool, int]]:
+    """(is it a box, where it ends) of the last TRIES markers, from the last one on."""
+    at = len(text)
+    for _ in range(TRIES):
+        at = max(text.rfind("####", 0, at), text.rfind("\\boxed", 0, at))
+        if at < 0:
+            return
+        if found := MARKER.match(text, at):
+            yield found.group() != "####", found.end()
+
+
+def _phrases(text: str) -> Iterator[tuple[bool, int]]:
+    """(is it `A:`, where it ends) of the last TRIES phrases that state an answer, from the last one on."""
+    at = len(text)
+    for _ in range(TRIES):
+        at = max(text.rfind(word, 0, at) for word in ("answer", "Answer", "ANSWER", "A:"))
+        if at < 0:
+            return
+        if text[at + 1] == ":":
+            before = "\n" + text[:at] if at < 6 else text[at - 6 : at]
+            if "\n" in before and not before[before.rfind("\n") :].strip("\n\t *>#"):
+                yield True, at + 2
+        elif text[at - 1 : at] != "/" and (found := STATES.match(text, at + len("answer"))):
+            yield False, found.end()
+
+
+def _strict(text: str) -> Answer | None:
+    for box, end in _markers(text):
+        if box:
+            return _boxed(text, end)
+        found = STRICT.match(text, end)
+        return found and _answer(text, *found.span(1), "marker")
+    return None
+
+
+def _lenient(text: str) -> Answer | None:
+    loose = -1  # a marker that words follow
+    for box, end in _markers(text):
+        if box:
+            answer = _boxed(text, end)
+        elif HEADING.match(text, end, end + LINE):  # `#### Step 2: ...`
+            continue
+        else:
+            answer = _stated(text, end, "marker")
+            loose = end if loose < 0 else loose
+        if answer is not None:
+            return answer
+    for short, end in _phrases(text):
+        answer = _stated(text, end, "phrase")
+        if short and answer is not SEVERAL:  # behind `A:` may stand the whole reasoning
+            answer = answer if answer and SHORTLY.match(text, answer.end) and "=" not in text[end : answer.start] else None
+        elif answer is None:
+            answer = _last_number(text, end, _line_end(text, end, end), "phrase")
+        if answer is not None:
+            return answer
+    if loose >= 0 and (answer := _last_number(text, loose, _line_end(text, loose, loose), "marker")):
+        return answer
+    return _at_the_end(text)
+
+
+def _at_the_end(text: str) -> Answer | None:
+    tail = text[: -WINDOWS[-1] - 1 : -1]
+    digit = DIGIT.search(tail)
+    if digit is None:
+        return None
+    answer, last = None, len(text) - digit.start()
+    for size in WINDOWS:
+        start = max(0, last - size)
+        answer = _last_number(text, start, len(text), "last_number")
+        if start == 0 or (answer is not None and answer.start > start + MAX_DIGITS):
+            break  # else the window may begin inside a longer numeral
+    return answer
 
 
 def extract(text: str, rule: AnswerRule = "strict") -> Answer | None:
     """The final answer of a completion, or None when it states none under `rule`."""
-    marked, answer = _after_marker(text, rule)
-    if answer is not None or rule == "strict":
-        return answer
-    if marked:  # a marker with no number behind it: the text before it may still state the answer
-        text = text[: text.rfind("####")] if "####" in text else text
-    start = max(0, len(text) - TAIL)
-    phrase = _last(PHRASE, text, start)
-    match = STANDALONE.search(text, phrase.end()) if phrase else None
-    if match:
-        return _answer(text, *match.span(), "phrase")
-    match = _last(STANDALONE, text, start)
-    return match and _answer(text, *match.span(), "last_number")
+    at = text.rfind("####")
+    if at >= 0 and (found := ONLY_A_NUMBER.match(text, at + 4)):  # the asked form, at the very end
+        return Answer(_number(found[1]), found[1], *found.span(1), "marker")
+    if not text.isascii() and INVISIBLE.search(text):
+        return _without_invisible(text, rule)
+    thought = text.rfind("</think>") + len("</think>")
+    if thought >= len("</think>") and not text[thought:].isspace() and thought < len(text):
+        answer = extract(text[thought:], rule)
+        return answer and replace(answer, start=answer.start + thought, end=answer.end + thought)
+    answer = _strict(text) if rule == "strict" else _lenient(text)
+    return None if answer is SEVERAL else answer
+
+
+def _without_invisible(text: str, rule: AnswerRule) -> Answer | None:
+    answer = extract(INVISIBLE.sub("", text), rule)
+    if answer is None:
+        return None
+    # Where each one stood in the text without them: so many more characters stand before what comes later.
+    removed = [found.start() - i for i, found in enumerate(INVISIBLE.finditer(text))]
+    start = answer.start + bisect_right(removed, answer.start)
+    end = answer.end + bisect_right(removed, answer.end - 1)
+    return replace(answer, text=text[start:end], start=start, end=end)
+
+
+@lru_cache(maxsize=16_384)
+def _gold(text: str) -> tuple[Fraction | None, bool]:
+    return number(text), text.rstrip().endswith("%")
 
 
 def matches(answer: Answer | None, gold: str) -> bool:
-    """The parsed answer has the gold answer's value."""
-    value = number(gold)
-    return answer is not None and value is not None and answer.value == value
+    """The parsed answer is the gold answer: by value; `50%` also equals 0.5; expressions by math-verify."""
+    if answer is None:
+        return False
+    value, percent = _gold(gold)
+    if value is None or answer.value is None:
+        return same_expression(answer.text, gold)
+    if answer.value is value or answer.value == value:
+        return True
+    return answer.percent != percent and answer.value * (100 if percent else 1) == value * (100 if answer.percent else 1)

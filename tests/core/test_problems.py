@@ -7,7 +7,7 @@ import pytest
 from core.answers import extract, matches
 from core.errors import DataError
 from core.problems import arithmetic, jsonl
-from core.rewards.reasoning import equations
+from core.equations import equations
 
 
 def test_generated_problems_are_right_reproducible_and_apart() -> None:
@@ -16,7 +16,7 @@ def test_generated_problems_are_right_reproducible_and_apart() -> None:
     assert train[:10] == arithmetic.problems(10, "train")  # a problem does not depend on how many are asked for
     for p in [*train, *held_out]:
         assert matches(extract(p.solution), p.gold)
-        assert all(equations(p.solution)) and 1 <= int(p.gold) <= arithmetic.MAX_VALUE
+        assert all(e.true for e in equations(p.solution)) and 1 <= int(p.gold) <= arithmetic.MAX_VALUE
     shared = {p.question for p in train} & {p.question for p in held_out}
     assert len(shared) <= 1  # a leak would make gold accuracy a memory test
 
