@@ -1,87 +1,353 @@
-"""Advantage rules: from totals to what GRPO trains on. Called by core.mix (config) and core.engine (arrays).
+"""Advantage rules: from totals to what GRPO trains on. Called by core.mix (config), core.engine and core.replay (arrays).
 
-The three rules here are TRL's own `scale_rewards` (trl 1.16, trainer/grpo_trainer.py,
-`_generate_and_score_completions`); tests assert equality with TRL's numbers.
+The first four rules are TRL's own (trl 1.16, trainer/grpo_trainer.py, `_generate_and_score_completions`); tests assert
+equality with TRL's numbers. The others set the advantage directly, because TRL's scaling would undo them. To add one: a
+class with `apply`, and its name in `AdvantageRule`. Axes: n samples, K terms, T tokens.
 """
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.batch import BoolArray, FloatArray, IntArray
+from core.groups import BoolArray, FloatArray, Groups, beside
 
 EPSILON = 1e-4  # TRL adds it to the standard deviation
 DEAD_TOLERANCE = 1e-8  # torch.isclose(std, 0): totals this equal teach nothing
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Group(BaseModel):
-    """A = (total - group mean) / (std + 1e-4), with the std of the group, of the batch, or none at all."""
+@dataclass(frozen=True)
+class Totals:
+    """What a rule reads. `total`, `correct`, `mean_nll` [n]; `shaped`, `factors`, `contributions` [n, K], NaN: does not
+    apply; `own` [n, K]: contributions without the blend; `sides` [K]; `hard_share` [n]; `batches` groups the samples of
+    one step; `step` [n]."""
+
+    total: FloatArray
+    shaped: FloatArray
+    factors: FloatArray
+    contributions: FloatArray
+    own: FloatArray
+    sides: tuple[str, ...]
+    hard_share: FloatArray
+    correct: BoolArray
+    mean_nll: FloatArray
+    groups: Groups
+    batches: Groups
+    step: FloatArray
+
+
+class DifficultyWeight(BaseModel):
+    """Groups count more or less: weight = low + (high - low) / (1 + exp(-k (x - centre))).
+
+    accuracy: x = 1 - gold accuracy of the group, centre 0.5: hard problems count more. spread: x = standard deviation of
+    the totals in the group, centre its mean over the batch (HERO, arXiv 2510.07242, with its running mean over the run
+    replaced by the batch's, so that no state is needed).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    by: Literal["accuracy", "spread"] = "accuracy"
+    """What makes a group count: how few are right, or how much the totals differ."""
+    low: float = Field(0.5, ge=0, allow_inf_nan=False)
+    """Smallest weight."""
+    high: float = Field(2.0, ge=0, allow_inf_nan=False)
+    """Largest weight."""
+    k: float = Field(5.0, gt=0, le=1000)
+    """Steepness."""
+
+    def weights(self, t: Totals) -> FloatArray:
+        """[n] the weight of each sample's group."""
+        if self.by == "accuracy":
+            x = (0.5 - t.groups.mean(t.correct.astype(float)))[t.groups.index]
+        else:
+            spread = t.groups.std(t.total)[t.groups.index]
+            x = spread - t.batches.mean(spread)[t.batches.index]
+        return np.asarray(self.low + (self.high - self.low) / (1.0 + np.exp(-np.clip(self.k * x, -500, 500))), dtype=float)
+
+
+class _Rule(BaseModel):
+    """What every rule can be followed by. All off: the rule's own advantages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    positive_only: bool = False
+    """Negative advantages become 0: only what is better than its group is learned from (A-LoL, arXiv 2305.14718)."""
+    difficulty: DifficultyWeight | None = None
+    """Weigh groups by their difficulty or spread."""
+    perplexity_alpha: float = Field(0.0, ge=0, le=1)
+    """A (1 - alpha z), z the z-score of log perplexity in the group: likely text counts more (arXiv 2508.02260)."""
+    position_gamma: float = Field(0.0, ge=0, le=10)
+    """A + sign(A) gamma sigmoid(slope x position), position from 0 to 1 in the completion: late tokens count more
+    (arXiv 2508.02260). Advantages then differ from token to token."""
+    position_slope: Finite = 1.0
+    """Slope of that sigmoid; negative: early tokens count more."""
+
+    @property
+    def plain(self) -> bool:
+        """Nothing follows the rule."""
+        return not (self.positive_only or self.difficulty or self.perplexity_alpha or self.position_gamma)
+
+    @property
+    def in_trl(self) -> str | None:
+        """The name under which TRL itself computes exactly this (`scale_rewards`); None: we set the advantages."""
+        return None
+
+    def apply(self, t: Totals) -> FloatArray:
+        """[n] advantages before what follows; 0 where the total does not apply."""
+        raise AssertionError(f"{type(self).__name__} defines no apply")
+
+    def parts(self, t: Totals) -> FloatArray | None:
+        """[n, K] each term's part of the advantage, summing to it; None where the rule is not linear in the terms."""
+        return None
+
+
+FOLLOWING = tuple(_Rule.model_fields)  # the settings every rule has
+
+
+class Group(_Rule):
+    """A = (total - group mean) / (std + 1e-4), with the std of the group, of the batch, or none at all.
+
+    TRL's `scale_rewards`. A floor under the std keeps groups that hardly differ from being blown up.
+    """
+
     type: Literal["group", "batch", "none"] = "group"
     """What the centred total is divided by: the standard deviation of its group, of the batch, or nothing."""
+    std_floor: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Smallest standard deviation divided by; 0: none, as in TRL."""
+
+    @property
+    def in_trl(self) -> str | None:
+        return self.type if self.plain and (self.std_floor == 0 or self.type == "none") else None
+
+    def scale(self, t: Totals) -> FloatArray | float:
+        """[n] what is divided by."""
+        if self.type == "none":
+            return 1.0
+        over = t.batches if self.type == "batch" else t.groups
+        return (np.maximum(over.std(t.total), self.std_floor) + EPSILON)[over.index]
+
+    def apply(self, t: Totals) -> FloatArray:
+        return np.nan_to_num(t.groups.center(t.total) / self.scale(t), nan=0.0)
+
+    def parts(self, t: Totals) -> FloatArray | None:
+        scale = self.scale(t)
+        known = np.where(np.isnan(t.total)[:, None], np.nan, np.nan_to_num(t.contributions, nan=0.0))
+        return np.stack([np.nan_to_num(t.groups.center(c) / scale, nan=0.0) for c in known.T], axis=1)
 
 
-AdvantageRule = Group
+class NormalizeThenSum(_Rule):
+    """GDPO: every term is a z-score inside its group first, then weighted, summed, and scaled over the batch.
 
-
-def members(group: IntArray) -> list[IntArray]:
-    """Row indices of each group, in the order in which the groups first appear."""
-    _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
-    return [np.flatnonzero(inverse == k) for k in np.argsort(first)]
-
-
-def spread(values: FloatArray) -> float:
-    """Unbiased standard deviation of the values that apply; 0 for fewer than two."""
-    known = values[~np.isnan(values)]
-    return float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
-
-
-def center(values: FloatArray, groups: list[IntArray]) -> FloatArray:
-    """[n] or [n, K] values minus the mean of their group, leaving NaN rows NaN."""
-    out = np.array(values, dtype=float)
-    for rows in groups:
-        known = ~np.isnan(values[rows])
-        count = np.maximum(known.sum(axis=0), 1)
-        out[rows] = values[rows] - np.where(known, values[rows], 0.0).sum(axis=0) / count
-    return out
-
-
-def scales(total: FloatArray, groups: list[IntArray], rule: AdvantageRule) -> FloatArray:
-    """[n] what each centred total is divided by."""
-    if rule.type == "none":
-        return np.ones(len(total))
-    if rule.type == "batch":
-        return np.full(len(total), spread(total) + EPSILON)
-    out = np.ones(len(total))
-    for rows in groups:
-        out[rows] = spread(total[rows]) + EPSILON
-    return out
-
-
-def advantages(total: FloatArray, group: IntArray, rule: AdvantageRule) -> FloatArray:
-    """[n] advantages; 0 where the total does not apply (NaN)."""
-    groups = members(group)
-    return np.nan_to_num(center(total, groups) / scales(total, groups, rule), nan=0.0)
-
-
-def dead(total: FloatArray, group: IntArray) -> BoolArray:
-    """[g] groups whose totals are all equal: every advantage in them is 0."""
-    return np.array([spread(total[rows]) <= DEAD_TOLERANCE for rows in members(group)], dtype=bool)
-
-
-def shares(contributions: FloatArray, total: FloatArray, group: IntArray, rule: AdvantageRule) -> FloatArray:
-    """[K] each term's share of the advantage's variance inside groups; sums to 1, all 0 when every group is dead.
-
-    The advantage is linear in the contributions, A = sum_k A_k with A_k the centred, scaled contribution of term k, so
-    share_k = sum_i A_k,i A_i / sum_i A_i^2. Negative: the term pulls against the others. Ours; see rewards.md 1.5 for
-    why a weight is not this share.
+    z_k = (s_k - group mean) / (group std + 1e-4); r = sum_k factor_k z_k; A = (r - batch mean) / (batch std + 1e-4). s_k is
+    the shaped score. TRL's `multi_objective_aggregation="normalize_then_sum"` with our factors as its reward weights.
+    Here a weight *is* a dial, except for terms that do not vary inside the group.
     """
-    groups = members(group)
-    scale = scales(total, groups, rule)
-    parts = center(np.nan_to_num(contributions, nan=0.0), groups) / scale[:, None]
+
+    type: Literal["normalize_then_sum"] = "normalize_then_sum"
+
+    def parts(self, t: Totals) -> FloatArray | None:
+        columns = [
+            np.nan_to_num(t.groups.center(s) / (t.groups.std(s) + EPSILON)[t.groups.index], nan=0.0) * t.factors[:, k]
+            for k, s in enumerate(t.shaped.T)
+        ]
+        known = ~np.isnan(t.total)
+        weighted = np.where(known[:, None], beside(columns), np.nan)
+        scale = (t.batches.std(weighted.sum(axis=1)) + EPSILON)[t.batches.index]
+        return beside([np.nan_to_num(t.batches.center(w) / scale, nan=0.0) for w in weighted.T])
+
+    def apply(self, t: Totals) -> FloatArray:
+        found = self.parts(t)
+        assert found is not None
+        return np.asarray(found.sum(axis=1), dtype=float)
+
+
+class Mixed(_Rule):
+    """A = w_hard A(hard total) + (1 - w_hard) A(continuous total) + A(always total), each side scaled by itself.
+
+    The blend then is a dial: a group whose hard totals are all equal trains with 1 - w_hard of its continuous side, not
+    with all of it (research note: mixing rewards under group scaling is not a dial). Ours.
+    """
+
+    type: Literal["mixed"] = "mixed"
+    scale: Literal["group", "batch", "none"] = "group"
+    """What each side's centred total is divided by."""
+
+    def _side(self, t: Totals, side: str) -> FloatArray:
+        """[n, K] the parts of one side, before the blend."""
+        mine = np.array([s == side for s in t.sides])
+        own = np.where(mine, np.nan_to_num(t.own, nan=0.0), 0.0)
+        applies = (~np.isnan(t.own) & mine).any(axis=1)
+        total = np.where(applies, own.sum(axis=1), np.nan)
+        if not applies.any():
+            return np.zeros_like(own)
+        over = {"group": t.groups, "batch": t.batches}.get(self.scale)
+        divisor = 1.0 if over is None else (over.std(total) + EPSILON)[over.index]
+        parts = beside([t.groups.center(np.where(applies, c, np.nan)) / divisor for c in own.T])
+        return np.nan_to_num(parts, nan=0.0)
+
+    def parts(self, t: Totals) -> FloatArray | None:
+        hard, continuous = self._side(t, "hard"), self._side(t, "continuous")
+        share = t.hard_share[:, None]
+        return share * hard + (1.0 - share) * continuous + self._side(t, "always")
+
+    def apply(self, t: Totals) -> FloatArray:
+        found = self.parts(t)
+        assert found is not None
+        return np.where(np.isnan(t.total), 0.0, found.sum(axis=1))
+
+
+class WReinforce(_Rule):
+    """A = positive where total > above, else -negative; no group statistics.
+
+    W-REINFORCE with positive 0.1, negative 1; PSR: 1 and 0; NSR: 0 and 1 (arXiv 2506.01347;
+    TianHongZXY/RLVR-Decomposed, core_algos.py).
+    """
+
+    type: Literal["w_reinforce"] = "w_reinforce"
+    positive: float = Field(0.1, ge=0, allow_inf_nan=False)
+    """Advantage of a sample counted as right."""
+    negative: float = Field(1.0, ge=0, allow_inf_nan=False)
+    """Size of the (negative) advantage of the others."""
+    above: Finite = 0.5
+    """A total above this counts as right."""
+
+    def apply(self, t: Totals) -> FloatArray:
+        signed = np.where(t.total > self.above, self.positive, -self.negative)
+        return np.where(np.isnan(t.total), 0.0, signed)
+
+
+class NoisyVerifier(_Rule):
+    """Corrects a verifier that errs: false_positive = P(paid | wrong), false_negative = P(unpaid | right).
+
+    backward: r = (total - fp) / (1 - fp - fn), A = r - mean of the others in the group. forward: A = total - (1 - fn),
+    without centring. Both divided by `scale` (arXiv 2510.00915, Alg. 4 and App. B). Through group scaling either would
+    change nothing at all (App. B.4), so the advantage is set directly.
+    """
+
+    type: Literal["noisy_verifier"] = "noisy_verifier"
+    correction: Literal["backward", "forward"] = "backward"
+    """backward needs both rates and is centred; forward needs only false_negative."""
+    false_positive: float = Field(0.1, ge=0, lt=1)
+    """Share of wrong answers that are paid."""
+    false_negative: float = Field(0.2, ge=0, lt=1)
+    """Share of right answers that are not paid."""
+    scale: float = Field(1.0, gt=0, allow_inf_nan=False)
+    """What is divided by."""
+
+    @model_validator(mode="after")
+    def _informative(self) -> "NoisyVerifier":
+        if self.false_positive + self.false_negative >= 1:
+            raise ValueError(
+                f"false_positive {self.false_positive:g} + false_negative {self.false_negative:g} is 1 or more: such a "
+                "verifier says nothing; lower one of them"
+            )
+        return self
+
+    def apply(self, t: Totals) -> FloatArray:
+        if self.correction == "forward":
+            return np.nan_to_num((t.total - (1.0 - self.false_negative)) / self.scale, nan=0.0)
+        n = np.maximum(t.groups.known(t.total), 1)[t.groups.index]
+        # x - mean of the others = (x - mean of all) n / (n - 1)
+        others = t.groups.center(t.total) * n / np.maximum(n - 1, 1)
+        corrected = others / (1.0 - self.false_positive - self.false_negative) / self.scale
+        return np.asarray(np.nan_to_num(corrected, nan=0.0), dtype=float)
+
+
+class Filtered(_Rule):
+    """A as under group scaling, and then 0 for the samples that are not kept.
+
+    The schemes of PF-PPO (arXiv 2409.06957; swtheing/PF-PPO-RLHF, replay_buffer.py): the best; the best and random
+    others; the best and the worst. Keep what separates right from wrong best.
+    """
+
+    type: Literal["filtered"] = "filtered"
+    keep: Literal["best", "best_random", "best_worst"] = "best_worst"
+    """Which samples of a group are kept."""
+    n: int = Field(2, ge=1)
+    """How many of a group are kept; best_random and best_worst take the larger half from the best."""
+    seed: int = Field(0, ge=0)
+    """Of the random choice; the same seed, step and totals give the same samples."""
+
+    def apply(self, t: Totals) -> FloatArray:
+        advantage = Group().apply(t)
+        best = (self.n + 1) // 2 if self.keep != "best" else self.n
+        # Ties fall by position, so that exactly n are kept.
+        position = np.arange(len(t.total)) / (len(t.total) + 1.0)
+        up = t.groups.rank(self._broken(t.total, -position))
+        size = t.groups.known(t.total)[t.groups.index]
+        kept = up >= size - best
+        if self.keep == "best_worst":
+            kept |= up < self.n - best
+        elif self.keep == "best_random":
+            draw = np.where(kept | np.isnan(t.total), np.nan, self._random(t))
+            kept |= t.groups.rank(draw) < self.n - best
+        return np.where(kept, advantage, 0.0)
+
+    @staticmethod
+    def _broken(total: FloatArray, by: FloatArray) -> FloatArray:
+        """[n] dense ranks of the totals with ties broken by `by`."""
+        order = np.lexsort((by, total))
+        place = np.empty(len(total))
+        place[order] = np.arange(len(total))
+        return np.where(np.isnan(total), np.nan, place)
+
+    def _random(self, t: Totals) -> FloatArray:
+        out = np.empty(len(t.total))
+        for rows in t.batches.members():
+            out[rows] = np.random.default_rng([self.seed, int(t.step[rows[0]])]).random(len(rows))
+        return out
+
+
+AdvantageRule = Annotated[Group | NormalizeThenSum | Mixed | WReinforce | NoisyVerifier | Filtered, Field(discriminator="type")]
+RULES: dict[str, type[_Rule]] = {
+    "group": Group,
+    "batch": Group,
+    "none": Group,
+    "normalize_then_sum": NormalizeThenSum,
+    "mixed": Mixed,
+    "w_reinforce": WReinforce,
+    "noisy_verifier": NoisyVerifier,
+    "filtered": Filtered,
+}
+
+
+def advantages(rule: _Rule, t: Totals) -> FloatArray:
+    """[n] advantages of a rule and what follows it, before token shaping; 0 where the total does not apply."""
+    found = rule.apply(t)
+    if rule.difficulty is not None:
+        found = found * rule.difficulty.weights(t)
+    if rule.perplexity_alpha:
+        std = t.groups.std(t.mean_nll)[t.groups.index]
+        z = np.nan_to_num(t.groups.center(t.mean_nll) / (std + EPSILON), nan=0.0)
+        found = found * np.maximum(1.0 - rule.perplexity_alpha * z, 0.0)  # less, down to nothing, but never the other way
+    return np.maximum(found, 0.0) if rule.positive_only else found
+
+
+def by_token(rule: _Rule, advantage: FloatArray, n_tokens: FloatArray, width: int) -> FloatArray | None:
+    """[n, T] advantages of each token, T = `width`; None when all tokens of a completion share one advantage."""
+    if not rule.position_gamma:
+        return None
+    place = np.arange(width)[None, :] / np.maximum(np.asarray(n_tokens, dtype=float)[:, None] - 1.0, 1.0)
+    bonus = rule.position_gamma / (1.0 + np.exp(-np.clip(rule.position_slope * np.minimum(place, 1.0), -500, 500)))
+    return np.asarray(advantage[:, None] + np.sign(advantage)[:, None] * bonus, dtype=float)
+
+
+def dead(total: FloatArray, groups: Groups) -> BoolArray:
+    """[g] groups whose totals are all equal: under TRL's rules every advantage in them is 0."""
+    return groups.std(total) <= DEAD_TOLERANCE
+
+
+def shares(rule: _Rule, t: Totals) -> FloatArray:
+    """[K] each term's share of the advantage's variance; sums to 1, all 0 when nothing varies, NaN when undefined.
+
+    Where the advantage is linear in the terms, A = sum_k A_k, share_k = sum_i A_k,i A_i / sum_i A_i^2. Negative: the term
+    pulls against the others. Ours; see rewards.md 1.5 for why a weight is not this share.
+    """
+    parts = rule.parts(t)
+    if parts is None or not rule.plain:
+        return np.full(t.contributions.shape[1], np.nan)
     whole = parts.sum(axis=1)
     power = float(whole @ whole)
-    return parts.T @ whole / power if power > DEAD_TOLERANCE**2 else np.zeros(contributions.shape[1])
+    return parts.T @ whole / power if power > DEAD_TOLERANCE**2 else np.zeros(parts.shape[1])

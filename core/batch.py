@@ -4,17 +4,19 @@
 `ScoredBatch` is made by core.engine only. Axes: n samples, K terms, g groups.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from core.answers import Answer, AnswerRule, extract, matches
+from core.equations import Equation, equations
+from core.groups import BoolArray, FloatArray, Groups, IntArray
 
-FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-BoolArray = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+def _unknown() -> FloatArray:
+    return np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,11 @@ class RolloutBatch:
     """n samples in generation order; samples of one group share a `group` id.
 
     `mean_nll` [n] is the mean negative log-probability per token in nats under the policy, NaN where unknown.
-    `truncated` [n]: the completion was cut at max_completion_length.
+    `truncated` [n]: the completion was cut at max_completion_length. The fields from `solutions` on are filled only
+    where a component asks for them, else empty or NaN: `nll_without_prompt` as mean_nll with an empty user turn;
+    `self_certainty` mean KL(uniform || policy) in nats; `reference_probability` mean probability of the gold answer's
+    tokens after the reasoning, `reference_baseline` the same without it; `external` [n] each: scores that other models
+    gave, under core.rewards.component.external_key.
     """
 
     prompts: Sequence[str]
@@ -34,14 +40,38 @@ class RolloutBatch:
     truncated: BoolArray
     mean_nll: FloatArray
     answer_rule: AnswerRule = "strict"
+    solutions: Sequence[str] = ()
+    nll_without_prompt: FloatArray = field(default_factory=_unknown)
+    self_certainty: FloatArray = field(default_factory=_unknown)
+    reference_probability: FloatArray = field(default_factory=_unknown)
+    reference_baseline: FloatArray = field(default_factory=_unknown)
+    external: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.completions)
+        if not len(self.solutions):
+            object.__setattr__(self, "solutions", [""] * n)
+        for name in ("nll_without_prompt", "self_certainty", "reference_probability", "reference_baseline"):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.full(n, np.nan))
 
     def __len__(self) -> int:
         return len(self.completions)
 
     @cached_property
+    def groups(self) -> Groups:
+        """The samples' groups, for statistics inside them."""
+        return Groups.of(self.group)
+
+    @cached_property
     def answers(self) -> list[Answer | None]:
         """The parsed answer of each completion; None where there is none. Parsed once for all components."""
         return [extract(text, self.answer_rule) for text in self.completions]
+
+    @cached_property
+    def equations(self) -> list[list[Equation]]:
+        """What each completion works out. Parsed once for all components."""
+        return [equations(text) for text in self.completions]
 
     @cached_property
     def correct(self) -> BoolArray:
@@ -85,3 +115,6 @@ def single(prompt: str, completion: str, gold: str, answer_rule: AnswerRule = "s
         mean_nll=np.full(1, np.nan),
         answer_rule=answer_rule,
     )
+
+
+__all__ = ["BoolArray", "FloatArray", "IntArray", "RolloutBatch", "ScoredBatch", "single"]

@@ -12,15 +12,18 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from core.advantage import RULES
 from core.answers import AnswerRule
 from core.errors import ConfigError
 from core.mix import NAME, Mix
 from core.problems import arithmetic
+from core.rules import COMBINATIONS
 from core.schedule import SCHEDULES
+from core.shaping import SHAPINGS
 
 T = TypeVar("T", bound=BaseModel)
 SHIPPED_MODELS = ("tiny", "tiny-sparse")  # worker.tiny holds their weights
-UNION_TAGS = {*SCHEDULES, "plain", "clip", "number", "schedule"}  # parts of a fault's path that no file has
+UNION_TAGS = {*SCHEDULES, *SHAPINGS, *COMBINATIONS, *RULES, "number", "schedule"}  # parts of a fault's path that no file has
 
 
 class _Config(BaseModel):
@@ -113,8 +116,26 @@ class GrpoConfig(_Config):
     """Clip range of the policy ratio."""
     epsilon_high: float | None = Field(None, gt=0)
     """Upper clip range; empty: epsilon."""
-    loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo"] = "dapo"
-    """How token losses are averaged."""
+    loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
+    """Which loss, and how token losses are averaged."""
+    importance_sampling_level: Literal["token", "sequence"] = "token"
+    """Ratio of each token, or of the whole completion (GSPO)."""
+    delta: float | None = Field(None, gt=0)
+    """Upper bound of the ratio in the unclipped term (two-sided clipping); empty: none."""
+    top_entropy_quantile: float = Field(1.0, gt=0, le=1)
+    """Only this share of the tokens, those with the highest entropy, enters the loss; 0.2 is usual."""
+    entropy_coef: float = Field(0.0, ge=0)
+    """Coefficient of an entropy bonus."""
+    use_adaptive_entropy: bool = False
+    """Move entropy_coef so that the entropy stays near entropy_target."""
+    entropy_target: float = Field(0.2, gt=0)
+    """Entropy in nats per token that use_adaptive_entropy holds."""
+    entropy_coef_delta: float = Field(0.005, gt=0)
+    """How far entropy_coef moves a step."""
+    entropy_coef_min: float = Field(0.0, ge=0)
+    """Smallest entropy_coef under use_adaptive_entropy."""
+    entropy_coef_max: float = Field(1.0, gt=0)
+    """Largest entropy_coef under use_adaptive_entropy."""
     mask_truncated_completions: bool = False
     """Leave completions cut at the length limit out of the loss."""
     temperature: float = Field(1.0, gt=0)
@@ -145,6 +166,17 @@ class GrpoConfig(_Config):
         if not isinstance(size, int) or not isinstance(group, int) or group < 1 or size % group:
             raise ValueError(f"generation_batch_size {size} is not divisible by num_generations {group}")
         return {**values, "prompts_per_step": size // group}
+
+    @model_validator(mode="after")
+    def _loss_is_whole(self) -> "GrpoConfig":
+        if self.loss_type == "luspo" and self.importance_sampling_level != "sequence":
+            raise ValueError("loss_type luspo needs importance_sampling_level sequence; set it, or choose another loss_type")
+        if self.entropy_coef_min > self.entropy_coef_max:
+            low, high = self.entropy_coef_min, self.entropy_coef_max
+            raise ValueError(f"entropy_coef_min {low:g} is above entropy_coef_max {high:g}: swap them")
+        if self.delta is not None and self.delta <= 1 + self.epsilon:
+            raise ValueError(f"delta {self.delta:g} must be above 1 + epsilon = {1 + self.epsilon:g}, or empty")
+        return self
 
     @model_validator(mode="after")
     def _warmup_acts(self) -> "GrpoConfig":
@@ -212,6 +244,11 @@ class RunConfig(_Config):
     checkpoint: CheckpointConfig = CheckpointConfig()
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of everything random in the run."""
+
+    @property
+    def trained_mix(self) -> Mix:
+        """The mix with its schedules in steps of this run."""
+        return self.mix.in_steps(self.grpo.max_steps)
 
     def resolved(self) -> dict[str, Any]:
         """The config with every default filled in, as plain JSON types."""
@@ -315,3 +352,24 @@ def load(path: Path) -> RunConfig | ExperimentConfig:
     if not isinstance(values, dict):
         raise ConfigError([(str(path), "holds no settings; a run needs at least `mix`")])
     return parse(ExperimentConfig, values) if "arms" in values else parse(RunConfig, values)
+
+
+def load_mix(path: Path, arm: str | None = None) -> tuple[Mix, RunConfig | None]:
+    """A mix from a YAML file that holds one, a run, or an experiment (then `arm` says whose); and the run, if there is one."""
+    values = read_yaml(path)
+    if isinstance(values, dict) and "terms" in values:
+        return parse(Mix, values), None
+    return mix_of(load(path), arm, str(path))
+
+
+def mix_of(made: RunConfig | ExperimentConfig, arm: str | None, where: str) -> tuple[Mix, RunConfig]:
+    """The mix of a run, or of an experiment's arm."""
+    if isinstance(made, RunConfig):
+        return made.mix, made
+    names = [a.name for a in made.arms]
+    if arm is None and len(names) == 1:
+        arm = names[0]
+    if arm not in names:
+        raise ConfigError([("arm", f"{arm!r} is no arm of {where}; say which with --arm: {', '.join(names)}")])
+    run = made.runs()[names.index(arm)]
+    return run.mix, run

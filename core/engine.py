@@ -1,17 +1,25 @@
 """The reward engine: a batch of samples in, a scored batch out. The only place where scores meet weights.
 
-Called by worker.trainer (every step), the design page ("try it") and tests. Pure arithmetic over arrays: no model, no
-I/O, no clock. Axes: n samples, K terms.
+`RewardEngine` is what a training holds: it remembers what adaptive schedules and running statistics need, and its state
+is part of every checkpoint. `score` is one batch without a past, for the design page and tests; `combine` is the
+arithmetic alone, for core.replay. No model, no I/O, no clock. Axes: n samples, K terms.
 """
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
-from core.advantage import advantages, dead, shares
-from core.batch import FloatArray, RolloutBatch, ScoredBatch
+from core.adaptive import AdaptiveState, Signals
+from core.advantage import Totals, advantages, dead, shares
+from core.batch import RolloutBatch, ScoredBatch
 from core.errors import ComponentError
-from core.mix import Mix, Term
+from core.groups import BoolArray, FloatArray, Groups, beside
+from core.mix import Adapted, Mix, Term
+from core.rules import Parts, totals
 
 SLACK = 1e-9
+Shapings = dict[str, dict[str, Any]]
 
 
 def score_term(batch: RolloutBatch, term: Term) -> FloatArray:
@@ -34,28 +42,146 @@ def score_term(batch: RolloutBatch, term: Term) -> FloatArray:
     return raw
 
 
-def score(batch: RolloutBatch, mix: Mix, step: int) -> ScoredBatch:
-    """Score a batch with a mix at a training step.
+@dataclass(frozen=True)
+class Combined:
+    """What the arithmetic makes of raw scores: [n, K] shaped, factors, contributions; [n] total, advantage."""
 
-    contribution = weight(step) x shaped score; total = rule(contributions), the sum of those that apply, NaN when no
-    term applies; advantage = the mix's advantage rule over the totals.
+    shaped: FloatArray
+    factors: FloatArray
+    contributions: FloatArray
+    total: FloatArray
+    advantage: FloatArray
+    totals: Totals
+
+
+def combine(
+    mix: Mix,
+    raw: FloatArray,
+    steps: FloatArray,
+    groups: Groups,
+    batches: Groups,
+    correct: BoolArray,
+    mean_nll: FloatArray,
+    shapings: Shapings | None = None,
+    adapted: Adapted | None = None,
+) -> Combined:
+    """From raw scores [n, K] to advantages, for any number of steps at once.
+
+    contribution = weight(step) x shaped score; total = rule(contributions), NaN when no term applies; advantage = the
+    mix's advantage rule over the totals. `steps` [n]: the step of each sample; `batches`: the samples of one step.
     """
-    raw = np.stack([score_term(batch, t) for t in mix.terms], axis=1)
-    shaped = np.stack([t.shaping.apply(raw[:, k]) for k, t in enumerate(mix.terms)], axis=1)
-    weights = np.array([mix.factor(t, step) for t in mix.terms])
-    contributions = shaped * weights
-    nothing = np.isnan(contributions).all(axis=1)
-    total = np.where(nothing, np.nan, np.nansum(contributions, axis=1))
-    return ScoredBatch(
-        terms=mix.labels,
-        step=step,
-        blend=mix.hard_share(step),
-        raw=raw,
-        shaped=shaped,
-        weights=weights,
-        contributions=contributions,
+    adapted = adapted or {}
+    shapings = {} if shapings is None else shapings
+    shaped = beside([t.shaping.apply(raw[:, k], groups, shapings.setdefault(t.label, {})) for k, t in enumerate(mix.terms)])
+    # Weights are worked out once a step and handed to its samples.
+    when = _first_of(steps, batches)
+    own = [np.array([mix.own_weight(t, s, adapted) for s in when])[batches.index] for t in mix.terms]
+    share = np.array([mix.hard_share(s, adapted) for s in when])[batches.index]
+    of_side = {"hard": share, "continuous": 1.0 - share}
+    sides = tuple(t.side for t in mix.terms)
+    factors = beside([w * of_side[s] if s in of_side else w for w, s in zip(own, sides, strict=True)])
+    contributions = shaped * factors
+    total = totals(mix.rule, Parts(mix.labels, shaped, contributions, factors, groups, batches))
+    t = Totals(
         total=total,
-        advantage=advantages(total, batch.group, mix.advantage),
-        dead=dead(total, batch.group),
-        advantage_share=shares(contributions, total, batch.group, mix.advantage),
+        shaped=shaped,
+        factors=factors,
+        contributions=contributions,
+        own=shaped * beside(own),
+        sides=sides,
+        hard_share=share,
+        correct=correct,
+        mean_nll=mean_nll,
+        groups=groups,
+        batches=batches,
+        step=steps,
     )
+    return Combined(shaped, factors, contributions, total, advantages(mix.advantage, t), t)
+
+
+def _first_of(values: FloatArray, groups: Groups) -> list[float]:
+    out = np.zeros(groups.count)
+    out[groups.index] = values
+    return [float(v) for v in out]
+
+
+@dataclass
+class RewardEngine:
+    """A mix and what it remembers of the run so far. `mix` has its schedules in steps."""
+
+    mix: Mix
+    schedules: dict[str, AdaptiveState] = field(default_factory=dict)
+    shapings: Shapings = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, schedule in self.mix.adaptive.items():
+            self.schedules.setdefault(name, schedule.begin())
+
+    @property
+    def adapted(self) -> Adapted:
+        """Where the adaptive schedules stand."""
+        return {name: state.value for name, state in self.schedules.items()}
+
+    def score(self, batch: RolloutBatch, step: int) -> ScoredBatch:
+        """Score the batch of a training step. Running statistics take it in; adaptive schedules do not move yet."""
+        mix, n = self.mix, len(batch)
+        raw = beside([score_term(batch, t) for t in mix.terms])
+        steps = np.full(n, float(step))
+        args = (raw, steps, batch.groups, Groups.one(n), batch.correct, batch.mean_nll, self.shapings, self.adapted)
+        made = combine(mix, *args)
+        return ScoredBatch(
+            terms=mix.labels,
+            step=step,
+            blend=mix.hard_share(step, self.adapted),
+            raw=raw,
+            shaped=made.shaped,
+            weights=np.array([mix.factor(t, step, self.adapted) for t in mix.terms]),
+            contributions=made.contributions,
+            total=made.total,
+            advantage=made.advantage,
+            dead=dead(made.total, batch.groups),
+            advantage_share=self._shares(made),
+        )
+
+    def _shares(self, made: Combined) -> FloatArray:
+        # Under another rule than the sum, a total is no sum of parts, so its variance has no shares either.
+        if self.mix.rule.type != "sum":
+            return np.full(len(self.mix.terms), np.nan)
+        return shares(self.mix.advantage, made.totals)
+
+    def observe(self, signals: Signals) -> list[str]:
+        """Let the adaptive schedules see a finished step; returns the names of those that switched on or off."""
+        switched = []
+        for name, schedule in self.mix.adaptive.items():
+            before = self.schedules[name]
+            self.schedules[name] = schedule.advance(before, signals)
+            if self.schedules[name].on != before.on:
+                switched.append(name)
+        return switched
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps, as plain JSON types."""
+        return {
+            "schedules": {k: asdict(v) for k, v in self.schedules.items()},
+            "shapings": {k: dict(v) for k, v in self.shapings.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a kept state, to the last bit."""
+        self.schedules = {k: AdaptiveState(**v) for k, v in state["schedules"].items()}
+        self.shapings = {k: dict(v) for k, v in state["shapings"].items()}
+
+
+def signals_of(batch: RolloutBatch, scored: ScoredBatch) -> Signals:
+    """What adaptive schedules watch, as of one step; KL comes from evaluations."""
+    spread = batch.groups.std(scored.total)
+    return Signals(
+        accuracy=float(batch.correct.mean()),
+        spread=float(spread.mean()),
+        dead_groups=float(scored.dead.mean()),
+    )
+
+
+def score(batch: RolloutBatch, mix: Mix, step: int) -> ScoredBatch:
+    """Score one batch as if it were the first: adaptive schedules stand at their start."""
+    return RewardEngine(mix).score(batch, step)

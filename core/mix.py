@@ -4,19 +4,24 @@ Called by core.config (inside a RunConfig), core.engine and the design page. Onl
 core.engine. `structure` says which of the paper's three kinds a mix is.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from core.advantage import Group
+from core.adaptive import Adaptive
+from core.advantage import AdvantageRule, Group
 from core.errors import ConfigError
 from core.rewards import COMPONENTS, Component, ComponentParams, component
-from core.schedule import Constant, Schedule, Weight, value_at
+from core.rules import CombinationRule, Sum
+from core.schedule import Constant, Fixed, Schedule, Weight, in_steps, value_at
 from core.shaping import Plain, Shaping
 
 Side = Literal["hard", "continuous", "always"]
 Structure = Literal["hard", "continuous", "hybrid"]
+Adapted = Mapping[str, float]  # schedule name -> the value in force, for the adaptive ones
+NOT_ADAPTED: Adapted = {}
 NAME = r"^[a-z][a-z0-9_-]{0,39}$"
 
 
@@ -73,14 +78,6 @@ class Term(BaseModel):
         return self.definition.params.model_validate(self.params)
 
 
-class Sum(BaseModel):
-    """total = w_hard sum_hard(w s) + (1 - w_hard) sum_continuous(w s) + sum_always(w s), s the shaped score."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    type: Literal["sum"] = "sum"
-
-
 class Mix(BaseModel):
     """A reward structure, whole."""
 
@@ -90,9 +87,9 @@ class Mix(BaseModel):
     """The hard side's share w_hard(t) in [0, 1]. Needed when both sides are used; else the side in use has it all."""
     terms: tuple[Term, ...] = Field(min_length=1)
     """What is scored."""
-    rule: Sum = Sum()
+    rule: CombinationRule = Sum()
     """How contributions become a total."""
-    advantage: Group = Group()
+    advantage: AdvantageRule = Group()
     """How totals become advantages."""
 
     @field_validator("terms")
@@ -109,10 +106,16 @@ class Mix(BaseModel):
         if self.structure == "hybrid" and self.blend is None:
             raise ValueError("the mix has hard and continuous terms but no blend; add e.g. blend: {type: constant, value: 0.5}")
         if self.blend is not None:
-            for step in [0.0, *self.blend.breakpoints()]:
-                share = self.blend.value(step)
+            for share in self.blend.bounds():
                 if not 0.0 <= share <= 1.0:
-                    raise ValueError(f"the blend is {share:g} at step {step:g}; the hard side's share must lie in [0, 1]")
+                    raise ValueError(f"the blend reaches {share:g}; the hard side's share must lie in [0, 1]")
+        return self
+
+    @model_validator(mode="after")
+    def _rule_names_terms(self) -> "Mix":
+        for name in self.rule.names():
+            if name not in self.labels:
+                raise ValueError(f"rule {self.rule.type} names the term {name!r}; the mix has {', '.join(self.labels)}")
         return self
 
     @cached_property
@@ -123,17 +126,45 @@ class Mix(BaseModel):
             return "hard" if all(t.definition.side == "hard" for t in self.terms) else "continuous"
         return "hybrid" if len(sides) == 2 else "hard" if "hard" in sides else "continuous"
 
-    def hard_share(self, step: float) -> float:
-        """w_hard at a step; 1 or 0 for a mix with one side only."""
+    def hard_share(self, step: float, adapted: Adapted = NOT_ADAPTED) -> float:
+        """w_hard at a step; 1 or 0 for a mix with one side only. `adapted`: where adaptive schedules stand by then."""
         if self.structure == "hybrid" and self.blend is not None:
-            return self.blend.value(step)
+            return adapted["blend"] if "blend" in adapted else value_at(self.blend, step)
         return 1.0 if self.structure == "hard" else 0.0
 
-    def factor(self, term: Term, step: float) -> float:
+    def own_weight(self, term: Term, step: float, adapted: Adapted = NOT_ADAPTED) -> float:
+        """The term's own weight at a step, without the blend."""
+        key = f"weight/{term.label}"
+        return adapted[key] if key in adapted else value_at(term.weight, step)
+
+    def factor(self, term: Term, step: float, adapted: Adapted = NOT_ADAPTED) -> float:
         """The full factor of a term at a step: its own weight times its side's share of the blend."""
-        share = self.hard_share(step)
+        share = self.hard_share(step, adapted)
         side = {"hard": share, "continuous": 1.0 - share, "always": 1.0}[term.side]
-        return value_at(term.weight, step) * side
+        return self.own_weight(term, step, adapted) * side
+
+    def in_steps(self, max_steps: int) -> "Mix":
+        """The same mix with every schedule in steps, for a training of `max_steps`."""
+        terms = tuple(t.model_copy(update={"weight": in_steps(t.weight, max_steps)}) for t in self.terms)
+        return Mix(blend=in_steps(self.blend, max_steps), terms=terms, rule=self.rule, advantage=self.advantage)
+
+    @cached_property
+    def schedules(self) -> dict[str, Fixed | Adaptive]:
+        """Every schedule that moves, under `blend` or `weight/<term>`."""
+        found: dict[str, Fixed | Adaptive] = {}
+        if self.structure == "hybrid" and self.blend is not None:
+            found["blend"] = self.blend
+        return found | {f"weight/{t.label}": t.weight for t in self.terms if not isinstance(t.weight, int | float)}
+
+    @cached_property
+    def adaptive(self) -> dict[str, Adaptive]:
+        """The schedules that watch the run."""
+        return {name: s for name, s in self.schedules.items() if isinstance(s, Adaptive)}
+
+    @property
+    def stateless(self) -> bool:
+        """What a batch is given does not depend on the batches before it."""
+        return not self.adaptive and not any(t.shaping.stateful for t in self.terms)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -1,64 +1,168 @@
-"""Faults that can be known before a model loads, where this machine is also the one that trains. Called by the forms
-and the CLI at the moment of submitting.
-
-With a broker of one's own (SHOWDOWN_BROKER_URL) the workers may be elsewhere, and paths are theirs to judge.
+"""Pre-flight: what a mix does with stored samples and with probes, before a GPU is spent. Called by the CLI and the design
+page. Pure arithmetic; NaN means "not defined here".
 """
 
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from core.config import SHIPPED_MODELS, DataConfig, DataSource, ExperimentConfig, ModelConfig, RunConfig
-from core.errors import ConfigError, DataError
-from core.problems import jsonl
-from core.settings import settings
+import numpy as np
 
-T = TypeVar("T", RunConfig, ExperimentConfig)
+from core import engine
+from core.advantage import dead, shares
+from core.agreement import auroc, spearman
+from core.batch import RolloutBatch
+from core.engine import combine
+from core.groups import FloatArray
+from core.mix import Mix
+from core.probes import RIGHT, probes
+from core.problems.problem import Problem
+from core.table import SampleTable
 
-
-def problems_here(config: RunConfig) -> list[tuple[str, str]]:
-    """(field path, message) for model folders and data files that cannot work on this machine."""
-    found: list[tuple[str, str]] = []
-    path = config.model.path
-    local = Path(path).expanduser()
-    if local.is_absolute() or path.startswith("."):
-        if not local.is_dir():
-            found.append(("model.path", f"{path!r} does not exist; give a folder, a hub name, tiny or tiny-sparse"))
-        elif not (local / "config.json").is_file():
-            found.append(("model.path", f"{path!r} has no config.json; give a folder written by save_pretrained"))
-    sources: list[tuple[str, DataSource]] = [("data.train.path", config.data.train), ("data.eval.path", config.data.eval)]
-    for field, source in sources:
-        if source.path:
-            try:  # the file is parsed whole: a bad line is said now
-                jsonl.read(Path(source.path).expanduser(), source.question, source.answer, source.size)
-            except DataError as error:
-                found.append((field, str(error)))
-    return found
+BINS = 24
+CURVE_POINTS = 21
+MOST_FOR_CURVE = 20_000  # samples on which the curve along the schedule is computed
 
 
-def _whole(path: str) -> str:
-    """A local path from the root; hub names and the shipped models as they are."""
-    local = Path(path).expanduser()
-    return str(local.absolute()) if path and (local.exists() or path.startswith((".", "~"))) else path
+@dataclass(frozen=True)
+class Distribution:
+    """Of one term's raw scores, or of the total: quantiles 0, 25, 50, 75, 100 %, and a histogram."""
+
+    name: str
+    applies: float
+    mean: float
+    quantiles: tuple[float, ...]
+    counts: tuple[int, ...]
+    edges: tuple[float, ...]
+    spearman: float
+    auroc: float
 
 
-def _with_whole_paths(run: RunConfig) -> dict[str, ModelConfig | DataConfig]:
-    model, data = run.model, run.data
-    if model.path not in SHIPPED_MODELS:
-        model = model.model_copy(update={"path": _whole(model.path)})
-    train, held_out = (s.model_copy(update={"path": _whole(s.path)}) for s in (data.train, data.eval))
-    return {"model": model, "data": data.model_copy(update={"train": train, "eval": held_out})}
+@dataclass(frozen=True)
+class Beaten:
+    """A probe that is worth more than the gold solution of its problem."""
+
+    probe: str
+    step: int
+    problem: str
+    text: str
+    total: float
+    right_total: float
+    share: float
 
 
-def settled(config: T) -> T:
-    """The config as it is queued: ConfigError with every such fault, and local paths whole, because the training is not
-    started in the directory in which they were typed."""
-    if settings().broker_url:
-        return config
-    run = config if isinstance(config, RunConfig) else config.runs()[0]
-    found = problems_here(run)
-    if found:
-        raise ConfigError(found)
-    whole = _with_whole_paths(run)
-    if isinstance(config, RunConfig):
-        return config.model_copy(update=whole)
-    return config.model_copy(update={"run": {**config.run, **{k: v.model_dump(mode="json") for k, v in whole.items()}}})
+@dataclass(frozen=True)
+class Report:
+    """Everything a user should know before launching. `curve_steps` [p], `shares` [p, K], `dead` [p] run along the
+    schedule on the same samples."""
+
+    samples: int
+    groups: int
+    accuracy: float
+    step: int
+    terms: tuple[str, ...]
+    distributions: tuple[Distribution, ...]
+    curve_steps: tuple[int, ...]
+    shares: FloatArray
+    dead: FloatArray
+    blend: FloatArray
+    beaten: tuple[Beaten, ...]
+    probed: int
+
+
+def _distribution(name: str, values: FloatArray, table: SampleTable) -> Distribution:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        nan = float("nan")
+        return Distribution(name, 0.0, nan, (nan,) * 5, (), (), nan, nan)
+    counts, edges = np.histogram(known, BINS)
+    right = table.correct.astype(float)
+    return Distribution(
+        name=name,
+        applies=len(known) / len(values),
+        mean=float(known.mean()),
+        quantiles=tuple(float(q) for q in np.quantile(known, [0, 0.25, 0.5, 0.75, 1])),
+        counts=tuple(int(c) for c in counts),
+        edges=tuple(float(e) for e in edges),
+        spearman=spearman(values, right, table.groups),
+        auroc=auroc(values, table.correct, table.groups),
+    )
+
+
+def report(table: SampleTable, mix: Mix, max_steps: int, problems: Sequence[Problem], step: int | None = None) -> Report:
+    """A mix (schedules in steps) on a table of samples, and on the probes of some problems.
+
+    Distributions are as of `step` (the middle of training unless given). Adaptive schedules stand at their start.
+    """
+    step = max(1, max_steps // 2) if step is None else step
+    raw = table.matrix(mix)
+    now = _at(table, mix, raw, step)
+    thin = table.thinned(MOST_FOR_CURVE)
+    thin_raw = thin.matrix(mix)
+    points = sorted({max(1, round(x)) for x in np.linspace(1, max_steps, CURVE_POINTS)})
+    found_shares, found_dead = [], []
+    for point in points:
+        made = _at(thin, mix, thin_raw, point)
+        linear = mix.rule.type == "sum"
+        found_shares.append(shares(mix.advantage, made.totals) if linear else np.full(len(mix.terms), np.nan))
+        found_dead.append(float(dead(made.total, thin.groups).mean()))
+    names = [(t.label, raw[:, k]) for k, t in enumerate(mix.terms)]
+    return Report(
+        samples=len(table),
+        groups=table.groups.count,
+        accuracy=float(table.correct.mean()) if len(table) else float("nan"),
+        step=step,
+        terms=mix.labels,
+        distributions=tuple(_distribution(n, v, table) for n, v in [*names, ("total", now.total)]),
+        curve_steps=tuple(points),
+        shares=np.array(found_shares),
+        dead=np.array(found_dead),
+        blend=np.array([mix.hard_share(p) for p in points]),
+        beaten=beaten(mix, problems, sorted({1, step, max_steps})),
+        probed=len(problems),
+    )
+
+
+def _at(table: SampleTable, mix: Mix, raw: FloatArray, step: int) -> engine.Combined:
+    """All samples as if they had been made at one step; running statistics start empty."""
+    steps = np.full(len(table), float(step))
+    return combine(mix, raw, steps, table.groups, table.batches, table.correct, table.mean_nll)
+
+
+def beaten(mix: Mix, problems: Sequence[Problem], steps: Sequence[int]) -> tuple[Beaten, ...]:
+    """Probes that beat the gold solution at any of the steps: for each the worst example, and the share of problems.
+
+    The probes of a problem are one group. What needs a policy (log-probabilities) does not apply to them.
+    """
+    worst: dict[tuple[str, int], Beaten] = {}
+    hits: dict[tuple[str, int], int] = {}
+    for problem in problems:
+        texts = probes(problem)
+        batch = _probe_batch(problem, [p.text for p in texts])
+        for step in steps:
+            total = np.nan_to_num(engine.score(batch, mix, step).total, nan=-np.inf)
+            for i, probe in enumerate(texts):
+                if probe.name == RIGHT or total[i] <= total[0] + 1e-9:
+                    continue
+                key = (probe.name, step)
+                hits[key] = hits.get(key, 0) + 1
+                if key not in worst or total[i] - total[0] > worst[key].total - worst[key].right_total:
+                    worst[key] = Beaten(probe.name, step, problem.question, probe.text, float(total[i]), float(total[0]), 0.0)
+    return tuple(
+        Beaten(b.probe, b.step, b.problem, b.text, b.total, b.right_total, hits[key] / len(problems))
+        for key, b in sorted(worst.items(), key=lambda item: (-hits[item[0]], item[0]))
+    )
+
+
+def _probe_batch(problem: Problem, texts: list[str]) -> RolloutBatch:
+    n = len(texts)
+    return RolloutBatch(
+        prompts=[problem.question] * n,
+        completions=texts,
+        golds=[problem.gold] * n,
+        problem_ids=[problem.id] * n,
+        group=np.zeros(n, dtype=np.int64),
+        n_tokens=np.array([len(t.split()) for t in texts]),
+        truncated=np.zeros(n, dtype=bool),
+        mean_nll=np.full(n, np.nan),
+        solutions=[problem.solution] * n,
+    )

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     """Address the dashboard listens on."""
     port: int = Field(8501, ge=1, le=65535)
     """Port the dashboard listens on."""
+    components: Path | None = None
+    """Directory of one's own reward components. Empty: `components` in the data directory."""
     slots: int = Field(1, ge=1)
     """How many runs this machine trains at once."""
     lease_seconds: float = Field(60.0, gt=0)
@@ -39,11 +41,11 @@ class Settings(BaseSettings):
     stop_grace_seconds: float = Field(120.0, gt=0)
     """How long a training may take to write its checkpoint before it is killed."""
 
-    @field_validator("home")
+    @field_validator("home", "components")
     @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        """The dashboard runs in another directory than the command that starts it: both must mean the same place."""
-        return home.expanduser().absolute()
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Processes may run in another directory than the command that starts them: all must mean the same place."""
+        return path and path.expanduser().absolute()
 
     @field_validator("database_url")
     @classmethod
@@ -52,6 +54,11 @@ class Settings(BaseSettings):
         if not head.startswith("sqlite") or not path or path.startswith((":memory:", "/", "file:")):
             return url
         return f"{head}{slashes}{Path(path).expanduser().absolute()}"
+
+    @property
+    def own_components(self) -> Path:
+        """Where the user's own components are looked for."""
+        return self.components or self.home / "components"
 
     @property
     def database(self) -> str:

@@ -1,18 +1,31 @@
 """Shaping: a transform of a raw score before it is weighted. Called by core.mix (config) and core.engine (arrays).
 
-To add one: a class with `apply`, and its name in `Shaping`. NaN ("does not apply") passes through every shaping.
+Each takes a column [n] of raw scores, its groups, and the shaping's own running state (empty for all but zscore);
+NaN ("does not apply") passes through and counts in no statistic. To add one: a class with `apply`, its name in `Shaping`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from core.batch import FloatArray
+from core.groups import FloatArray, Groups
+
+State = dict[str, Any]
+EPSILON = 1e-8
 
 
 class _Shaping(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @property
+    def stateful(self) -> bool:
+        """It remembers earlier batches."""
+        return False
+
+    def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
+        """[n] shaped scores; may change `state` in place."""
+        raise AssertionError(f"{type(self).__name__} defines no apply")
 
 
 class Plain(_Shaping):
@@ -20,7 +33,7 @@ class Plain(_Shaping):
 
     type: Literal["plain"] = "plain"
 
-    def apply(self, raw: FloatArray) -> FloatArray:
+    def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
         return raw
 
 
@@ -39,8 +52,102 @@ class Clip(_Shaping):
             raise ValueError(f"low {self.low:g} must be below high {self.high:g}")
         return self
 
-    def apply(self, raw: FloatArray) -> FloatArray:
+    def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
         return np.clip(raw, self.low, self.high)
 
 
-Shaping = Annotated[Plain | Clip, Field(discriminator="type")]
+class Affine(_Shaping):
+    """scale x score + shift. Under group scaling it changes nothing unless other terms stand beside it."""
+
+    type: Literal["affine"] = "affine"
+    scale: float = Field(1.0, allow_inf_nan=False)
+    """Factor."""
+    shift: float = Field(0.0, allow_inf_nan=False)
+    """Added afterwards."""
+
+    def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
+        return self.scale * raw + self.shift
+
+
+class CenteredSigmoid(_Shaping):
+    """1 / (1 + exp(-k (score - reference))): bounded, steepest at the reference.
+
+    Preference As Reward (arXiv 2502.18770; PorUna-byte/PAR, reward_shaper.py) with one reference value; the paper's is the
+    mean over scores of reference responses, and it says that one is enough.
+    """
+
+    type: Literal["centered_sigmoid"] = "centered_sigmoid"
+    k: float = Field(1.0, gt=0, allow_inf_nan=False)
+    """Steepness."""
+    reference: float = Field(0.0, allow_inf_nan=False)
+    """Score of a reference completion."""
+
+    def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
+        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(self.k * (raw - self.reference), -500, 500))), dtype=float)
+
+
+class Tanh(_Shaping):
+    """tanh(k (score - reference)), in (-1, 1). The tanh variant of PAR's code."""
+
+    type: Literal["tanh"] = "tanh"
+    k: float = Field(1.0, gt=0, allow_inf_nan=False)
+    """Steepness."""
+    reference: float = Field(0.0, allow_inf_nan=False)
+    """Score that becomes 0."""
+
+    def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
+        return np.asarray(np.tanh(self.k * (raw - self.reference)), dtype=float)
+
+
+class ZScore(_Shaping):
+    """(score - running mean) / running standard deviation, over all samples of the run so far, this batch included.
+
+    Welford's update; the running state is part of the checkpoint. As the mean-std variant of PAR's code.
+    """
+
+    type: Literal["zscore"] = "zscore"
+    bound: float = Field(5.0, gt=0)
+    """Shaped scores are clipped to [-bound, bound]."""
+
+    @property
+    def stateful(self) -> bool:
+        return True
+
+    def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
+        known = raw[~np.isnan(raw)]
+        count, mean, m2 = state.get("count", 0), state.get("mean", 0.0), state.get("m2", 0.0)
+        if len(known):
+            total = count + len(known)
+            gap = float(known.mean()) - mean
+            m2 += float(((known - known.mean()) ** 2).sum()) + gap * gap * count * len(known) / total
+            mean += gap * len(known) / total
+            state.update(count=total, mean=mean, m2=m2)
+            count = total
+        std = (m2 / max(count - 1, 1)) ** 0.5
+        return np.asarray(np.clip((raw - mean) / (std + EPSILON), -self.bound, self.bound), dtype=float)
+
+
+class MinMax(_Shaping):
+    """(score - min) / (max - min) inside the group; 0.5 where all are equal."""
+
+    type: Literal["min_max"] = "min_max"
+
+    def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
+        low, high = groups.low(raw)[groups.index], groups.high(raw)[groups.index]
+        wide = high > low
+        return np.where(wide, (raw - low) / np.where(wide, high - low, 1.0), np.where(np.isnan(raw), np.nan, 0.5))
+
+
+class Rank(_Shaping):
+    """Place inside the group, 0 for the lowest to 1 for the highest; equal scores share their mean place."""
+
+    type: Literal["rank"] = "rank"
+
+    def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
+        others = groups.known(raw)[groups.index] - 1
+        return np.where(others > 0, groups.rank(raw) / np.maximum(others, 1), np.where(np.isnan(raw), np.nan, 0.5))
+
+
+Shaping = Annotated[Plain | Clip | Affine | CenteredSigmoid | Tanh | ZScore | MinMax | Rank, Field(discriminator="type")]
+SHAPINGS = {"plain": Plain, "clip": Clip, "affine": Affine, "centered_sigmoid": CenteredSigmoid, "tanh": Tanh,
+            "zscore": ZScore, "min_max": MinMax, "rank": Rank}  # fmt: skip

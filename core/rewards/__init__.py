@@ -5,12 +5,40 @@ metric keys and stored rows.
 """
 
 from core.errors import ConfigError
-from core.rewards import closeness, consistency, correctness, format, perplexity, reasoning
+from core.rewards import (
+    closeness,
+    conciseness,
+    consistency,
+    correctness,
+    exact_string,
+    format,
+    judge,
+    key_points,
+    length,
+    majority_vote,
+    own,
+    perplexity,
+    reasoning,
+    reference_probability,
+    repetition,
+    reward_model,
+    self_aligned,
+    self_certainty,
+    step_scores,
+    strict_format,
+)
 from core.rewards.component import Component, ComponentParams
+from core.settings import settings
 
-COMPONENTS: dict[str, Component] = {
-    module.COMPONENT.name: module.COMPONENT for module in (correctness, format, closeness, perplexity, reasoning, consistency)
-}
+MODULES = (
+    correctness, format, strict_format, majority_vote, exact_string,
+    closeness, perplexity, reasoning, step_scores, consistency, key_points, conciseness,
+    self_certainty, self_aligned, reference_probability, length, repetition,
+    judge, reward_model,
+)  # fmt: skip
+SHIPPED: dict[str, Component] = {module.COMPONENT.name: module.COMPONENT for module in MODULES}
+OWN, FAULTS = own.found(settings().own_components, SHIPPED)
+COMPONENTS: dict[str, Component] = {**SHIPPED, **OWN}
 
 
 def component(name: str) -> Component:

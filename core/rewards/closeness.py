@@ -29,7 +29,7 @@ def score(batch: RolloutBatch, params: Params) -> FloatArray:
         gold = number(gold_text)
         if gold is None:
             scores[i] = np.nan
-        elif answer is not None:
+        elif answer is not None and answer.value is not None:
             scale = max(params.floor, params.share * abs(float(gold)))
             scores[i] = math.exp(-abs(float(answer.value - gold)) / scale)
     return scores

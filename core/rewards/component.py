@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from core.batch import FloatArray, RolloutBatch
 
-Need = Literal["text", "gold", "group", "logprobs", "reference"]
+Need = Literal["text", "gold", "solution", "group", "logprobs", "no_prompt", "certainty", "reference", "judge", "reward_model"]
 
 
 class ComponentParams(BaseModel):
@@ -38,3 +39,14 @@ class Component:
     range: tuple[float, float]
     side: Literal["hard", "continuous", "always"]
     needs: frozenset[Need] = frozenset({"text"})
+
+
+def external_key(name: str, params: ComponentParams) -> str:
+    """Where a batch keeps the scores another model gave for this component with these params."""
+    return f"{name}:{params.model_dump_json()}"
+
+
+def external_scores(batch: RolloutBatch, name: str, params: ComponentParams) -> FloatArray:
+    """[n] scores another model gave before the batch came to the components; NaN where nobody asked it."""
+    scores = batch.external.get(external_key(name, params))
+    return np.full(len(batch), np.nan) if scores is None else scores

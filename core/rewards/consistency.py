@@ -5,10 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from core.answers import number
 from core.batch import FloatArray, RolloutBatch
 from core.rewards.component import Component, ComponentParams
-from core.rewards.reasoning import EQUATION, MAX_TEXT
 
 
 class Params(ComponentParams):
@@ -20,20 +18,19 @@ class Params(ComponentParams):
 
 def _with_itself(batch: RolloutBatch) -> FloatArray:
     scores = np.zeros(len(batch))
-    for i, (text, answer) in enumerate(zip(batch.completions, batch.answers, strict=True)):
-        results = [m.group(4) for m in EQUATION.finditer(text[:MAX_TEXT])]
+    for i, (results, answer) in enumerate(zip(batch.equations, batch.answers, strict=True)):
         if not results:
             scores[i] = np.nan
         elif answer is not None:
-            scores[i] = float(number(results[-1]) == answer.value)
+            scores[i] = float(results[-1].value == answer.value)
     return scores
 
 
 def _with_its_group(batch: RolloutBatch) -> FloatArray:
-    votes = Counter((g, a.value) for g, a in zip(batch.group.tolist(), batch.answers, strict=True) if a is not None)
+    votes = Counter((g, a.key) for g, a in zip(batch.group.tolist(), batch.answers, strict=True) if a is not None)
     sizes = Counter(batch.group.tolist())
     pairs = zip(batch.group.tolist(), batch.answers, strict=True)
-    return np.array([0.0 if a is None else votes[(g, a.value)] / sizes[g] for g, a in pairs])
+    return np.array([0.0 if a is None else votes[(g, a.key)] / sizes[g] for g, a in pairs])
 
 
 def score(batch: RolloutBatch, params: Params) -> FloatArray:

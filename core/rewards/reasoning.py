@@ -1,26 +1,22 @@
 """Reasoning: checks of the worked text, without a judge. Called through core.rewards.COMPONENTS."""
 
 import re
-from decimal import Decimal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from core.answers import number
 from core.batch import FloatArray, RolloutBatch
+from core.equations import MAX_TEXT
 from core.rewards.component import Component, ComponentParams
 
-NUM = r"[-\u2212]?\$?\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,10})?"
-EQUATION = re.compile(rf"({NUM})\s*([-+*/x\u00d7\u00f7\u2212])\s*({NUM})\s*=\s*({NUM})(?![\d.]*\d)")
 MARKER = re.compile(r"####|\\boxed")
-MAX_TEXT = 20_000  # characters read; longer text cannot earn more
 
 
 class Params(ComponentParams):
     """Weights of the four checks; the score is their weighted mean."""
 
     equations: float = Field(1.0, ge=0)
-    """Weight of: share of `a op b = c` statements that are true (0 without any)."""
+    """Weight of: share of `expression = number` statements that are true (0 without any)."""
     steps: float = Field(1.0, ge=0)
     """Weight of: the number of such statements lies within [min_steps, max_steps]."""
     marker: float = Field(1.0, ge=0)
@@ -41,23 +37,6 @@ class Params(ComponentParams):
         return self
 
 
-def equations(text: str) -> list[bool]:
-    """Truth of every `a op b = c` in the text, in order. Division is judged to the digits that are written."""
-    return [_holds(*m.groups()) for m in EQUATION.finditer(text[:MAX_TEXT])]
-
-
-def _holds(left: str, op: str, right: str, result: str) -> bool:
-    a, b, c = number(left), number(right), number(result)
-    if a is None or b is None or c is None:
-        return False
-    if op in "/\u00f7":
-        if b == 0:
-            return False
-        written = Decimal(1).scaleb(int(c.as_tuple().exponent))
-        return abs(a / b - c) < written
-    return c == (a + b if op == "+" else a - b if op in "-\u2212" else a * b)
-
-
 def repeated_share(text: str) -> float:
     """Share of word 3-grams that occurred before: 0 for text without repetition, near 1 for a loop."""
     words = text[:MAX_TEXT].split()
@@ -69,8 +48,8 @@ def score(batch: RolloutBatch, params: Params) -> FloatArray:
     """[n] weighted mean of the four checks, in [0, 1]. Our reconstruction of "reasoning quality" (arXiv 2511.13016)."""
     weights = np.array([params.equations, params.steps, params.marker, params.repetition])
     checks = np.zeros((len(batch), 4))
-    for i, text in enumerate(batch.completions):
-        truths = equations(text)
+    for i, (text, worked) in enumerate(zip(batch.completions, batch.equations, strict=True)):
+        truths = [e.true for e in worked]
         checks[i] = (
             sum(truths) / len(truths) if truths else 0.0,
             params.min_steps <= len(truths) <= params.max_steps,

@@ -16,8 +16,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from core.errors import Fenced
 from core.store.runs import add_event
 from core.store.session import engine, writing
-from core.store.tables import evaluation, metric, point, run, sample, score, worker
+from core.store.tables import evaluation, metric, point, run, run_event, sample, score, worker
 
+SWITCHED = "switched"  # the kind of a run's event that belongs to a step and is undone with it
 _metric_ids: dict[str, dict[str, int]] = {}  # database URL -> metric name -> id
 
 
@@ -76,6 +77,8 @@ class StepRecord:
     metrics: Mapping[str, float]
     samples: Sequence[SampleRow] = ()
     evaluation: EvaluationRow | None = None
+    switched: Sequence[str] = ()
+    """Adaptive schedules that switched on or off."""
 
 
 def finite(value: float) -> float | None:
@@ -136,6 +139,8 @@ def write_step(run_id: int, attempt: int, record: StepRecord) -> None:
             _insert_samples(c, run_id, record.step, record.samples)
         if record.evaluation:
             c.execute(insert(evaluation).values(run_id=run_id, step=record.step, **asdict(record.evaluation)))
+        for name in record.switched:
+            add_event(c, run_id, SWITCHED, name, record.step)
         c.execute(update(run).where(run.c.id == run_id).values(step=record.step))
 
 
@@ -145,6 +150,7 @@ def rewind(run_id: int, attempt: int, step: int) -> None:
         _fence(c, run_id, attempt)
         for table in (point, sample, evaluation):
             c.execute(delete(table).where(table.c.run_id == run_id, table.c.step > step))
+        c.execute(delete(run_event).where(run_event.c.run_id == run_id, run_event.c.kind == SWITCHED, run_event.c.step > step))
         fresh = {"checkpoint_step": None} if step < 0 else {}  # an older attempt's checkpoint does not lead here
         c.execute(update(run).where(run.c.id == run_id).values(step=max(step, 0), **fresh))
         if step >= 0:

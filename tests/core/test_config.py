@@ -31,7 +31,7 @@ MIX = {"terms": HARD}
         ({"mix": {"terms": []}}, "mix.terms", "at least 1 item"),
         ({"mix": {"terms": HARD + HARD}}, "mix.terms", "two terms are called 'correctness'"),
         ({"mix": {"terms": HARD + CONTINUOUS}}, "mix", "hard and continuous terms but no blend"),
-        ({"mix": {**HYBRID, "blend": {"type": "constant", "value": 1.5}}}, "mix", "the blend is 1.5 at step 0"),
+        ({"mix": {**HYBRID, "blend": {"type": "constant", "value": 1.5}}}, "mix", "the blend reaches 1.5"),
         ({"mix": MIX, "grpo": {"generation_batch_size": 60}}, "grpo", "60 is not divisible by num_generations 8"),
         ({"mix": MIX, "grpo": {"per_device_train_batch_size": 7}}, "grpo", "7 does not divide the 64 completions of a step"),
         ({"mix": MIX, "grpo": {"warmup_steps": 5}}, "grpo", "choose constant_with_warmup, or warmup_steps 0"),

@@ -1,17 +1,18 @@
-"""The engine: sums by hand, properties for any scores, and what happens to a component that breaks its promise."""
+"""The engine: sums by hand, several steps at once, and what happens to a component that breaks its promise.
+
+Rules, shapings, advantages and what a run remembers are in test_rules, test_shaping, test_advantage and test_adaptive.
+"""
 
 import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core import engine
-from core.advantage import Group, advantages, dead, shares
 from core.config import parse
 from core.errors import ComponentError
+from core.groups import Groups
 from core.mix import Mix, Term
 from core.rewards import COMPONENTS
 from tests.samples import CONTINUOUS, HARD, HYBRID, batch
@@ -80,36 +81,34 @@ def test_a_broken_component_stops_the_run_with_its_name(returned: Any, message: 
         engine.score_term(batch(TEXTS), parse(Term, {"component": "format", "side": "hard"}))
 
 
-TOTALS = st.lists(st.one_of(st.floats(-10, 10, width=32), st.just(float("nan"))), min_size=8, max_size=8)
-RULES = st.sampled_from(["group", "batch", "none"])
-GROUPS = np.arange(8) // 4
-
-
-@given(TOTALS, st.floats(-100, 100), RULES)
-def test_a_constant_added_to_every_total_changes_no_advantage(totals: list[float], constant: float, rule: str) -> None:
-    made = Group(type=rule)  # type: ignore[arg-type]
-    before = advantages(np.array(totals), GROUPS, made)
-    after = advantages(np.array(totals) + constant, GROUPS, made)
-    # A spread of float noise is divided by 1e-4, so equality holds to 1e-4 of the constant's own rounding.
-    np.testing.assert_allclose(after, before, atol=1e-6, rtol=1e-6)
-
-
-@given(TOTALS, RULES, st.permutations(range(4)))
-def test_a_group_in_another_order_gives_the_advantages_in_that_order(totals: list[float], rule: str, order: list[int]) -> None:
-    made = Group(type=rule)  # type: ignore[arg-type]
-    turn = np.array([*order, 4, 5, 6, 7])
-    values = np.array(totals)
-    np.testing.assert_allclose(
-        advantages(values[turn], GROUPS, made), advantages(values, GROUPS, made)[turn], atol=1e-9, rtol=1e-7
+@pytest.mark.parametrize("advantage", ["group", "batch", "normalize_then_sum", "mixed", "noisy_verifier", "filtered"])
+def test_several_steps_at_once_are_each_step_alone(advantage: str) -> None:
+    wave = {"type": "cyclic", "low": 0.1, "high": 0.9, "period": 7}
+    made = mix({**HYBRID, "blend": wave, "advantage": {"type": advantage}})
+    steps = {3: batch(TEXTS * 2, group_size=4), 1: batch(TEXTS[::-1] * 3, group_size=6), 2: batch(["none"] * 4)}
+    alone = [engine.score(samples, made, step) for step, samples in steps.items()]
+    sizes = [len(samples) for samples in steps.values()]
+    groups = np.concatenate([samples.group + 100 * step for step, samples in steps.items()])
+    whole = engine.combine(
+        made,
+        np.concatenate([s.raw for s in alone]),
+        np.repeat(list(map(float, steps)), sizes),
+        Groups.of(groups),
+        Groups.of(np.repeat(list(steps), sizes)),
+        np.concatenate([samples.correct for samples in steps.values()]),
+        np.concatenate([samples.mean_nll for samples in steps.values()]),
     )
+    np.testing.assert_allclose(whole.total, np.concatenate([s.total for s in alone]))
+    np.testing.assert_allclose(whole.contributions, np.concatenate([s.contributions for s in alone]))
+    np.testing.assert_allclose(whole.advantage, np.concatenate([s.advantage for s in alone]), atol=1e-9)
 
 
-@given(st.lists(st.floats(0, 1, width=16), min_size=16, max_size=16), RULES)
-def test_shares_sum_to_one_where_anything_varies(values: list[float], rule: str) -> None:
-    parts = np.array(values).reshape(8, 2)
-    found = shares(parts, parts.sum(1), GROUPS, Group(type=rule))  # type: ignore[arg-type]
-    varies = not dead(parts.sum(1), GROUPS).all()
-    assert found.sum() == pytest.approx(1.0 if varies else 0.0, abs=1e-6)
+def test_a_mix_in_per_cents_is_scored_once_the_length_is_known() -> None:
+    ramp = {"type": "linear", "unit": "percent", "start": 0, "end": 1, "from_step": 0, "to_step": 50}
+    made = mix({**HYBRID, "blend": ramp})
+    with pytest.raises(ValueError, match="in percent of the training"):
+        engine.score(batch(TEXTS), made, 10)
+    assert engine.score(batch(TEXTS), made.in_steps(80), 10).blend == 0.25
 
 
 def test_the_weight_is_not_the_share() -> None:
@@ -118,8 +117,3 @@ def test_the_weight_is_not_the_share() -> None:
     scored = engine.score(wrong, mix({**HYBRID, "blend": {"type": "constant", "value": 0.99}}), 1)
     assert scored.weights[0] == 0.99 and scored.advantage_share[0] == pytest.approx(0.0)
     assert np.abs(scored.advantage).mean() > 0.6  # at full size, not at a hundredth of it
-
-
-def test_dead_groups_are_those_without_spread() -> None:
-    assert dead(np.array([1.0, 1, 1, 1, 0, 1, 0, 0]), GROUPS).tolist() == [True, False]
-    assert dead(np.array([np.nan] * 4 + [0.1 + 0.2, 0.3, 0.3, 0.3]), GROUPS).tolist() == [True, True]  # float dust is no spread

@@ -1,0 +1,108 @@
+"""Adaptive schedules: a number that moves when the run says so. Called by core.schedule (config) and core.engine (state).
+
+Pure: `advance` maps a state and the signals of a finished step to the next state. The state is small, JSON-able, and part
+of the checkpoint, so a restored run goes on as if never interrupted.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SignalName = Literal["accuracy", "spread", "dead_groups", "plateau", "kl"]
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What a step tells: shares in [0, 1], spread in reward, KL in nats; None where it was not measured."""
+
+    accuracy: float | None = None
+    spread: float | None = None
+    dead_groups: float | None = None
+    kl: float | None = None
+
+
+@dataclass(frozen=True)
+class AdaptiveState:
+    """Where an adaptive schedule stands. `mean` is the moving average of its signal, `best` the best of it so far,
+    `still` the steps since `best` rose, `on` whether it moves towards its end."""
+
+    value: float
+    mean: float | None = None
+    best: float | None = None
+    still: int = 0
+    on: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Adaptive(BaseModel):
+    """Moves from `start` towards `end`, at most `rate` a step, while the moving average of a signal is past `threshold`.
+
+    accuracy, spread and kl switch on above the threshold, dead_groups above it too; plateau switches on when accuracy has
+    not risen by `hysteresis` for `threshold` steps. It switches off again only `hysteresis` on the other side of the
+    threshold, and moves back then if `returns`. Ours; the idea of watching accuracy is VERL's (arXiv 2509.23808).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    type: Literal["adaptive"] = "adaptive"
+    signal: SignalName
+    """What is watched: training accuracy, spread inside groups, dead groups, a plateau of accuracy, or KL to the start."""
+    threshold: float = Field(ge=0, allow_inf_nan=False)
+    """Level of the signal at which it switches on; for plateau: steps without a rise."""
+    start: float = Field(0.0, allow_inf_nan=False)
+    """Value at the beginning."""
+    end: float = Field(1.0, allow_inf_nan=False)
+    """Value it moves to."""
+    rate: float = Field(0.05, gt=0, allow_inf_nan=False)
+    """Largest change a step."""
+    hysteresis: float = Field(0.05, ge=0, allow_inf_nan=False)
+    """How far past the threshold the signal must fall back before it switches off."""
+    memory: float = Field(0.8, ge=0, lt=1)
+    """Weight of the past in the moving average; 0: only the last step counts."""
+    returns: bool = False
+    """Move back to `start` when switched off; else stay."""
+
+    @model_validator(mode="after")
+    def _moves(self) -> "Adaptive":
+        if self.start == self.end:
+            raise ValueError(f"start and end are both {self.start:g}: nothing would move; use a constant")
+        return self
+
+    def begin(self) -> AdaptiveState:
+        """The state before the first step."""
+        return AdaptiveState(self.start)
+
+    def value(self, step: float) -> float:
+        """The value before anything was seen; what a run used at each step is recorded as weight/<term> and blend/hard."""
+        del step
+        return self.start
+
+    def breakpoints(self) -> list[float]:
+        return []
+
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest value it can take."""
+        return min(self.start, self.end), max(self.start, self.end)
+
+    def advance(self, state: AdaptiveState, signals: Signals) -> AdaptiveState:
+        """The state after a step. A signal that was not measured leaves everything as it was."""
+        seen = signals.accuracy if self.signal == "plateau" else getattr(signals, self.signal)
+        if seen is None or seen != seen:
+            return state
+        mean = seen if state.mean is None else self.memory * state.mean + (1 - self.memory) * seen
+        rose = state.best is None or mean > state.best + self.hysteresis
+        state = replace(state, mean=mean, best=mean if rose else state.best, still=0 if rose else state.still + 1)
+        state = replace(state, on=self._is_on(state, mean))
+        goal = self.end if state.on else self.start if self.returns else state.value
+        step = min(max(goal - state.value, -self.rate), self.rate)
+        return replace(state, value=state.value + step)
+
+    def _is_on(self, state: AdaptiveState, mean: float) -> bool:
+        if self.signal == "plateau":
+            return state.on or state.still >= self.threshold
+        if state.on:
+            return mean > self.threshold - self.hysteresis
+        return mean > self.threshold

@@ -1,0 +1,96 @@
+"""Faults that can be known before a model loads, where this machine is also the one that trains. Called by the forms
+and the CLI at the moment of submitting.
+
+With a broker of one's own (SHOWDOWN_BROKER_URL) the workers may be elsewhere, and paths are theirs to judge.
+"""
+
+from pathlib import Path
+from typing import TypeVar
+
+from core.config import SHIPPED_MODELS, DataConfig, DataSource, ExperimentConfig, ModelConfig, RunConfig
+from core.errors import ConfigError, DataError
+from core.mix import Mix
+from core.problems import jsonl
+from core.rewards import reward_model
+from core.settings import settings
+
+T = TypeVar("T", RunConfig, ExperimentConfig)
+
+
+def _folder_fault(path: str, otherwise: str) -> str | None:
+    """Why a model's path cannot work on this machine; None for a usable folder and for every hub name."""
+    local = Path(path).expanduser()
+    if not local.is_absolute() and not path.startswith("."):
+        return None
+    if not local.is_dir():
+        return f"{path!r} does not exist; give {otherwise}"
+    if not (local / "config.json").is_file():
+        return f"{path!r} has no config.json; give a folder written by save_pretrained"
+    return None
+
+
+def _mixes(config: RunConfig | ExperimentConfig) -> list[tuple[str, Mix]]:
+    """(field path, mix) of a run, or of every arm."""
+    if isinstance(config, RunConfig):
+        return [("mix", config.mix)]
+    return [(f"arms.{i}.mix", arm.mix) for i, arm in enumerate(config.arms)]
+
+
+def problems_here(config: RunConfig | ExperimentConfig) -> list[tuple[str, str]]:
+    """(field path, message) for model folders and data files that cannot work on this machine."""
+    run = config if isinstance(config, RunConfig) else config.runs()[0]
+    fault = _folder_fault(run.model.path, "a folder, a hub name, tiny or tiny-sparse")
+    found = [("model.path", fault)] if fault else []
+    sources: list[tuple[str, DataSource]] = [("data.train.path", run.data.train), ("data.eval.path", run.data.eval)]
+    for field, source in sources:
+        if source.path:
+            try:  # the file is parsed whole: a bad line is said now
+                jsonl.read(Path(source.path).expanduser(), source.question, source.answer, source.size)
+            except DataError as error:
+                found.append((field, str(error)))
+    for where, mix in _mixes(config):
+        for i, term in enumerate(mix.terms):
+            if term.component == reward_model.NAME:
+                path = str(term.params["path"])
+                fault = _folder_fault(path, "a folder or a hub name") if path else "is empty; give a folder or a hub name"
+                found += [(f"{where}.terms.{i}.params.path", fault)] if fault else []
+    return found
+
+
+def _whole(path: str) -> str:
+    """A local path from the root; hub names and the shipped models as they are."""
+    local = Path(path).expanduser()
+    return str(local.absolute()) if path and (local.exists() or path.startswith((".", "~"))) else path
+
+
+def _with_whole_paths(run: RunConfig) -> dict[str, ModelConfig | DataConfig]:
+    model, data = run.model, run.data
+    if model.path not in SHIPPED_MODELS:
+        model = model.model_copy(update={"path": _whole(model.path)})
+    train, held_out = (s.model_copy(update={"path": _whole(s.path)}) for s in (data.train, data.eval))
+    return {"model": model, "data": data.model_copy(update={"train": train, "eval": held_out})}
+
+
+def _whole_mix(mix: Mix) -> Mix:
+    terms = tuple(
+        t.model_copy(update={"params": {**t.params, "path": _whole(str(t.params["path"]))}})
+        if t.component == reward_model.NAME
+        else t
+        for t in mix.terms
+    )
+    return mix.model_copy(update={"terms": terms})
+
+
+def settled(config: T) -> T:
+    """The config as it is queued: ConfigError with every such fault, and local paths whole, because the training is not
+    started in the directory in which they were typed."""
+    if settings().broker_url:
+        return config
+    found = problems_here(config)
+    if found:
+        raise ConfigError(found)
+    if isinstance(config, RunConfig):
+        return config.model_copy(update={**_with_whole_paths(config), "mix": _whole_mix(config.mix)})
+    whole = {k: v.model_dump(mode="json") for k, v in _with_whole_paths(config.runs()[0]).items()}
+    arms = tuple(a.model_copy(update={"mix": _whole_mix(a.mix)}) for a in config.arms)
+    return config.model_copy(update={"run": {**config.run, **whole}, "arms": arms})

@@ -1,0 +1,112 @@
+"""Replay: what another mix would have given the samples a run made. Called by the CLI and the run page.
+
+Totals, ranks, advantages, dead groups, and who gains and loses most. It says nothing of what training with that mix would
+have done: other rewards make other policies, and other policies other samples. Pure arithmetic over a SampleTable.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.adaptive import Signals
+from core.advantage import dead
+from core.agreement import auroc, spearman
+from core.engine import Combined, RewardEngine, combine
+from core.groups import FloatArray, Groups, IntArray
+from core.mix import Mix
+from core.table import SampleTable
+
+Progress = Callable[[float], None]
+
+
+def nothing(_share: float) -> None:
+    """Progress nobody watches."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a mix makes of a table: [n] total and advantage, [n, K] contributions, [steps] dead-group share."""
+
+    total: FloatArray
+    advantage: FloatArray
+    contributions: FloatArray
+    steps: IntArray
+    dead: FloatArray
+
+    def ranks(self, groups: Groups) -> FloatArray:
+        """[n] place of the total inside its group, 0 the lowest."""
+        return groups.rank(self.total)
+
+
+def run(table: SampleTable, mix: Mix, progress: Progress = nothing) -> Outcome:
+    """Every sample under a mix whose schedules are in steps. A mix that remembers is taken step by step, in order."""
+    raw = table.matrix(mix)
+    if mix.stateless:
+        steps = table.step.astype(float)
+        made = combine(mix, raw, steps, table.groups, table.batches, table.correct, table.mean_nll)
+        progress(1.0)
+        total, advantage, contributions = made.total, made.advantage, made.contributions
+    else:
+        total, advantage, contributions = _in_order(table, mix, raw, progress)
+    is_dead = dead(total, table.groups).astype(float)
+    order = np.unique(table.step)
+    of_group = np.zeros(table.groups.count, dtype=np.int64)
+    of_group[table.groups.index] = np.searchsorted(order, table.step)
+    shares = np.bincount(of_group, is_dead, len(order)) / np.maximum(np.bincount(of_group, minlength=len(order)), 1)
+    return Outcome(total, advantage, contributions, order, shares)
+
+
+def _in_order(table: SampleTable, mix: Mix, raw: FloatArray, progress: Progress) -> tuple[FloatArray, FloatArray, FloatArray]:
+    engine = RewardEngine(mix)
+    total, advantage, contributions = np.empty(len(table)), np.empty(len(table)), np.empty(raw.shape)
+    members = sorted(table.batches.members(), key=lambda rows: int(table.step[rows[0]]))
+    for done, rows in enumerate(members):
+        groups = Groups.of(table.group[rows])
+        made: Combined = combine(
+            mix, raw[rows], table.step[rows].astype(float), groups, Groups.one(len(rows)), table.correct[rows],
+            table.mean_nll[rows], engine.shapings, engine.adapted,
+        )  # fmt: skip
+        total[rows], advantage[rows], contributions[rows] = made.total, made.advantage, made.contributions
+        engine.observe(
+            Signals(
+                accuracy=float(table.correct[rows].mean()),
+                spread=float(groups.std(made.total).mean()),
+                dead_groups=float(dead(made.total, groups).mean()),
+            )
+        )
+        progress((done + 1) / len(members))
+    return total, advantage, contributions
+
+
+@dataclass(frozen=True)
+class Change:
+    """Two mixes on the same samples. `rank_agreement`: mean Spearman correlation of the totals inside groups; `flipped`:
+    share of samples whose advantage changed sign; `gains`, `losses`: row numbers, most changed advantage first."""
+
+    samples: int
+    dead_before: float
+    dead_after: float
+    auroc_before: float
+    auroc_after: float
+    rank_agreement: float
+    flipped: float
+    gains: IntArray
+    losses: IntArray
+
+
+def compare(table: SampleTable, before: Outcome, after: Outcome, most: int = 20) -> Change:
+    """What changes from one mix to another."""
+    moved = after.advantage - before.advantage
+    order = np.argsort(moved, kind="stable")
+    return Change(
+        samples=len(table),
+        dead_before=float(dead(before.total, table.groups).mean()),
+        dead_after=float(dead(after.total, table.groups).mean()),
+        auroc_before=auroc(before.total, table.correct, table.groups),
+        auroc_after=auroc(after.total, table.correct, table.groups),
+        rank_agreement=spearman(before.total, after.total, table.groups),
+        flipped=float((np.sign(before.advantage) != np.sign(after.advantage)).mean()),
+        gains=order[::-1][:most][moved[order[::-1][:most]] > 0],
+        losses=order[:most][moved[order[:most]] < 0],
+    )

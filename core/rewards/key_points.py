@@ -1,0 +1,62 @@
+"""Key points: the numbers of the gold solution, found in the text in their order. Through core.rewards.COMPONENTS."""
+
+import re
+
+import numpy as np
+from pydantic import Field
+
+from core.batch import FloatArray, RolloutBatch
+from core.rewards.component import Component, ComponentParams
+
+NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,6})?")
+MAX_TEXT, MAX_POINTS = 20_000, 60
+
+
+class Params(ComponentParams):
+    """What of the solution counts."""
+
+    least: int = Field(2, ge=1)
+    """Solutions with fewer key points than this do not apply."""
+
+
+def points(text: str) -> list[str]:
+    """The numbers of a text in order, without thousands separators and GSM8K's calculator marks."""
+    plain = re.sub(r"<<[^>]{0,200}>>", "", text[:MAX_TEXT]).replace(",", "")
+    return NUMBER.findall(plain)[:MAX_POINTS]
+
+
+def common(a: list[str], b: list[str]) -> int:
+    """Length of the longest common subsequence."""
+    row = [0] * (len(b) + 1)
+    for x in a:
+        before = 0
+        for j, y in enumerate(b, 1):
+            before, row[j] = row[j], before + 1 if x == y else max(row[j], row[j - 1])
+    return row[-1]
+
+
+def score(batch: RolloutBatch, params: Params) -> FloatArray:
+    """[n] LCS(key points in the text, in the solution) / key points of the solution, in [0, 1]; NaN without a solution.
+
+    Source: the content part of RLVRR (arXiv 2601.18533; YJiangcm/RLVRR, reward_fn.py), with numbers as key points and
+    without its generated checkers, which execute code a model wrote.
+    """
+    out = np.full(len(batch), np.nan)
+    for i, (text, solution) in enumerate(zip(batch.completions, batch.solutions, strict=True)):
+        wanted = points(solution)
+        if len(wanted) >= params.least:
+            out[i] = common(points(text), wanted) / len(wanted)
+    return out
+
+
+COMPONENT = Component(
+    name="key_points",
+    title="Key points",
+    what="Share of the gold solution's numbers that stand in the text in the same order.",
+    how_it_is_gamed="Listing many numbers in rising order; pair it with repetition or a length price.",
+    params=Params,
+    score=score,
+    range=(0.0, 1.0),
+    side="continuous",
+    needs=frozenset({"text", "solution"}),
+)

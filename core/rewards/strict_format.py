@@ -1,0 +1,42 @@
+"""Strict format: the whole completion has the asked shape, from its first character to its last. Through COMPONENTS."""
+
+import re
+from typing import Literal
+
+import numpy as np
+
+from core.batch import FloatArray, RolloutBatch
+from core.rewards.component import Component, ComponentParams
+
+MAX_TEXT = 100_000  # characters; longer text has no shape worth asking for
+ANY = r"(?:(?!</?think>|</?answer>).)*"  # text without the tags themselves: each may stand once
+SHAPES = {
+    "think": re.compile(rf"<think>{ANY}</think>{ANY}", re.DOTALL),
+    "think_answer": re.compile(rf"<think>{ANY}</think>\s*<answer>{ANY}</answer>\s*", re.DOTALL),
+    "work_hashes": re.compile(r"(?:(?!####).)*\n#### *\$?[-\d.,]+\s*", re.DOTALL),
+}
+
+
+class Params(ComponentParams):
+    """Which shape is asked for."""
+
+    shape: Literal["think", "think_answer", "work_hashes"] = "work_hashes"
+    """think: <think>..</think> then text. think_answer: ..then <answer>..</answer>. work_hashes: work, then `#### N` alone."""
+
+
+def score(batch: RolloutBatch, params: Params) -> FloatArray:
+    """[n] 1 where the whole text matches the shape, else 0. As trl/rewards/format_rewards.py, with other shapes."""
+    pattern = SHAPES[params.shape]
+    return np.array([float(len(t) <= MAX_TEXT and pattern.fullmatch(t) is not None) for t in batch.completions])
+
+
+COMPONENT = Component(
+    name="strict_format",
+    title="Strict format",
+    what="1 when the whole completion has the asked shape, from first to last character.",
+    how_it_is_gamed="Empty tags, or any number behind the marker: shape says nothing of content.",
+    params=Params,
+    score=score,
+    range=(0.0, 1.0),
+    side="hard",
+)

@@ -1,0 +1,164 @@
+"""Scores a file of completions, from any tool, with a mix: JSON lines in, the same lines with their scores out.
+
+Called by `showdown score`, and by `showdown preflight` to read samples. Streams: memory holds one batch. Needs no database
+and no GPU.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from core.batch import RolloutBatch, ScoredBatch
+from core.engine import RewardEngine
+from core.errors import DataError
+from core.mix import Mix
+
+BATCH = 512  # rows after which a batch ends with its group, where the rows say no step
+NEEDED = ("prompt", "completion", "gold")
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be scored."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+@dataclass
+class Tally:
+    """What came of a file."""
+
+    rows: int = 0
+    correct: int = 0
+    no_answer: int = 0
+    bad: list[BadRow] = field(default_factory=list)
+
+
+def _checked(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise ValueError(f"is {type(given).__name__}, not an object with {', '.join(NEEDED)}")
+    row: dict[str, Any] = given
+    for name in NEEDED:
+        if name not in row:
+            raise ValueError(f"has no {name!r}; a row needs {', '.join(NEEDED)}")
+        value = row[name]
+        if name == "gold" and isinstance(value, int | float) and not isinstance(value, bool):
+            row = {**row, "gold": f"{value}"}
+        elif not isinstance(value, str):
+            raise ValueError(f"{name!r} is {type(value).__name__}, not text")
+    for name, kind in (("step", int), ("n_tokens", int), ("mean_nll", (int, float)), ("truncated", bool)):
+        if row.get(name) is not None and not isinstance(row[name], kind):
+            raise ValueError(f"{name!r} is {row[name]!r}; it must be {'a number' if kind is not bool else 'true or false'}")
+    return row
+
+
+def rows(path: Path, bad: Callable[[BadRow], None], progress: Callable[[int], None]) -> Iterator[dict[str, Any]]:
+    """The good rows of a file; each bad one goes to `bad`. `progress` is told the bytes read."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                progress(len(line))
+                if not line.strip():
+                    continue
+                try:
+                    yield _checked(json.loads(line))
+                except (ValueError, UnicodeDecodeError, RecursionError) as error:
+                    what = f"is not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
+                    bad(BadRow(str(path), number, what))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; give a JSON-lines file") from error
+
+
+def batches(found: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Rows of one step together; where rows say no step, whole groups of about BATCH rows. A group is consecutive."""
+    held: list[dict[str, Any]] = []
+    for row in found:
+        if held:
+            same_group = row.get("group") is not None and row.get("group") == held[-1].get("group")
+            new_step = row.get("step") != held[-1].get("step")
+            if new_step or (row.get("step") is None and len(held) >= BATCH and not same_group):
+                yield held
+                held = []
+        held.append(row)
+    if held:
+        yield held
+
+
+def to_batch(found: list[dict[str, Any]], answer_rule: Any = "strict") -> RolloutBatch:
+    """Rows as a batch. A row without a group is a group of its own; tokens are words where they are not given."""
+    labels: dict[Any, int] = {}
+    group = [
+        labels.setdefault(repr(r["group"]) if r.get("group") is not None else ("alone", i), len(labels))
+        for i, r in enumerate(found)
+    ]
+    return RolloutBatch(
+        prompts=[r["prompt"] for r in found],
+        completions=[r["completion"] for r in found],
+        golds=[r["gold"] for r in found],
+        problem_ids=[str(r.get("problem_id", g)) for r, g in zip(found, group, strict=True)],
+        group=np.array(group, dtype=np.int64),
+        n_tokens=np.array([int(r.get("n_tokens") or len(r["completion"].split())) for r in found]),
+        truncated=np.array([bool(r.get("truncated", False)) for r in found]),
+        mean_nll=np.array([math.nan if r.get("mean_nll") is None else float(r["mean_nll"]) for r in found]),
+        answer_rule=answer_rule,
+        solutions=[str(r.get("solution") or "") for r in found],
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def scored_row(row: dict[str, Any], batch: RolloutBatch, scored: ScoredBatch, i: int) -> dict[str, Any]:
+    """A row with what the mix made of it; null where a term does not apply."""
+    answer = batch.answers[i]
+    return {
+        **row,
+        "parsed": answer.text if answer else None,
+        "parsed_by": answer.how if answer else None,
+        "correct": bool(batch.correct[i]),
+        "scores": {t: _number(scored.raw[i, k]) for k, t in enumerate(scored.terms)},
+        "contributions": {t: _number(scored.contributions[i, k]) for k, t in enumerate(scored.terms)},
+        "total": _number(scored.total[i]),
+        "advantage": float(scored.advantage[i]),
+    }
+
+
+def score_file(
+    mix: Mix,
+    source: Path,
+    target: TextIO,
+    step: int = 1,
+    answer_rule: Any = "strict",
+    strict: bool = False,
+    bad: Callable[[BadRow], None] = lambda _row: None,
+    progress: Callable[[int], None] = lambda _bytes: None,
+) -> Tally:
+    """Score every row of `source` into `target`. `step` is used where a row says none. `strict`: a bad row is an error."""
+    tally, engine = Tally(), RewardEngine(mix)
+
+    def refuse(row: BadRow) -> None:
+        if strict:
+            raise DataError(f"{row}; mend the row, or leave out --strict to skip it")
+        tally.bad.append(row)
+        bad(row)
+
+    for found in batches(rows(source, refuse, progress)):
+        batch = to_batch(found, answer_rule)
+        scored = engine.score(batch, int(found[0].get("step") or step))
+        for i, row in enumerate(found):
+            target.write(json.dumps(scored_row(row, batch, scored, i), ensure_ascii=False) + "\n")
+        tally.rows += len(found)
+        tally.correct += int(batch.correct.sum())
+        tally.no_answer += sum(a is None for a in batch.answers)
+    return tally

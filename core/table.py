@@ -1,0 +1,112 @@
+"""Samples as columns: what replay and pre-flight compute on, from a run's rows or from any file of completions.
+
+Called by core.replay, core.preflight and core.scorefile. Holds numbers only; texts are read in pieces and let go, so a
+million samples fit a laptop. Axes: n samples.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+
+from core.batch import RolloutBatch
+from core.engine import score_term
+from core.errors import ConfigError
+from core.groups import BoolArray, FloatArray, Groups, IntArray, beside
+from core.mix import Mix, Term
+
+STORED_NEEDS = frozenset({"text", "gold", "group", "logprobs"})  # what a stored sample still knows
+
+
+@dataclass(frozen=True)
+class SampleTable:
+    """`id` [n] of the sample (row number in a file), `step` [n], `group` [n] unique across steps, `raw` a column [n] per
+    term label, and what advantage rules read."""
+
+    id: IntArray
+    step: IntArray
+    group: IntArray
+    correct: BoolArray
+    mean_nll: FloatArray
+    n_tokens: IntArray
+    raw: Mapping[str, FloatArray]
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    @cached_property
+    def groups(self) -> Groups:
+        return Groups.of(self.group)
+
+    @cached_property
+    def batches(self) -> Groups:
+        """One a step."""
+        return Groups.of(self.step)
+
+    def matrix(self, mix: Mix) -> FloatArray:
+        """[n, K] raw scores in the mix's order."""
+        return beside([self.raw[t.label] for t in mix.terms])
+
+    def part(self, rows: IntArray) -> "SampleTable":
+        """Some of the samples."""
+        columns = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "raw"}
+        return SampleTable(**columns, raw={k: v[rows] for k, v in self.raw.items()})
+
+    def thinned(self, most: int) -> "SampleTable":
+        """At most about `most` samples: whole groups, evenly taken."""
+        if len(self) <= most:
+            return self
+        keep = np.linspace(0, self.groups.count - 1, max(1, int(self.groups.count * most / len(self)))).astype(int)
+        return self.part(np.flatnonzero(np.isin(self.groups.index, keep)))
+
+
+def join(parts: Iterable[SampleTable]) -> SampleTable:
+    """Tables one after the other; they have the same terms."""
+    tables = list(parts)
+    if not tables:
+        nothing = np.zeros(0)
+        whole = nothing.astype(np.int64)
+        return SampleTable(whole, whole, whole, nothing.astype(bool), nothing, whole, {})
+    columns = {f.name: np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(SampleTable) if f.name != "raw"}
+    return SampleTable(**columns, raw={k: np.concatenate([t.raw[k] for t in tables]) for k in tables[0].raw})
+
+
+def from_batch(batch: RolloutBatch, mix: Mix, step: int = 1, first_id: int = 0, first_group: int = 0) -> SampleTable:
+    """A batch scored by the terms of a mix."""
+    n = len(batch)
+    return SampleTable(
+        id=np.arange(first_id, first_id + n),
+        step=np.full(n, step),
+        group=batch.groups.index + first_group,
+        correct=batch.correct,
+        mean_nll=batch.mean_nll,
+        n_tokens=batch.n_tokens,
+        raw={t.label: score_term(batch, t) for t in mix.terms},
+    )
+
+
+def same_score(a: Term, b: Term) -> bool:
+    """The two terms give every sample the same raw score."""
+    return a.component == b.component and a.params == b.params
+
+
+def plan(wanted: Mix, stored: Mix) -> dict[str, str | None]:
+    """Wanted label -> stored label with the same raw scores, None where it must be scored from the text anew.
+
+    ConfigError for a term that needs what a stored sample does not know.
+    """
+    found: dict[str, str | None] = {}
+    for i, term in enumerate(wanted.terms):
+        twin = next((s.label for s in stored.terms if same_score(s, term)), None)
+        missing = term.definition.needs - STORED_NEEDS
+        if twin is None and missing:
+            raise ConfigError(
+                [(
+                    f"terms.{i}.component",
+                    f"{term.component!r} needs {', '.join(sorted(missing))}, which is not stored with samples; it can be "
+                    "replayed only on runs that trained with it, with the same params",
+                )]
+            )  # fmt: skip
+        found[term.label] = twin
+    return found
