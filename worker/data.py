@@ -50,5 +50,14 @@ def prompt(problem: Problem, data: DataConfig, conversational: bool) -> Prompt:
 def rows(found: list[Problem], data: DataConfig, conversational: bool) -> Dataset:
     """Problems as the rows of a TRL data set."""
     return Dataset.from_list(
-        [{"prompt": prompt(p, data, conversational), "problem_id": p.id, "gold": p.gold, "question": p.question} for p in found]
+        [
+            {
+                "prompt": prompt(p, data, conversational),
+                "problem_id": p.id,
+                "gold": p.gold,
+                "solution": p.solution,
+                "question": p.question,
+            }
+            for p in found
+        ]
     )

@@ -3,16 +3,21 @@
 Also the step boundary: here a run is evaluated, a stop is obeyed, a checkpoint is announced. Knows TRL's log keys.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from core.adaptive import Signals
 from core.batch import RolloutBatch, ScoredBatch
 from core.store import queries, records
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
 from worker.evaluate import Evaluation, Evaluator
+from worker.judge import Counts, Judge
 from worker.trainer import Rollout, ShowdownTrainer
 
 # TRL's key in the log of a step -> ours (core.metrics says what each means)
@@ -28,6 +33,25 @@ FROM_TRL = {
     "completions/clipped_ratio": "length/truncated",
     "step_time": "speed/step_seconds",
 }
+
+
+def engine_file(checkpoint: Path) -> Path:
+    """Where a checkpoint keeps what the reward engine remembers."""
+    return checkpoint / "reward_engine.json"
+
+
+def judges_file(checkpoint: Path) -> Path:
+    """Where a checkpoint keeps what the judges have done: a budget is a run's, not a process's."""
+    return checkpoint / "judges.json"
+
+
+def restore_judges(judges: Mapping[str, Judge], checkpoint: Path) -> None:
+    """Let judges go on counting where a checkpoint left them. What a killed attempt asked after it is not counted."""
+    file = judges_file(checkpoint)
+    kept = json.loads(file.read_text()) if judges and file.is_file() else {}
+    for key, counts in kept.items():
+        if key in judges:
+            judges[key].counts = Counts(**counts)
 
 
 def sample_rows(batch: RolloutBatch, split: str, scored: ScoredBatch | None = None, advantages: Any = None) -> list[SampleRow]:
@@ -82,17 +106,17 @@ def reward_metrics(rollout: Rollout) -> dict[str, float]:
     applies = ~np.isnan(scored.raw)
     counts = np.maximum(applies.sum(0), 1)
     means = np.where(applies.any(0), np.where(applies, scored.raw, 0.0).sum(0) / counts, np.nan)
-    spreads = [np.nanstd(scored.total[batch.group == g]) for g in np.unique(batch.group)]
     metrics = {
         "reward/total": float(np.nanmean(scored.total)) if not np.isnan(scored.total).all() else float("nan"),
         "reward/accuracy": float(batch.correct.mean()),
         "reward/no_answer": float(np.mean([a is None for a in batch.answers])),
         "blend/hard": scored.blend,
         "signal/dead_groups": float(scored.dead.mean()),
-        "signal/group_spread": float(np.mean(spreads)),
+        "signal/group_spread": float(batch.groups.std(scored.total).mean()),
         "speed/generate_seconds": rollout.generate_seconds,
         "speed/score_seconds": rollout.score_seconds,
     }
+    metrics |= {f"judge/{name}": float(rollout.judged[name]) for name in ("requests", "failed", "cached") if rollout.judged}
     for k, name in enumerate(scored.terms):
         metrics[f"score/{name}"] = float(means[k])
         metrics[f"contribution/{name}"] = float(np.nan_to_num(scored.contributions[:, k]).mean())
@@ -111,6 +135,10 @@ def evaluation_metrics(found: Evaluation) -> dict[str, float]:
     }
 
 
+class StoppedEarly(Exception):
+    """A stop came before the first step: everything is still in the checkpoint the run began from."""
+
+
 class Recorder(TrainerCallback):
     """The trainer's callback. `stop_asked()` is looked at once a step."""
 
@@ -120,26 +148,33 @@ class Recorder(TrainerCallback):
         self.run_id, self.attempt = run_id, attempt
         self.trainer, self.evaluator, self.stop_asked = trainer, evaluator, stop_asked
         self.found: Evaluation | None = None
+        self.switched: list[str] = []  # adaptive schedules that an evaluation switched
 
     def due(self, step: int) -> bool:
         """The policy is evaluated after this step."""
         config = self.evaluator.config
         return step % config.evaluation.every == 0 or step >= config.grpo.max_steps
 
-    def catch_up(self, step: int) -> bool:
-        """Evaluate the step a run starts or goes on from, unless that was done. False when a stop comes first."""
-        if not self.due(step) or queries.evaluated(self.run_id, step):
-            return True
-        found = self.evaluator(self.stop_asked)
-        if found is not None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Evaluate the step a run starts or goes on from, unless that was done. The checkpoint is loaded by now."""
+        step = state.global_step
+        restore_judges(self.trainer.judges, Path(args.output_dir) / f"checkpoint-{step}")
+        if self.due(step) and not queries.evaluated(self.run_id, step):
+            found = self.evaluator(self.stop_asked)
+            if found is None:
+                raise StoppedEarly
+            self.trainer.engine.observe(Signals(kl=found.kl))
             samples = sample_rows(found.batch, "eval")
             records.write_step(self.run_id, self.attempt, StepRecord(step, evaluation_metrics(found), samples, found.row))
-        return found is not None
+        if self.stop_asked():
+            raise StoppedEarly
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self.due(state.global_step):
             last = state.global_step >= state.max_steps
             self.found = self.evaluator() if last else self.evaluator(self.stop_asked)
+            if self.found is not None:
+                self.switched = self.trainer.engine.observe(Signals(kl=self.found.kl))
         if self.stop_asked():
             control.should_save = control.should_training_stop = True
 
@@ -157,8 +192,15 @@ class Recorder(TrainerCallback):
             metrics |= evaluation_metrics(self.found)
             samples += sample_rows(self.found.batch, "eval")
         row = self.found.row if self.found else None
-        records.write_step(self.run_id, self.attempt, StepRecord(state.global_step, metrics, samples, row))
-        self.found = None
+        record = StepRecord(state.global_step, metrics, samples, row, self.switched + self.trainer.switched)
+        records.write_step(self.run_id, self.attempt, record)
+        self.found, self.switched = None, []
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        # The files first: a step that the row names must be whole on disk.
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if self.trainer.judges:
+            counts = {key: asdict(asked.counts) for key, asked in self.trainer.judges.items()}
+            judges_file(checkpoint).write_text(json.dumps(counts))
+        engine_file(checkpoint).write_text(json.dumps(self.trainer.engine.state()))
         records.write_checkpoint(self.run_id, self.attempt, state.global_step)

@@ -51,7 +51,7 @@ def checkpoint_of(folder: Path, step: int | None) -> Path | None:
     if step is None:
         return None
     path = folder / f"checkpoint-{step}"
-    return path if (path / "trainer_state.json").is_file() else None
+    return path if all((path / name).is_file() for name in ("trainer_state.json", "reward_engine.json")) else None
 
 
 def train(run_id: int, attempt: int, stop: StopFlag) -> int:
@@ -65,7 +65,7 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
 
     from worker import data, policy, trainer
     from worker.evaluate import Evaluator
-    from worker.recorder import Recorder
+    from worker.recorder import Recorder, StoppedEarly, engine_file
 
     log.info("imports %.1f s", time.perf_counter() - began)
     train_problems = data.problems(config.data.train, "train")
@@ -87,16 +87,18 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     if resume is None:
         for stale in folder.glob("checkpoint-*"):
             shutil.rmtree(stale)
-    start = (claim.checkpoint_step or 0) if resume else 0
-    records.rewind(run_id, attempt, start if resume else -1)
+    records.rewind(run_id, attempt, (claim.checkpoint_step or 0) if resume else -1)
     runs.mark_running(run_id, attempt)
+    if resume is not None:
+        made.engine.restore(json.loads(engine_file(resume).read_text()))
     log.info("ready after %.1f s; %s", time.perf_counter() - began, f"resuming {resume.name}" if resume else "fresh start")
-    if not recorder.catch_up(start) or stop():
-        return STOPPED
     if claim.checkpoint_step == config.grpo.max_steps and resume:
         shutil.copytree(resume, folder / "adapter", dirs_exist_ok=True, ignore=KEEP_ADAPTER_ONLY)
         return 0  # trained to the end before; the trainer would make one more step before it looks
-    made.train(resume_from_checkpoint=str(resume) if resume else None)
+    try:
+        made.train(resume_from_checkpoint=str(resume) if resume else None)
+    except StoppedEarly:
+        return STOPPED
     if made.state.global_step < config.grpo.max_steps:
         if stop():
             return STOPPED

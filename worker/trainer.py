@@ -1,12 +1,14 @@
 """One subclass of TRL's GRPOTrainer, and RunConfig -> GRPOConfig: the only file that knows TRL's names.
 
-Called by worker.train. The subclass changes one thing: rewards come from core.engine. TRL computes the advantages from
-the totals and does all the rest. Pinned to the TRL version in constraints.txt; tests/worker/test_trainer.py is the
-contract (stock TRL with the same rewards trains the same numbers).
+Called by worker.train. The subclass changes one thing: rewards come from core.engine, and what its components ask for
+(further forwards, other models) is asked here, once a batch. TRL computes the advantages and does all the rest. Pinned to
+the TRL version in constraints.txt; tests/worker/test_trainer.py is the contract (stock TRL with the same rewards trains
+the same numbers).
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,25 @@ from peft import LoraConfig as PeftLoraConfig
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl import GRPOConfig, GRPOTrainer
 
-from core import engine
+from core.advantage import by_token
 from core.answers import AnswerRule
 from core.batch import FloatArray, RolloutBatch, ScoredBatch
 from core.config import RunConfig
+from core.engine import RewardEngine, signals_of
 from core.mix import Mix
+from core.rewards import judge, reward_model
+from core.rewards.component import external_key
+from worker.forwards import Forwards
+from worker.judge import Judge
+from worker.reward_model import RewardModel
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """What one step generated and how it was scored. `advantages` [n] are TRL's own, the ones that train."""
+    """What one step generated and how it was scored. `advantages` [n] are TRL's own, the ones that train.
+
+    `judged`: what the judges did in this step, as in worker.judge.Counts; empty without a judge.
+    """
 
     step: int
     batch: RolloutBatch
@@ -34,6 +45,7 @@ class Rollout:
     advantages: FloatArray
     generate_seconds: float
     score_seconds: float
+    judged: Mapping[str, int] = field(default_factory=dict)
 
 
 def total(**_: Any) -> list[float]:
@@ -46,9 +58,34 @@ class ShowdownTrainer(GRPOTrainer):
 
     def __init__(self, *, mix: Mix, answer_rule: AnswerRule, **kwargs: Any) -> None:
         super().__init__(reward_funcs=[total], **kwargs)
-        self.mix = mix
+        self.engine = RewardEngine(mix)
         self.answer_rule: AnswerRule = answer_rule
         self.rollout: Rollout | None = None
+        self.switched: list[str] = []  # adaptive schedules that the last step switched
+        self.forwards = Forwards(
+            model=self.model,
+            tokenizer=self._tokenizer,
+            token_logps=self.token_logps,
+            micro_batch=self.args.per_device_train_batch_size,
+            device=self.accelerator.device,
+            autocast=self.accelerator.autocast,
+            template=self.chat_template_kwargs,
+        )
+        # By external_key: two terms that ask the same of the same model share it.
+        params = {external_key(t.component, t.settings): t.settings for t in mix.terms}
+        self.judges = {key: Judge(p) for key, p in params.items() if isinstance(p, judge.Params)}
+        where = (self.accelerator.device, self.args.per_device_train_batch_size)
+        self.reward_models = {k: RewardModel(p, *where) for k, p in params.items() if isinstance(p, reward_model.Params)}
+
+    def _other_scores(self, questions: list[str], texts: list[str], golds: list[str]) -> dict[str, FloatArray]:
+        """[n] scores of each model beside the policy, by external_key."""
+        by_model = {key: model.score(questions, texts) for key, model in self.reward_models.items()}
+        return by_model | {key: asked.score(questions, texts, golds) for key, asked in self.judges.items()}
+
+    def judged(self) -> dict[str, int]:
+        """What all judges of this run did so far; empty without a judge."""
+        counts = [asdict(j.counts) for j in self.judges.values()]
+        return {name: sum(c[name] for c in counts) for name in counts[0]} if counts else {}
 
     def _generate(self, prompts: list[Any]) -> Any:
         began = time.perf_counter()
@@ -59,46 +96,77 @@ class ShowdownTrainer(GRPOTrainer):
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
         """[n, 1] totals of the mix at this step. TRL's one objective; its aggregation and scaling follow."""
-        began = time.perf_counter()
+        began, judged = time.perf_counter(), self.judged()
         texts = [c if isinstance(c, str) else c[-1]["content"] for c in completions]
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        questions, golds = [row["question"] for row in inputs], [row["gold"] for row in inputs]
         batch = RolloutBatch(
-            prompts=[row["question"] for row in inputs],
+            prompts=questions,
             completions=texts,
-            golds=[row["gold"] for row in inputs],
+            golds=golds,
             problem_ids=[row["problem_id"] for row in inputs],
             group=np.arange(len(texts)) // self.num_generations,
             n_tokens=np.array([len(ids) for ids in completion_ids_list]),
             truncated=np.array([not ids or ids[-1] not in ends for ids in completion_ids_list]),
             mean_nll=self._mean_nll(completion_ids_list),
             answer_rule=self.answer_rule,
+            external=self._other_scores(questions, texts, golds),
+            **self._asked_for(inputs, texts, golds, completion_ids_list),
         )
         # Samples generated after k updates train update k + 1: that is their step.
-        self._scored = engine.score(batch, self.mix, self.state.global_step + 1)
+        self._scored = self.engine.score(batch, self.state.global_step + 1)
+        self.switched = self.engine.observe(signals_of(batch, self._scored))
         self._batch = batch
         self._score_seconds = time.perf_counter() - began
+        self._judged = {name: count - judged[name] for name, count in self.judged().items()}
         return torch.tensor(self._scored.total, dtype=torch.float32, device=self.accelerator.device)[:, None]
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         output = super()._generate_and_score_completions(inputs)
+        rule = self.engine.mix.advantage
+        if rule.in_trl is None:  # TRL's scaling would undo these rules: the advantage is set directly
+            output["advantages"] = self._own_advantages(output)
+        trained = output["advantages"].double().cpu().numpy()
         self.rollout = Rollout(
             step=self.state.global_step + 1,
             batch=self._batch,
             scored=self._scored,
-            advantages=output["advantages"].double().cpu().numpy(),
+            advantages=trained if trained.ndim == 1 else self._scored.advantage,
             generate_seconds=self._generate_seconds,
             score_seconds=self._score_seconds,
+            judged=self._judged,
         )
         return output
 
+    def _own_advantages(self, output: Any) -> torch.Tensor:
+        """[n], or [n, T] where tokens differ, in the place and type of TRL's own."""
+        scored, theirs = self._scored, output["advantages"]
+        width = output["completion_ids"].shape[1]
+        tokens = by_token(self.engine.mix.advantage, scored.advantage, self._batch.n_tokens, width)
+        return torch.tensor(scored.advantage if tokens is None else tokens, dtype=theirs.dtype, device=theirs.device)
+
     def _mean_nll(self, completion_ids: list[list[int]]) -> FloatArray:
         """[n] mean negative log-probability per token; NaN unless the mix asks for it. One forward, no gradient."""
-        if "logprobs" not in self.mix.needs:
+        if not self.engine.mix.needs & {"logprobs", "no_prompt"} and not self.engine.mix.advantage.perplexity_alpha:
             return np.full(len(completion_ids), np.nan)
         if self._sampled_logps is not None:
             return np.array([-float(np.mean(logps)) for logps in self._sampled_logps])
-        logps, mask = self.token_logps(self._prompt_ids, completion_ids)
-        return (-(logps * mask).sum(1) / mask.sum(1)).double().cpu().numpy()
+        return self.forwards.nll(self._prompt_ids, completion_ids)
+
+    def _asked_for(self, inputs: Any, texts: list[str], golds: list[str], completion_ids: list[list[int]]) -> dict[str, Any]:
+        """The fields of a batch that cost something, where the mix's components ask for them."""
+        needs, look, prompts = self.engine.mix.needs, self.forwards, self._prompt_ids
+        fields: dict[str, Any] = {}
+        if "solution" in needs:
+            fields["solutions"] = [row["solution"] for row in inputs]
+        if "no_prompt" in needs:
+            fields["nll_without_prompt"] = look.nll_without_prompt(completion_ids)
+        if "certainty" in needs:
+            fields["self_certainty"] = look.self_certainty(prompts, completion_ids)
+        if "reference" in needs:
+            fields["reference_probability"] = look.reference_probability(prompts, texts, golds)
+            fields["reference_baseline"] = look.reference_baseline(prompts, golds)
+        return fields
 
     def token_logps(self, prompt_ids: list[list[int]], completion_ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Log-probabilities [n, T] of completion tokens at the sampling temperature, and the mask of real ones."""
@@ -114,6 +182,12 @@ class ShowdownTrainer(GRPOTrainer):
                 self.model, ids, mask, t, batch_size=self.args.per_device_train_batch_size
             )
         return logps, mask[:, p:]
+
+
+LOSS = (  # settings that are TRL's in name, type and meaning
+    "loss_type", "importance_sampling_level", "delta", "top_entropy_quantile", "entropy_coef", "use_adaptive_entropy",
+    "entropy_target", "entropy_coef_delta", "entropy_coef_min", "entropy_coef_max",
+)  # fmt: skip
 
 
 def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
@@ -132,8 +206,8 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
         beta=g.beta,
         epsilon=g.epsilon,
         epsilon_high=g.epsilon_high,
-        loss_type=g.loss_type,
-        scale_rewards=config.mix.advantage.type,
+        **{name: getattr(g, name) for name in LOSS},
+        scale_rewards=config.mix.advantage.in_trl or "none",
         mask_truncated_completions=g.mask_truncated_completions,
         temperature=g.temperature,
         top_p=g.top_p,
@@ -173,7 +247,7 @@ def build(
 ) -> ShowdownTrainer:
     """The trainer of a run, ready to train."""
     return ShowdownTrainer(
-        mix=config.mix,
+        mix=config.mix.in_steps(config.grpo.max_steps),
         answer_rule=config.data.answer_rule,
         model=model,
         args=grpo_config(config, folder),

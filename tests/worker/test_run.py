@@ -1,19 +1,21 @@
 """What a real run leaves behind: the sum shown is the sum trained on, and the same seed gives the same run."""
 
+import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from core.advantage import advantages
+from core import replay
+from core import samples as stored_samples
 from core.config import RunConfig
 from core.metrics import describe
 from core.settings import settings
-from core.store import queries
+from core.store import queries, runs
 from core.store.states import Status
-from tests.conftest import GSM8K
-from tests.samples import run_config
+from tests.conftest import GSM8K, wait_for
+from tests.samples import HARD, run_config
 from tests.worker.conftest import STEPS, record, same, train
+from worker import supervisor
 
 
 def test_every_stored_total_is_the_rule_over_its_contributions(trained: int) -> None:
@@ -30,11 +32,12 @@ def test_every_stored_total_is_the_rule_over_its_contributions(trained: int) -> 
                     assert x.contribution == x.weight * x.shaped
             assert s.total == pytest.approx(sum(x.contribution for x in s.scores if x.contribution is not None), abs=1e-12)
             seen += 1
-        total = np.array([s.total for s in samples], dtype=float)
-        group = np.array([s.group_index for s in samples])
-        trl = [s.advantage for s in samples]
-        assert trl == pytest.approx(advantages(total, group, mix.advantage), abs=2e-3)  # TRL's own, in float32
     assert seen == 16 * STEPS
+    table, _ = stored_samples.of_run(trained, mix)
+    again = replay.run(table, mix)
+    assert again.total == pytest.approx([s.total for step in range(1, STEPS + 1) for s in queries.samples_at(trained, step)])
+    trl = [s.advantage for step in range(1, STEPS + 1) for s in queries.samples_at(trained, step)]
+    assert trl == pytest.approx(again.advantage, abs=2e-3)  # TRL's own, in float32
 
 
 def test_every_metric_is_in_the_catalogue_and_every_step_has_it(trained: int) -> None:
@@ -91,3 +94,37 @@ def test_real_gsm8k_problems_train_end_to_end(sqlite: Path) -> None:
     samples = queries.samples_at(run_id, 2)
     assert len(samples) == 16 and all(s.problem_id.startswith("train/") for s in samples)
     assert len({s.prompt for s in samples}) == 4
+
+
+ADAPTIVE = {
+    "blend": {
+        "type": "adaptive",
+        "signal": "dead_groups",
+        "threshold": 0.1,
+        "start": 1.0,
+        "end": 0.0,
+        "rate": 0.3,
+        "memory": 0.5,
+    },
+    "terms": [*HARD, {"component": "closeness", "side": "continuous", "shaping": {"type": "zscore"}}],
+}
+
+
+def test_an_adaptive_run_that_was_stopped_equals_one_that_was_not(sqlite: Path) -> None:
+    """What the reward engine remembers is part of the checkpoint, to the last bit."""
+    config = run_config(mix=ADAPTIVE, grpo={"max_steps": STEPS}, checkpoint={"every": 1})
+    straight = train(config)
+    broken = runs.create_run(config)
+    thread = threading.Thread(target=supervisor.supervise, args=("test",))
+    thread.start()
+    wait_for("step 2", lambda: queries.run_detail(broken).row.step >= 2)
+    runs.request_stop(broken)
+    thread.join()
+    if queries.run_detail(broken).row.status == Status.STOPPED:
+        assert runs.requeue(broken)
+        supervisor.supervise("test")
+    blend = queries.series(straight)["blend/hard"].values
+    assert blend[0] == 1.0 and blend[-1] < 1.0  # it did move
+    assert same(record(straight)[0], record(broken)[0]) and record(straight)[1] == record(broken)[1]
+    switches = [[(e.step, e.detail) for e in queries.events(i) if e.kind == "switched"] for i in (straight, broken)]
+    assert switches[0] == switches[1] and switches[0][0][1] == "blend"

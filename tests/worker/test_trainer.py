@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import set_seed
 from trl import GRPOTrainer
 
-from core.advantage import advantages
+from core.advantage import by_token
 from core.answers import extract, matches
 from core.config import RunConfig
+from core.engine import score
 from core.problems import arithmetic
 from tests.samples import HARD, HYBRID, run_config
 from worker import data, policy
@@ -80,9 +82,45 @@ def test_the_advantages_that_train_are_those_of_the_engine(tmp_path: Path, rule:
     for rollout in trainer.rollouts:  # type: ignore[attr-defined]
         # TRL computes in float32, and divides a spread of float dust by 1e-4.
         assert rollout.advantages == pytest.approx(rollout.scored.advantage, abs=2e-3)
-        again = advantages(rollout.scored.total, rollout.batch.group, config.mix.advantage)
-        assert (again == rollout.scored.advantage).all()
+        again = score(rollout.batch, config.mix, rollout.step)
+        assert (again.advantage == rollout.scored.advantage).all()
         assert ((rollout.batch.mean_nll > 0) & (rollout.batch.mean_nll < 10)).all()
+
+
+OWN_RULES: list[dict[str, Any]] = [
+    {"type": "mixed"},
+    {"type": "w_reinforce"},
+    {"type": "group", "std_floor": 0.5},
+    {"type": "group", "positive_only": True},
+    {"type": "group", "position_gamma": 0.2},
+]
+
+
+@pytest.mark.parametrize("rule", OWN_RULES)
+def test_rules_that_trl_does_not_know_reach_the_loss_as_they_are(tmp_path: Path, rule: dict[str, Any]) -> None:
+    """Not through TRL's scaling, which would undo them: what the loss is given is the rule's own, token by token."""
+    config = run_config(grpo={"max_steps": 1}, mix={**HYBRID, "blend": {"type": "constant", "value": 0.5}, "advantage": rule})
+    trainer = ours(config, tmp_path)
+    given: list[torch.Tensor] = []
+    compute = trainer._compute_loss
+
+    def watched(model: Any, inputs: dict[str, Any]) -> Any:
+        given.append(inputs["advantages"].detach().clone())
+        return compute(model, inputs)
+
+    trainer._compute_loss = watched
+    trainer.train()
+    assert trainer.rollout is not None and len(given) == 1
+    scored = trainer.rollout.scored
+    if "position_gamma" in rule:
+        tokens = by_token(config.mix.advantage, scored.advantage, trainer.rollout.batch.n_tokens, given[0].shape[1])
+        assert tokens is not None and given[0].shape == tokens.shape
+        expected = tokens
+    else:
+        expected = scored.advantage
+    # TRL shuffles the samples of a generation before it trains on them.
+    assert sorted(given[0].flatten().tolist()) == pytest.approx(sorted(expected.flatten().tolist()), abs=1e-6)
+    assert np.abs(scored.advantage).max() > 0
 
 
 def test_a_micro_batch_changes_memory_not_the_samples(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""A reward model: one value for prompt and completion from a sequence classifier. Called by worker.trainer once a batch.
+
+Loaded once per run, in the training child. Knows nothing of mixes and trainings. Axes: n samples.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from core.config import ModelConfig
+from core.errors import ModelError
+from core.groups import FloatArray
+from core.rewards.reward_model import Params
+from worker import policy
+
+
+def location(path: str) -> str:
+    """Where it is loaded from: a local folder, or the hub name unchanged."""
+    local = Path(path).expanduser()
+    if not path:
+        raise ModelError("reward_model has no path; give the folder or hub name of a sequence-classification model")
+    if not local.is_dir() and (local.is_absolute() or path.startswith((".", "~"))):
+        raise ModelError(f"reward model {path!r} does not exist; give a folder written by save_pretrained, or a hub name")
+    return str(local) if local.is_dir() else path
+
+
+class RewardModel:
+    """The model, ready on `device`. ModelError when it is not there or is no reward model."""
+
+    def __init__(self, params: Params, device: torch.device, micro_batch: int) -> None:
+        self.params, self.device, self.micro_batch = params, device, micro_batch
+        where = location(params.path)
+        try:
+            # Cut on the left: the end of a completion says more than the beginning of a prompt.
+            self.tokenizer = AutoTokenizer.from_pretrained(
+                where, padding_side="right", truncation_side="left", trust_remote_code=False
+            )
+            model, info = AutoModelForSequenceClassification.from_pretrained(
+                where, dtype=policy.dtype(ModelConfig()), output_loading_info=True, trust_remote_code=False
+            )
+        except Exception as error:  # the library raises many kinds; all of them mean: this model cannot be had
+            raise ModelError(
+                f"reward model {params.path!r} cannot be loaded: {error}; give a folder written by save_pretrained or a hub "
+                "name, of an architecture that needs no code of its own"
+            ) from error
+        if info["missing_keys"]:  # the library would go on with random numbers there
+            missing = ", ".join(sorted(info["missing_keys"])[:3])
+            raise ModelError(f"reward model {params.path!r} lacks the weights {missing}; give a trained reward model")
+        if model.config.num_labels != 1:
+            raise ModelError(f"reward model {params.path!r} has {model.config.num_labels} outputs; a reward model has one")
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        text_config = model.config.get_text_config()
+        if text_config.pad_token_id is None:
+            text_config.pad_token_id = self.tokenizer.pad_token_id
+        self.limit = min(self.tokenizer.model_max_length, getattr(text_config, "max_position_embeddings", 1 << 30))
+        self.model = model.to(device).eval().requires_grad_(False)
+
+    def score(self, prompts: Sequence[str], completions: Sequence[str]) -> FloatArray:
+        """[n] sigmoid((value - shift) / scale) in [0, 1]. What is too long for the model loses its beginning."""
+        found = []
+        for start in range(0, len(prompts), self.micro_batch):
+            rows = slice(start, start + self.micro_batch)
+            encoded = [self._encode(p, c) for p, c in zip(prompts[rows], completions[rows], strict=True)]
+            inputs = self.tokenizer.pad(encoded, return_tensors="pt").to(self.device)
+            with torch.no_grad():
+                value = self.model(**inputs).logits[:, 0].double()
+            found.append(torch.sigmoid((value - self.params.shift) / self.params.scale).cpu().numpy())
+        return np.concatenate(found)
+
+    def _encode(self, prompt: str, completion: str) -> Any:
+        """The turns through the model's own chat template; without one the two texts as a pair."""
+        cut: dict[str, Any] = {"truncation": True, "max_length": self.limit}
+        if self.tokenizer.chat_template is None:
+            return self.tokenizer(prompt, completion, **cut)
+        turns = [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]
+        return self.tokenizer.apply_chat_template(turns, return_dict=True, **cut)
