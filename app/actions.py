@@ -3,7 +3,7 @@
 from core import queue
 from core.config import ExperimentConfig
 from core.errors import BrokerError
-from core.preflight import settled
+from core.launch import settled
 from core.revision import revision
 from core.store import runs
 

@@ -7,7 +7,11 @@ import time
 
 import streamlit as st
 
+from core import samples
 from core.metrics.series import Series
+from core.mix import Mix
+from core.preflight import Report, report
+from core.replay import Change, Outcome, compare, run
 from core.store import queries
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView, WorkerRow
 
@@ -57,6 +61,31 @@ def experiments() -> list[ExperimentRow]:
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
 def workers() -> list[WorkerRow]:
     return queries.workers(time.time() - WORKER_SECONDS)
+
+
+@st.cache_data(ttl=3600, max_entries=32, show_spinner=False)
+def preflight(mix: str, max_steps: int, run_id: int, version: tuple[int, int, str]) -> Report:
+    """A mix (as JSON) on a run's samples, or on the shipped ones for run 0."""
+    del version
+    made = Mix.model_validate_json(mix)
+    shipped, problems = samples.of_file(samples.SHIPPED, made)
+    table = samples.of_run(run_id, made)[0] if run_id else shipped
+    return report(table, made, max_steps, problems)
+
+
+@st.cache_data(ttl=3600, max_entries=16, show_spinner=False)
+def replay(run_id: int, mix: str, version: tuple[int, int, str]) -> tuple[Outcome, Outcome, Change, list[int]]:
+    """A run's samples under its own mix and another one (as JSON): both outcomes, what changes, and the samples' ids."""
+    del version
+    made = Mix.model_validate_json(mix)
+    pair = samples.pair_of_run(run_id, made)
+    before, after = run(pair.table_before, pair.before), run(pair.table_after, made)
+    return before, after, compare(pair.table_after, before, after), [int(i) for i in pair.table_after.id]
+
+
+@st.cache_data(ttl=600, max_entries=64, show_spinner=False)
+def samples_by_id(ids: tuple[int, ...]) -> list[SampleView]:
+    return queries.samples_by_id(ids)
 
 
 def forget_runs() -> None:

@@ -4,6 +4,7 @@ Each function takes the present values and returns the edited ones as plain JSON
 beyond the widgets' own bounds (app.draft.check does that, with messages beside the fields).
 """
 
+from collections.abc import Mapping, Sequence
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -14,8 +15,11 @@ from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
 
 from app import prose
+from core.adaptive import Adaptive
 from core.config import DataSource
+from core.schedule import SCHEDULES
 
+NOTE = 260  # characters of a class's docstring shown under its choice
 MOST_SEEDS = 1000  # a longer range is a slip of the finger: left as text, for the check to name
 TINY_STEP = 1e-9  # an open bound as the nearest closed one
 
@@ -92,41 +96,152 @@ def _at_or_below(where: str, path: str) -> bool:
     return where == path or (path != "" and where.startswith(path + "."))
 
 
-def schedule(
-    value: dict[str, Any], max_steps: int, key: str, low: float | None = 0.0, high: float | None = 1.0
+def union(
+    title: str, options: dict[str, str], kinds: Mapping[str, type[BaseModel]], value: dict[str, Any], key: str,
+    labels: Sequence[str] = (), without: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """One of several classes told apart by `type`, and its fields but those in `without`.
+
+    `options`: type -> what it says in the list; `labels`: the mix's terms, for fields that name one.
+    """
+    now = value.get("type", next(iter(options)))
+    kind = st.selectbox(title, list(options), list(options).index(now), format_func=options.__getitem__, key=f"{key}-type")
+    made = kinds[kind]
+    note = " ".join((made.__doc__ or "").split())
+    st.caption(note[:NOTE] + ("…" if len(note) > NOTE else ""))
+    names = [n for n in made.model_fields if n != "type" and n not in without]
+    return {"type": kind, **any_fields(made, names, value if kind == now else {}, f"{key}-{kind}", labels)}
+
+
+def any_fields(
+    kind: type[BaseModel], names: Sequence[str], value: dict[str, Any], key: str, labels: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """A schedule: its kind, then its numbers. Both directions are one click apart."""
-    kinds = ["constant", "linear", "piecewise"]
-    kind = st.pills(
-        "Curve", kinds, default=value.get("type", "linear"), key=f"{key}-kind", required=True, label_visibility="collapsed"
-    )
+    """Fields of a class, names of terms and optional classes of their own among them; under the names YAML has."""
+    info = kind.model_fields
+    plain = [n for n in names if _is_plain(info[n])]
+    given = {n: value[info[n].alias or n] for n in plain if (info[n].alias or n) in value}
+    found = fields(kind, plain, given, key, columns=2) if plain else {}
+    edited = {info[n].alias or n: found[n] for n in plain}
+    for name in names:
+        if name not in plain:
+            edited |= _special(kind, name, value, f"{key}-{name}", labels)
+    return edited
+
+
+def _is_plain(info: FieldInfo) -> bool:
+    """A number, a switch or a choice; not the name of a term, nor a class of its own."""
+    types = get_args(info.annotation) or (info.annotation,)
+    return get_origin(info.annotation) is Literal or any(t in (int, float, bool) for t in types)
+
+
+def _special(kind: type[BaseModel], name: str, kept: dict[str, Any], key: str, labels: Sequence[str]) -> dict[str, Any]:
+    info = kind.model_fields[name]
+    if info.annotation is str:
+        at = list(labels).index(kept[name]) if kept.get(name) in labels else 0
+        return {name: st.selectbox(name, labels, at, help=info.description, key=key)}
+    if get_origin(info.annotation) is tuple:
+        now = [x for x in kept.get(name, labels[:1] if info.is_required() else ()) if x in labels]
+        return {name: st.multiselect(name, labels, now, help=info.description, key=key)}
+    inner = next(t for t in get_args(info.annotation) if isinstance(t, type) and issubclass(t, BaseModel))
+    if not st.toggle(name, kept.get(name) is not None, help=info.description, key=f"{key}-on"):
+        return {name: None}
+    return {name: fields(inner, list(inner.model_fields), kept.get(name) or {}, key, columns=2)}
+
+
+def schedule(
+    value: dict[str, Any], max_steps: int, key: str, low: float | None = 0.0, high: float | None = 1.0, inner: bool = False
+) -> dict[str, Any]:
+    """A schedule: its kind, what its steps are given in, then its numbers. Both directions are one click apart."""
+    kinds = [k for k in SCHEDULES if not inner or k not in ("warmup", "adaptive")]
+    now = value.get("type", "linear")
+    left, right = st.columns([3, 2], wrap=False, vertical_alignment="bottom")
+    with left:
+        kind = st.selectbox("Curve", kinds, kinds.index(now), format_func=lambda k: k.replace("_", " "), key=f"{key}-kind")
+    if kind == "adaptive":
+        names = [n for n in Adaptive.model_fields if n != "type"]
+        seed = value if now == kind else {"signal": "accuracy", "threshold": 0.3, "start": low or 0.0, "end": high or 1.0}
+        return {"type": kind, **fields(Adaptive, names, {n: seed[n] for n in names if n in seed}, f"{key}-a", columns=2)}
+    unit = value.get("unit", "step")
+    if not inner and kind != "constant":
+        with right:
+            unit = st.segmented_control(
+                "Steps in", ["step", "percent"], default=unit, key=f"{key}-unit", required=True,
+                help="percent: of the training, so that the curve fits any length",
+            )  # fmt: skip
+    last = 100 if unit == "percent" else max_steps
+    if unit != value.get("unit", "step"):
+        value = _rescaled(value, last, max_steps if unit == "percent" else 100)
+    said = {} if unit == "step" else {"unit": unit}
+    # The number boxes are drawn anew for another unit: their old text is in the old one.
+    return {"type": kind, **said, **_numbers(kind, value, last, f"{key}-{kind}-{unit}", low, high)}
+
+
+def _rescaled(value: dict[str, Any], last: int, before: int) -> dict[str, Any]:
+    """The same curve in the other unit."""
+    steps = {n: value[n] * last / before for n in ("from_step", "to_step", "at_step", "period", "steps") if n in value}
+    points = {"points": [[p[0] * last / before, p[1]] for p in value["points"]]} if value.get("points") else {}
+    return {**value, **steps, **points}
+
+
+def _numbers(kind: str, value: dict[str, Any], last: int, key: str, low: float | None, high: float | None) -> dict[str, Any]:
+    def number(label: str, name: str, otherwise: float, step: float = 0.05, at_least: float | None = low) -> float:
+        top = high if at_least == low else None
+        return float(st.number_input(label, at_least, top, float(value.get(name, otherwise)), step, key=f"{key}-{name}"))
+
     if kind == "constant":
-        start = float(value.get("value", value.get("end", 0.5)))
-        return {"type": kind, "value": st.number_input("Value", low, high, start, 0.05, key=f"{key}-value")}
-    if kind == "linear":
-        return _linear(value, max_steps, key, low, high)
+        return {"value": number("Value", "value", float(value.get("end", 0.5)))}
+    if kind == "step":
+        longest = max(last, int(value.get("at_step", 0)))
+        at = st.slider("Last step before the jump", 0, longest, int(value.get("at_step", last // 2)), key=f"{key}-at_step")
+        return {"at_step": at, **_two(number, "Before", "start", 0.0, "After", "end", 1.0)}
+    if kind == "cyclic":
+        made = _two(number, "Low, at step 0", "low", 0.0, "High", "high", 1.0)
+        return {**made, "period": number("Period", "period", last / 4, 1.0, 1.0)}
+    if kind == "piecewise":
+        return {"points": _typed_points(value, last, key)}
+    if kind == "warmup":
+        steps = number("Steps of warm-up", "steps", max(1, last // 10), 1.0, 1e-9)
+        inner = value.get("then") or {"type": "constant", "value": 1.0}
+        with st.container(border=True):
+            st.caption("and then, counted from its end")
+            return {"steps": steps, "then": schedule(inner, last, f"{key}-then", low, high, inner=True)}
+    made = _ramp(value, last, key, number)
+    if kind in ("sigmoid", "exponential"):
+        extra = "steepness" if kind == "sigmoid" else "rate"
+        info = SCHEDULES[kind].model_fields[extra]
+        lowest, highest = _bounds(info, whole=False)
+        made[extra] = st.number_input(
+            extra, lowest, highest, float(value.get(extra, info.default)), 1.0, key=f"{key}-{extra}", help=info.description
+        )
+    return made
+
+
+def _two(number: Any, *named: Any) -> dict[str, float]:
+    """Two number boxes side by side."""
+    left, right = st.columns(2, wrap=False)
+    with left:
+        first = number(*named[:3])
+    with right:
+        return {named[1]: first, named[4]: number(*named[3:])}
+
+
+def _ramp(value: dict[str, Any], last: int, key: str, number: Any) -> dict[str, Any]:
+    first, end = value.get("from_step", last // 4), value.get("to_step", max(1, 3 * last // 4))
+    longest = max(last, int(end))  # a ramp made for a longer run is kept as it is, until somebody moves it
+    steps = st.slider("From step, to step", 0, longest, (int(first), max(int(end), int(first) + 1)), key=f"{key}-steps")
+    return {**_two(number, "Before", "start", 0.0, "After", "end", 1.0), "from_step": steps[0], "to_step": steps[1]}
+
+
+def _typed_points(value: dict[str, Any], last: int, key: str) -> list[list[Any]]:
     points = value.get("points") or [
         [value.get("from_step", 0), value.get("start", 0.0)],
-        [value.get("to_step", max_steps), value.get("end", 1.0)],
+        [value.get("to_step", last), value.get("end", 1.0)],
     ]
     text = st.text_input(
         "Points: step value, step value, …", ", ".join(" ".join(map(str, point)) for point in points), key=f"{key}-points",
         help="Straight lines through these points; flat before the first and after the last.",
     )  # fmt: skip
-    return {"type": kind, "points": _points(text)}
-
-
-def _linear(value: dict[str, Any], max_steps: int, key: str, low: float | None, high: float | None) -> dict[str, Any]:
-    start, end = float(value.get("start", 0.0)), float(value.get("end", 1.0))
-    first, last = value.get("from_step", max_steps // 4), value.get("to_step", 3 * max_steps // 4)
-    longest = max(max_steps, int(last))  # a ramp made for a longer run is kept as it is, until somebody moves it
-    steps = st.slider("From step, to step", 0, longest, (int(first), int(last)), key=f"{key}-steps")
-    left, right = st.columns(2, wrap=False)
-    with left:
-        start = st.number_input("Before", low, high, start, 0.05, key=f"{key}-start")
-    with right:
-        end = st.number_input("After", low, high, end, 0.05, key=f"{key}-end")
-    return {"type": "linear", "start": start, "end": end, "from_step": steps[0], "to_step": steps[1]}
+    return _points(text)
 
 
 def _points(text: str) -> list[list[Any]]:

@@ -86,6 +86,11 @@ def fault(message: str) -> None:
     st.html(f'<p class="sd-fault" role="alert">{escape(message)}</p>')
 
 
+def remark(message: str) -> None:
+    """Something to look at that is no error."""
+    st.html(f'<p class="sd-remark">{escape(message)}</p>')
+
+
 def error_box(kind: str, message: str, log: str = "") -> None:
     """Why something failed, with the end of its log."""
     tail = f"<pre>{escape(log)}</pre>" if log else ""

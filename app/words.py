@@ -4,6 +4,7 @@ import time
 
 from app.prose import Tone
 from core.metrics import describe
+from core.rewards import COMPONENTS
 from core.store.states import Status
 
 STATUS: dict[Status, tuple[str, Tone]] = {
@@ -52,3 +53,18 @@ def help_of(key: str) -> str:
     """What a metric is, then its key."""
     found = describe(key)
     return f"{found.what} Key: `{key}`"
+
+
+POLICY_NEEDS = {"logprobs", "no_prompt", "certainty", "reference"}
+
+
+def why_absent(component: str) -> str:
+    """Why a component may say nothing about a sample."""
+    needs = COMPONENTS[component].needs if component in COMPONENTS else frozenset()
+    if needs & POLICY_NEEDS:
+        return "it needs the policy's log-probabilities, which come in training"
+    if needs & {"judge", "reward_model"}:
+        return "the other model gave no verdict"
+    if "solution" in needs:
+        return "the problem has no worked solution"
+    return {"consistency": "nothing is computed in the text"}.get(component, "no score for this sample")

@@ -12,11 +12,14 @@ from typing import Any
 
 import click
 
+from cli import rewards
 from cli import up as instance
+from cli.new import new
 from core import presets, queue
-from core.config import ExperimentConfig, load
+from core.config import ExperimentConfig, RunConfig, load
 from core.errors import BrokerError, ShowdownError
-from core.preflight import settled
+from core.launch import settled
+from core.lint import cannot_act
 from core.revision import revision
 from core.settings import settings
 from core.store import queries, runs
@@ -77,6 +80,10 @@ def worker(reaper: bool) -> None:
     os.execv(sys.executable, [sys.executable, "-m", module])
 
 
+def _first_seed(made: RunConfig | ExperimentConfig) -> int:
+    return made.seeds[0] if isinstance(made, ExperimentConfig) else made.seed
+
+
 @main.command()
 @click.argument("config", type=click.Path(path_type=Path))
 @AS_JSON
@@ -85,6 +92,9 @@ def submit(config: Path, as_json: bool) -> None:
     is_preset = not config.exists() and str(config) in presets.names()
     made = presets.preset(str(config)) if is_preset else load(config)
     made = settled(made)
+    for run in made.runs() if isinstance(made, ExperimentConfig) else [made]:
+        for place, message in cannot_act(run.mix, run.grpo) if run.seed == _first_seed(made) else []:
+            click.echo(f"showdown: {run.name}: {place}: {message}", err=True)
     _open_store()
     if isinstance(made, ExperimentConfig):
         experiment_id, run_ids = runs.create_experiment(made, revision())
@@ -183,3 +193,7 @@ def tiny() -> None:
 def tiny_build(out: Path) -> None:
     """Make the shipped bases again, under OUT: about ten minutes on two cores."""
     os.execv(sys.executable, [sys.executable, "-m", "worker.tiny.build", str(out)])
+
+
+for command in (rewards.score, rewards.preflight_command, rewards.replay_command, rewards.bench_group, new):
+    main.add_command(command)

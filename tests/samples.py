@@ -46,6 +46,11 @@ def batch(completions: list[str], golds: list[str] | None = None, group_size: in
         "n_tokens": np.array([len(c.split()) for c in completions]),
         "truncated": np.zeros(n, dtype=bool),
         "mean_nll": np.full(n, 0.5),
+        "solutions": ["48/2=<<48/2=24>>24\n24+48=72\n#### 72"] * n,
+        "nll_without_prompt": np.full(n, 1.5),
+        "self_certainty": np.full(n, 10.0),
+        "reference_probability": np.full(n, 0.7),
+        "reference_baseline": np.full(n, 0.2),
         **more,
     }
     return RolloutBatch(**values)

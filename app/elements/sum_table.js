@@ -6,6 +6,8 @@ export default function ({ data, parentElement }) {
   const rows = [];
   let low = 0, high = 0, sum = 0;
   for (const t of data.terms) { sum += t.contribution ?? 0; low = Math.min(low, sum); high = Math.max(high, sum); }
+  low = Math.min(low, data.total ?? 0);
+  high = Math.max(high, data.total ?? 0);
   const span = high - low || 1, x = (v) => (100 * (v - low)) / span;
   const bar = (from, to, role) => {
     const track = cell("", "track"), fill = node("i");
@@ -37,6 +39,10 @@ export default function ({ data, parentElement }) {
     sum += t.contribution;
     line(t.contribution ? "" : "nothing", name, cell(fixed(t.raw)), cell(shaped ? fixed(t.shaped) : "", "number shaped"),
       cell(`\u00d7 ${fixed(t.weight)}`), cell(`= ${fixed(t.contribution)}`), bar(from, sum, t.role));
+  }
+  if (data.rule && data.total !== null && Math.abs(data.total - sum) > 1e-9) {  // the rule made more or less of it than a sum
+    line("rule", cell(`rule: ${data.rule}`, "name"), cell(""), cell("", "number shaped"), cell(""),
+      cell(signed(data.total - sum)), bar(sum, data.total, "ink4"));
   }
   line("total", cell("total", "name"), cell(""), cell("", "number shaped"), cell(""),
     cell(data.total === null ? "\u2013" : fixed(data.total, 3)), bar(0, data.total ?? 0, "ink"));

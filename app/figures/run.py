@@ -48,10 +48,8 @@ def truth(series: Mapping[str, Series], mix: Mix, max_step: int, now: int) -> Ca
     traces = base.raw_and_smooth("reward", reward.steps, reward.values, mix.structure)
     open_marker = {"size": 7, "color": "@card", "line": {"color": "@ink", "width": 1.6}}
     traces.append(base.line("gold accuracy", gold.steps, gold.values, "ink", 2.0, mode="lines+markers", marker=open_marker))
-    steps = sorted({0, now, max_step, *range(0, max_step + 1, max(1, max_step // 100))})
     for past, alpha in ((True, 0.6), (False, 0.22)):
-        part = [s for s in steps if (s <= now if past else s >= now)]
-        shares = [mix.hard_share(s) for s in part]
+        part, shares = _blend(series, mix, max_step, now, past)
         for side, values in (("hard", shares), ("continuous", [1 - v for v in shares])):
             traces.append(
                 base.area(f"{side} side", part, values, side, group=f"blend{past}", alpha=alpha)
@@ -83,6 +81,17 @@ def truth(series: Mapping[str, Series], mix: Mix, max_step: int, now: int) -> Ca
             {"name": "continuous side", "role": "continuous", "mark": "area"},
         ],
     )  # fmt: skip
+
+
+def _blend(series: Mapping[str, Series], mix: Mix, max_step: int, now: int, past: bool) -> tuple[list[int], list[float]]:
+    """(steps, hard shares): those that were used, or those still planned. An adaptive blend has no plan."""
+    used = _get(series, "blend/hard")
+    if past:
+        return list(used.steps), list(used.values)
+    if "blend" in mix.adaptive:
+        return [], []
+    part = sorted({now, max_step, *range(now, max_step + 1, max(1, max_step // 100))})
+    return part, [mix.hard_share(s) for s in part]
 
 
 def _term_legend(mix: Mix, mark: str) -> list[dict[str, str]]:
@@ -139,9 +148,13 @@ def advantage_shares(series: Mapping[str, Series], mix: Mix, max_step: int) -> C
     """Each term's share of the advantage's variance, stacked to 100 %."""
     traces = _signed_stack(series, mix, "signal/advantage_share/", 100.0)
     alt = _terms_alt("Share of advantage variance", series, "signal/advantage_share/", mix)
+    undefined = "reward/total" in series and not any(k.startswith("signal/advantage_share/") for k in series)
+    sub = "A term that is equal inside groups trains nothing."
+    if undefined:
+        sub = "Not defined for this combination or advantage rule: its advantage is no sum over the terms."
     return base.card(
         "Share of advantage variance", traces, base.layout(max_step, " %"), alt, 330,
-        sub="A term that is equal inside groups trains nothing.", legend=_term_legend(mix, "area"),
+        sub=sub, legend=[] if undefined else _term_legend(mix, "area"),
         help="What trains is not what weighs: A_k is the part of the advantage that comes from term k, and its share is "
         "sum(A_k A) / sum(A^2). Negative: it pulls against the rest. Key: signal/advantage_share/<term>",
     )  # fmt: skip

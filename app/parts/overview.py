@@ -27,7 +27,7 @@ def _row(cards: list[tuple[str, dict[str, object]]], spec: list[int]) -> None:
 def overview(detail: RunDetail, series: Mapping[str, Series], n_eval: int) -> None:
     """Everything about one run at a glance."""
     config = RunConfig.model_validate(detail.config)
-    mix, steps, now = config.mix, config.grpo.max_steps, detail.row.step
+    mix, steps, now = config.trained_mix, config.grpo.max_steps, detail.row.step
     if not series:
         with st.container(key="card-waiting"):
             waiting = "It waits in the queue." if detail.row.status.value == "queued" else "The model is being loaded."

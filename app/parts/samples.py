@@ -5,12 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, elements, prose
+from app import cache, elements, prose, words
 from app.theme import term_roles
 from core.config import RunConfig
+from core.mix import Mix
 from core.store.queries import RunDetail, SampleView
 
-NO_SCORE = {"perplexity": "log-probabilities are unknown", "consistency": "nothing was computed in it"}
 ENDS_WITH = 60  # characters of a completion shown in lists
 Key = Callable[[SampleView], float]
 
@@ -99,11 +99,12 @@ def _go(sample_id: int) -> None:
     st.rerun()
 
 
-def _terms(sample: SampleView, roles: dict[str, str]) -> list[dict[str, Any]]:
+def _terms(sample: SampleView, mix: Mix) -> list[dict[str, Any]]:
+    roles, components = term_roles(mix), {t.label: t.component for t in mix.terms}
     return [
         {
             "term": x.term, "role": roles.get(x.term, "c6"), "raw": x.raw, "shaped": x.shaped, "weight": x.weight,
-            "contribution": x.contribution, "why": NO_SCORE.get(x.term, ""),
+            "contribution": x.contribution, "why": words.why_absent(components.get(x.term, "")),
         }
         for x in sample.scores
     ]  # fmt: skip
@@ -113,6 +114,8 @@ def _why_advantage(sample: SampleView, group: list[SampleView], rule: str) -> st
     totals = [s.total for s in group if s.total is not None]
     if not totals or sample.total is None:
         return "no total, so it trains nothing"
+    if not rule:
+        return ""
     mean = sum(totals) / len(totals)
     std = (sum((t - mean) ** 2 for t in totals) / max(len(totals) - 1, 1)) ** 0.5
     if std == 0:
@@ -147,10 +150,12 @@ def _detail(sample: SampleView, group: list[SampleView], order: list[SampleView]
         st.text(f"parsed {sample.parsed or 'no answer'}{by}    gold {sample.gold}")
         if sample.scores:
             prose.head("How the reward came about")
-            note = _why_advantage(sample, group, config.mix.advantage.type)
+            note = _why_advantage(sample, group, config.mix.advantage.in_trl or "")
+            parts = _terms(sample, config.mix)
             data = sum_data(
-                _terms(sample, term_roles(config.mix)), sample.total, advantage=sample.advantage, advantage_note=note
-            )
+                parts, sample.total, rule=config.mix.rule.type, advantage=sample.advantage,
+                advantage_note=note or f"by the rule {config.mix.advantage.type}",
+            )  # fmt: skip
             elements.sum_table("sample-sum", data)
 
 

@@ -6,13 +6,15 @@ import streamlit as st
 
 from app import draft, forms, prose
 from core.mix import Mix
-from core.rewards import COMPONENTS
+from core.rewards import COMPONENTS, FAULTS
+from core.shaping import SHAPINGS
 
 SIDES = {
     "hard": "right or wrong, weighted by the blend",
     "continuous": "graded, weighted by one minus the blend",
     "always": "added as it is, at every step",
 }
+PLAIN = {"type": "plain"}
 WEIGHT_KINDS = ["number", "schedule"]
 
 
@@ -41,6 +43,8 @@ def edit(mix: dict[str, Any], roles: dict[str, str], faults: forms.Faults, max_s
                 _row(mix, i, term, roles.get(label(term), "c6"), parsed, max_steps, f"{key}-{i}-{label(term)}")
                 faults.beside(f"terms.{i}")
     faults.beside("terms")
+    for fault in FAULTS:
+        prose.fault(f"A component of your own cannot be used: {fault.where}: {fault.message}")
 
 
 def _add_term(mix: dict[str, Any], side: str, key: str) -> None:
@@ -94,6 +98,13 @@ def _settings(mix: dict[str, Any], i: int, term: dict[str, Any], max_steps: int,
     names = list(made.params.model_fields)
     if names:
         term["params"] = forms.fields(made.params, names, term.get("params", {}), f"{key}-p", columns=2)
+    if st.toggle("Shape the score before it is weighted", term.get("shaping", PLAIN)["type"] != "plain", key=f"{key}-shaped"):
+        now = term.get("shaping", PLAIN)
+        now = {"type": "clip"} if now["type"] == "plain" else now
+        options = {k: k.replace("_", " ") for k in SHAPINGS if k != "plain"}
+        term["shaping"] = forms.union("Shaping", options, SHAPINGS, now, f"{key}-shaping")
+    else:
+        term["shaping"] = dict(PLAIN)
     if st.button("Remove", icon=":material/delete:", key=f"{key}-remove"):
         mix["terms"].pop(i)
         draft.touch()

@@ -2,19 +2,16 @@
 
 import streamlit as st
 
-from app import elements, prose
+from app import elements, prose, words
 from app.parts.samples import sum_data
 from app.theme import term_roles
 from core import engine
 from core.batch import single
 from core.mix import Mix
+from core.probes import RIGHT, probes
 from core.problems import Problem, arithmetic
 
-WHY = {
-    "perplexity": "needs the policy's log-probabilities, so only in training",
-    "consistency": "nothing is computed in the text",
-}
-PROBES = ("Right answer", "Near miss", "Answer only", "Empty", "Copied prompt")
+PROBES = (RIGHT, "Near miss", "Wrong answer only", "Empty", "Prompt copied")
 SHOWN = 8  # problems offered
 
 
@@ -23,16 +20,8 @@ def _problems() -> list[Problem]:
     return arithmetic.problems(SHOWN, "eval")
 
 
-def probe(name: str, problem: Problem) -> str:
-    """A completion that shows what a mix pays for."""
-    near = str(int(problem.gold) + 2)
-    return {
-        "Right answer": problem.solution,
-        "Near miss": f"{problem.solution.rsplit('####', 1)[0]}#### {near}",
-        "Answer only": f"#### {near}",
-        "Empty": "",
-        "Copied prompt": problem.question,
-    }[name]
+def _probe(name: str, problem: Problem) -> str:
+    return next(p.text for p in probes(problem) if p.name == name)
 
 
 def try_it(mix: Mix, step: int, answer_rule: str) -> None:
@@ -45,7 +34,7 @@ def try_it(mix: Mix, step: int, answer_rule: str) -> None:
             "Problem", range(len(found)), format_func=lambda i: found[i].question, key="try-problem", persist_state="session"
         )
         problem = found[at or 0]
-        st.session_state.setdefault("try-text", probe("Right answer", problem))
+        st.session_state.setdefault("try-text", _probe(RIGHT, problem))
         with st.container(horizontal=True):
             for name in PROBES:
                 st.button(name, key=f"probe-{name}", on_click=_fill, args=(name, problem))
@@ -55,7 +44,7 @@ def try_it(mix: Mix, step: int, answer_rule: str) -> None:
 
 
 def _fill(name: str, problem: Problem) -> None:
-    st.session_state["try-text"] = probe(name, problem)
+    st.session_state["try-text"] = _probe(name, problem)
 
 
 def _sum(mix: Mix, step: int, problem: Problem, text: str, answer_rule: str) -> None:
@@ -73,9 +62,9 @@ def _sum(mix: Mix, step: int, problem: Problem, text: str, answer_rule: str) -> 
                 "raw": None if missing else float(scored.raw[0, k]),
                 "shaped": None if missing else float(scored.shaped[0, k]),
                 "contribution": None if missing else float(scored.contributions[0, k]),
-                "why": WHY.get(mix.terms[k].component, ""),
+                "why": words.why_absent(mix.terms[k].component),
             }
         )  # fmt: skip
     total = float(scored.total[0])
-    elements.sum_table("try-sum", sum_data(terms, None if total != total else total))
+    elements.sum_table("try-sum", sum_data(terms, None if total != total else total, rule=mix.rule.type))
     st.caption("An advantage needs a group: it appears in the samples of a run.")

@@ -7,16 +7,35 @@ import streamlit as st
 from app import draft, elements, forms, prose
 from app.figures.run import blend_curve
 from app.parts import terms
+from app.parts.preflight import preflight
 from app.parts.try_it import try_it
 from app.theme import term_roles
 from core import presets
-from core.advantage import Group
+from core.advantage import FOLLOWING, RULES
+from core.config import GrpoConfig, parse
+from core.errors import ConfigError
+from core.lint import cannot_act
 from core.mix import Mix
+from core.rules import COMBINATIONS
 
-RULES = {
+ADVANTAGES = {
     "group": "group: (total − mean) / std of the group",
     "batch": "batch: (total − group mean) / std of the batch",
     "none": "none: total − group mean",
+    "normalize_then_sum": "normalize then sum: each term a z-score first (GDPO)",
+    "mixed": "mixed: w A(hard) + (1 − w) A(continuous)",
+    "w_reinforce": "W-REINFORCE, PSR, NSR: fixed sizes for right and wrong",
+    "noisy_verifier": "noisy verifier: corrected for false verdicts",
+    "filtered": "filtered: only the best, best and random, best and worst",
+}
+COMBINATION = {
+    "sum": "sum: what the terms add",
+    "gate": "gate: lower terms count where higher ones passed (G-RA)",
+    "stratified": "stratified: no wrong one above a right one (HERO)",
+    "conciseness": "conciseness: shortness pays where the outcome does (CRF)",
+    "worst_case": "worst case: the lowest term decides (WCO)",
+    "uncertainty": "uncertainty: disagreement costs (UWO)",
+    "lexicographic": "lexicographic: terms in order decide (HERON)",
 }
 
 
@@ -112,6 +131,33 @@ def _formula(mix: Mix) -> None:
     st.html(f'<div class="sd-formula"><b>total</b> = {" + ".join(parts)}</div>')
 
 
+def _rules(mix: dict[str, Any], faults: forms.Faults, key: str) -> None:
+    labels = [terms.label(t) for t in mix["terms"]]
+    with st.container(key="card-rule"):
+        now = mix.get("rule") or {"type": "sum"}
+        mix["rule"] = forms.union("Combination rule", COMBINATION, COMBINATIONS, now, f"{key}-rule", labels)
+        faults.beside("rule")
+        now = mix.get("advantage") or {"type": "group"}
+        made = forms.union("Advantage", ADVANTAGES, RULES, now, f"{key}-advantage", labels, FOLLOWING)
+        with st.popover("What follows the rule", icon=":material/filter_alt:"):
+            st.caption("Applied to the rule's advantages, in this order. All off: the rule's own.")
+            mix["advantage"] = made | forms.any_fields(RULES[made["type"]], FOLLOWING, now, f"{key}-following")
+        faults.beside("advantage")
+
+
+def _cannot_act(mix: Mix, grpo: dict[str, Any]) -> None:
+    """What is legal but does nothing, before it costs a run."""
+    try:
+        found = cannot_act(mix, parse(GrpoConfig, grpo))
+    except ConfigError:
+        return  # the Queue page, where these settings are, says what is wrong with them
+    if found:
+        with st.container(key="card-lint"):
+            prose.head("This cannot act", "legal, but it does nothing, or not what it seems to")
+            for place, message in found:
+                prose.remark(f"{place}: {message}")
+
+
 def _queue_bar(d: draft.Draft) -> None:
     _, faults = draft.check(d)
     with st.container(key="card-next", horizontal=True, vertical_alignment="center"):
@@ -140,31 +186,22 @@ def main() -> None:
     left, right = st.columns([6, 5])
     with left:
         terms.edit(mix, roles, faults, max_steps, key)
-        with st.container(key="card-rule"):
-            rule = mix.get("advantage", {}).get("type", "group")
-            note = Group.model_fields["type"].description
-            mix["advantage"] = {
-                "type": st.selectbox(
-                    "Advantage",
-                    list(RULES),
-                    list(RULES).index(rule),
-                    format_func=RULES.__getitem__,
-                    help=note,
-                    key=f"{key}-rule",
-                )
-            }
+        _rules(mix, faults, key)
     with right:
         _blend(mix, faults, max_steps, key)
         parsed, found = draft.check_mix(mix)
         faults.fill(found)
         if parsed is not None:
+            parsed = parsed.in_steps(max_steps)
             step = _preview(parsed, max_steps)
     if parsed is None:
         with st.container(key="card-broken"):
             prose.empty("This mix cannot be computed yet", "What is wrong stands beside the fields above.")
     else:
         _formula(parsed)
+        _cannot_act(parsed, d["run"]["grpo"])
         try_it(parsed, step, str(d["run"]["data"]["answer_rule"]))
+        preflight(parsed, max_steps)
     _queue_bar(d)
 
 

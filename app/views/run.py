@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import actions, cache, prose, theme, words
 from app.parts.overview import overview
+from app.parts.replay import replay
 from app.parts.samples import samples
 from core.config import RunConfig
 from core.errors import NotFound
@@ -14,7 +15,7 @@ from core.store.queries import RunDetail, RunRow
 
 TICK_SECONDS = 1.0
 RECENT = 20  # steps whose median says how long one takes
-TABS = ["Overview", "Samples", "Config", "Log"]
+TABS = ["Overview", "Samples", "Replay", "Config", "Log"]
 
 
 def _run_id() -> int | None:
@@ -137,9 +138,12 @@ def main() -> None:
             samples(detail)
     if tabs[2].open:
         with tabs[2]:
-            _config(detail)
+            replay(detail, RunConfig.model_validate(detail.config))
     if tabs[3].open:
         with tabs[3]:
+            _config(detail)
+    if tabs[4].open:
+        with tabs[4]:
             _log(detail)
 
 

@@ -1,0 +1,62 @@
+"""The charts of a pre-flight and of a replay. Each function: numbers in, a card out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from app.figures import base
+from core.preflight import Report
+from core.replay import Outcome
+
+Card = dict[str, Any]
+
+
+def shares(report: Report, roles: dict[str, str], max_step: int) -> Card:
+    """Share of advantage variance per term along the schedule, on the same samples: a weight is not a dial."""
+    traces: list[base.Trace] = []
+    steps = list(report.curve_steps)
+    for k, term in enumerate(report.terms):
+        values = [100 * float(v) for v in np.nan_to_num(report.shares[:, k], nan=0.0)]
+        traces.append(base.area(term, steps, [max(v, 0.0) for v in values], roles[term], "above"))
+        if any(v < 0 for v in values):
+            traces.append(base.area(term, steps, [min(v, 0.0) for v in values], roles[term], "below") | {"hoverinfo": "skip"})
+    known = not np.isnan(report.shares).any()
+    if not known:
+        traces = []
+    sub = (
+        "On the same samples, were they made at that step. It is what trains; the weight is not."
+        if known
+        else "Not defined for this combination or advantage rule: its total is no sum of the terms."
+    )
+    last = ", ".join(f"{t} {v:.0%}" for t, v in zip(report.terms, report.shares[-1], strict=True)) if known else "not defined"
+    legend = [{"name": t, "role": roles[t], "mark": "area"} for t in report.terms]
+    return base.card(
+        "Share of advantage variance", traces, base.layout(max_step, " %"), f"Share by step; at the end: {last}.", 260,
+        sub=sub, legend=legend,
+    )  # fmt: skip
+
+
+def dead_groups(report: Report, max_step: int) -> Card:
+    """Dead groups along the schedule, on the same samples."""
+    values = [100 * float(v) for v in report.dead]
+    alt = f"Dead groups along the schedule: {values[0]:.0f} % first, {values[-1]:.0f} % last."
+    trace = base.line("dead groups", list(report.curve_steps), values, "ink2", 1.8)
+    sub = "Groups whose totals are all equal: they teach nothing."
+    return base.card("Dead groups", [trace], base.layout(max_step, " %", [0, 100]), alt, 260, sub=sub)
+
+
+def dead_before_after(before: Outcome, after: Outcome, max_step: int) -> Card:
+    """Dead groups of a run, step by step, as it was and under another mix."""
+
+    def values(outcome: Outcome) -> Sequence[float]:
+        return [100 * float(v) for v in outcome.dead]
+
+    steps = [int(s) for s in before.steps]
+    traces = [
+        base.line("as trained", steps, values(before), "ink3", 1.6, "dot"),
+        base.line("under the other mix", steps, values(after), "accent", 1.8),
+    ]
+    alt = f"Dead groups by step: {np.mean(before.dead):.0%} as trained, {np.mean(after.dead):.0%} under the other mix."
+    legend = [{"name": "as trained", "role": "ink3", "mark": "dash"}, {"name": "under the other mix", "role": "accent"}]
+    return base.card("Dead groups", traces, base.layout(max_step, " %", [0, 100]), alt, 240, legend=legend)

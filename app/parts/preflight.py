@@ -1,0 +1,106 @@
+"""Pre-flight: what the mix does with real samples, and which probes it falls for. Called by the design page."""
+
+import math
+
+import streamlit as st
+
+from app import cache, elements, prose
+from app.figures import preflight as figures
+from app.theme import term_roles
+from core.errors import ShowdownError
+from core.mix import Mix
+from core.preflight import Distribution, Report
+
+SHIPPED = "the tiny model's samples"
+COLUMNS = {
+    "term": st.column_config.TextColumn("Term"),
+    "histogram": st.column_config.BarChartColumn("Distribution", help="Of the raw scores; of the total in the last row."),
+    "mean": st.column_config.NumberColumn("Mean", format="%.3f"),
+    "low": st.column_config.NumberColumn("Min", format="%.3f"),
+    "high": st.column_config.NumberColumn("Max", format="%.3f"),
+    "applies": st.column_config.NumberColumn("Applies", format="percent", help="Share of samples it says something about."),
+    "auroc": st.column_config.NumberColumn(
+        "AUROC",
+        format="%.2f",
+        help="P(a right sample scores above a wrong one of its group); 0.5: it knows nothing of the truth.",
+    ),
+    "spearman": st.column_config.NumberColumn(
+        "Spearman", format="%.2f", help="Mean rank correlation with the gold verdict inside groups, where both vary."
+    ),
+}
+
+
+def preflight(mix: Mix, max_steps: int) -> None:
+    """The section, whole. It computes when opened: 512 samples take a moment, a long run's take longer."""
+    prose.section(
+        None,
+        "Pre-flight",
+        "The same mix on samples that a policy really made, and on texts made to cheat it. Nothing is trained.",
+    )
+    runs = [r for r in cache.run_list() if r.step > 0][:50]
+    names = {0: SHIPPED} | {r.id: f"run {r.id}: {r.arm}, seed {r.seed}, {r.step} steps" for r in runs}
+    with st.container(key="card-preflight"):
+        on = st.selectbox("On", list(names), format_func=names.__getitem__, key="preflight-on", persist_state="session")
+        row = next((r for r in runs if r.id == on), None)
+        text = mix.model_dump_json(by_alias=True)
+        try:
+            with st.spinner("Scoring the samples"):
+                report = cache.preflight(text, max_steps, on or 0, cache.version(row) if row else (0, 0, ""))
+        except ShowdownError as error:
+            prose.fault(str(error))
+            return
+        prose.head(
+            f"{report.samples} samples in {report.groups} groups, {report.accuracy:.0%} right",
+            f"scores as of step {report.step}",
+        )
+        st.dataframe([_row(d) for d in report.distributions], column_config=COLUMNS, hide_index=True, alt="Distributions")
+    left, right = st.columns([3, 2])
+    with left:
+        elements.chart_card("preflight-shares", figures.shares(report, term_roles(mix), max_steps))
+    with right:
+        elements.chart_card("preflight-dead", figures.dead_groups(report, max_steps))
+    _probes(report)
+
+
+def _row(d: Distribution) -> dict[str, object]:
+    def number(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    return {
+        "term": d.name, "histogram": list(d.counts), "mean": number(d.mean), "low": number(d.quantiles[0]),
+        "high": number(d.quantiles[-1]), "applies": d.applies, "auroc": number(d.auroc), "spearman": number(d.spearman),
+    }  # fmt: skip
+
+
+def _probes(report: Report) -> None:
+    with st.container(key="card-probes"):
+        if not report.beaten:
+            prose.head(
+                "Probes", f"none beats the gold solution, on {report.probed} problems", chips=[prose.chip("Holds", "good")]
+            )
+            return
+        found = len({b.probe for b in report.beaten})
+        prose.head(
+            f"{found} probe{'s' if found > 1 else ''} worth more than the gold solution",
+            f"on {report.probed} problems; scores that need a policy do not apply to probes",
+            chips=[prose.chip("Look", "warn")],
+        )
+        rows = [
+            {
+                "probe": b.probe,
+                "step": b.step,
+                "problems": b.share,
+                "total": b.total,
+                "gold solution": b.right_total,
+                "text": b.text,
+            }
+            for b in report.beaten
+        ]
+        st.dataframe(
+            rows, hide_index=True, alt="Probes that beat the gold solution",
+            column_config={
+                "problems": st.column_config.NumberColumn(format="percent", help="Share of the problems on which it does."),
+                "total": st.column_config.NumberColumn(format="%.3f"),
+                "gold solution": st.column_config.NumberColumn(format="%.3f"),
+            },
+        )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Replay: a run's samples under another mix: what changes, and for whom. Called by the run page."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import cache, draft, elements, prose
+from app.figures.preflight import dead_before_after
+from core import presets
+from core.config import RunConfig, mix_of
+from core.errors import ShowdownError
+from core.mix import Mix
+from core.replay import Outcome
+from core.store.queries import RunDetail
+
+ENDS_WITH = 60
+
+
+def _mixes(own: Mix) -> dict[str, Mix]:
+    """What a run can be replayed with: the arms being designed, and every preset's."""
+    found: dict[str, Mix] = {}
+    for arm in draft.get()["arms"]:
+        mix, _ = draft.check_mix(arm["mix"])
+        if mix is not None:
+            found[f"design: {arm['name']}"] = mix
+    for name in presets.names():
+        made = presets.preset(name)
+        names = [made.name] if isinstance(made, RunConfig) else [a.name for a in made.arms]
+        found |= {f"{name}: {arm}": mix_of(made, arm, name)[0] for arm in names}
+    return {name: mix for name, mix in found.items() if mix != own}
+
+
+def replay(detail: RunDetail, config: RunConfig) -> None:
+    """The tab, whole."""
+    if detail.row.step < 1:
+        with st.container(key="card-noreplay"):
+            prose.empty("Nothing to replay yet", "Samples come with the first training step.")
+        return
+    mixes = _mixes(config.mix)
+    with st.container(key="card-replay"):
+        prose.head("Another mix over the samples of this run")
+        st.caption(
+            "The rewards and advantages these same completions would have had. It does not say what training with that mix "
+            "would have done: other rewards make another policy, and another policy other completions."
+        )
+        name = st.selectbox("Mix", list(mixes), key="replay-mix", help="The arms on the Design page, and the presets.")
+        mix = mixes[name].in_steps(config.grpo.max_steps)
+        try:
+            with st.spinner("Replaying the samples"):
+                text, version = mix.model_dump_json(by_alias=True), cache.version(detail.row)
+                before, after, change, ids = cache.replay(detail.row.id, text, version)
+        except ShowdownError as error:
+            prose.fault(str(error))
+            return
+        with st.grid(4, min_column_width=150):
+            moved = 100 * (change.dead_after - change.dead_before)
+            what = "Share of groups whose totals are all equal; the change from the run's own mix."
+            st.metric(
+                "Dead groups",
+                f"{change.dead_after:.0%}",
+                f"{moved:+.0f} pts" if abs(moved) >= 0.5 else None,
+                delta_color="inverse",
+                help=what,
+            )
+            what = "P(a right sample's total is above a wrong one's of its group); the change from the run's own mix."
+            gained = change.auroc_after - change.auroc_before
+            st.metric(
+                "AUROC with gold", f"{change.auroc_after:.2f}", f"{gained:+.2f}" if abs(gained) >= 0.005 else None, help=what
+            )
+            what = "Mean Spearman correlation of the two totals inside groups."
+            st.metric("Ranks agree", f"{change.rank_agreement:.2f}", help=what)
+            st.metric("Advantages that change sign", f"{change.flipped:.0%}", help="Share of samples pushed the other way.")
+    elements.chart_card("replay-dead", dead_before_after(before, after, config.grpo.max_steps))
+    left, right = st.columns(2)
+    with left:
+        _movers("Gain most", "replay-gains", [int(i) for i in change.gains], before, after, ids)
+    with right:
+        _movers("Lose most", "replay-losses", [int(i) for i in change.losses], before, after, ids)
+
+
+def _movers(title: str, key: str, rows: list[int], before: Outcome, after: Outcome, ids: list[int]) -> None:
+    with st.container(key=f"card-{key}"):
+        prose.head(title, "by the change of their advantage; a click opens the sample")
+        if not rows:
+            st.caption("None.")
+            return
+        found = cache.samples_by_id(tuple(ids[r] for r in rows))
+        table: list[dict[str, Any]] = [
+            {
+                "": "✓" if s.correct else "✗", "step": s.step, "before": float(before.advantage[r]),
+                "after": float(after.advantage[r]), "ends with": " ".join(s.completion.split())[-ENDS_WITH:],
+            }
+            for r, s in zip(rows, found, strict=True)
+        ]  # fmt: skip
+        chosen = st.dataframe(
+            table, hide_index=True, height=320, on_select="rerun", selection_mode="single-row", key=key, alt=title,
+            column_config={
+                "": st.column_config.TextColumn(width=36),
+                "before": st.column_config.NumberColumn(format="%+.2f"), "after": st.column_config.NumberColumn(format="%+.2f"),
+            },
+        ).selection.rows  # fmt: skip
+        if chosen and chosen[0] < len(found):
+            s = found[chosen[0]]
+            where = {"run": str(s.run_id), "tab": "Samples", "step": str(s.step), "sample": str(s.id)}
+            st.switch_page("views/run.py", query_params=where)

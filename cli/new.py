@@ -1,0 +1,108 @@
+"""`showdown new component NAME`: a working example of one's own, with its test. Called by cli.main."""
+
+from pathlib import Path
+
+import click
+
+from core.errors import SetupError
+from core.rewards import COMPONENTS
+from core.rewards.own import NAME
+from core.settings import settings
+
+COMPONENT = '''"""{title}: one sentence on what it pays. Found by Showdown because it lies in its components directory."""
+
+import numpy as np
+from pydantic import Field
+
+from core.batch import FloatArray, RolloutBatch
+from core.rewards.component import Component, ComponentParams
+
+
+class Params(ComponentParams):
+    """What can be set; the form is drawn from these fields, bounds and texts."""
+
+    word: str = Field("therefore", min_length=1, max_length=40)
+    """The word that is looked for."""
+    enough: int = Field(3, ge=1, le=100)
+    """So many earn the whole score."""
+
+
+def score(batch: RolloutBatch, params: Params) -> FloatArray:
+    """[n] min(occurrences / enough, 1), in [0, 1].
+
+    Return NaN for a sample the component does not apply to, 0.0 for one it judges worthless. No model, no files, no
+    clock, no random numbers: the same text must always earn the same.
+    """
+    counts = [text.lower().count(params.word.lower()) for text in batch.completions]
+    return np.minimum(np.array(counts, dtype=float) / params.enough, 1.0)
+
+
+COMPONENT = Component(
+    name="{name}",
+    title="{title}",
+    what="How often the word stands in the text.",
+    how_it_is_gamed="By writing the word again and again.",
+    params=Params,
+    score=score,
+    range=(0.0, 1.0),
+    side="continuous",
+    needs=frozenset({{"text"}}),
+)
+'''
+TEST = '''"""What {name} pays, as a table. Run it with: python -m pytest {test}"""
+
+from pathlib import Path
+
+import pytest
+
+from core.batch import single
+from core.rewards.own import from_file
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("no such word", 0.0),
+        ("therefore 2", 1 / 3),
+        ("Therefore, therefore, therefore, therefore", 1.0),  # more than enough earns no more
+    ],
+)
+def test_score(text: str, expected: float) -> None:
+    made = from_file(HERE / "{name}.py")
+    (found,) = made.score(single("question", text, "2"), made.params())
+    assert found == pytest.approx(expected)
+'''
+
+
+@click.group("new")
+def new() -> None:
+    """Begin something of your own."""
+
+
+@new.command("component")
+@click.argument("name")
+def component(name: str) -> None:
+    """A reward component of your own, with its test, in the components directory."""
+    if not NAME.fullmatch(name):
+        raise SetupError(f"{name!r} cannot be a component's name: lower case letters, digits and _, beginning with a letter")
+    if name in COMPONENTS:
+        raise SetupError(f"a component called {name!r} exists; choose another name")
+    folder = settings().own_components
+    path, test = folder / f"{name}.py", folder / f"test_{name}.py"
+    for taken in (path, test):
+        if taken.exists():
+            raise SetupError(f"{taken} exists; choose another name, or remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    title = name.replace("_", " ").capitalize()
+    path.write_text(COMPONENT.format(name=name, title=title))
+    test.write_text(TEST.format(name=name, test=test))
+    click.echo(f"wrote {_short(path)} and {_short(test)}")
+    click.echo("It is listed under Add term when the dashboard and the workers start again.")
+
+
+def _short(path: Path) -> Path:
+    """Relative to where the user stands, if it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,0 +1,242 @@
+"""Commands that need no GPU: what a mix makes of completions, before anything is trained. Called by cli.main."""
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from core import bench, lint, preflight, presets, replay, samples, scorefile
+from core.config import GrpoConfig, RunConfig, load_mix, mix_of
+from core.errors import ShowdownError
+from core.mix import Mix
+from core.store import queries
+
+MIX = click.argument("mix", type=click.Path(path_type=Path))
+ARM = click.option("--arm", help="Whose mix, where the file holds an experiment.")
+MAX_STEPS = click.option("--max-steps", type=click.IntRange(1), help="Length of the training; else the file's, else 200.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _mix(path: Path, arm: str | None, max_steps: int | None) -> tuple[Mix, GrpoConfig]:
+    """The mix of a file or preset with its schedules in steps, and the training it is for."""
+    if not path.exists() and str(path) in presets.names():
+        mix, run = mix_of(presets.preset(str(path)), arm, str(path))
+    else:
+        mix, run = load_mix(path, arm)
+    grpo = run.grpo if isinstance(run, RunConfig) else GrpoConfig()
+    if max_steps is not None:
+        grpo = grpo.model_copy(update={"max_steps": max_steps})
+    return mix.in_steps(grpo.max_steps), grpo
+
+
+def _bar(label: str, length: int, quiet: bool) -> AbstractContextManager[Any]:
+    """A progress bar on standard error, where somebody looks at it."""
+    if quiet or not sys.stderr.isatty():
+        return nullcontext()
+    return click.progressbar(length=length, label=label, file=sys.stderr)
+
+
+def _share(bar: Any) -> Callable[[float], None]:
+    """Tells a bar of length 100 how far a share of 1 is."""
+    told = [0]
+
+    def tell(share: float) -> None:
+        if bar is not None and int(100 * share) > told[0]:
+            bar.update(int(100 * share) - told[0])
+            told[0] = int(100 * share)
+
+    return tell
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows no arrays and no NaN."""
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@click.command()
+@MIX
+@click.argument("source", metavar="IN.jsonl", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT.jsonl", type=click.Path(path_type=Path))
+@ARM
+@MAX_STEPS
+@click.option("--step", type=click.IntRange(1), default=1, help="Training step whose weights are used, where a row says none.")
+@click.option("--answer-rule", type=click.Choice(["strict", "lenient"]), default="strict", help="What counts as an answer.")
+@click.option("--strict", is_flag=True, help="End at the first bad row instead of skipping it.")
+@AS_JSON
+def score(
+    mix: Path, source: Path, target: Path, arm: str | None, max_steps: int | None, step: int, answer_rule: str, strict: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Score a file of completions: rows {prompt, completion, gold[, group, step]} in, the same rows with scores out.
+
+    Rows of one group stand together. Needs no database and no GPU.
+    """
+    made, _ = _mix(mix, arm, max_steps)
+    half = target.with_name(target.name + ".part")
+    size = source.stat().st_size if source.is_file() else 0
+    try:
+        with half.open("w") as out, _bar("scoring", size, as_json) as bar:
+            tally = scorefile.score_file(
+                made, source, out, step, answer_rule, strict,
+                bad=lambda row: click.echo(f"showdown: {row}", err=True),
+                progress=lambda n: None if bar is None else bar.update(n),
+            )  # fmt: skip
+        half.replace(target)  # whoever reads OUT never sees half of it
+    except OSError as error:
+        raise ShowdownError(f"{target} cannot be written: {error.strerror}") from error
+    finally:
+        half.unlink(missing_ok=True)
+    if as_json:
+        click.echo(
+            json.dumps({"rows": tally.rows, "skipped": len(tally.bad), "correct": tally.correct, "no_answer": tally.no_answer})
+        )
+        return
+    click.echo(f"scored {tally.rows} rows into {target}: {tally.correct} right, {tally.no_answer} without an answer")
+    if tally.bad:
+        click.echo(f"skipped {len(tally.bad)} bad rows (named above)")
+
+
+@click.command("preflight")
+@MIX
+@click.option("--run", "run_id", type=int, help="On this run's samples.")
+@click.option("--samples", "file", type=click.Path(path_type=Path), help="On a JSON-lines file of samples.")
+@ARM
+@MAX_STEPS
+@click.option("--step", type=click.IntRange(1), help="Step of the distributions; else the middle of training.")
+@AS_JSON
+def preflight_command(
+    mix: Path, run_id: int | None, file: Path | None, arm: str | None, max_steps: int | None, step: int | None, as_json: bool
+) -> None:
+    """What a mix does with samples: the tiny model's own, unless told; and which probes beat a right solution."""
+    made, grpo = _mix(mix, arm, max_steps)
+    findings = lint.cannot_act(made, grpo)
+    _, problems = samples.of_file(samples.SHIPPED, made)
+    if run_id is not None:
+        _open()
+        with _bar("reading", 100, as_json) as bar:
+            table, _ = samples.of_run(run_id, made, _share(bar))
+    else:
+        table, found = samples.of_file(file or samples.SHIPPED, made, bad=lambda row: click.echo(f"showdown: {row}", err=True))
+        problems = found or problems
+    report = preflight.report(table, made, grpo.max_steps, problems, step)
+    if as_json:
+        click.echo(json.dumps(_plain(asdict(report) | {"cannot_act": findings})))
+        return
+    _print_report(report, findings)
+
+
+def _print_report(r: preflight.Report, findings: list[tuple[str, str]]) -> None:
+    click.echo(f"{r.samples} samples in {r.groups} groups, {r.accuracy:.1%} right; as of step {r.step}\n")
+    click.echo(f"{'term':<24} {'applies':>8} {'mean':>8} {'min':>8} {'median':>8} {'max':>8} {'Spearman':>9} {'AUROC':>6}")
+    for d in r.distributions:
+        low, _, middle, _, high = d.quantiles
+        click.echo(
+            f"{d.name:<24} {d.applies:>8.0%} {d.mean:>8.3f} {low:>8.3f} {middle:>8.3f} {high:>8.3f} "
+            f"{d.spearman:>9.2f} {d.auroc:>6.2f}"
+        )
+    click.echo("\nSpearman and AUROC: with the gold verdict, inside groups.\n\nShare of advantage variance along the schedule:")
+    click.echo(f"{'step':>6} {'dead groups':>12} " + " ".join(f"{t[:12]:>12}" for t in r.terms))
+    for i in range(0, len(r.curve_steps), 5):
+        shares = " ".join(f"{'-':>12}" if math.isnan(s) else f"{s:>12.0%}" for s in r.shares[i])
+        click.echo(f"{r.curve_steps[i]:>6} {r.dead[i]:>12.0%} {shares}")
+    click.echo(f"\nProbes that beat the gold solution, on {r.probed} problems: " + ("none" if not r.beaten else ""))
+    for b in r.beaten:
+        click.echo(
+            f"  {b.probe}, step {b.step}: {b.share:.0%} of the problems, e.g. {b.total:.3f} against {b.right_total:.3f}: "
+            f"{b.text[:80]!r}"
+        )
+    if findings:
+        click.echo("\nWhat cannot act:")
+        for place, message in findings:
+            click.echo(f"  {place}: {message}")
+
+
+def _open() -> None:
+    from cli.up import prepare_home
+    from migrations import upgrade
+
+    prepare_home()
+    upgrade()
+
+
+@click.command("replay")
+@click.argument("run_id", type=int)
+@click.option("--mix", required=True, type=click.Path(path_type=Path), help="A mix, run or experiment as YAML, or a preset.")
+@ARM
+@click.option("--out", type=click.Path(path_type=Path), help="Write every sample's old and new total and advantage as CSV.")
+@AS_JSON
+def replay_command(run_id: int, mix: Path, arm: str | None, out: Path | None, as_json: bool) -> None:
+    """Another mix over a run's stored samples. It does not say what training with that mix would have done."""
+    _open()
+    config = queries.run_detail(run_id).config
+    made, _ = _mix(mix, arm, int(config["grpo"]["max_steps"]))
+    with _bar("reading", 100, as_json) as bar:
+        pair = samples.pair_of_run(run_id, made, _share(bar))
+    with _bar("computing", 100, as_json) as bar:
+        before = replay.run(pair.table_before, pair.before)
+        after = replay.run(pair.table_after, made, _share(bar))
+    change = replay.compare(pair.table_after, before, after)
+    if out is not None:
+        _write_csv(out, pair.table_after, before, after)
+    ids = pair.table_after.id
+    if as_json:
+        found = asdict(change) | {"gains": ids[change.gains], "losses": ids[change.losses]}
+        click.echo(json.dumps(_plain(found)))
+        return
+    click.echo(f"run {run_id}: {change.samples} samples under another mix (what training with it would do is another matter)\n")
+    click.echo(f"{'':<34} {'before':>8} {'after':>8}")
+    click.echo(f"{'dead groups':<34} {change.dead_before:>8.1%} {change.dead_after:>8.1%}")
+    click.echo(f"{'AUROC with gold, inside groups':<34} {change.auroc_before:>8.3f} {change.auroc_after:>8.3f}")
+    click.echo(
+        f"\nranks inside groups agree: {change.rank_agreement:.3f} (Spearman); "
+        f"advantages that change sign: {change.flipped:.1%}"
+    )
+    for title, rows in (("gain most", change.gains[:5]), ("lose most", change.losses[:5])):
+        click.echo(f"\n{title} (sample: step, advantage before -> after, completion)")
+        for row, sample in zip(rows, queries.samples_by_id([int(i) for i in ids[rows]]), strict=True):
+            text = " ".join(sample.completion.split())[-60:]
+            click.echo(
+                f"  {sample.id:>8}: {sample.step:>5}  {before.advantage[row]:+.2f} -> {after.advantage[row]:+.2f}  {text}"
+            )
+
+
+def _write_csv(path: Path, table: samples.SampleTable, before: replay.Outcome, after: replay.Outcome) -> None:
+    names = ("sample", "step", "group", "correct", "total_before", "total_after", "advantage_before", "advantage_after")
+    columns = (table.id, table.step, table.group, table.correct, before.total, after.total, before.advantage, after.advantage)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows(zip(*(c.tolist() for c in columns), strict=True))
+
+
+@click.group("bench")
+def bench_group() -> None:
+    """Measure this machine."""
+
+
+@bench_group.command("rewards")
+@AS_JSON
+def bench_rewards(as_json: bool) -> None:
+    """Samples per second of every text component, and of a mix of all of them."""
+    rates = bench.component_rates()
+    if as_json:
+        click.echo(json.dumps([asdict(r) for r in rates]))
+        return
+    for r in rates:
+        click.echo(f"{r.name:<24} {r.samples_per_second:>12,.0f} samples/s")
