@@ -214,7 +214,9 @@ class EvaluationConfig(_Config):
     every: int = Field(10, ge=1)
     """Steps between evaluations; the start and the last step are always evaluated."""
     num_samples: int = Field(2, ge=1)
-    """Completions per held-out problem."""
+    """Completions per held-out problem; pass@k and maj@k come from them."""
+    greedy: bool = False
+    """Also answer every problem once greedily."""
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature; 0: greedy."""
     batch_size: int = Field(256, ge=1)

@@ -13,8 +13,9 @@ from transformers import GenerationConfig
 
 from core.batch import RolloutBatch
 from core.config import RunConfig
+from core.metrics.passk import ks, majority_is_right, pass_at_k
 from core.problems import Problem
-from core.store.records import EvaluationRow
+from core.store.records import EvaluationRow, ItemRow
 from worker.data import prompt
 from worker.trainer import ShowdownTrainer
 
@@ -34,8 +35,9 @@ class Evaluation:
 class Evaluator:
     """Evaluates a trainer's policy; made once per run."""
 
-    def __init__(self, trainer: ShowdownTrainer, problems: list[Problem], config: RunConfig) -> None:
-        self.trainer, self.config = trainer, config
+    def __init__(self, trainer: ShowdownTrainer, problems: list[Problem], config: RunConfig, key: str | None = None) -> None:
+        """`key`: equal for runs that evaluate the same base model on the same problems in the same way."""
+        self.trainer, self.config, self.distinct, self.key = trainer, config, problems, key
         self.problems = [p for p in problems for _ in range(config.evaluation.num_samples)]
         tokenizer = trainer.processing_class
         conversational = tokenizer.chat_template is not None
@@ -56,25 +58,49 @@ class Evaluator:
         model.eval()
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(SEED)
-            completion_ids = self._generate(model, give_up)
+            e = self.config.evaluation
+            completion_ids = self._generate(model, self.prompt_ids, e.temperature, give_up)
             kl = self._kl(model, completion_ids) if completion_ids else 0.0
+            greedy_ids: list[list[int]] = []
+            if e.greedy and completion_ids:
+                greedy_ids = self._generate(model, self.prompt_ids[:: e.num_samples], 0.0, give_up)
         model.train(was_training)
-        if not completion_ids:
+        if not completion_ids or (e.greedy and not greedy_ids):
             return None
-        batch = self._batch(completion_ids)
+        batch = self._batch(self.problems, completion_ids)
+        greedy = self._batch(self.distinct, greedy_ids) if greedy_ids else None
+        items = self._items(batch, greedy)
         e = self.config.evaluation
         row = EvaluationRow(
-            problems=len(self.problems) // e.num_samples,
+            problems=len(self.distinct),
             num_samples=e.num_samples,
             temperature=e.temperature,
             accuracy=float(batch.correct.mean()),
             seconds=time.perf_counter() - began,
+            greedy_accuracy=float(greedy.correct.mean()) if greedy else None,
+            majority=float(np.mean([i.majority_right for i in items])),
+            pass_at={str(k): float(np.mean([pass_at_k(i.n, i.right, k) for i in items])) for k in ks(e.num_samples)},
+            key=self.key,
+            items=items,
         )
         return Evaluation(row, batch, kl)
 
-    def _generate(self, model: torch.nn.Module, give_up: Callable[[], bool]) -> list[list[int]]:
+    def _items(self, batch: RolloutBatch, greedy: RolloutBatch | None) -> tuple[ItemRow, ...]:
+        """One row a problem, so that runs can be compared problem by problem."""
+        n, found = self.config.evaluation.num_samples, []
+        for i, problem in enumerate(self.distinct):
+            part = slice(i * n, (i + 1) * n)
+            right = [bool(x) for x in batch.correct[part]]
+            answers = [a.key if a else None for a in batch.answers[part]]
+            sure = bool(greedy.correct[i]) if greedy else None
+            found.append(ItemRow(problem.id, n, sum(right), sure, majority_is_right(answers, right)))
+        return tuple(found)
+
+    def _generate(
+        self, model: torch.nn.Module, prompts: list[list[int]], temperature: float, give_up: Callable[[], bool]
+    ) -> list[list[int]]:
         tokenizer, e = self.trainer.processing_class, self.config.evaluation
-        sampling = {"do_sample": True, "temperature": e.temperature} if e.temperature else {"do_sample": False}
+        sampling = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
         settings = GenerationConfig(
             max_new_tokens=self.config.grpo.max_completion_length,
             pad_token_id=tokenizer.pad_token_id,
@@ -88,10 +114,10 @@ class Evaluator:
             **sampling,
         )
         found: list[list[int]] = []
-        for start in range(0, len(self.prompt_ids), e.batch_size):
+        for start in range(0, len(prompts), e.batch_size):
             if give_up():
                 return []
-            batch = {"input_ids": self.prompt_ids[start : start + e.batch_size]}
+            batch = {"input_ids": prompts[start : start + e.batch_size]}
             inputs = tokenizer.pad(batch, return_tensors="pt").to(self.trainer.accelerator.device)
             out = model.generate(**inputs, generation_config=settings)
             found += [self._until_end(row) for row in out[:, inputs["input_ids"].shape[1] :].tolist()]
@@ -110,15 +136,15 @@ class Evaluator:
         gap = start - policy
         return float((((gap.exp() - gap - 1) * mask).sum() / mask.sum()).item())
 
-    def _batch(self, completion_ids: list[list[int]]) -> RolloutBatch:
+    def _batch(self, problems: list[Problem], completion_ids: list[list[int]]) -> RolloutBatch:
         texts = self.trainer.processing_class.batch_decode(completion_ids, skip_special_tokens=True)
         ends = self.trainer.eos_token_ids
         return RolloutBatch(
-            prompts=[p.question for p in self.problems],
+            prompts=[p.question for p in problems],
             completions=texts,
-            golds=[p.gold for p in self.problems],
-            problem_ids=[p.id for p in self.problems],
-            group=np.arange(len(texts)) // self.config.evaluation.num_samples,
+            golds=[p.gold for p in problems],
+            problem_ids=[p.id for p in problems],
+            group=np.arange(len(texts)) // max(1, len(texts) // len(self.distinct)),
             n_tokens=np.array([len(ids) for ids in completion_ids]),
             truncated=np.array([ids[-1] not in ends for ids in completion_ids]),
             mean_nll=np.full(len(texts), np.nan),

@@ -127,7 +127,11 @@ def reward_metrics(rollout: Rollout) -> dict[str, float]:
 
 def evaluation_metrics(found: Evaluation) -> dict[str, float]:
     """The metrics of a step that come from an evaluation."""
+    row = found.row
+    more = {"eval/majority": row.majority, "eval/greedy": row.greedy_accuracy}
     return {
+        **{name: value for name, value in more.items() if value is not None},
+        **{f"eval/pass@{k}": value for k, value in row.pass_at.items()},
         "eval/accuracy": found.row.accuracy,
         "eval/kl": found.kl,
         "eval/length": float(found.batch.n_tokens.mean()),
@@ -159,6 +163,9 @@ class Recorder(TrainerCallback):
         """Evaluate the step a run starts or goes on from, unless that was done. The checkpoint is loaded by now."""
         step = state.global_step
         restore_judges(self.trainer.judges, Path(args.output_dir) / f"checkpoint-{step}")
+        key = self.evaluator.key
+        if step == 0 and key and not queries.evaluated(self.run_id, 0) and records.copy_base(self.run_id, self.attempt, key):
+            self.trainer.engine.observe(Signals(kl=0.0))  # as the evaluation would have: the policy still is the base
         if self.due(step) and not queries.evaluated(self.run_id, step):
             found = self.evaluator(self.stop_asked)
             if found is None:

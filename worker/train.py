@@ -63,7 +63,7 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     # The training stack is imported here: a stop or a bad row before this point costs nothing.
     from transformers import PrinterCallback, set_seed
 
-    from worker import data, policy, trainer
+    from worker import data, environment, policy, trainer
     from worker.evaluate import Evaluator
     from worker.recorder import Recorder, StoppedEarly, engine_file
 
@@ -78,9 +78,11 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     set_seed(config.seed)
     model, tokenizer = policy.load(config.model)
     rows = data.rows(train_problems, config.data, tokenizer.chat_template is not None)
+    model_print, eval_print = environment.of_model(model), environment.of_problems(held_out)
     made = trainer.build(config, model, tokenizer, rows, folder)
     made.remove_callback(PrinterCallback)
-    recorder = Recorder(run_id, attempt, made, Evaluator(made, held_out, config), stop)
+    base_key = environment.base_key(config, model_print, eval_print)
+    recorder = Recorder(run_id, attempt, made, Evaluator(made, held_out, config, base_key), stop)
     made.add_callback(recorder)
 
     resume = checkpoint_of(folder, claim.checkpoint_step)
@@ -88,6 +90,8 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
         for stale in folder.glob("checkpoint-*"):
             shutil.rmtree(stale)
     records.rewind(run_id, attempt, (claim.checkpoint_step or 0) if resume else -1)
+    surroundings = environment.record(config, model_print, environment.of_problems(train_problems), eval_print)
+    records.write_environment(run_id, attempt, surroundings)
     runs.mark_running(run_id, attempt)
     if resume is not None:
         made.engine.restore(json.loads(engine_file(resume).read_text()))

@@ -178,9 +178,12 @@ def blend_curve(mix: Mix, max_step: int, look_at: int) -> Card:
         shapes=[mark | {"line": {"color": "@ink", "width": 1.2, "dash": "dot"}}], annotations=[note],
     )  # fmt: skip
     figure["margin"] = {**figure["margin"], "t": 22}
+    sub = "How the hard side's share moves while the run trains."
+    if "blend" in mix.adaptive:
+        sub = "Where it starts. It moves when the run gives the sign; the run's page shows where it went."
     alt = f"Hard share of the blend: {hard[0]:.0f} % first, {share:.0%} at step {look_at}, {hard[-1]:.0f} % at the end."
     return base.card(
-        "Blend", traces, figure, alt, 300, sub="How the hard side's share moves while the run trains.",
+        "Blend", traces, figure, alt, 300, sub=sub,
         legend=[
             {"name": "hard side", "role": "hard", "mark": "area"},
             {"name": "continuous side", "role": "continuous", "mark": "area"},

@@ -140,7 +140,7 @@ def _rules(mix: dict[str, Any], faults: forms.Faults, key: str) -> None:
         now = mix.get("advantage") or {"type": "group"}
         made = forms.union("Advantage", ADVANTAGES, RULES, now, f"{key}-advantage", labels, FOLLOWING)
         with st.popover("What follows the rule", icon=":material/filter_alt:"):
-            st.caption("Applied to the rule's advantages, in this order. All off: the rule's own.")
+            st.caption("Applied to the rule's advantages. All off: the rule's own.")
             mix["advantage"] = made | forms.any_fields(RULES[made["type"]], FOLLOWING, now, f"{key}-following")
         faults.beside("advantage")
 

@@ -26,6 +26,10 @@ METRICS: dict[str, Metric] = {
     for m in (
         Metric("eval/accuracy", "Gold accuracy", "share", "up",
                "Share of held-out completions whose parsed answer equals the gold answer. Never trained on."),
+        Metric("eval/greedy", "Greedy accuracy", "share", "up",
+               "Share of held-out problems whose greedy completion is right; only where evaluation.greedy is on."),
+        Metric("eval/majority", "Majority accuracy", "share", "up",
+               "maj@n: share of held-out problems whose most frequent answer is right; ties count by their share."),
         Metric("eval/kl", "KL to start", "nats", "",
                "KL from the model before training, per token, on held-out completions: mean of exp(r-p) - (r-p) - 1."),
         Metric("eval/length", "Held-out length", "tokens", "", "Mean tokens of the held-out completions."),
@@ -70,6 +74,8 @@ METRICS: dict[str, Metric] = {
 FAMILIES: dict[str, Metric] = {
     m.key: m
     for m in (
+        Metric("eval/pass@", "pass@{term}", "share", "up",
+               "P(one of {term} completions of a held-out problem is right), unbiased from all of them, mean over problems."),
         Metric("score/", "{term}: score", "reward", "", "Mean raw score of {term}, over the samples it applies to."),
         Metric("contribution/", "{term}: contribution", "reward", "",
                "Mean of weight x shaped score of {term}: what it adds to the reward."),

@@ -16,7 +16,7 @@ from core.groups import BoolArray, FloatArray, IntArray
 from core.metrics.series import Series
 from core.store.session import reading
 from core.store.states import Status
-from core.store.tables import evaluation, experiment, metric, point, run, run_event, sample, score, worker
+from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score, worker
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class RunDetail:
     config_hash: str
     revision: str
     log_tail: str | None
+    environment: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -156,12 +157,12 @@ def run_list(experiment_id: int | None = None, limit: int = 500) -> list[RunRow]
 
 def run_detail(run_id: int) -> RunDetail:
     """One run; NotFound when there is none."""
-    query = _run_select().add_columns(run.c.config, run.c.config_hash, run.c.revision, run.c.log_tail)
+    query = _run_select().add_columns(run.c.config, run.c.config_hash, run.c.revision, run.c.log_tail, run.c.environment)
     with reading() as c:
         row = c.execute(query.where(run.c.id == run_id)).first()
     if row is None:
         raise NotFound(f"there is no run {run_id}")
-    return RunDetail(_run_row(row), row.config, row.config_hash, row.revision, row.log_tail)
+    return RunDetail(_run_row(row), row.config, row.config_hash, row.revision, row.log_tail, row.environment or {})
 
 
 def events(run_id: int) -> list[Event]:
@@ -187,6 +188,25 @@ def series(run_id: int) -> dict[str, Series]:
         line.steps.append(step)
         line.values.append(value)
     return found
+
+
+@dataclass(frozen=True)
+class Item:
+    """One held-out problem in one evaluation: `right` of its `n` completions."""
+
+    problem_id: str
+    n: int
+    right: int
+    greedy_right: bool | None
+    majority_right: float
+
+
+def items(run_id: int, step: int) -> list[Item]:
+    """The held-out problems of one evaluation, by id."""
+    columns = [evaluation_item.c[name] for name in Item.__dataclass_fields__]
+    here = and_(evaluation_item.c.run_id == run_id, evaluation_item.c.step == step)
+    with reading() as c:
+        return [Item(*r) for r in c.execute(select(*columns).where(here).order_by(evaluation_item.c.problem_id))]
 
 
 def held_out(run_id: int) -> int:

@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.errors import Fenced
 from core.store.runs import add_event
 from core.store.session import engine, writing
-from core.store.tables import evaluation, metric, point, run, run_event, sample, score, worker
+from core.store.tables import evaluation, evaluation_item, metric, point, run, run_event, sample, score, worker
 
 SWITCHED = "switched"  # the kind of a run's event that belongs to a step and is undone with it
 _metric_ids: dict[str, dict[str, int]] = {}  # database URL -> metric name -> id
@@ -59,14 +59,31 @@ class SampleRow:
 
 
 @dataclass(frozen=True)
+class ItemRow:
+    """One held-out problem in one evaluation: `right` of its `n` completions."""
+
+    problem_id: str
+    n: int
+    right: int
+    greedy_right: bool | None
+    majority_right: float
+
+
+@dataclass(frozen=True)
 class EvaluationRow:
-    """One evaluation of gold accuracy."""
+    """One evaluation of gold accuracy. `pass_at`: k as text -> pass@k. `key`: equal where the same model, problems and
+    decoding were evaluated, empty where that is not known."""
 
     problems: int
     num_samples: int
     temperature: float
     accuracy: float
     seconds: float
+    greedy_accuracy: float | None = None
+    majority: float | None = None
+    pass_at: Mapping[str, float] = field(default_factory=dict)
+    key: str | None = None
+    items: tuple[ItemRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +155,11 @@ def write_step(run_id: int, attempt: int, record: StepRecord) -> None:
         if record.samples:
             _insert_samples(c, run_id, record.step, record.samples)
         if record.evaluation:
-            c.execute(insert(evaluation).values(run_id=run_id, step=record.step, **asdict(record.evaluation)))
+            values = asdict(record.evaluation)
+            items = values.pop("items")
+            c.execute(insert(evaluation).values(run_id=run_id, step=record.step, **values))
+            if items:
+                c.execute(insert(evaluation_item), [{"run_id": run_id, "step": record.step, **item} for item in items])
         for name in record.switched:
             add_event(c, run_id, SWITCHED, name, record.step)
         c.execute(update(run).where(run.c.id == run_id).values(step=record.step))
@@ -148,13 +169,36 @@ def rewind(run_id: int, attempt: int, step: int) -> None:
     """Remove what lies after `step`: a resumed run writes it again. -1 removes everything."""
     with writing() as c:
         _fence(c, run_id, attempt)
-        for table in (point, sample, evaluation):
+        for table in (point, sample, evaluation, evaluation_item):
             c.execute(delete(table).where(table.c.run_id == run_id, table.c.step > step))
         c.execute(delete(run_event).where(run_event.c.run_id == run_id, run_event.c.kind == SWITCHED, run_event.c.step > step))
         fresh = {"checkpoint_step": None} if step < 0 else {}  # an older attempt's checkpoint does not lead here
         c.execute(update(run).where(run.c.id == run_id).values(step=max(step, 0), **fresh))
         if step >= 0:
             add_event(c, run_id, "resumed", f"attempt {attempt}, from the checkpoint of step {step}", step)
+
+
+def write_environment(run_id: int, attempt: int, environment: Mapping[str, object]) -> None:
+    """What the run was made with: versions, device, fingerprints."""
+    with writing() as c:
+        _fence(c, run_id, attempt)
+        c.execute(update(run).where(run.c.id == run_id).values(environment=dict(environment)))
+
+
+def copy_base(run_id: int, attempt: int, key: str) -> bool:
+    """Take step 0 from another run that evaluated the same model on the same problems in the same way; False: none did."""
+    with writing() as c:
+        _fence(c, run_id, attempt)
+        same = (evaluation.c.key == key, evaluation.c.step == 0, evaluation.c.run_id != run_id)
+        source = c.execute(select(evaluation.c.run_id).where(*same).order_by(evaluation.c.run_id).limit(1)).scalar()
+        if source is None:
+            return False
+        for table in (evaluation, evaluation_item, point, sample):
+            columns = [x for x in table.c if x.name not in ("run_id", "id")]
+            rows = select(literal(run_id), *columns).where(table.c.run_id == source, table.c.step == 0)
+            c.execute(insert(table).from_select(["run_id", *(x.name for x in columns)], rows))
+        add_event(c, run_id, "base", f"evaluation of the base model taken from run {source}", 0)
+        return True
 
 
 def write_checkpoint(run_id: int, attempt: int, step: int) -> None:

@@ -66,6 +66,9 @@ run = Table(
     Column("error_message", Text),
     Column("log_tail", Text),
     Column("worker", String(120)),
+    Column("priority", Integer, nullable=False, default=0, server_default="0"),
+    Column("time_limit", Float),
+    Column("environment", JSON),
     Column("created_at", Float, nullable=False),
     Column("queued_at", Float, nullable=False),
     Column("started_at", Float),
@@ -149,7 +152,24 @@ evaluation = Table(
     Column("num_samples", Integer, nullable=False),
     Column("temperature", Float, nullable=False),
     Column("accuracy", Float, nullable=False),
+    Column("greedy_accuracy", Float),
+    Column("majority", Float),
+    Column("pass_at", JSON),
     Column("seconds", Float, nullable=False),
+    Column("key", String(32), index=True),
+)
+
+evaluation_item = Table(
+    "evaluation_item",
+    metadata,
+    _run_key(primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("problem_id", String(200), primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("right", Integer, nullable=False),
+    Column("greedy_right", Boolean),
+    Column("majority_right", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 worker = Table(

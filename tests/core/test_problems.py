@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from core.answers import extract, matches
+from core.equations import equations
 from core.errors import DataError
 from core.problems import arithmetic, jsonl
-from core.equations import equations
 
 
 def test_generated_problems_are_right_reproducible_and_apart() -> None:

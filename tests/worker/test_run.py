@@ -128,3 +128,39 @@ def test_an_adaptive_run_that_was_stopped_equals_one_that_was_not(sqlite: Path) 
     assert same(record(straight)[0], record(broken)[0]) and record(straight)[1] == record(broken)[1]
     switches = [[(e.step, e.detail) for e in queries.events(i) if e.kind == "switched"] for i in (straight, broken)]
     assert switches[0] == switches[1] and switches[0][0][1] == "blend"
+
+
+def test_every_held_out_problem_is_stored_and_agrees_with_the_accuracy(sqlite: Path) -> None:
+    config = run_config(grpo={"max_steps": 2}, evaluation={"every": 1, "num_samples": 4, "greedy": True})
+    first = train(config)
+    series = queries.series(first)
+    for step in (0, 1, 2):
+        at = series["eval/accuracy"].steps.index(step)
+        items = queries.items(first, step)
+        assert len(items) == 8 and all(i.n == 4 for i in items)
+        assert series["eval/accuracy"].values[at] == pytest.approx(sum(i.right for i in items) / 32)
+        assert series["eval/pass@1"].values[at] == pytest.approx(series["eval/accuracy"].values[at])
+        assert series["eval/pass@4"].values[at] == pytest.approx(sum(i.right > 0 for i in items) / 8)
+        assert series["eval/pass@1"].values[at] <= series["eval/pass@2"].values[at] <= series["eval/pass@4"].values[at]
+        assert series["eval/greedy"].values[at] == pytest.approx(sum(bool(i.greedy_right) for i in items) / 8)
+        assert series["eval/majority"].values[at] == pytest.approx(sum(i.majority_right for i in items) / 8)
+        for key in ("eval/pass@4", "eval/greedy", "eval/majority"):
+            assert describe(key).what
+
+
+def test_the_base_is_evaluated_once_for_runs_that_share_it(sqlite: Path) -> None:
+    config = run_config(grpo={"max_steps": 1})
+    first, second = train(config), train(config.model_copy(update={"seed": 1}))
+    other = train(run_config(grpo={"max_steps": 1}, evaluation={"every": 3, "num_samples": 2}))
+    events = {i: [e.detail for e in queries.events(i) if e.kind == "base"] for i in (first, second, other)}
+    assert events == {first: [], second: [f"evaluation of the base model taken from run {first}"], other: []}
+    assert same(queries.samples_at(first, 0, "eval"), queries.samples_at(second, 0, "eval"))
+    assert queries.items(first, 0) == queries.items(second, 0)
+    assert queries.series(second)["eval/accuracy"].steps == [0, 1] and queries.series(second)["eval/kl"].values[0] == 0.0
+
+
+def test_the_circumstances_of_a_run_are_kept(trained: int) -> None:
+    made = queries.run_detail(trained).environment
+    assert made["versions"]["trl"] and made["versions"]["torch"] and made["device"].startswith("cpu")
+    assert made["config_hash"] == queries.run_detail(trained).config_hash
+    assert len(made["model"]["fingerprint"]) == len(made["data"]["train"]) == len(made["data"]["eval"]) == 16

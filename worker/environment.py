@@ -1,0 +1,81 @@
+"""What a run was made with, so that it can be made again: versions, device, fingerprints. Called by worker.train."""
+
+import hashlib
+import json
+import os
+import platform
+import socket
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from transformers import PreTrainedModel
+
+from core.config import RunConfig
+from core.problems import Problem
+from core.revision import revision
+
+STACK = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy")
+
+
+def of_problems(problems: Sequence[Problem]) -> str:
+    """16 hex digits that differ when any question or gold answer differs, or their order."""
+    text = json.dumps([(p.id, p.question, p.gold) for p in problems])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def of_model(model: PreTrainedModel) -> str:
+    """16 hex digits of every weight, of the architecture, and of the type they are loaded as."""
+    made = hashlib.sha256(model.config.to_json_string(use_diff=False).encode())
+    for name, tensor in model.state_dict().items():
+        # A sum and a sum of squares in double precision: whole weights of billions would take minutes to hash.
+        flat = tensor.detach().flatten().double()
+        made.update(
+            f"{name} {tuple(tensor.shape)} {tensor.dtype} {flat.sum().item()!r} {flat.square().sum().item()!r}".encode()
+        )
+    return made.hexdigest()[:16]
+
+
+def base_key(config: RunConfig, model: str, held_out: str) -> str:
+    """Equal for runs whose base model is evaluated on the same problems in the same way, on the same kind of device."""
+    asked = {
+        "model": model,
+        "problems": held_out,
+        "evaluation": config.evaluation.model_dump(mode="json", exclude={"every"}),
+        "tokens": config.grpo.max_completion_length,
+        "data": [config.data.answer_rule, config.data.instruction],
+        "template": config.model.chat_template_kwargs,
+        "device": device(),
+        "versions": {name: _version(name) for name in ("torch", "transformers")},
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def device() -> str:
+    """The device trained on."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def record(config: RunConfig, model: str, train: str, held_out: str) -> dict[str, object]:
+    """The run's circumstances as plain JSON types; the config itself is stored beside them."""
+    return {
+        "revision": revision(),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in STACK}},
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "device": device(),
+        "gpus": torch.cuda.device_count(),
+        "cpus": os.cpu_count(),
+        "seed": config.seed,
+        "config_hash": config.hash(),
+        "model": {"path": config.model.path, "fingerprint": model},
+        "data": {"train": train, "eval": held_out},
+        "command": "showdown submit config.yaml",
+    }
