@@ -28,6 +28,25 @@ def requeue(run_id: int) -> str:
     return _send([run_id]) or "Queued; it goes on from its last checkpoint."
 
 
+def stop_experiment(experiment_id: int) -> str:
+    """Ask every run of an experiment to stop."""
+    stopped = runs.request_stop_experiment(experiment_id)
+    return f"{len(stopped)} runs stop; those that train write a checkpoint first."
+
+
+def extend(run_id: int, max_steps: int) -> str:
+    """Let an ended run go on to more steps. ConfigError when that is not more than it has."""
+    if not runs.extend(run_id, max_steps):
+        return "It cannot be extended: it has not ended."
+    return _send([run_id]) or f"Queued; it goes on to step {max_steps}."
+
+
+def set_priority(run_id: int, priority: int) -> str:
+    """Runs with a higher priority are taken first."""
+    runs.set_priority(run_id, priority)
+    return f"Priority {priority}."
+
+
 def _send(run_ids: list[int]) -> str:
     try:
         for run_id in run_ids:

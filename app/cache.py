@@ -12,8 +12,9 @@ from core.metrics.series import Series
 from core.mix import Mix
 from core.preflight import Report, report
 from core.replay import Change, Outcome, compare, run
-from core.store import queries
-from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView, WorkerRow
+from core.store import queries, workers
+from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
+from core.store.workers import Machine
 
 LIVE_SECONDS = 0.9
 WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
@@ -59,8 +60,13 @@ def experiments() -> list[ExperimentRow]:
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
-def workers() -> list[WorkerRow]:
-    return queries.workers(time.time() - WORKER_SECONDS)
+def machines() -> list[Machine]:
+    return workers.machines(time.time() - WORKER_SECONDS)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
+def waiting() -> int:
+    return workers.waiting()
 
 
 @st.cache_data(ttl=3600, max_entries=32, show_spinner=False)

@@ -28,12 +28,18 @@ def load(name: str) -> None:
     """Replace the draft by a preset. Widgets are drawn anew: their keys carry `edition`."""
     found = presets.preset(name)
     if isinstance(found, RunConfig):
-        common = {k: v for k, v in found.resolved().items() if k not in ("name", "mix", "seed")}
-        values = {"name": name, "arms": [{"name": found.name, "mix": found.mix}], "seeds": (found.seed,), "run": common}
-        found = parse(ExperimentConfig, values)
+        return load_run(found, name)
     made = found.model_dump(mode="json", by_alias=True)
     made["run"] = {k: v for k, v in found.runs()[0].resolved().items() if k not in ("name", "mix", "seed")}
     st.session_state["draft"] = made
+    touch()
+
+
+def load_run(config: RunConfig, name: str) -> None:
+    """Replace the draft by one run's mix and settings."""
+    common = {k: v for k, v in config.resolved().items() if k not in ("name", "mix", "seed")}
+    values = {"name": name, "arms": [{"name": config.name, "mix": config.mix}], "seeds": (config.seed,), "run": common}
+    st.session_state["draft"] = parse(ExperimentConfig, values).model_dump(mode="json", by_alias=True)
     touch()
 
 

@@ -68,6 +68,16 @@ def progress(done: int, of: int, left: str, right: str) -> None:
     )
 
 
+def meter(name: str, used: float, of: float, left: str, right: str) -> None:
+    """`name`, a bar of `used` out of `of`, and two notes."""
+    share = 100 * used / of if of else 0
+    st.html(
+        f'<div class="sd-progress"><b>{escape(name)}</b><span class="sd-bar" role="meter" aria-valuenow="{share:.0f}" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-label="{escape(name)}"><i style="width:{share:.2f}%"></i></span>'
+        f"<span>{escape(left)}</span><span>{escape(right)}</span></div>"
+    )
+
+
 def stack(parts: Sequence[tuple[str, float, str]]) -> None:
     """A bar of (name, size, colour role) parts with its legend; sizes are shown as they are."""
     whole = sum(abs(size) for _, size, _ in parts) or 1.0

@@ -26,6 +26,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def count(n: int, what: str) -> str:
+    """1 slot, 2 slots."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 def ago(at: float | None) -> str:
     return "" if at is None else f"{duration(max(0.0, time.time() - at))} ago"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from cli import rewards
+from cli import lifecycle, rewards
 from cli import up as instance
 from cli.new import new
 from core import presets, queue
@@ -23,7 +23,6 @@ from core.lint import cannot_act
 from core.revision import revision
 from core.settings import settings
 from core.store import queries, runs
-from migrations import upgrade
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -45,11 +44,6 @@ def main() -> None:
     """Design, run and compare reward structures for GRPO."""
 
 
-def _open_store() -> None:
-    instance.prepare_home()
-    upgrade()
-
-
 @main.command()
 def demo() -> None:
     """Everything on this machine, with a first experiment queued."""
@@ -65,7 +59,7 @@ def up() -> None:
 @main.command()
 def app() -> None:
     """The dashboard alone (the database and broker come from the environment)."""
-    _open_store()
+    instance.open_store()
     instance.check_port()
     command = instance.app_command()
     os.execv(command[0], command)
@@ -75,7 +69,7 @@ def app() -> None:
 @click.option("--reaper", is_flag=True, help="The reaper alone: puts lost runs back in the queue.")
 def worker(reaper: bool) -> None:
     """A worker: takes runs from the queue and trains them."""
-    _open_store()
+    instance.open_store()
     module = "worker.reaper" if reaper else "worker.celery_app"
     os.execv(sys.executable, [sys.executable, "-m", module])
 
@@ -95,7 +89,7 @@ def submit(config: Path, as_json: bool) -> None:
     for run in made.runs() if isinstance(made, ExperimentConfig) else [made]:
         for place, message in cannot_act(run.mix, run.grpo) if run.seed == _first_seed(made) else []:
             click.echo(f"showdown: {run.name}: {place}: {message}", err=True)
-    _open_store()
+    instance.open_store()
     if isinstance(made, ExperimentConfig):
         experiment_id, run_ids = runs.create_experiment(made, revision())
     else:
@@ -116,7 +110,7 @@ def submit(config: Path, as_json: bool) -> None:
 @AS_JSON
 def list_runs(as_json: bool) -> None:
     """Runs, newest first."""
-    _open_store()
+    instance.open_store()
     rows = queries.run_list()
     if as_json:
         click.echo(json.dumps([asdict(r) for r in rows]))
@@ -134,7 +128,7 @@ def list_runs(as_json: bool) -> None:
 @AS_JSON
 def show(run_id: int, as_json: bool) -> None:
     """One run: state, config, history."""
-    _open_store()
+    instance.open_store()
     detail = queries.run_detail(run_id)
     history = queries.events(run_id)
     if as_json:
@@ -152,30 +146,9 @@ def show(run_id: int, as_json: bool) -> None:
 
 @main.command()
 @click.argument("run_id", type=int)
-def stop(run_id: int) -> None:
-    """Stop a run: it writes a checkpoint at the next step boundary."""
-    _open_store()
-    state = runs.request_stop(run_id)
-    click.echo(f"run {run_id}: {state}" + (", stops at its next step" if state.claimed else ""))
-
-
-@main.command()
-@click.argument("run_id", type=int)
-def requeue(run_id: int) -> None:
-    """Put a stopped or failed run back in the queue; it goes on from its last checkpoint."""
-    _open_store()
-    state = queries.run_detail(run_id).row.status
-    if not runs.requeue(run_id):
-        raise ShowdownError(f"run {run_id} is {state}; only stopped and failed runs can be put back")
-    queue.enqueue(run_id)
-    click.echo(f"run {run_id}: queued")
-
-
-@main.command()
-@click.argument("run_id", type=int)
 def logs(run_id: int) -> None:
     """The training log of a run that ran on this machine."""
-    _open_store()
+    instance.open_store()
     queries.run_detail(run_id)
     path = settings().run_folder(run_id) / "train.log"
     if not path.is_file():
@@ -195,5 +168,7 @@ def tiny_build(out: Path) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "worker.tiny.build", str(out)])
 
 
+for command in (lifecycle.stop, lifecycle.requeue, lifecycle.extend, lifecycle.priority, lifecycle.limit, lifecycle.clone):
+    main.add_command(command)
 for command in (rewards.score, rewards.preflight_command, rewards.replay_command, rewards.bench_group, new):
     main.add_command(command)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
+from cli.up import open_store
 from core import bench, lint, preflight, presets, replay, samples, scorefile
 from core.config import GrpoConfig, RunConfig, load_mix, mix_of
 from core.errors import ShowdownError
@@ -128,7 +129,7 @@ def preflight_command(
     findings = lint.cannot_act(made, grpo)
     _, problems = samples.of_file(samples.SHIPPED, made)
     if run_id is not None:
-        _open()
+        open_store()
         with _bar("reading", 100, as_json) as bar:
             table, _ = samples.of_run(run_id, made, _share(bar))
     else:
@@ -167,14 +168,6 @@ def _print_report(r: preflight.Report, findings: list[tuple[str, str]]) -> None:
             click.echo(f"  {place}: {message}")
 
 
-def _open() -> None:
-    from cli.up import prepare_home
-    from migrations import upgrade
-
-    prepare_home()
-    upgrade()
-
-
 @click.command("replay")
 @click.argument("run_id", type=int)
 @click.option("--mix", required=True, type=click.Path(path_type=Path), help="A mix, run or experiment as YAML, or a preset.")
@@ -183,7 +176,7 @@ def _open() -> None:
 @AS_JSON
 def replay_command(run_id: int, mix: Path, arm: str | None, out: Path | None, as_json: bool) -> None:
     """Another mix over a run's stored samples. It does not say what training with that mix would have done."""
-    _open()
+    open_store()
     config = queries.run_detail(run_id).config
     made, _ = _mix(mix, arm, int(config["grpo"]["max_steps"]))
     with _bar("reading", 100, as_json) as bar:

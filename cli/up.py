@@ -48,6 +48,12 @@ def prepare_home() -> None:
         ) from error
 
 
+def open_store() -> None:
+    """The data directory exists, and the database is at its newest revision."""
+    prepare_home()
+    upgrade()
+
+
 @contextmanager
 def only_instance() -> Iterator[None]:
     """Hold the data directory's lock; SetupError when another instance has it."""

@@ -15,8 +15,8 @@ from celery import signals
 from core.errors import StoreUnavailable
 from core.queue import QUEUE, TRAIN, client
 from core.settings import settings
-from core.store import records
-from worker import supervisor
+from core.store import workers
+from worker import gpus, supervisor
 
 BEAT_SECONDS = 5.0
 NAME = f"{socket.gethostname()}-{os.getpid()}"
@@ -38,7 +38,7 @@ def _start_heartbeat(**_: Any) -> None:
 def _heartbeat() -> None:
     while not supervisor.SHUTDOWN.is_set():
         try:
-            records.worker_beat(NAME, socket.gethostname(), os.getpid(), settings().slots)
+            workers.beat(NAME, socket.gethostname(), os.getpid(), settings().slots, gpus.read())
         except StoreUnavailable as error:
             logging.getLogger("showdown.worker").warning("no heartbeat: %s", error)
         supervisor.SHUTDOWN.wait(BEAT_SECONDS)
@@ -51,7 +51,7 @@ def _bring_runs_home(**_: Any) -> None:
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _sign_off(**_: Any) -> None:
-    records.worker_gone(NAME)
+    workers.gone(NAME)
 
 
 def main() -> None:

@@ -6,12 +6,14 @@ One small process beside the workers; any number may run, every step is a compar
 import logging
 import signal
 import threading
+import time
 
 from core.errors import BrokerError, StoreUnavailable
 from core.queue import enqueue, waiting
 from core.settings import settings
-from core.store import runs
+from core.store import runs, workers
 
+SILENT_SECONDS = 3600.0  # a worker nobody has heard of for an hour was killed
 log = logging.getLogger("showdown.reaper")
 
 
@@ -19,6 +21,7 @@ def sweep() -> None:
     """One round. Messages are sent again only when none waits: no flood, and nothing is stuck for longer than a round."""
     for run_id in runs.reap_lost():
         log.warning("run %d was lost and waits again", run_id)
+    workers.forget_silent(time.time() - SILENT_SECONDS)
     queued = runs.queued()
     if queued and waiting() == 0:
         for run_id in queued:

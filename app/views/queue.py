@@ -126,7 +126,15 @@ def _experiment(e: ExperimentRow, runs: list[RunRow]) -> None:
     steps, of = sum(r.step for r in runs), sum(r.max_steps for r in runs)
     done = sum(r.status.finished for r in runs)
     with st.container(key=f"card-experiment-{e.id}"):
-        prose.head(e.name, e.question)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(width="stretch"):
+                prose.head(e.name, e.question)
+            if done < len(runs) and st.button(
+                "Stop all", key=f"stop-all-{e.id}", type="tertiary", icon=":material/stop_circle:"
+            ):
+                st.toast(actions.stop_experiment(e.id))
+                cache.forget_runs()
+                st.rerun()
         prose.progress(steps, of, f"{done} of {len(runs)} runs finished", f"queued {words.ago(e.created_at)}")
         with st.grid(4, min_column_width=230):
             for r in reversed(runs):
@@ -135,7 +143,7 @@ def _experiment(e: ExperimentRow, runs: list[RunRow]) -> None:
 
 def _live() -> None:
     rows = cache.run_list()
-    if any(r.status == Status.QUEUED for r in rows) and not cache.workers():
+    if any(r.status == Status.QUEUED for r in rows) and not cache.machines():
         st.info("No worker listens. Start one: `showdown worker`.", icon=":material/info:")
     experiments = cache.experiments()
     if not experiments and not rows:

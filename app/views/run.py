@@ -5,7 +5,7 @@ from statistics import median
 
 import streamlit as st
 
-from app import actions, cache, prose, theme, words
+from app import actions, cache, draft, prose, theme, words
 from app.parts.overview import overview
 from app.parts.replay import replay
 from app.parts.samples import samples
@@ -39,6 +39,29 @@ def _header(row: RunRow, config: RunConfig) -> None:
     prose.title(f"{row.arm}, seed {row.seed}", crumb=crumb, role=theme.arm_role(row.structure), chips=chips, facts=facts)
 
 
+def _more(row: RunRow, config: RunConfig) -> None:
+    """What is done to a run less often."""
+    with st.popover("More", icon=":material/more_horiz:"):
+        if st.button("Clone to Design", icon=":material/content_copy:", help="Its mix and settings as a new draft."):
+            draft.load_run(config, f"{row.experiment or row.arm} again")
+            st.switch_page("views/design.py")
+        if row.status.finished:
+            steps = st.number_input("Go on to step", row.max_steps + 1, value=2 * row.max_steps, step=10, key="extend-to")
+            curve = " Its schedules keep the curve they had." if config.mix.schedules else ""
+            if st.button("Extend", icon=":material/add:", help=f"More steps, from the last checkpoint.{curve}"):
+                st.toast(actions.extend(row.id, int(steps)))
+                cache.forget_runs()
+                st.rerun()
+        elif row.status.value == "queued":
+            priority = st.number_input(
+                "Priority", value=row.priority, step=1, key="priority", help="Higher ones are taken first."
+            )
+            if st.button("Set priority", disabled=priority == row.priority):
+                st.toast(actions.set_priority(row.id, int(priority)))
+                cache.forget_runs()
+                st.rerun()
+
+
 def _actions(row: RunRow) -> None:
     if row.status.finished and row.status.value != "done":
         if st.button("Resume", icon=":material/play_arrow:", help="Goes on from the last checkpoint."):
@@ -55,7 +78,7 @@ def _actions(row: RunRow) -> None:
 
 def _progress(row: RunRow) -> None:
     if row.status.value == "queued":
-        listening = cache.workers()
+        listening = cache.machines()
         why = "waits for a free worker" if listening else "no worker listens; start one: showdown worker"
         prose.progress(row.step, row.max_steps, why, "")
         return
@@ -80,6 +103,7 @@ def _live_head(run_id: int, was_finished: bool) -> None:
         _header(detail.row, config)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         _actions(detail.row)
+        _more(detail.row, config)
     _progress(detail.row)
     if detail.row.error_message:
         prose.error_box(detail.row.error_kind or "Failed", detail.row.error_message)

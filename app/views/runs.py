@@ -77,7 +77,7 @@ def _live() -> None:
         running = sum(r.status.claimed for r in rows)
         waiting = sum(r.status == Status.QUEUED for r in rows)
         prose.head(f"{len(rows)} runs", f"{running} running · {waiting} waiting · {done} done")
-        if waiting and not cache.workers():
+        if waiting and not cache.machines():
             st.info("No worker listens. Start one: `showdown worker`.", icon=":material/info:")
         _table(rows)
 

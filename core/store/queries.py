@@ -16,7 +16,7 @@ from core.groups import BoolArray, FloatArray, IntArray
 from core.metrics.series import Series
 from core.store.session import reading
 from core.store.states import Status
-from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score, worker
+from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class RunRow:
     status: Status
     attempt: int
     stop_requested: bool
+    priority: int
     step: int
     max_steps: int
     checkpoint_step: int | None
@@ -113,16 +114,6 @@ class ExperimentRow:
     name: str
     question: str
     created_at: float
-
-
-@dataclass(frozen=True)
-class WorkerRow:
-    """A worker that has been heard of."""
-
-    name: str
-    host: str
-    slots: int
-    seen_at: float
 
 
 def _accuracy(newest: bool) -> ColumnElement[Any]:
@@ -310,10 +301,3 @@ def experiments(limit: int = 100) -> list[ExperimentRow]:
     columns = (experiment.c.id, experiment.c.name, experiment.c.question, experiment.c.created_at)
     with reading() as c:
         return [ExperimentRow(*r) for r in c.execute(select(*columns).order_by(experiment.c.id.desc()).limit(limit))]
-
-
-def workers(seen_after: float) -> list[WorkerRow]:
-    """Workers heard of since a time, by name."""
-    columns = (worker.c.name, worker.c.host, worker.c.slots, worker.c.seen_at)
-    with reading() as c:
-        return [WorkerRow(*r) for r in c.execute(select(*columns).where(worker.c.seen_at > seen_after).order_by(worker.c.name))]

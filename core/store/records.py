@@ -1,11 +1,10 @@
 """Batched writes of what a training produces: one transaction per step, keyed by (run, step). Called by worker.recorder.
 
 Each write checks that the attempt still holds the run (the fence): a process that was taken for dead cannot write
-beside its successor. Also the workers' heartbeats.
+beside its successor.
 """
 
 import math
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -16,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from core.errors import Fenced
 from core.store.runs import add_event
 from core.store.session import engine, writing
-from core.store.tables import evaluation, evaluation_item, metric, point, run, run_event, sample, score, worker
+from core.store.tables import evaluation, evaluation_item, metric, point, run, run_event, sample, score
 
 SWITCHED = "switched"  # the kind of a run's event that belongs to a step and is undone with it
 _metric_ids: dict[str, dict[str, int]] = {}  # database URL -> metric name -> id
@@ -207,18 +206,3 @@ def write_checkpoint(run_id: int, attempt: int, step: int) -> None:
         _fence(c, run_id, attempt)
         c.execute(update(run).where(run.c.id == run_id).values(checkpoint_step=step))
         add_event(c, run_id, "checkpoint", step=step)
-
-
-def worker_beat(name: str, host: str, pid: int, slots: int) -> None:
-    """This worker is alive."""
-    now = time.time()
-    with writing() as c:
-        seen = c.execute(update(worker).where(worker.c.name == name).values(seen_at=now)).rowcount
-        if not seen:
-            c.execute(insert(worker).values(name=name, host=host, pid=pid, slots=slots, started_at=now, seen_at=now))
-
-
-def worker_gone(name: str) -> None:
-    """This worker has shut down."""
-    with writing() as c:
-        c.execute(delete(worker).where(worker.c.name == name))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, case, func, insert, select, update
 
 from core.config import ExperimentConfig, RunConfig, parse
 from core.errors import ConfigError, Fenced, NotFound
@@ -108,7 +108,7 @@ def create_experiment(config: ExperimentConfig, revision: str = "") -> tuple[int
 
 
 def claim_next(owner: str, lease_seconds: float) -> Claim | None:
-    """Take the run that has waited longest; None when none waits. A message says *that* there is work, not which."""
+    """Take the first run of the queue; None when none waits. A message says *that* there is work, not which."""
     for run_id in queued():
         claimed = claim(run_id, owner, lease_seconds)
         if claimed is not None:
@@ -166,10 +166,17 @@ def beat(run_id: int, attempt: int, lease_seconds: float) -> bool:
     """Renew the lease; True when a stop was asked for. Fenced when the run is not this attempt's any more."""
     with writing() as c:
         held = (run.c.id == run_id, run.c.attempt == attempt, run.c.status.in_(CLAIMED))
-        renewed = c.execute(update(run).where(*held).values(lease_until=time.time() + lease_seconds)).rowcount == 1
+        until = time.time() + lease_seconds
+        spent = run.c.trained_seconds + until - run.c.lease_until  # since the last renewal, by this machine's clock alone
+        renewed = c.execute(update(run).where(*held).values(lease_until=until, trained_seconds=spent)).rowcount == 1
         if not renewed:
             raise Fenced(f"run {run_id} is no longer held by attempt {attempt}")
-        return bool(c.execute(select(run.c.stop_requested).where(run.c.id == run_id)).scalar_one())
+        row = c.execute(select(run.c.stop_requested, run.c.trained_seconds, run.c.time_limit).where(run.c.id == run_id)).one()
+        if row.time_limit is not None and row.trained_seconds >= row.time_limit and not row.stop_requested:
+            c.execute(update(run).where(run.c.id == run_id).values(stop_requested=True))
+            add_event(c, run_id, "time_limit", f"{row.time_limit:.0f} s of training are over")
+            return True
+        return bool(row.stop_requested)
 
 
 def finish(
@@ -200,10 +207,65 @@ def request_stop(run_id: int) -> Status:
         return Status(c.execute(select(run.c.status).where(run.c.id == run_id)).scalar_one())
 
 
+def request_stop_experiment(experiment_id: int) -> list[int]:
+    """Stop every run of an experiment that has not ended; returns their ids."""
+    with reading() as c:
+        if c.execute(select(experiment.c.id).where(experiment.c.id == experiment_id)).first() is None:
+            raise NotFound(f"there is no experiment {experiment_id}")
+        here = (run.c.experiment_id == experiment_id, run.c.status.not_in([s.value for s in Status if s.finished]))
+        found = list(c.execute(select(run.c.id).where(*here).order_by(run.c.id.desc())).scalars())
+    for run_id in found:  # the last first: none that waits is started while the others are being stopped
+        request_stop(run_id)
+    return found[::-1]
+
+
 def requeue(run_id: int) -> bool:
-    """Put a stopped or failed run back in the queue; it goes on from its last checkpoint."""
+    """Put a stopped or failed run back in the queue; it goes on from its last checkpoint.
+
+    A time limit that is over is lifted: whoever resumes the run wants it to go on.
+    """
     with writing() as c:
-        return _move(c, run_id, Status.QUEUED, "by hand", among=ENDED, queued_at=time.time(), stop_requested=False)
+        over = run.c.time_limit <= run.c.trained_seconds
+        limit = case((over, None), else_=run.c.time_limit)
+        again: dict[str, Any] = {"queued_at": time.time(), "stop_requested": False, "time_limit": limit}
+        return _move(c, run_id, Status.QUEUED, "by hand", among=ENDED, **again)
+
+
+def extend(run_id: int, max_steps: int) -> bool:
+    """Let an ended run go on to more steps, from its last checkpoint. False when it has not ended.
+
+    Schedules in percent keep the curve they had: they were drawn for the old length. ConfigError when `max_steps` is not
+    above what the run has, NotFound without such a run.
+    """
+    with writing() as c:
+        row = c.execute(select(run.c.config).where(run.c.id == run_id).with_for_update()).first()
+        if row is None:
+            raise NotFound(f"there is no run {run_id}")
+        config = parse(RunConfig, row.config)
+        if max_steps <= config.grpo.max_steps:
+            raise ConfigError([("max_steps", f"{max_steps} is not above the {config.grpo.max_steps} steps run {run_id} has")])
+        longer = config.model_copy(
+            update={"mix": config.trained_mix, "grpo": config.grpo.model_copy(update={"max_steps": max_steps})}
+        )
+        values: dict[str, Any] = {"config": longer.resolved(), "config_hash": longer.hash(), "max_steps": max_steps}
+        ended = (*ENDED, Status.DONE)
+        again: dict[str, Any] = {"queued_at": time.time(), "stop_requested": False}
+        return _move(c, run_id, Status.QUEUED, f"extended to {max_steps} steps", among=ended, **again, **values)
+
+
+def set_priority(run_id: int, priority: int) -> None:
+    """Runs with a higher priority are taken first; 0 unless said."""
+    with writing() as c:
+        if c.execute(update(run).where(run.c.id == run_id).values(priority=priority)).rowcount == 0:
+            raise NotFound(f"there is no run {run_id}")
+        add_event(c, run_id, "priority", str(priority))
+
+
+def set_time_limit(run_id: int, seconds: float | None) -> None:
+    """Stop the run at a step boundary after so many seconds of training in all; None: no limit."""
+    with writing() as c:
+        if c.execute(update(run).where(run.c.id == run_id).values(time_limit=seconds)).rowcount == 0:
+            raise NotFound(f"there is no run {run_id}")
 
 
 def reap_lost() -> list[int]:
@@ -220,6 +282,7 @@ def reap_lost() -> list[int]:
 
 
 def queued() -> list[int]:
-    """Runs that wait, oldest first."""
+    """Runs that wait, in the order in which they are taken: highest priority first, then the longest waiting."""
+    order = (run.c.priority.desc(), run.c.queued_at, run.c.id)
     with reading() as c:
-        return list(c.execute(select(run.c.id).where(run.c.status == "queued").order_by(run.c.queued_at, run.c.id)).scalars())
+        return list(c.execute(select(run.c.id).where(run.c.status == "queued").order_by(*order)).scalars())

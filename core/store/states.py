@@ -34,7 +34,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     _S.LOST: frozenset({_S.QUEUED, _S.STOPPED}),
     _S.FAILED: frozenset({_S.QUEUED}),
     _S.STOPPED: frozenset({_S.QUEUED}),
-    _S.DONE: frozenset(),
+    _S.DONE: frozenset({_S.QUEUED}),  # only to be extended: with more steps than it has
 }
 
 

@@ -68,6 +68,7 @@ run = Table(
     Column("worker", String(120)),
     Column("priority", Integer, nullable=False, default=0, server_default="0"),
     Column("time_limit", Float),
+    Column("trained_seconds", Float, nullable=False, default=0.0, server_default="0"),
     Column("environment", JSON),
     Column("created_at", Float, nullable=False),
     Column("queued_at", Float, nullable=False),
@@ -190,5 +191,7 @@ gpu = Table(
     Column("index", Integer, primary_key=True, autoincrement=False),
     Column("name", String(120), nullable=False),
     Column("memory_bytes", Float, nullable=False),
+    Column("memory_used", Float, nullable=False, server_default="0"),
+    Column("utilisation", Float),
     Column("run_id", Integer, ForeignKey("run.id", ondelete="SET NULL")),
 )

@@ -19,7 +19,11 @@ def upgrade() -> None:
     with op.batch_alter_table("run", recreate="never") as table:
         table.add_column(sa.Column("priority", sa.Integer(), server_default="0", nullable=False))
         table.add_column(sa.Column("time_limit", sa.Float(), nullable=True))
+        table.add_column(sa.Column("trained_seconds", sa.Float(), server_default="0", nullable=False))
         table.add_column(sa.Column("environment", sa.JSON(), nullable=True))
+    with op.batch_alter_table("gpu", recreate="never") as table:
+        table.add_column(sa.Column("memory_used", sa.Float(), server_default="0", nullable=False))
+        table.add_column(sa.Column("utilisation", sa.Float(), nullable=True))
     with op.batch_alter_table("evaluation", recreate="never") as table:
         table.add_column(sa.Column("greedy_accuracy", sa.Float(), nullable=True))
         table.add_column(sa.Column("majority", sa.Float(), nullable=True))
@@ -47,6 +51,9 @@ def downgrade() -> None:
         table.drop_index(op.f("ix_evaluation_key"))
         for column in ("key", "pass_at", "majority", "greedy_accuracy"):
             table.drop_column(column)
+    with op.batch_alter_table("gpu", recreate="never") as table:
+        for column in ("utilisation", "memory_used"):
+            table.drop_column(column)
     with op.batch_alter_table("run", recreate="never") as table:
-        for column in ("environment", "time_limit", "priority"):
+        for column in ("environment", "trained_seconds", "time_limit", "priority"):
             table.drop_column(column)

@@ -10,12 +10,13 @@ from streamlit.testing.v1 import AppTest
 from app import forms
 from core import presets
 from core.config import ExperimentConfig, parse
-from core.store import queries, runs
+from core.store import queries, runs, workers
 from core.store.states import Status
+from core.store.workers import Gpu
 from tests.conftest import REPO
 from tests.samples import run_config
 
-PAGES = ("runs", "design", "queue", "run")
+PAGES = ("runs", "design", "queue", "run", "workers")
 
 
 def page(name: str, **query: str) -> AppTest:
@@ -43,7 +44,13 @@ def elements(at: AppTest, name: str) -> list[Any]:
 @pytest.mark.parametrize("name", PAGES)
 def test_an_empty_page_says_what_to_do(sqlite: Path, name: str) -> None:
     text = prose(page(name))
-    wanted = {"runs": "No runs yet", "design": "Design a reward mix", "queue": "Nothing is queued", "run": "No such run"}
+    wanted = {
+        "runs": "No runs yet",
+        "design": "Design a reward mix",
+        "queue": "Nothing is queued",
+        "run": "No such run",
+        "workers": "No worker listens",
+    }
     assert wanted[name] in text
 
 
@@ -187,3 +194,43 @@ def test_opening_a_preset_on_the_design_page_changes_no_config(sqlite: Path) -> 
     before = [r.hash() for r in presets.demo().runs()]
     at = page("design")
     assert [r.hash() for r in parse(ExperimentConfig, at.session_state["draft"]).runs()] == before
+
+
+def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> None:
+    assert "No worker listens" in prose(page("workers"))
+    waiting = runs.create_run(run_config())
+    assert "1 run waits: no worker listens" in prose(page("workers"))
+    workers.beat("box-1", "box <1>", 42, 1, [Gpu(0, "H200", 140.0 * 2**30, 70.0 * 2**30, 0.9)])
+    assert "1 run waits, and 1 slot free" in prose(page("workers"))
+    claim = runs.claim(waiting, "box-1", 60.0)
+    assert claim is not None
+    runs.create_run(run_config(seed=1))
+    text = prose(page("workers"))
+    assert "1 run waits: 1 slot of 1 worker, all taken" in text
+    assert "box &lt;1&gt;" in text and "GPU 0: H200" in text and "70.0 of 140 GiB" in text and "90% busy" in text
+    assert f"run {waiting}: hybrid, seed 0" in text
+
+
+def test_a_finished_run_is_extended_and_cloned_from_its_page(sqlite: Path) -> None:
+    run_id = runs.create_run(run_config())
+    claim = runs.claim(run_id, "w", 60.0)
+    assert claim is not None and runs.finish(run_id, claim.attempt, Status.DONE)
+    at = page("run", run=str(run_id))
+    next(n for n in at.number_input if n.label == "Go on to step").set_value(9).run()
+    next(b for b in at.button if b.label == "Extend").click().run()
+    row = queries.run_detail(run_id).row
+    assert not at.exception and (row.status, row.max_steps) == (Status.QUEUED, 9)
+    next(n for n in at.number_input if n.label == "Priority").set_value(3).run()
+    next(b for b in at.button if b.label == "Set priority").click().run()
+    assert queries.run_detail(run_id).row.priority == 3
+    next(b for b in at.button if b.label == "Clone to Design").click().run()
+    assert (
+        at.session_state["draft"]["arms"][0]["name"] == "hybrid" and at.session_state["draft"]["run"]["grpo"]["max_steps"] == 9
+    )
+
+
+def test_an_experiment_is_stopped_whole_from_the_queue(sqlite: Path) -> None:
+    runs.create_experiment(presets.demo())
+    at = page("queue")
+    next(b for b in at.button if b.label == "Stop all").click().run()
+    assert {r.status for r in queries.run_list()} == {Status.STOPPED} and not at.exception

@@ -4,16 +4,18 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from core import engine
-from core.config import ExperimentConfig, parse
-from core.errors import Fenced, NotFound, StoreUnavailable
-from core.store import queries, records, runs
+from core.config import ExperimentConfig, RunConfig, parse
+from core.errors import ConfigError, Fenced, NotFound, StoreUnavailable
+from core.store import queries, records, runs, workers
 from core.store.records import EvaluationRow, SampleRow, ScoreRow, StepRecord, finite
 from core.store.states import TRANSITIONS, Status
+from core.store.workers import Gpu
 from tests.samples import HARD, HYBRID, batch, run_config
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -199,12 +201,19 @@ def test_experiments_and_lists() -> None:
 
 def test_workers_come_and_go() -> None:
     before = time.time() - 1
-    records.worker_beat("m-1", "m", 1, 2)
-    records.worker_beat("m-1", "m", 1, 2)
-    assert [(w.name, w.slots) for w in queries.workers(before)] == [("m-1", 2)]
-    assert queries.workers(time.time() + 10) == []
-    records.worker_gone("m-1")
-    assert queries.workers(before) == []
+    card = Gpu(0, "H200", 100.0, 1.0, 0.5)
+    workers.beat("m-1", "m", 1, 2, [card])
+    claim = runs.claim(runs.create_run(run_config()), "m-1", 60.0)
+    assert claim is not None
+    workers.beat("m-1", "m", 1, 2, [replace(card, memory_used=50.0)])  # the newest state, not one more card
+    (found,) = workers.machines(before)
+    assert (found.name, found.slots, found.gpus) == ("m-1", 2, (replace(card, memory_used=50.0),))
+    assert [(h.id, h.status) for h in found.runs] == [(claim.run_id, Status.STARTING)]
+    assert workers.machines(time.time() + 10) == [] and workers.waiting() == 0
+    workers.forget_silent(before)
+    assert len(workers.machines(before)) == 1
+    workers.gone("m-1")
+    assert workers.machines(before) == []
 
 
 def test_eight_writers_at_once_lose_nothing() -> None:
@@ -259,3 +268,60 @@ def test_greedy_completions_of_a_problem_count_once() -> None:
         row = EvaluationRow(problems=8, num_samples=4, temperature=temperature, accuracy=0.5, seconds=0.1)
         records.write_step(claim.run_id, 1, StepRecord(step, {}, (), row))
         assert queries.held_out(claim.run_id) == (32 if temperature else 8)
+
+
+def test_priority_comes_before_waiting_time() -> None:
+    first, second, third = (runs.create_run(run_config(seed=i)) for i in range(3))
+    runs.set_priority(third, 5)
+    runs.set_priority(first, -1)
+    assert runs.queued() == [third, second, first]
+    with pytest.raises(NotFound, match="no run 99"):
+        runs.set_priority(99, 1)
+
+
+def test_an_experiment_is_stopped_whole() -> None:
+    arms = [{"name": "hard", "mix": {"terms": HARD}}, {"name": "hybrid", "mix": HYBRID}]
+    experiment_id, (a, b, c, d) = runs.create_experiment(parse(ExperimentConfig, {"name": "E", "arms": arms, "seeds": [0, 1]}))
+    taken = [runs.claim(a, "w", 60.0), runs.claim(b, "w", 60.0)]
+    assert taken[1] and runs.finish(b, taken[1].attempt, Status.DONE)
+    assert runs.request_stop_experiment(experiment_id) == [a, c, d]
+    assert [status(i) for i in (a, b, c, d)] == [Status.STARTING, Status.DONE, Status.STOPPED, Status.STOPPED]
+    assert runs.beat(a, 1, 60.0) is True  # it trains: it stops at its next step
+    assert runs.claim_next("w", 60.0) is None
+    with pytest.raises(NotFound, match="no experiment 99"):
+        runs.request_stop_experiment(99)
+
+
+def test_a_time_limit_counts_training_only_and_over_all_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    claim = claimed()
+    runs.set_time_limit(claim.run_id, 100.0)
+    now[0] += 60
+    assert runs.beat(claim.run_id, 1, 60.0) is False
+    runs.release(claim.run_id, 1, "its worker shut down")
+    now[0] += 10_000  # it waits: nobody trains
+    again = runs.claim(claim.run_id, "w2", 60.0)
+    assert again is not None
+    now[0] += 39
+    assert runs.beat(claim.run_id, 2, 60.0) is False
+    now[0] += 2
+    assert runs.beat(claim.run_id, 2, 60.0) is True
+    assert queries.events(claim.run_id)[-1].kind == "time_limit"
+    assert runs.finish(claim.run_id, 2, Status.STOPPED) and runs.requeue(claim.run_id)
+    third = runs.claim(claim.run_id, "w3", 60.0)  # who puts it back wants it to go on
+    assert third is not None and runs.beat(claim.run_id, 3, 60.0) is False
+
+
+def test_only_an_ended_run_is_extended_and_keeps_its_curve() -> None:
+    percent = {**HYBRID, "blend": {"type": "linear", "start": 0, "end": 1, "from_step": 0, "to_step": 50, "unit": "percent"}}
+    run_id = runs.create_run(run_config(mix=percent))  # 6 steps: the ramp ends at step 3
+    assert runs.extend(run_id, 20) is False
+    runs.request_stop(run_id)
+    assert runs.extend(run_id, 20) and status(run_id) == Status.QUEUED
+    detail = queries.run_detail(run_id)
+    made = parse(RunConfig, detail.config)
+    assert detail.row.max_steps == made.grpo.max_steps == 20 and detail.config_hash == made.hash()
+    assert made.mix.hard_share(3) == 1.0 and made.mix.hard_share(1.5) == pytest.approx(0.5)
+    with pytest.raises(ConfigError, match="12 is not above the 20 steps"):
+        runs.extend(run_id, 12)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core import queue
-from core.store import queries, runs
+from core.store import queries, runs, workers
 from core.store.states import Status
 from migrations import upgrade
 from tests.conftest import forget_settings, wait_for
@@ -69,7 +69,7 @@ def test_a_worker_that_is_asked_to_end_gives_its_run_back(broker: Path, home: Pa
     assert worker.wait(60) == 0
     row = queries.run_detail(run_id).row
     assert row.status == Status.QUEUED and row.checkpoint_step == row.step
-    assert children_of(run_id) == [] and queries.workers(0.0) == []
+    assert children_of(run_id) == [] and workers.machines(0.0) == []
 
 
 def test_a_message_delivered_twice_and_a_lost_message_harm_nobody(broker: Path, home: Path) -> None:

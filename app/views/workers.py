@@ -1,0 +1,86 @@
+"""Workers: machines, their GPUs, what each runs, when it was last heard of, and why runs wait."""
+
+import time
+
+import streamlit as st
+
+from app import cache, prose, words
+from core.store.workers import Gpu, Held, Machine
+
+TICK_SECONDS = 2.0
+LATE_SECONDS = 12.0  # a worker beats every five seconds
+GIB = 1024**3
+
+
+def _gpu(g: Gpu) -> None:
+    load = "load unknown" if g.utilisation is None else f"{g.utilisation:.0%} busy"
+    prose.meter(
+        f"GPU {g.index}: {g.name}",
+        g.memory_used,
+        g.memory_bytes,
+        f"{g.memory_used / GIB:.1f} of {g.memory_bytes / GIB:.0f} GiB",
+        load,
+    )
+
+
+def _run(r: Held) -> None:
+    label, tone = words.STATUS[r.status]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch"):
+            prose.head(f"run {r.id}: {r.arm}, seed {r.seed}", chips=[prose.chip(label, tone)])
+            prose.progress(r.step, r.max_steps, "", "")
+        st.page_link("views/run.py", label="Open", icon=":material/monitoring:", query_params={"run": str(r.id)})
+
+
+def _machine(m: Machine) -> None:
+    silent = time.time() - m.seen_at
+    chip = prose.chip("late", "warn") if silent > LATE_SECONDS else prose.chip("listens", "good")
+    with st.container(key=f"card-worker-{m.name}"):
+        up = words.duration(time.time() - m.started_at)
+        note = f"process {m.pid} · {words.count(m.slots, 'slot')} · up for {up} · heard of {words.duration(silent)} ago"
+        prose.head(m.host, note, chips=[chip])
+        for g in m.gpus:
+            _gpu(g)
+        if not m.gpus:
+            st.caption("No NVIDIA driver answers here: it trains on the CPU.")
+        for r in m.runs:
+            _run(r)
+        if not m.runs:
+            st.caption("It runs nothing.")
+
+
+def why(waiting: int, machines: list[Machine]) -> str:
+    """Why runs wait, in one sentence."""
+    if not waiting:
+        return "No run waits."
+    runs = words.count(waiting, "run")
+    verb = "wait" if waiting > 1 else "waits"
+    if not machines:
+        return f"{runs} {verb}: no worker listens. Start one: showdown worker"
+    free = sum(max(0, m.slots - len(m.runs)) for m in machines)
+    if free:
+        return f"{runs} {verb}, and {words.count(free, 'slot')} free: the next starts within seconds."
+    taken = words.count(sum(m.slots for m in machines), "slot")
+    return f"{runs} {verb}: {taken} of {words.count(len(machines), 'worker')}, all taken."
+
+
+def _live() -> None:
+    machines, waiting = cache.machines(), cache.waiting()
+    with st.container(key="card-queue-depth"):
+        prose.head("Queue", why(waiting, machines))
+    if not machines:
+        with st.container(key="card-noworker"):
+            prose.empty(
+                "No worker listens",
+                "Start one with `showdown worker`, here or on any machine with the same database and broker.",
+            )
+    for m in machines:
+        _machine(m)
+
+
+def main() -> None:
+    prose.title("Workers", sub="Machines that train, and what they are doing.")
+    st.fragment(_live, run_every=TICK_SECONDS, key="workers-live")()
+
+
+main()

@@ -1,0 +1,97 @@
+"""Commands that move runs: stop, put back, extend, order, limit, clone. Called by cli.main."""
+
+import click
+
+from cli.up import open_store
+from core import queue
+from core.config import RunConfig, parse
+from core.errors import BrokerError, ShowdownError
+from core.revision import revision
+from core.store import queries, runs
+
+RUN = click.argument("run_id", type=int)
+
+
+def _wake(run_id: int) -> None:
+    """The row is committed; if the broker is away, the reaper sends the message later."""
+    try:
+        queue.enqueue(run_id)
+    except BrokerError as error:
+        click.echo(f"showdown: {error}", err=True)
+
+
+@click.command()
+@click.argument("run_id", type=int, required=False)
+@click.option("--experiment", type=int, help="Stop every run of this experiment.")
+def stop(run_id: int | None, experiment: int | None) -> None:
+    """Stop a run, or all of an experiment: each writes a checkpoint at its next step boundary."""
+    if (run_id is None) == (experiment is None):
+        raise click.UsageError("give a run, or --experiment ID")
+    open_store()
+    if experiment is not None:
+        stopped = runs.request_stop_experiment(experiment)
+        click.echo(
+            f"experiment {experiment}: {len(stopped)} runs stop" + (f" ({', '.join(map(str, stopped))})" if stopped else "")
+        )
+    elif run_id is not None:
+        state = runs.request_stop(run_id)
+        click.echo(f"run {run_id}: {state}" + (", stops at its next step" if state.claimed else ""))
+
+
+@click.command()
+@RUN
+def requeue(run_id: int) -> None:
+    """Put a stopped or failed run back in the queue; it goes on from its last checkpoint."""
+    open_store()
+    state = queries.run_detail(run_id).row.status
+    if not runs.requeue(run_id):
+        raise ShowdownError(f"run {run_id} is {state}; only stopped and failed runs can be put back")
+    _wake(run_id)
+    click.echo(f"run {run_id}: queued")
+
+
+@click.command()
+@RUN
+@click.argument("max_steps", type=click.IntRange(1))
+def extend(run_id: int, max_steps: int) -> None:
+    """Let an ended run go on to MAX_STEPS steps, from its last checkpoint."""
+    open_store()
+    state = queries.run_detail(run_id).row.status
+    if not runs.extend(run_id, max_steps):
+        raise ShowdownError(f"run {run_id} is {state}; only runs that have ended can be extended; stop it first")
+    _wake(run_id)
+    click.echo(f"run {run_id}: queued, up to step {max_steps}")
+
+
+@click.command()
+@RUN
+@click.argument("value", type=int)
+def priority(run_id: int, value: int) -> None:
+    """Runs with a higher priority are taken first; it is 0 unless said."""
+    open_store()
+    runs.set_priority(run_id, value)
+    click.echo(f"run {run_id}: priority {value}")
+
+
+@click.command()
+@RUN
+@click.argument("minutes", type=click.FloatRange(0, min_open=True), required=False)
+def limit(run_id: int, minutes: float | None) -> None:
+    """Stop a run at a step boundary after so many MINUTES of training in all; without MINUTES: no limit."""
+    open_store()
+    runs.set_time_limit(run_id, None if minutes is None else 60 * minutes)
+    click.echo(f"run {run_id}: " + ("no time limit" if minutes is None else f"stops after {minutes:g} minutes of training"))
+
+
+@click.command()
+@RUN
+@click.option("--seed", type=click.IntRange(0), help="Another seed than the run's.")
+def clone(run_id: int, seed: int | None) -> None:
+    """Queue a run's config again, from its beginning."""
+    open_store()
+    config = parse(RunConfig, queries.run_detail(run_id).config)
+    if seed is not None:
+        config = config.model_copy(update={"seed": seed})
+    made = runs.create_run(config, revision())
+    _wake(made)
+    click.echo(f"queued run {made}")

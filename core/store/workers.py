@@ -1,0 +1,99 @@
+"""Who trains: the workers' heartbeats, their GPUs, and what each of them runs. Called by worker.celery_app and app.cache."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+from sqlalchemy import delete, func, insert, select, update
+
+from core.store.session import reading, writing
+from core.store.states import Status
+from core.store.tables import gpu, run, worker
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU of a worker. Memory in bytes; utilisation in [0, 1], None where the driver does not say."""
+
+    index: int
+    name: str
+    memory_bytes: float
+    memory_used: float
+    utilisation: float | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A run a worker holds."""
+
+    id: int
+    arm: str
+    seed: int
+    status: Status
+    step: int
+    max_steps: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A worker with everything the Workers page shows."""
+
+    name: str
+    host: str
+    pid: int
+    slots: int
+    started_at: float
+    seen_at: float
+    gpus: tuple[Gpu, ...]
+    runs: tuple[Held, ...]
+
+
+def beat(name: str, host: str, pid: int, slots: int, gpus: Sequence[Gpu] = ()) -> None:
+    """This worker is alive, and its GPUs look like this."""
+    now = time.time()
+    with writing() as c:
+        seen = c.execute(update(worker).where(worker.c.name == name).values(seen_at=now)).rowcount
+        if not seen:
+            c.execute(insert(worker).values(name=name, host=host, pid=pid, slots=slots, started_at=now, seen_at=now))
+        c.execute(delete(gpu).where(gpu.c.worker == name))
+        if gpus:
+            c.execute(insert(gpu), [{"worker": name, **asdict(g)} for g in gpus])
+
+
+def gone(name: str) -> None:
+    """This worker has shut down."""
+    with writing() as c:
+        c.execute(delete(worker).where(worker.c.name == name))
+
+
+def forget_silent(seen_before: float) -> None:
+    """Remove workers nobody has heard of for long: they were killed and will not sign off."""
+    with writing() as c:
+        c.execute(delete(worker).where(worker.c.seen_at < seen_before))
+
+
+def machines(seen_after: float) -> list[Machine]:
+    """Workers heard of since a time, by name, with their GPUs and runs."""
+    with reading() as c:
+        found = c.execute(select(worker).where(worker.c.seen_at > seen_after).order_by(worker.c.name)).all()
+        columns = [gpu.c[f.name] for f in fields(Gpu)]
+        cards = c.execute(select(gpu.c.worker, *columns).order_by(gpu.c.worker, gpu.c.index)).all()
+        claimed = [s.value for s in Status if s.claimed]
+        names = ("id", "arm", "seed", "status", "step", "max_steps")
+        held = c.execute(
+            select(run.c.worker, *(run.c[n] for n in names)).where(run.c.status.in_(claimed)).order_by(run.c.id)
+        ).all()
+    return [
+        Machine(
+            w.name, w.host, w.pid, w.slots, w.started_at, w.seen_at,
+            tuple(Gpu(*values) for owner, *values in cards if owner == w.name),
+            tuple(Held(h.id, h.arm, h.seed, Status(h.status), h.step, h.max_steps) for h in held if h.worker == w.name),
+        )
+        for w in found
+    ]  # fmt: skip
+
+
+def waiting() -> int:
+    """How many runs wait."""
+    with reading() as c:
+        return int(c.execute(select(func.count()).select_from(run).where(run.c.status == Status.QUEUED.value)).scalar_one())
