@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.utils.url import maybe_sanitize_url
 
 from core.errors import BrokerError
 from core.settings import settings
@@ -45,7 +46,7 @@ def enqueue(run_id: int) -> None:
         client().send_task(TRAIN, args=[run_id], queue=QUEUE, retry_policy=FAIL_FAST)
     except OperationalError as error:
         raise BrokerError(
-            f"the broker at {settings().broker} does not answer ({error}); run {run_id} stays queued and is sent "
+            f"the broker at {maybe_sanitize_url(settings().broker)} does not answer ({error}); run {run_id} stays queued and is sent "
             "as soon as it does"
         ) from error
 
@@ -56,4 +57,4 @@ def waiting() -> int:
         with client().connection_for_read() as connection:
             return int(connection.default_channel.client.llen(QUEUE))
     except (OperationalError, *client().connection_for_read().recoverable_connection_errors) as error:
-        raise BrokerError(f"the broker at {settings().broker} does not answer: {error}") from error
+        raise BrokerError(f"the broker at {maybe_sanitize_url(settings().broker)} does not answer: {error}") from error

@@ -1,0 +1,51 @@
+"""Is this container well? `python health.py app|worker|reaper` exits 0, or with a sentence. Called by docker-compose.yml.
+
+It asks what a user of the part would notice, not whether a process exists: Docker starts an ended one again by itself.
+"""
+
+import socket
+import sys
+import time
+import urllib.request
+
+from core.settings import settings
+
+HEARD_SECONDS = 30.0  # a worker says every 5 s that it lives
+
+
+def app() -> None:
+    """The dashboard answers."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this container
+    direct.open(f"http://127.0.0.1:{settings().port}/_stcore/health", timeout=5).close()
+
+
+def worker() -> None:
+    """A worker of this container has lately written its heartbeat."""
+    from core.store import workers
+
+    if socket.gethostname() not in {w.host for w in workers.machines(time.time() - HEARD_SECONDS)}:
+        raise OSError(f"no worker of {socket.gethostname()} has been heard of for {HEARD_SECONDS:.0f} s")
+
+
+def reaper() -> None:
+    """What the reaper asks every few seconds is answered. It has no heartbeat of its own."""
+    from core import queue
+    from core.store import runs
+
+    runs.queued()
+    queue.waiting()
+
+
+PARTS = {"app": app, "worker": worker, "reaper": reaper}
+
+
+def main() -> None:
+    """Check the part that is named."""
+    try:
+        PARTS[sys.argv[1]]()
+    except Exception as error:
+        sys.exit(f"{sys.argv[1]}: {error}")
+
+
+if __name__ == "__main__":
+    main()
