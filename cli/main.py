@@ -15,6 +15,8 @@ import click
 from cli import lifecycle, rewards
 from cli import up as instance
 from cli.new import new
+from cli.run import run_command
+from cli.transfer import export_command, import_command
 from core import presets, queue
 from core.config import ExperimentConfig, RunConfig, load
 from core.errors import BrokerError, ShowdownError
@@ -171,4 +173,6 @@ def tiny_build(out: Path) -> None:
 for command in (lifecycle.stop, lifecycle.requeue, lifecycle.extend, lifecycle.priority, lifecycle.limit, lifecycle.clone):
     main.add_command(command)
 for command in (rewards.score, rewards.preflight_command, rewards.replay_command, rewards.bench_group, new):
+    main.add_command(command)
+for command in (run_command, export_command, import_command):
     main.add_command(command)

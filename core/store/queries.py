@@ -301,3 +301,16 @@ def experiments(limit: int = 100) -> list[ExperimentRow]:
     columns = (experiment.c.id, experiment.c.name, experiment.c.question, experiment.c.created_at)
     with reading() as c:
         return [ExperimentRow(*r) for r in c.execute(select(*columns).order_by(experiment.c.id.desc()).limit(limit))]
+
+
+def newest(run_id: int, names: Sequence[str]) -> dict[str, float]:
+    """The newest value of some metrics; those without one are left out."""
+    with reading() as c:
+        ids = {row.name: row.id for row in c.execute(select(metric.c.name, metric.c.id).where(metric.c.name.in_(names)))}
+        found = {}
+        for name, metric_id in ids.items():  # one look at the end of an index each, however long the run is
+            last = select(point.c.value).where(point.c.run_id == run_id, point.c.metric_id == metric_id)
+            value = c.execute(last.order_by(point.c.step.desc()).limit(1)).scalar()
+            if value is not None:
+                found[name] = float(value)
+    return found

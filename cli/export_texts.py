@@ -1,0 +1,223 @@
+"""The two texts of an exported run: a script that trains it again, and a README. Called by cli.transfer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.config import RunConfig
+
+IN_TRL = frozenset({"text", "gold", "group", "solution"})  # what a reward function of stock TRL is given
+
+HEAD = '''"""Trains run {run} ({name}, seed {seed}) again, without dashboard, database or queue.
+
+    python train_standalone.py [OUT]
+
+Run it with a Python in which Showdown {version} is installed with its `worker` extra. Reads config.yaml
+beside it; writes steps.jsonl (one line a step) and adapter/ into OUT, else into trained/. It keeps no evaluations and no
+checkpoints.
+"""
+
+import json
+{imports}
+HERE = Path(__file__).resolve().parent
+OUT = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "trained")
+OUT.mkdir(parents=True, exist_ok=True)
+
+config = parse(RunConfig, yaml.safe_load((HERE / "config.yaml").read_text()))
+problems = data.problems(config.data.train, "train")
+set_seed(config.seed)  # before the model: the adapter begins with random numbers
+model, tokenizer = policy.load(config.model)
+rows = data.rows(problems, config.data, tokenizer.chat_template is not None)
+'''
+
+STOCK_IMPORTS = """import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import yaml
+from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers.trainer_utils import SaveStrategy
+from trl import GRPOTrainer
+
+from core.batch import RolloutBatch
+from core.config import RunConfig, parse
+from core.engine import RewardEngine, signals_of
+from worker import data, policy
+from worker.trainer import grpo_config, lora_config
+"""
+
+STOCK = '''engine = RewardEngine(config.trained_mix)
+
+
+def reward(completions, completion_ids, trainer_state, question, gold, problem_id, solution, **_):
+    """The mix's totals at this step: what TRL makes advantages of. Completions of one prompt stand together."""
+    n = len(completions)
+    texts = [c if isinstance(c, str) else c[-1]["content"] for c in completions]
+    ends = {*trainer.eos_token_ids, tokenizer.pad_token_id}
+    batch = RolloutBatch(
+        prompts=question,
+        completions=texts,
+        golds=gold,
+        problem_ids=problem_id,
+        solutions=solution,
+        group=np.arange(n) // config.grpo.num_generations,
+        n_tokens=np.array([len(ids) for ids in completion_ids]),
+        truncated=np.array([not ids or ids[-1] not in ends for ids in completion_ids]),
+        mean_nll=np.full(n, np.nan),
+        answer_rule=config.data.answer_rule,
+    )
+    scored = engine.score(batch, trainer_state.global_step + 1)
+    engine.observe(signals_of(batch, scored))  # adaptive schedules move
+    return [None if math.isnan(total) else float(total) for total in scored.total]
+
+
+trainer = GRPOTrainer(
+    model=model,
+    reward_funcs=reward,
+    args=grpo_config(config, OUT),
+    train_dataset=rows,
+    processing_class=tokenizer,
+    peft_config=lora_config(config),
+)
+'''
+
+OURS_IMPORTS = """import sys
+from pathlib import Path
+
+import yaml
+from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers.trainer_utils import SaveStrategy
+
+from core.config import RunConfig, parse
+from worker import data, policy
+from worker.trainer import build
+"""
+
+OURS = """# A GRPOTrainer of TRL whose rewards are the mix. A reward function alone would not do here: {why}.
+trainer = build(config, model, tokenizer, rows, OUT)
+"""
+
+KL_IMPORTS = """from core.adaptive import Signals
+from worker.evaluate import Evaluator
+"""
+
+KL = '''evaluator = Evaluator(trainer, data.problems(config.data.eval, "eval"), config)
+
+
+class Watch(TrainerCallback):
+    """The mix watches the KL to the start, which is measured on held-out problems."""
+
+    def on_train_begin(self, args, state, control, **_):
+        trainer.engine.observe(Signals(kl=evaluator().kl))
+
+    def on_step_end(self, args, state, control, **_):
+        if state.global_step % config.evaluation.every == 0 or state.global_step >= state.max_steps:
+            trainer.engine.observe(Signals(kl=evaluator().kl))
+
+
+trainer.add_callback(Watch())
+'''
+
+TAIL = '''
+
+class Steps(TrainerCallback):
+    """A line a step."""
+
+    def on_log(self, args, state, control, logs, **_):
+        if "loss" in logs:
+            step = {"step": state.global_step, **logs}
+            print(f"step {state.global_step}: reward {logs['reward']:.4f}, loss {logs['loss']:.6f}", flush=True)
+            with (OUT / "steps.jsonl").open("a") as file:
+                file.write(json.dumps(step) + "\\n")
+
+
+(OUT / "steps.jsonl").unlink(missing_ok=True)
+trainer.args.save_strategy = SaveStrategy.NO
+trainer.remove_callback(PrinterCallback)
+trainer.add_callback(Steps())
+trainer.train()
+trainer.save_model(str(OUT / "adapter"))
+'''
+
+LOAD = """Load the adapter:
+
+    from peft import AutoPeftModelForCausalLM
+    model = AutoPeftModelForCausalLM.from_pretrained("adapter")
+
+"""
+
+
+def _beyond_trl(config: RunConfig) -> str:
+    """Why a reward function of stock TRL cannot train the mix; empty where it can."""
+    mix = config.mix
+    if not mix.needs <= IN_TRL:
+        return f"the mix asks for {', '.join(sorted(mix.needs - IN_TRL))}"
+    if mix.advantage.in_trl is None:
+        return f"TRL has no advantage rule like this {mix.advantage.type!r}"
+    if getattr(mix.advantage, "perplexity_alpha", 0.0):
+        return "the advantage rule asks for logprobs"
+    return "the mix watches the KL" if _watches_kl(config) else ""
+
+
+def _watches_kl(config: RunConfig) -> bool:
+    return any(s.signal == "kl" for s in config.mix.adaptive.values())
+
+
+def script(config: RunConfig, run_id: int, version: str) -> str:
+    """train_standalone.py: stock TRL and a reward function where that trains the same, else our trainer."""
+    why, kl = _beyond_trl(config), _watches_kl(config)
+    imports = OURS_IMPORTS if why else STOCK_IMPORTS
+    if kl:
+        imports = imports.replace("from core.config", KL_IMPORTS.split("\n")[0] + "\nfrom core.config")
+        imports = imports.replace("from worker.trainer", KL_IMPORTS.split("\n")[1] + "\nfrom worker.trainer")
+    head = HEAD.format(run=run_id, name=config.name, seed=config.seed, version=version, imports=imports)
+    body = OURS.format(why=why) if why else STOCK
+    return head + body + (KL if kl else "") + TAIL
+
+
+def readme(run_id: int, head: Mapping[str, Any], rows: Mapping[str, int], adapter: bool) -> str:
+    """README.md: what each file is, and how to use it."""
+    versions = (head.get("environment") or {}).get("versions", {})
+    stack = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
+    said = {
+        "config.yaml": "the run's settings, every default filled in",
+        "run.json": "its state, history, environment and hashes; names every file here with size and SHA-256",
+        "metrics.parquet": "metric, step, value: every curve",
+        "samples.parquet": "every completion: prompt, gold, parsed answer, total, advantage; split is train or eval",
+        "scores.parquet": "every term of every sample: raw, shaped, weight, contribution; `sample` as in samples.parquet",
+        "evaluations.parquet": "one row an evaluation on held-out problems",
+        "evaluation_items.parquet": "one row a held-out problem in each of them",
+        "adapter/": "the trained LoRA adapter, as peft writes it",
+        "train_standalone.py": "trains the run again without dashboard, database or queue",
+    }
+    there = {k: v for k, v in said.items() if (k in rows or not k.endswith(".parquet")) and (adapter or k != "adapter/")}
+    table = "\n".join(f"| `{k}` | {v} | {f'{rows[k]:,}' if k in rows else ''} |" for k, v in there.items())
+    return f"""# Run {run_id}: {head["arm"]}, seed {head["seed"]}
+
+{head["structure"]} reward structure, {head["status"]} at step {head["step"]} of {head["max_steps"]}.
+Config {head["config_hash"]}, made by Showdown {head["revision"] or "(unknown revision)"}{f" with {stack}" if stack else ""}.
+
+| file | what it is | rows |
+|---|---|---|
+{table}
+
+Back into a Showdown, as a new run:
+
+    showdown import .
+
+Train it again, into the database or alone:
+
+    showdown run config.yaml
+    python train_standalone.py out
+
+On the same machine and versions this gives the same numbers. Paths in config.yaml are those of the machine it ran on.
+
+Read the numbers from anywhere:
+
+    import pandas as pd
+    metrics = pd.read_parquet("metrics.parquet").pivot(index="step", columns="metric", values="value")
+    samples = pd.read_parquet("samples.parquet").set_index("sample")
+    scores = pd.read_parquet("scores.parquet").join(samples, on="sample")
+
+{LOAD if adapter else ""}An empty `raw` says that the term does not apply to the sample, an empty `total` that it was held out.
+"""

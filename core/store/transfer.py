@@ -1,0 +1,193 @@
+"""One run as plain rows: out of a database in one view, into another in one transaction. Called by cli.transfer.
+
+Knows no files. A row holds int, float, text, bool and None; JSON columns travel as text. A sample is named by its place in
+the run (0, 1, ...), not by its id, so that a run reads the same from every database.
+"""
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import JSON, Boolean, Column, Connection, Float, Integer, Table, insert, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.config import RunConfig, parse
+from core.errors import DataError, NotFound
+from core.store.records import _register
+from core.store.runs import _new_id, add_event
+from core.store.session import reading, writing
+from core.store.states import Status
+from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
+
+Kind = Literal["int", "float", "text", "bool", "json"]
+Row = Sequence[Any]
+PIECE = {"sample": 4096, "score": 32768, "point": 32768, "evaluation": 4096, "evaluation_item": 32768}
+"""Rows held at once: a completion may be tens of kilobytes, a score is a few dozen bytes."""
+OWN = ("id", "run_id", "sample_id", "metric_id")  # keys that mean something in one database only
+# Where a run is held and from what it could go on: both lie on the machine that trained it.
+HERE = ("experiment_id", "lease_owner", "lease_until", "checkpoint_step")
+TABLES: dict[str, Table] = {t.name: t for t in (point, sample, score, evaluation, evaluation_item)}
+LEADS: dict[str, dict[str, Kind]] = {"point": {"metric": "text"}, "sample": {"sample": "int"}, "score": {"sample": "int"}}
+
+
+def _kind(column: Column[Any]) -> Kind:
+    kinds: tuple[tuple[Any, Kind], ...] = ((JSON, "json"), (Boolean, "bool"), (Integer, "int"), (Float, "float"))
+    return next((kind for type_, kind in kinds if isinstance(column.type, type_)), "text")
+
+
+def _plain(table: Table) -> list[Column[Any]]:
+    return [x for x in table.c if x.name not in OWN]
+
+
+def columns(name: str) -> dict[str, Kind]:
+    """The columns of a table's rows, in their order."""
+    return LEADS.get(name, {}) | {x.name: _kind(x) for x in _plain(TABLES[name])}
+
+
+def _head_columns() -> list[str]:
+    return [x.name for x in run.c if x.name not in (*OWN, *HERE)]
+
+
+@dataclass
+class View:
+    """A run as it is at one moment. `head`: the run's own row; `rows` streams its tables, samples before scores."""
+
+    connection: Connection
+    run_id: int
+    head: dict[str, Any]
+    experiment: dict[str, Any] | None
+    events: list[dict[str, Any]]
+    _samples: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def rows(self, name: str) -> Iterator[Row]:
+        """Every row of a table, in the order of `columns(name)`."""
+        made: dict[str, Iterator[Row]] = {"point": self._points(), "sample": self._of_samples(), "score": self._scores()}
+        return made[name] if name in made else self._by_key(TABLES[name])
+
+    def _stream(self, query: Any, name: str) -> Iterator[Row]:
+        yield from self.connection.execute(query.execution_options(yield_per=PIECE[name]))
+
+    def _points(self) -> Iterator[Row]:
+        here = point.c.run_id == self.run_id
+        used = select(point.c.metric_id).where(here).distinct()
+        named = {r.name: r.id for r in self.connection.execute(select(metric.c.id, metric.c.name).where(metric.c.id.in_(used)))}
+        for name in sorted(named):  # sorted here: databases differ in how they order text
+            query = select(point.c.step, point.c.value).where(here, point.c.metric_id == named[name]).order_by(point.c.step)
+            for step, value in self._stream(query, "point"):
+                yield name, step, value
+
+    def _order(self) -> tuple[Column[Any], ...]:
+        return (sample.c.split, sample.c.step, sample.c.group_index, sample.c.index_in_group)  # an index's: nothing is sorted
+
+    def _of_samples(self) -> Iterator[Row]:
+        self._samples = array("q")
+        query = select(sample.c.id, *_plain(sample)).where(sample.c.run_id == self.run_id).order_by(*self._order())
+        for number, (sample_id, *values) in enumerate(self._stream(query, "sample")):
+            self._samples.append(sample_id)
+            yield number, *values
+
+    def _scores(self) -> Iterator[Row]:
+        query = (
+            select(sample.c.id, *_plain(score))
+            .select_from(sample.join(score, score.c.sample_id == sample.c.id))
+            .where(sample.c.run_id == self.run_id)
+            .order_by(*self._order(), score.c.position)
+        )
+        number = 0
+        for sample_id, *values in self._stream(query, "score"):
+            while self._samples[number] != sample_id:  # held-out samples have no scores
+                number += 1
+            yield number, *values
+
+    def _by_key(self, table: Table) -> Iterator[Row]:
+        keys = [x for x in table.primary_key if x.name != "run_id"]
+        kinds = [_kind(x) for x in _plain(table)]
+        for row in self._stream(select(*_plain(table)).where(table.c.run_id == self.run_id).order_by(*keys), table.name):
+            yield [json.dumps(v) if k == "json" else v for k, v in zip(kinds, row, strict=True)]
+
+
+@contextmanager
+def view(run_id: int) -> Iterator[View]:
+    """An ended run, to be read whole. NotFound without such a run, DataError for one that still changes."""
+    with reading() as c:
+        if c.dialect.name == "postgresql":  # every query below sees the same moment; SQLite does so anyway
+            c.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        row = c.execute(select(run).where(run.c.id == run_id)).first()
+        if row is None:
+            raise NotFound(f"there is no run {run_id}")
+        if not Status(row.status).finished:
+            raise DataError(
+                f"run {run_id} is {row.status}; it can be exported when it has ended, or after `showdown stop {run_id}`"
+            )
+        head = {name: getattr(row, name) for name in _head_columns()}
+        of = select(experiment.c.name, experiment.c.question).where(experiment.c.id == row.experiment_id)
+        found = c.execute(of).first()
+        events = c.execute(select(*_plain(run_event)).where(run_event.c.run_id == run_id).order_by(run_event.c.id))
+        yield View(c, run_id, head, found and dict(found._mapping), [dict(e._mapping) for e in events])
+
+
+@dataclass
+class Restore:
+    """A run being written: the id it will have, and its tables, samples before scores."""
+
+    connection: Connection
+    run_id: int
+    _metrics: Mapping[str, int]
+    _samples: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def add(self, name: str, given: Mapping[str, Sequence[Any]]) -> None:
+        """Write some rows of a table, given as columns. DataError for what no run holds."""
+        unknown = sorted(set(given) - set(columns(name)))
+        if unknown:
+            raise DataError(f"{name} has the column {unknown[0]!r}, which this version does not know: a newer one exported it")
+        kinds = columns(name)
+        of = {k: [v and json.loads(v) for v in values] if kinds[k] == "json" else values for k, values in given.items()}
+        count = len(next(iter(of.values())))
+        try:
+            keys = self._keys(name, of, count)
+        except (KeyError, IndexError) as error:
+            raise DataError(f"{name} speaks of something the export does not hold: {error}") from error
+        of = keys | {k: v for k, v in of.items() if k not in LEADS.get(name, {})}
+        rows = [dict(zip(of, values, strict=True)) for values in zip(*of.values(), strict=True)]
+        if name == "sample":
+            returned = insert(sample).returning(sample.c.id, sort_by_parameter_order=True)
+            self._samples.extend(self.connection.execute(returned, rows).scalars())
+        elif rows:
+            self.connection.execute(insert(TABLES[name]), rows)
+
+    def _keys(self, name: str, of: Mapping[str, Sequence[Any]], count: int) -> dict[str, Sequence[Any]]:
+        if name == "score":
+            return {"sample_id": [self._samples[i] for i in of["sample"]]}
+        if name == "point":
+            return {"run_id": [self.run_id] * count, "metric_id": [self._metrics[m] for m in of["metric"]]}
+        return {"run_id": [self.run_id] * count}
+
+
+@contextmanager
+def restoring(
+    head: Mapping[str, Any], events: Iterable[Mapping[str, Any]], metrics: Iterable[str], whence: str
+) -> Iterator[Restore]:
+    """A new run from what a View gave: all of it is there when the block ends, nothing when it raises.
+
+    `metrics`: every name its points will use. `whence`: said in the event that marks the run as imported.
+    """
+    unknown = sorted(set(head) - set(_head_columns()))
+    if unknown:
+        raise DataError(f"the run has {unknown[0]!r}, which this version does not know: a newer one exported it")
+    parse(RunConfig, head.get("config"))  # a config this version cannot read would break every page that shows the run
+    if head.get("status") not in [x.value for x in Status if x.finished]:
+        raise DataError(f"the run is {head.get('status')!r}; only a run that has ended can be imported")
+    ids = _register(list(metrics))
+    try:
+        with writing() as c:
+            values = {k: v for k, v in head.items() if v is not None}  # None in a JSON column would be JSON's null
+            run_id = _new_id(c.execute(insert(run).values(**values)))
+            for e in events:
+                c.execute(insert(run_event).values(run_id=run_id, **e))
+            yield Restore(c, run_id, ids)
+            add_event(c, run_id, "imported", whence)
+    except SQLAlchemyError as error:
+        raise DataError(f"the export does not hold together: {getattr(error, 'orig', error)}") from error
