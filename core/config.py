@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.advantage import RULES
 from core.answers import AnswerRule
 from core.errors import ConfigError
+from core.grpo import GrpoConfig
+from core.metrics import FAMILIES, METRICS, describe
 from core.mix import NAME, Mix
 from core.problems import arithmetic
 from core.rules import COMBINATIONS
@@ -27,7 +29,7 @@ UNION_TAGS = {*SCHEDULES, *SHAPINGS, *COMBINATIONS, *RULES, "number", "schedule"
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class ModelConfig(_Config):
@@ -93,121 +95,6 @@ class LoraConfig(_Config):
     """Which modules get an adapter."""
 
 
-class GrpoConfig(_Config):
-    """TRL's GRPOConfig, under its names; plus prompts_per_step. One generation per optimizer step."""
-
-    num_generations: int = Field(8, ge=2)
-    """Completions per prompt: the group size G."""
-    prompts_per_step: int = Field(8, ge=1)
-    """Prompts per optimizer step; completions per step = prompts_per_step x num_generations."""
-    per_device_train_batch_size: int | None = Field(None, ge=1)
-    """Completions per forward pass; smaller saves memory through gradient accumulation. Empty: all of a step."""
-    learning_rate: float = Field(1e-5, gt=0, lt=1)
-    """AdamW's learning rate."""
-    lr_scheduler_type: Literal["constant", "linear", "cosine", "constant_with_warmup"] = "constant"
-    """How the learning rate moves."""
-    warmup_steps: int = Field(0, ge=0)
-    """Steps of learning-rate warm-up."""
-    max_steps: int = Field(200, ge=1)
-    """Optimizer steps of the run."""
-    beta: float = Field(0.0, ge=0)
-    """Coefficient of the KL penalty to the starting model; 0 loads no reference."""
-    epsilon: float = Field(0.2, gt=0, lt=1)
-    """Clip range of the policy ratio."""
-    epsilon_high: float | None = Field(None, gt=0)
-    """Upper clip range; empty: epsilon."""
-    loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
-    """Which loss, and how token losses are averaged."""
-    importance_sampling_level: Literal["token", "sequence"] = "token"
-    """Ratio of each token, or of the whole completion (GSPO)."""
-    delta: float | None = Field(None, gt=0)
-    """Upper bound of the ratio in the unclipped term (two-sided clipping); empty: none."""
-    top_entropy_quantile: float = Field(1.0, gt=0, le=1)
-    """Only this share of the tokens, those with the highest entropy, enters the loss; 0.2 is usual."""
-    entropy_coef: float = Field(0.0, ge=0)
-    """Coefficient of an entropy bonus."""
-    use_adaptive_entropy: bool = False
-    """Move entropy_coef so that the entropy stays near entropy_target."""
-    entropy_target: float = Field(0.2, gt=0)
-    """Entropy in nats per token that use_adaptive_entropy holds."""
-    entropy_coef_delta: float = Field(0.005, gt=0)
-    """How far entropy_coef moves a step."""
-    entropy_coef_min: float = Field(0.0, ge=0)
-    """Smallest entropy_coef under use_adaptive_entropy."""
-    entropy_coef_max: float = Field(1.0, gt=0)
-    """Largest entropy_coef under use_adaptive_entropy."""
-    mask_truncated_completions: bool = False
-    """Leave completions cut at the length limit out of the loss."""
-    temperature: float = Field(1.0, gt=0)
-    """Sampling temperature."""
-    top_p: float = Field(1.0, gt=0, le=1)
-    """Nucleus sampling."""
-    top_k: int = Field(0, ge=0)
-    """Top-k sampling; 0: off."""
-    max_completion_length: int = Field(256, ge=1)
-    """Tokens a completion may have."""
-    max_grad_norm: float = Field(1.0, gt=0)
-    """Gradients are clipped to this norm."""
-    weight_decay: float = Field(0.0, ge=0)
-    """AdamW's weight decay."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, more time."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_batch_size(cls, values: Any) -> Any:
-        """TRL users may give generation_batch_size (completions per step) in place of prompts_per_step."""
-        if not isinstance(values, dict) or "generation_batch_size" not in values:
-            return values
-        values = dict(values)
-        size, group = values.pop("generation_batch_size"), values.get("num_generations", 8)
-        if "prompts_per_step" in values:
-            raise ValueError("generation_batch_size and prompts_per_step say the same thing twice; give one")
-        if not isinstance(size, int) or not isinstance(group, int) or group < 1 or size % group:
-            raise ValueError(f"generation_batch_size {size} is not divisible by num_generations {group}")
-        return {**values, "prompts_per_step": size // group}
-
-    @model_validator(mode="after")
-    def _loss_is_whole(self) -> "GrpoConfig":
-        if self.loss_type == "luspo" and self.importance_sampling_level != "sequence":
-            raise ValueError("loss_type luspo needs importance_sampling_level sequence; set it, or choose another loss_type")
-        if self.entropy_coef_min > self.entropy_coef_max:
-            low, high = self.entropy_coef_min, self.entropy_coef_max
-            raise ValueError(f"entropy_coef_min {low:g} is above entropy_coef_max {high:g}: swap them")
-        if self.delta is not None and self.delta <= 1 + self.epsilon:
-            raise ValueError(f"delta {self.delta:g} must be above 1 + epsilon = {1 + self.epsilon:g}, or empty")
-        return self
-
-    @model_validator(mode="after")
-    def _warmup_acts(self) -> "GrpoConfig":
-        if self.warmup_steps and self.lr_scheduler_type == "constant":
-            raise ValueError(
-                f"warmup_steps {self.warmup_steps} does nothing under lr_scheduler_type constant; choose "
-                "constant_with_warmup, or warmup_steps 0"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _divisible(self) -> "GrpoConfig":
-        total, micro = self.completions_per_step, self.per_device_train_batch_size
-        if micro is not None and total % micro:
-            fits = [d for d in range(1, total + 1) if total % d == 0]
-            near = min(fits, key=lambda d: abs(d - micro))
-            raise ValueError(
-                f"per_device_train_batch_size {micro} does not divide the {total} completions of a step "
-                f"({self.prompts_per_step} prompts_per_step x {self.num_generations} num_generations); {near} would"
-            )
-        return self
-
-    @property
-    def completions_per_step(self) -> int:
-        return self.prompts_per_step * self.num_generations
-
-    @property
-    def micro_batch(self) -> int:
-        return self.per_device_train_batch_size or self.completions_per_step
-
-
 class EvaluationConfig(_Config):
     """How gold accuracy is measured: the same problems, decoding and random numbers at every evaluation of every arm."""
 
@@ -232,6 +119,53 @@ class CheckpointConfig(_Config):
     """How many of the newest are kept."""
 
 
+class JournalConfig(_Config):
+    """How much a training keeps in its folder while the database is away; beyond it the training waits."""
+
+    max_steps: int = Field(1000, ge=1)
+    """Steps, at most."""
+    max_megabytes: float = Field(256.0, gt=0)
+    """Size of the file, at most."""
+
+
+class RetryConfig(_Config):
+    """What is tried again by itself when a training fails."""
+
+    smaller_micro_batch: bool = False
+    """Out of memory: go on from the last checkpoint with half per_device_train_batch_size and twice the accumulation."""
+
+
+class Guard(_Config):
+    """Watches one metric of a run, and warns or stops when it stays beyond a bound."""
+
+    metric: str
+    """A recorded metric, e.g. eval/kl, policy/entropy, length/mean, signal/dead_groups."""
+    above: float | None = None
+    """It is bad above this."""
+    below: float | None = None
+    """It is bad below this."""
+    for_steps: int = Field(1, ge=1)
+    """So many recorded values in a row must be bad; an eval/ metric is recorded once an evaluation."""
+    action: Literal["warn", "stop"] = "warn"
+    """warn: one event. stop: the run ends as STOPPED, with a checkpoint, and the event says why."""
+
+    @field_validator("metric")
+    @classmethod
+    def _is_recorded(cls, key: str) -> str:
+        try:
+            describe(key)
+        except KeyError:
+            families = [f"{prefix}<n>" if prefix.endswith("@") else f"{prefix}<term>" for prefix in FAMILIES]
+            raise ValueError(f"no metric is called {key!r}; there are {', '.join([*METRICS, *families])}") from None
+        return key
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "Guard":
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"the guard on {self.metric} needs exactly one of above and below")
+        return self
+
+
 class RunConfig(_Config):
     """One training: one mix, one seed."""
 
@@ -244,8 +178,26 @@ class RunConfig(_Config):
     mix: Mix
     evaluation: EvaluationConfig = EvaluationConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+    journal: JournalConfig = JournalConfig()
+    retry: RetryConfig = RetryConfig()
+    guards: tuple[Guard, ...] = ()
+    """Metrics that warn or stop the run when they leave their bounds."""
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of everything random in the run."""
+
+    @model_validator(mode="after")
+    def _guards_see_something(self) -> "RunConfig":
+        only_where = {"policy/kl": (self.grpo.beta > 0, "grpo.beta is above 0; eval/kl is always recorded"),
+                      "eval/greedy": (self.evaluation.greedy, "evaluation.greedy is on")}  # fmt: skip
+        for guard in self.guards:
+            there, where = only_where.get(guard.metric, (True, ""))
+            if not there:
+                raise ValueError(f"guards: {guard.metric} is recorded only where {where}")
+            family = next((f for f in FAMILIES if guard.metric.startswith(f)), None)
+            term = guard.metric.removeprefix(family) if family else None
+            if family and not family.endswith("@") and term not in self.mix.labels:
+                raise ValueError(f"guards: {guard.metric}: the mix has no term {term!r}; it has {', '.join(self.mix.labels)}")
+        return self
 
     @property
     def trained_mix(self) -> Mix:
@@ -372,6 +324,7 @@ def mix_of(made: RunConfig | ExperimentConfig, arm: str | None, where: str) -> t
     if arm is None and len(names) == 1:
         arm = names[0]
     if arm not in names:
-        raise ConfigError([("arm", f"{arm!r} is no arm of {where}; say which with --arm: {', '.join(names)}")])
+        said = f"{arm!r} is no arm of {where}" if arm is not None else f"{where} has {len(names)} arms"
+        raise ConfigError([("arm", f"{said}; say which with --arm: {', '.join(names)}")])
     run = made.runs()[names.index(arm)]
     return run.mix, run

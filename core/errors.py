@@ -31,6 +31,18 @@ class TrainingError(ShowdownError):
     """A training that cannot go on: says at which step and why."""
 
 
+class NotFinite(TrainingError):
+    """A reward, a loss or a gradient that is no number any more: names the step, the first bad one and its sample."""
+
+
+class OutOfMemory(TrainingError):
+    """The machine's or the GPU's memory is full: names the sizes of a step and which to lower."""
+
+
+class DiskFull(TrainingError):
+    """A file of the run could not be written: names the folder and the bytes that are free."""
+
+
 class ComponentError(ShowdownError):
     """A reward component broke its own promise (raised, wrong shape, out of range): a bug, which stops the run."""
 

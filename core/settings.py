@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """A run whose worker has not been heard of for this long is given to another."""
     reap_seconds: float = Field(5.0, gt=0)
     """How often lost runs are looked for."""
+    busy_seconds: float = Field(60.0, gt=0)
+    """How long a write waits for a locked SQLite file before it counts as away."""
     stop_grace_seconds: float = Field(120.0, gt=0)
     """How long a training may take to write its checkpoint before it is killed."""
 

@@ -1,11 +1,10 @@
-"""Takes what every step leaves behind to core.store, one transaction a step. Called by the trainer, as its callback.
+"""Takes what every step leaves behind to worker.journal, one record a step. Called by the trainer, as its callback.
 
-Also the step boundary: here a run is evaluated, a stop is obeyed, a checkpoint is announced. Knows TRL's log keys.
+Also the step boundary: here a run is evaluated, a stop is obeyed, guards look, a checkpoint is announced. Knows TRL's log
+keys.
 """
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,11 @@ from core.adaptive import Signals
 from core.batch import RolloutBatch, ScoredBatch
 from core.store import queries, records
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
+from worker import checkpoints
+from worker.checkpoints import restore_judges
 from worker.evaluate import Evaluation, Evaluator
-from worker.judge import Counts, Judge
+from worker.guards import Guards
+from worker.journal import Journal, patiently
 from worker.trainer import Rollout, ShowdownTrainer
 
 # TRL's key in the log of a step -> ours (core.metrics says what each means)
@@ -33,25 +35,6 @@ FROM_TRL = {
     "completions/clipped_ratio": "length/truncated",
     "step_time": "speed/step_seconds",
 }
-
-
-def engine_file(checkpoint: Path) -> Path:
-    """Where a checkpoint keeps what the reward engine remembers."""
-    return checkpoint / "reward_engine.json"
-
-
-def judges_file(checkpoint: Path) -> Path:
-    """Where a checkpoint keeps what the judges have done: a budget is a run's, not a process's."""
-    return checkpoint / "judges.json"
-
-
-def restore_judges(judges: Mapping[str, Judge], checkpoint: Path) -> None:
-    """Let judges go on counting where a checkpoint left them. What a killed attempt asked after it is not counted."""
-    file = judges_file(checkpoint)
-    kept = json.loads(file.read_text()) if judges and file.is_file() else {}
-    for key, counts in kept.items():
-        if key in judges:
-            judges[key].counts = Counts(**counts)
 
 
 def sample_rows(batch: RolloutBatch, split: str, scored: ScoredBatch | None = None, advantages: Any = None) -> list[SampleRow]:
@@ -147,10 +130,10 @@ class Recorder(TrainerCallback):
     """The trainer's callback. `stop_asked()` is looked at once a step."""
 
     def __init__(
-        self, run_id: int, attempt: int, trainer: ShowdownTrainer, evaluator: Evaluator, stop_asked: Callable[[], bool]
+        self, journal: Journal, trainer: ShowdownTrainer, evaluator: Evaluator, stop_asked: Callable[[], bool]
     ) -> None:
-        self.run_id, self.attempt = run_id, attempt
-        self.trainer, self.evaluator, self.stop_asked = trainer, evaluator, stop_asked
+        self.journal, self.trainer, self.evaluator, self.stop_asked = journal, trainer, evaluator, stop_asked
+        self.guards = Guards(evaluator.config.guards)
         self.found: Evaluation | None = None
         self.switched: list[str] = []  # adaptive schedules that an evaluation switched
 
@@ -162,19 +145,30 @@ class Recorder(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Evaluate the step a run starts or goes on from, unless that was done. The checkpoint is loaded by now."""
         step = state.global_step
-        restore_judges(self.trainer.judges, Path(args.output_dir) / f"checkpoint-{step}")
-        key = self.evaluator.key
-        if step == 0 and key and not queries.evaluated(self.run_id, 0) and records.copy_base(self.run_id, self.attempt, key):
-            self.trainer.engine.observe(Signals(kl=0.0))  # as the evaluation would have: the policy still is the base
-        if self.due(step) and not queries.evaluated(self.run_id, step):
+        restore_judges(self.trainer.judges, checkpoints.path(Path(args.output_dir), step))
+        if self.guards.guards:
+            before = patiently(lambda: queries.series(self.journal.run_id), self.stop_asked)
+            self.guards.replay({name: dict(zip(found.steps, found.values, strict=True)) for name, found in before.items()})
+        if self.due(step) and not patiently(lambda: self._is_evaluated(step), self.stop_asked):
             found = self.evaluator(self.stop_asked)
             if found is None:
                 raise StoppedEarly
             self.trainer.engine.observe(Signals(kl=found.kl))
-            samples = sample_rows(found.batch, "eval")
-            records.write_step(self.run_id, self.attempt, StepRecord(step, evaluation_metrics(found), samples, found.row))
-        if self.stop_asked():
+            metrics = evaluation_metrics(found)
+            record = StepRecord(step, metrics, sample_rows(found.batch, "eval"), found.row, (), self.guards.observe(metrics))
+            self.journal.write_step(record, self.stop_asked)
+        if self.stop_asked() or self.guards.stopped:
             raise StoppedEarly
+
+    def _is_evaluated(self, step: int) -> bool:
+        """The step's evaluation is stored; that of the base may come from another run."""
+        run_id, key = self.journal.run_id, self.evaluator.key
+        if queries.evaluated(run_id, step):
+            return True
+        if step or not key or not records.copy_base(run_id, self.journal.attempt, key):
+            return False
+        self.trainer.engine.observe(Signals(kl=0.0))  # as the evaluation would have: the policy still is the base
+        return True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self.due(state.global_step):
@@ -199,15 +193,15 @@ class Recorder(TrainerCallback):
             metrics |= evaluation_metrics(self.found)
             samples += sample_rows(self.found.batch, "eval")
         row = self.found.row if self.found else None
-        record = StepRecord(state.global_step, metrics, samples, row, self.switched + self.trainer.switched)
-        records.write_step(self.run_id, self.attempt, record)
+        switched, guarded = self.switched + self.trainer.switched, self.guards.observe(metrics)
+        self.journal.write_step(StepRecord(state.global_step, metrics, samples, row, switched, guarded), self.stop_asked)
         self.found, self.switched = None, []
+        if self.guards.stopped:
+            control.should_save = control.should_training_stop = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         # The files first: a step that the row names must be whole on disk.
-        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if self.trainer.judges:
-            counts = {key: asdict(asked.counts) for key, asked in self.trainer.judges.items()}
-            judges_file(checkpoint).write_text(json.dumps(counts))
-        engine_file(checkpoint).write_text(json.dumps(self.trainer.engine.state()))
-        records.write_checkpoint(self.run_id, self.attempt, state.global_step)
+        folder, step = Path(args.output_dir), state.global_step
+        checkpoints.complete(checkpoints.path(folder, step), self.trainer.engine, self.trainer.judges)
+        self.journal.write_checkpoint(step, self.stop_asked)
+        checkpoints.rotate(folder, self.evaluator.config.checkpoint.keep, self.journal.announced)

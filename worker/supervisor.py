@@ -12,17 +12,21 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from core.errors import Fenced, StoreUnavailable
+from core.errors import Fenced, ShowdownError, StoreUnavailable
 from core.settings import settings
-from core.store import runs
+from core.store import records, runs
 from core.store.runs import Claim
 from core.store.states import Status
+from worker.journal import Journal, patiently, take_over
+from worker.memory import advice, fitted, smaller
 
 POLL_SECONDS = 0.5
-STOPPED = 3  # worker.train.STOPPED; not imported from there, so that this module stays light
+STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5  # as in worker.train; not imported from there, so that this module stays light
 LOG_TAIL = 8000  # characters of the log kept in the row of a failed run
 # glibc gives big freed tensors back to the system and faults them in again: a third of a CPU step. Ignored elsewhere.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
@@ -37,28 +41,62 @@ log = logging.getLogger("showdown.supervisor")
 
 def supervise(owner: str) -> Status | None:
     """Train the run that has waited longest to its end. Returns the state it was left in, None when none waited."""
-    claim = runs.claim_next(owner, settings().lease_seconds)
+    try:
+        claim = patiently(lambda: runs.claim_next(owner, settings().lease_seconds), SHUTDOWN.is_set)
+    except StoreUnavailable as error:
+        log.warning("no run taken: %s", error)
+        return None
     if claim is None:
         log.info("no run waits any more")
         return None
-    run_id = claim.run_id
-    log.info("run %d: attempt %d", run_id, claim.attempt)
-    folder = settings().run_folder(run_id)
+    return train_claimed(claim)
+
+
+def train_claimed(claim: Claim) -> Status | None:
+    """Train a claimed run to its end. None when another worker took it away, or this one ended with the database away."""
+    run_id, attempt, folder = claim.run_id, claim.attempt, settings().run_folder(claim.run_id)
+    log.info("run %d: attempt %d", run_id, attempt)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "error.json").unlink(missing_ok=True)
-        child = _start(claim, folder)
-    except OSError as error:
-        runs.finish(run_id, claim.attempt, Status.FAILED, type(error).__name__, f"the training could not be started: {error}")
-        return Status.FAILED
-    try:
-        watched = _watch(claim, child)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            take_over(folder, attempt)
+            code, watched = _child(claim, folder)
+            while code == OUT_OF_MEMORY and (said := smaller(claim.config, folder)):
+                log.warning("run %d: %s", run_id, said)
+                event = partial(records.write_event, run_id, attempt, "smaller batch", said)
+                patiently(event, _no_patience())
+                code, watched = _child(claim, folder)
+        except OSError as error:
+            return _finish(claim, Status.FAILED, type(error).__name__, f"the training could not be started: {error}")
+        return _conclude(claim, code, watched, folder)
     except Fenced as error:
         log.warning("%s; its training is ended", error)
-        return None
+    except StoreUnavailable as error:
+        log.warning("run %d: its end could not be said, the reaper will find it: %s", run_id, error)
+    return None
+
+
+def _no_patience() -> Callable[[], bool]:
+    """True once this worker is asked to end and the grace time is over: until then the database may come back."""
+    until: list[float] = []
+
+    def over() -> bool:
+        if SHUTDOWN.is_set() and not until:
+            until.append(time.monotonic() + settings().stop_grace_seconds)
+        return bool(until) and time.monotonic() > until[0]
+
+    return over
+
+
+def _child(claim: Claim, folder: Path) -> tuple[int, "Watched"]:
+    """One training process from its start to its end."""
+    (folder / "error.json").unlink(missing_ok=True)
+    child = _start(claim, folder)
+    try:
+        watched = _watch(claim, child)
     finally:
         _end_group(child, settings().stop_grace_seconds)
-    return _conclude(claim, child.returncode, watched, folder)
+    return child.returncode, watched
 
 
 def _start(claim: Claim, folder: Path) -> subprocess.Popen[bytes]:
@@ -129,32 +167,51 @@ def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
 
 
 def _conclude(claim: Claim, code: int, watched: Watched, folder: Path) -> Status:
-    """Exit code to status, said once. A crash is a failure, even where a stop was asked for at the same time."""
-    run_id, attempt = claim.run_id, claim.attempt
+    """Send what the child kept, then exit code to status, said once. A crash is a failure, even after a stop was asked."""
+    run_id, attempt, give_up = claim.run_id, claim.attempt, _no_patience()
+    journal = Journal(folder, run_id, attempt)
+    try:
+        patiently(journal.flush, give_up)
+    except ShowdownError:
+        raise
+    except Exception as error:
+        log.exception("run %d: its journal cannot be sent", run_id)
+        message = f"the steps kept in {journal.path} cannot be stored: {type(error).__name__}: {error}"
+        return _finish(claim, Status.FAILED, type(error).__name__, message, tail(folder / "train.log"))
     if code == 0:
-        runs.finish(run_id, attempt, Status.DONE)
-        return Status.DONE
+        return _finish(claim, Status.DONE)
+    if code == GUARDED:
+        return _finish(claim, Status.STOPPED, message=_why(code, folder, claim)[1])
     if code in (STOPPED, -signal.SIGTERM) or watched.killed:
         if watched.stop_asked:
             late = "killed: it wrote no checkpoint within the grace time" if watched.killed else None
-            runs.finish(run_id, attempt, Status.STOPPED, message=late)
-            return Status.STOPPED
-        runs.release(run_id, attempt, "its worker shut down" if SHUTDOWN.is_set() else "its training was told to end")
+            return _finish(claim, Status.STOPPED, message=late)
+        why = "its worker shut down" if SHUTDOWN.is_set() else "its training was told to end"
+        patiently(lambda: runs.release(run_id, attempt, why), give_up)
         return Status.QUEUED
-    kind, message = _why(code, folder)
-    runs.finish(run_id, attempt, Status.FAILED, kind, message, tail(folder / "train.log"))
+    kind, message = _why(code, folder, claim)
     log.warning("run %d failed: %s", run_id, message)
-    return Status.FAILED
+    return _finish(claim, Status.FAILED, kind, message, tail(folder / "train.log"))
 
 
-def _why(code: int, folder: Path) -> tuple[str, str]:
+def _finish(
+    claim: Claim, to: Status, kind: str | None = None, message: str | None = None, log_tail: str | None = None
+) -> Status:
+    patiently(lambda: runs.finish(claim.run_id, claim.attempt, to, kind, message, log_tail), _no_patience())
+    return to
+
+
+def _why(code: int, folder: Path, claim: Claim) -> tuple[str, str]:
     try:
         error = json.loads((folder / "error.json").read_text())
         return error["kind"], error["message"]
     except (OSError, ValueError, KeyError):
         if code < 0:
             name = signal.Signals(-code).name
-            hint = "; the system kills the largest process when memory runs out" if name == "SIGKILL" else ""
+            hint = ""
+            if name == "SIGKILL":
+                step = advice(fitted(claim.config, folder).grpo)
+                hint = f"; the system kills the largest process when memory runs out. If that was it: {step}"
             return name, f"the training was ended by signal {name}{hint}"
         return "ExitCode", f"the training ended with code {code} and said no reason; see the log"
 

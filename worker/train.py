@@ -1,7 +1,8 @@
 """The training child: `python -m worker.train RUN ATTEMPT`, one run from its row to its adapter, top to bottom.
 
 Started by worker.supervisor, which alone decides what the exit code means: 0 trained to the end, 3 stopped at a step
-boundary with a checkpoint, anything else failed. On failure `error.json` in the run's folder says why.
+boundary with a checkpoint, 4 out of memory, 5 ended by a guard, anything else failed. `error.json` in the run's folder
+says why.
 """
 
 import json
@@ -13,14 +14,18 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from core.errors import DataError, Fenced, ShowdownError, TrainingError
+from core.config import RunConfig
+from core.errors import DataError, Fenced, OutOfMemory, ShowdownError, StoreUnavailable, TrainingError
 from core.settings import settings
 from core.store import records, runs
+from worker import memory
+from worker.journal import Journal, patiently
 
-STOPPED = 3
+STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5
 KEEP_ADAPTER_ONLY = shutil.ignore_patterns("*.pt", "*.pth", "*.bin", "trainer_state.json")
 log = logging.getLogger("showdown.train")
 
@@ -46,26 +51,35 @@ class StopFlag:
         self._event.set()
 
 
-def checkpoint_of(folder: Path, step: int | None) -> Path | None:
-    """The checkpoint of `step`, if it lies complete in the run's folder."""
-    if step is None:
-        return None
-    path = folder / f"checkpoint-{step}"
-    return path if all((path / name).is_file() for name in ("trainer_state.json", "reward_engine.json")) else None
+def say(folder: Path, kind: str, message: str) -> None:
+    """Leave the reason of an ending to the supervisor."""
+    (folder / "error.json").write_text(json.dumps({"kind": kind, "message": message}))
 
 
 def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     """The recipe. Returns the exit code."""
-    claim = runs.load_claim(run_id, attempt)
-    config, folder = claim.config, settings().run_folder(run_id)
-    began = time.perf_counter()
+    began, folder = time.perf_counter(), settings().run_folder(run_id)
+    journal = Journal(folder, run_id, attempt)
+    patiently(journal.flush, stop)  # first what an earlier attempt kept: its checkpoint may be newer than the row says
+    claim = patiently(lambda: runs.load_claim(run_id, attempt), stop)
+    config, journal.limits, journal.announced = memory.fitted(claim.config, folder), claim.config.journal, claim.checkpoint_step
+    try:
+        return _train(claim, config, folder, journal, stop, began)
+    except Exception as error:
+        if memory.ran_out(error):
+            raise OutOfMemory(f"out of memory: {memory.advice(config.grpo)} ({memory.said(error)})") from error
+        raise
+
+
+def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal, stop: StopFlag, began: float) -> int:
+    run_id, attempt = claim.run_id, claim.attempt
 
     # The training stack is imported here: a stop or a bad row before this point costs nothing.
     from transformers import PrinterCallback, set_seed
 
-    from worker import data, environment, policy, trainer
+    from worker import checkpoints, data, environment, finite, policy, trainer
     from worker.evaluate import Evaluator
-    from worker.recorder import Recorder, StoppedEarly, engine_file
+    from worker.recorder import Recorder, StoppedEarly
 
     log.info("imports %.1f s", time.perf_counter() - began)
     train_problems = data.problems(config.data.train, "train")
@@ -82,19 +96,18 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     made = trainer.build(config, model, tokenizer, rows, folder)
     made.remove_callback(PrinterCallback)
     base_key = environment.base_key(config, model_print, eval_print)
-    recorder = Recorder(run_id, attempt, made, Evaluator(made, held_out, config, base_key), stop)
+    recorder = Recorder(journal, made, Evaluator(made, held_out, config, base_key), stop)
     made.add_callback(recorder)
 
-    resume = checkpoint_of(folder, claim.checkpoint_step)
-    if resume is None:
-        for stale in folder.glob("checkpoint-*"):
-            shutil.rmtree(stale)
-    records.rewind(run_id, attempt, (claim.checkpoint_step or 0) if resume else -1)
+    resume = checkpoints.whole(folder, claim.checkpoint_step)
+    begin = (claim.checkpoint_step or 0) if resume else -1
+    checkpoints.forget_after(folder, begin)
+    patiently(lambda: records.rewind(run_id, attempt, begin), stop)
     surroundings = environment.record(config, model_print, environment.of_problems(train_problems), eval_print)
-    records.write_environment(run_id, attempt, surroundings)
-    runs.mark_running(run_id, attempt)
+    patiently(lambda: records.write_environment(run_id, attempt, surroundings), stop)
+    patiently(lambda: runs.mark_running(run_id, attempt), stop)
     if resume is not None:
-        made.engine.restore(json.loads(engine_file(resume).read_text()))
+        made.engine.restore(json.loads(checkpoints.engine_file(resume).read_text()))
     log.info("ready after %.1f s; %s", time.perf_counter() - began, f"resuming {resume.name}" if resume else "fresh start")
     if claim.checkpoint_step == config.grpo.max_steps and resume:
         shutil.copytree(resume, folder / "adapter", dirs_exist_ok=True, ignore=KEEP_ADAPTER_ONLY)
@@ -102,13 +115,19 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     try:
         made.train(resume_from_checkpoint=str(resume) if resume else None)
     except StoppedEarly:
-        return STOPPED
+        pass
+    except RuntimeError as error:
+        raise finite.why_no_token(error, made.model, made.state.global_step) from error.__cause__
     if made.state.global_step < config.grpo.max_steps:
+        if recorder.guards.stopped:
+            say(folder, "Guard", recorder.guards.stopped)
+            return GUARDED
         if stop():
             return STOPPED
         raise TrainingError(f"the trainer ended by itself at step {made.state.global_step} of {config.grpo.max_steps}")
-    made.save_model(str(folder / "adapter"))
-    return 0
+    with checkpoints.saving(folder / "adapter"):
+        made.save_model(str(folder / "adapter"))
+    return 0  # what the database still lacks is sent by the supervisor: this process gives its memory back at once
 
 
 def main() -> int:
@@ -123,10 +142,14 @@ def main() -> int:
         log.warning("%s", error)
         return STOPPED
     except BaseException as error:
-        traceback.print_exc()
+        if isinstance(error, StoreUnavailable) and stop():
+            return STOPPED
         what = str(error) if isinstance(error, ShowdownError) else f"{type(error).__name__}: {error}"
-        (folder / "error.json").write_text(json.dumps({"kind": type(error).__name__, "message": what}))
-        return 1
+        with suppress(OSError):  # the disk may be full
+            say(folder, type(error).__name__, what)
+        with suppress(OSError):
+            traceback.print_exc()
+        return OUT_OF_MEMORY if isinstance(error, OutOfMemory) else 1
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from core.engine import RewardEngine, signals_of
 from core.mix import Mix
 from core.rewards import judge, reward_model
 from core.rewards.component import external_key
+from worker import checkpoints, finite
 from worker.forwards import Forwards
 from worker.judge import Judge
 from worker.reward_model import RewardModel
@@ -62,6 +63,7 @@ class ShowdownTrainer(GRPOTrainer):
         self.answer_rule: AnswerRule = answer_rule
         self.rollout: Rollout | None = None
         self.switched: list[str] = []  # adaptive schedules that the last step switched
+        self._losses: list[torch.Tensor] = []  # of the micro-batches of this step
         self.forwards = Forwards(
             model=self.model,
             tokenizer=self._tokenizer,
@@ -115,6 +117,7 @@ class ShowdownTrainer(GRPOTrainer):
         )
         # Samples generated after k updates train update k + 1: that is their step.
         self._scored = self.engine.score(batch, self.state.global_step + 1)
+        finite.check_rewards(batch, self._scored)
         self.switched = self.engine.observe(signals_of(batch, self._scored))
         self._batch = batch
         self._score_seconds = time.perf_counter() - began
@@ -127,6 +130,7 @@ class ShowdownTrainer(GRPOTrainer):
         if rule.in_trl is None:  # TRL's scaling would undo these rules: the advantage is set directly
             output["advantages"] = self._own_advantages(output)
         trained = output["advantages"].double().cpu().numpy()
+        finite.check_advantages(self._batch, trained, self.state.global_step + 1)
         self.rollout = Rollout(
             step=self.state.global_step + 1,
             batch=self._batch,
@@ -137,6 +141,21 @@ class ShowdownTrainer(GRPOTrainer):
             judged=self._judged,
         )
         return output
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        loss = super().training_step(*args, **kwargs)
+        self._losses.append(loss.detach())
+        return loss
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
+        """The one place between the last backward pass of a step and its update."""
+        losses, self._losses = self._losses, []
+        finite.check_update(model, losses, self.state.global_step + 1)
+        return super()._clip_grad_norm(model)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        with checkpoints.saving(checkpoints.path(Path(self.args.output_dir), self.state.global_step)):
+            super()._save_checkpoint(*args, **kwargs)
 
     def _own_advantages(self, output: Any) -> torch.Tensor:
         """[n], or [n, T] where tokens differ, in the place and type of TRL's own."""
@@ -222,7 +241,7 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
         logging_steps=1,
         save_strategy="steps",
         save_steps=config.checkpoint.every,
-        save_total_limit=config.checkpoint.keep,
+        save_total_limit=None,  # worker.checkpoints keeps what the database names; TRL would remove it
         chat_template_kwargs=config.model.chat_template_kwargs,
         report_to=[],
         disable_tqdm=True,

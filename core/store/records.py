@@ -7,8 +7,9 @@ beside its successor.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, literal, select, update
+from sqlalchemy import Connection, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -17,7 +18,7 @@ from core.store.runs import add_event
 from core.store.session import engine, writing
 from core.store.tables import evaluation, evaluation_item, metric, point, run, run_event, sample, score
 
-SWITCHED = "switched"  # the kind of a run's event that belongs to a step and is undone with it
+SWITCHED, GUARD = "switched", "guard"  # the kinds of a run's events that belong to a step and are undone with it
 _metric_ids: dict[str, dict[str, int]] = {}  # database URL -> metric name -> id
 
 
@@ -95,6 +96,8 @@ class StepRecord:
     evaluation: EvaluationRow | None = None
     switched: Sequence[str] = ()
     """Adaptive schedules that switched on or off."""
+    guarded: Sequence[str] = ()
+    """What guards said, one sentence each."""
 
 
 def finite(value: float) -> float | None:
@@ -139,8 +142,11 @@ def _insert_samples(c: Connection, run_id: int, step: int, samples: Sequence[Sam
         c.execute(insert(score), scores)
 
 
-def write_step(run_id: int, attempt: int, record: StepRecord) -> None:
-    """Write one step, all or nothing. Non-finite metric values are left out: a chart shows a gap."""
+def write_step(run_id: int, attempt: int, record: StepRecord, again: bool = False) -> None:
+    """Write one step, all or nothing. Non-finite metric values are left out: a chart shows a gap.
+
+    `again`: an earlier try may have been committed although its answer was lost; then nothing is written.
+    """
     ids = _register(record.metrics)
     points = [
         {"run_id": run_id, "metric_id": ids[name], "step": record.step, "value": float(value)}
@@ -149,6 +155,8 @@ def write_step(run_id: int, attempt: int, record: StepRecord) -> None:
     ]
     with writing() as c:
         _fence(c, run_id, attempt)
+        if again and points and _is_stored(c, points[0]):
+            return
         if points:
             c.execute(insert(point), points)
         if record.samples:
@@ -161,7 +169,15 @@ def write_step(run_id: int, attempt: int, record: StepRecord) -> None:
                 c.execute(insert(evaluation_item), [{"run_id": run_id, "step": record.step, **item} for item in items])
         for name in record.switched:
             add_event(c, run_id, SWITCHED, name, record.step)
+        for said in record.guarded:
+            add_event(c, run_id, GUARD, said, record.step)
         c.execute(update(run).where(run.c.id == run_id).values(step=record.step))
+
+
+def _is_stored(c: Connection, first: Mapping[str, Any]) -> bool:
+    """A record's first point is there, and so all of it: it was one transaction."""
+    key = [point.c[name] == first[name] for name in ("run_id", "metric_id", "step")]
+    return c.execute(select(point.c.step).where(*key)).first() is not None
 
 
 def rewind(run_id: int, attempt: int, step: int) -> None:
@@ -170,7 +186,8 @@ def rewind(run_id: int, attempt: int, step: int) -> None:
         _fence(c, run_id, attempt)
         for table in (point, sample, evaluation, evaluation_item):
             c.execute(delete(table).where(table.c.run_id == run_id, table.c.step > step))
-        c.execute(delete(run_event).where(run_event.c.run_id == run_id, run_event.c.kind == SWITCHED, run_event.c.step > step))
+        undone = (run_event.c.run_id == run_id, run_event.c.kind.in_((SWITCHED, GUARD)), run_event.c.step > step)
+        c.execute(delete(run_event).where(*undone))
         fresh = {"checkpoint_step": None} if step < 0 else {}  # an older attempt's checkpoint does not lead here
         c.execute(update(run).where(run.c.id == run_id).values(step=max(step, 0), **fresh))
         if step >= 0:
@@ -201,8 +218,16 @@ def copy_base(run_id: int, attempt: int, key: str) -> bool:
 
 
 def write_checkpoint(run_id: int, attempt: int, step: int) -> None:
-    """A complete checkpoint of `step` lies in the run's folder."""
+    """A complete checkpoint of `step` lies in the run's folder. Said twice, it is written once."""
     with writing() as c:
         _fence(c, run_id, attempt)
-        c.execute(update(run).where(run.c.id == run_id).values(checkpoint_step=step))
-        add_event(c, run_id, "checkpoint", step=step)
+        known = func.coalesce(run.c.checkpoint_step, -1)
+        if c.execute(update(run).where(run.c.id == run_id, known != step).values(checkpoint_step=step)).rowcount:
+            add_event(c, run_id, "checkpoint", step=step)
+
+
+def write_event(run_id: int, attempt: int, kind: str, detail: str = "", step: int | None = None) -> None:
+    """One line in the history of a run that this attempt holds."""
+    with writing() as c:
+        _fence(c, run_id, attempt)
+        add_event(c, run_id, kind, detail, step)

@@ -1,4 +1,4 @@
-"""Commands on runs; the only module that writes a status. Called by app.actions, the CLI, the supervisor and the reaper.
+"""Commands on runs; the only module that moves one. Called by app.actions, the CLI, the supervisor and the reaper.
 
 Every change is a compare-and-set: it says from which states (and which attempt) it may happen, and returns False when
 somebody was faster. The database decides who runs; messages only wake workers up.

@@ -17,7 +17,6 @@ from sqlalchemy.exc import OperationalError
 from core.errors import StoreUnavailable
 from core.settings import settings
 
-BUSY_SECONDS = 60
 _engines: dict[str, Engine] = {}
 _making = threading.Lock()
 
@@ -28,7 +27,7 @@ def _make(url: str) -> Engine:
         return create_engine(parsed, pool_pre_ping=True)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(parsed, connect_args={"timeout": settings().busy_seconds, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -36,7 +35,8 @@ def _make(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+    busy = f"busy_timeout={round(settings().busy_seconds * 1000)}"
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", busy):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -1,0 +1,101 @@
+"""Checkpoint folders: whole or not there, what they keep beside the trainer's files, and which are kept.
+
+Called by worker.train, worker.trainer and worker.recorder. A checkpoint counts once it is announced to the database, and
+is announced once it is whole.
+"""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from core.engine import RewardEngine
+from core.errors import DiskFull
+from worker.judge import Counts, Judge
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+SAYINGS = ("No space left", "quota exceeded")
+NEARLY_FULL = 2**20  # bytes: torch says "file write failed" and keeps the reason to itself
+WHOLE = ("trainer_state.json", "reward_engine.json")  # the last the trainer writes, and the last we do
+
+
+def path(folder: Path, step: int) -> Path:
+    """The folder of a step's checkpoint."""
+    return folder / f"checkpoint-{step}"
+
+
+def engine_file(checkpoint: Path) -> Path:
+    """Where a checkpoint keeps what the reward engine remembers."""
+    return checkpoint / "reward_engine.json"
+
+
+def judges_file(checkpoint: Path) -> Path:
+    """Where a checkpoint keeps what the judges have done: a budget is a run's, not a process's."""
+    return checkpoint / "judges.json"
+
+
+def restore_judges(judges: Mapping[str, Judge], checkpoint: Path) -> None:
+    """Let judges go on counting where a checkpoint left them. What a killed attempt asked after it is not counted."""
+    file = judges_file(checkpoint)
+    kept = json.loads(file.read_text()) if judges and file.is_file() else {}
+    for key, counts in kept.items():
+        if key in judges:
+            judges[key].counts = Counts(**counts)
+
+
+def complete(checkpoint: Path, engine: RewardEngine, judges: Mapping[str, Judge]) -> None:
+    """Write what the trainer does not know of; after this the checkpoint is whole."""
+    with saving(checkpoint):
+        if judges:
+            judges_file(checkpoint).write_text(json.dumps({key: asdict(asked.counts) for key, asked in judges.items()}))
+        part = checkpoint / "reward_engine.part"
+        part.write_text(json.dumps(engine.state()))
+        part.replace(engine_file(checkpoint))
+
+
+def whole(folder: Path, step: int | None) -> Path | None:
+    """The checkpoint of `step`, if it lies complete in the run's folder."""
+    if step is None:
+        return None
+    found = path(folder, step)
+    return found if all((found / name).is_file() for name in WHOLE) else None
+
+
+def forget_after(folder: Path, step: int) -> None:
+    """Remove checkpoints after `step`: they were never announced, and are made again. -1 removes all."""
+    for at in _steps(folder):
+        if at > step:
+            shutil.rmtree(path(folder, at))
+
+
+def rotate(folder: Path, keep: int, announced: int | None) -> None:
+    """Keep the newest, and always the one that the database names: a resumed run begins there."""
+    for at in _steps(folder)[:-keep]:
+        if at != announced:
+            shutil.rmtree(path(folder, at), ignore_errors=True)
+
+
+def _steps(folder: Path) -> list[int]:
+    names = [p.name.removeprefix("checkpoint-") for p in folder.glob("checkpoint-*")]
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+@contextmanager
+def saving(target: Path) -> Iterator[None]:
+    """A full disk is DiskFull, and what was written of `target` is removed: the checkpoint before stays the newest."""
+    try:
+        yield
+    except Exception as error:
+        free = shutil.disk_usage(target.parent).free
+        full = isinstance(error, OSError) and error.errno in FULL
+        if not full and not any(x in str(error) for x in SAYINGS) and free > NEARLY_FULL:
+            raise
+        shutil.rmtree(target, ignore_errors=True)
+        raise DiskFull(
+            f"{target.name} could not be written: the disk of {os.fspath(target.parent)} is full ({free:,} bytes were free); "
+            "make room and queue the run again, it goes on from the checkpoint before"
+        ) from error

@@ -1,0 +1,63 @@
+"""Memory ran out: what to lower, and the smaller micro-batch a run goes on with. Called by worker.train and .supervisor.
+
+Light: the supervisor loads it, so errors of torch are known by their names.
+"""
+
+from pathlib import Path
+
+from core.config import GrpoConfig, RunConfig
+
+NAMES = {"OutOfMemoryError", "MemoryError"}
+SAYINGS = ("can't allocate memory", "not enough memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
+def ran_out(error: BaseException) -> bool:
+    """The error says that the GPU's or the host's memory is full."""
+    is_oserror = isinstance(error, OSError) and error.errno == 12
+    says = isinstance(error, RuntimeError) and any(x in str(error) for x in SAYINGS)
+    return type(error).__name__ in NAMES or is_oserror or says
+
+
+def said(error: BaseException) -> str:
+    """The first line of the error, cut: torch goes on for a page."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def advice(grpo: GrpoConfig) -> str:
+    """The sizes that decide how much memory a step needs, and what to lower."""
+    small = grpo.micro_batch == 1
+    first = "" if small else "lower per_device_train_batch_size first (the same training, more accumulation), then "
+    return (
+        f"a step has prompts_per_step {grpo.prompts_per_step} x num_generations {grpo.num_generations} = "
+        f"{grpo.completions_per_step} completions of up to max_completion_length {grpo.max_completion_length} tokens, "
+        f"per_device_train_batch_size {grpo.micro_batch} of them at once: {first or 'lower '}"
+        "max_completion_length, num_generations or prompts_per_step"
+    )
+
+
+def _file(folder: Path) -> Path:
+    return folder / "micro_batch"
+
+
+def fitted(config: RunConfig, folder: Path) -> RunConfig:
+    """The config with the micro-batch that this machine was found to have room for."""
+    kept = _file(folder)
+    if not kept.exists():
+        return config
+    grpo = config.grpo.model_copy(update={"per_device_train_batch_size": int(kept.read_text())})
+    return config.model_copy(update={"grpo": grpo})
+
+
+def smaller(config: RunConfig, folder: Path) -> str | None:
+    """Let the run go on with half its micro-batch (or the next that divides a step); says so, None when there is none."""
+    grpo = fitted(config, folder).grpo
+    if not config.retry.smaller_micro_batch or grpo.micro_batch == 1:
+        return None
+    total = grpo.completions_per_step
+    half = next(n for n in range(grpo.micro_batch // 2, 0, -1) if total % n == 0)
+    _file(folder).write_text(str(half))
+    return (
+        f"out of memory with per_device_train_batch_size {grpo.micro_batch}: goes on with {half} and "
+        f"{total // half} accumulated, the same {total} completions a step"
+    )
