@@ -8,6 +8,7 @@ import time
 import streamlit as st
 
 from core import samples
+from core.answers import AnswerRule
 from core.metrics.series import Series
 from core.mix import Mix
 from core.preflight import Report, report
@@ -70,22 +71,22 @@ def waiting() -> int:
 
 
 @st.cache_data(ttl=3600, max_entries=32, show_spinner=False)
-def preflight(mix: str, max_steps: int, run_id: int, version: tuple[int, int, str]) -> Report:
+def preflight(mix: str, max_steps: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str]) -> Report:
     """A mix (as JSON) on a run's samples, or on the shipped ones for run 0."""
     del version
     made = Mix.model_validate_json(mix)
-    shipped, problems = samples.of_file(samples.SHIPPED, made)
+    shipped, problems = samples.of_file(samples.SHIPPED, made, answer_rule)
     table = samples.of_run(run_id, made)[0] if run_id else shipped
-    return report(table, made, max_steps, problems)
+    return report(table, made, max_steps, problems, answer_rule=answer_rule)
 
 
-@st.cache_data(ttl=3600, max_entries=16, show_spinner=False)
+@st.cache_data(ttl=600, max_entries=4, show_spinner=False)
 def replay(run_id: int, mix: str, version: tuple[int, int, str]) -> tuple[Outcome, Outcome, Change, list[int]]:
     """A run's samples under its own mix and another one (as JSON): both outcomes, what changes, and the samples' ids."""
     del version
     made = Mix.model_validate_json(mix)
     pair = samples.pair_of_run(run_id, made)
-    before, after = run(pair.table_before, pair.before), run(pair.table_after, made)
+    before, after = (run(t, m, kl=pair.kl) for t, m in ((pair.table_before, pair.before), (pair.table_after, made)))
     return before, after, compare(pair.table_after, before, after), [int(i) for i in pair.table_after.id]
 
 

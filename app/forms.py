@@ -110,7 +110,8 @@ def union(
     note = " ".join((made.__doc__ or "").split())
     st.caption(note[:NOTE] + ("…" if len(note) > NOTE else ""))
     names = [n for n in made.model_fields if n != "type" and n not in without]
-    return {"type": kind, **any_fields(made, names, value if kind == now else {}, f"{key}-{kind}", labels)}
+    kept = value if made is kinds.get(now) else {}  # group, batch and none are one class: its settings stay
+    return {"type": kind, **any_fields(made, names, kept, f"{key}-{kind}", labels)}
 
 
 def any_fields(
@@ -137,11 +138,13 @@ def _is_plain(info: FieldInfo) -> bool:
 def _special(kind: type[BaseModel], name: str, kept: dict[str, Any], key: str, labels: Sequence[str]) -> dict[str, Any]:
     info = kind.model_fields[name]
     if info.annotation is str:
-        at = list(labels).index(kept[name]) if kept.get(name) in labels else 0
-        return {name: st.selectbox(name, labels, at, help=info.description, key=key)}
+        now = kept.get(name) or labels[0]
+        options = list(labels) if now in labels else [now, *labels]  # a term that is gone stays visible, as a fault
+        return {name: st.selectbox(name, options, options.index(now), help=info.description, key=key)}
     if get_origin(info.annotation) is tuple:
-        now = [x for x in kept.get(name, labels[:1] if info.is_required() else ()) if x in labels]
-        return {name: st.multiselect(name, labels, now, help=info.description, key=key)}
+        chosen = list(kept.get(name, labels[:1] if info.is_required() else ()))
+        options = [*labels, *(x for x in chosen if x not in labels)]
+        return {name: st.multiselect(name, options, chosen, help=info.description, key=key)}
     inner = next(t for t in get_args(info.annotation) if isinstance(t, type) and issubclass(t, BaseModel))
     if not st.toggle(name, kept.get(name) is not None, help=info.description, key=f"{key}-on"):
         return {name: None}
@@ -177,10 +180,30 @@ def schedule(
 
 
 def _rescaled(value: dict[str, Any], last: int, before: int) -> dict[str, Any]:
-    """The same curve in the other unit."""
-    steps = {n: value[n] * last / before for n in ("from_step", "to_step", "at_step", "period", "steps") if n in value}
-    points = {"points": [[p[0] * last / before, p[1]] for p in value["points"]]} if value.get("points") else {}
-    return {**value, **steps, **points}
+    """The same curve in the other unit, to a hundredth of it."""
+
+    def scaled(step: float) -> float:
+        found = round(step * last / before, 2)
+        return int(found) if found == int(found) else found
+
+    steps = {n: scaled(value[n]) for n in ("from_step", "to_step", "at_step", "period", "steps") if n in value}
+    points = {"points": [[scaled(p[0]), p[1]] for p in value["points"]]} if value.get("points") else {}
+    then = {"then": _rescaled(value["then"], last, before)} if value.get("then") else {}
+    return {**value, **steps, **points, **then}
+
+
+def _slider(label: str, last: float, now: Sequence[float], key: str) -> list[float]:
+    """One or two steps on a slider that holds them exactly: whole numbers where they are, else hundredths."""
+    top = max(last, *now)
+    if all(float(x).is_integer() for x in (*now, top)):
+        found = st.slider(label, 0, int(top), _one_or_two([int(x) for x in now]), key=key)
+    else:
+        found = st.slider(label, 0.0, float(top), _one_or_two([float(x) for x in now]), 0.01, key=f"{key}-fine")
+    return list(found) if isinstance(found, tuple) else [found]
+
+
+def _one_or_two(now: list[Any]) -> Any:
+    return now[0] if len(now) == 1 else tuple(now)
 
 
 def _numbers(kind: str, value: dict[str, Any], last: int, key: str, low: float | None, high: float | None) -> dict[str, Any]:
@@ -191,16 +214,15 @@ def _numbers(kind: str, value: dict[str, Any], last: int, key: str, low: float |
     if kind == "constant":
         return {"value": number("Value", "value", float(value.get("end", 0.5)))}
     if kind == "step":
-        longest = max(last, int(value.get("at_step", 0)))
-        at = st.slider("Last step before the jump", 0, longest, int(value.get("at_step", last // 2)), key=f"{key}-at_step")
+        (at,) = _slider("Last step before the jump", last, [value.get("at_step", last // 2)], f"{key}-at_step")
         return {"at_step": at, **_two(number, "Before", "start", 0.0, "After", "end", 1.0)}
     if kind == "cyclic":
         made = _two(number, "Low, at step 0", "low", 0.0, "High", "high", 1.0)
-        return {**made, "period": number("Period", "period", last / 4, 1.0, 1.0)}
+        return {**made, "period": number("Period", "period", max(1.0, last // 4), 1.0, TINY_STEP)}
     if kind == "piecewise":
         return {"points": _typed_points(value, last, key)}
     if kind == "warmup":
-        steps = number("Steps of warm-up", "steps", max(1, last // 10), 1.0, 1e-9)
+        steps = number("Steps of warm-up", "steps", max(1, last // 10), 1.0, TINY_STEP)
         inner = value.get("then") or {"type": "constant", "value": 1.0}
         with st.container(border=True):
             st.caption("and then, counted from its end")
@@ -227,8 +249,8 @@ def _two(number: Any, *named: Any) -> dict[str, float]:
 
 def _ramp(value: dict[str, Any], last: int, key: str, number: Any) -> dict[str, Any]:
     first, end = value.get("from_step", last // 4), value.get("to_step", max(1, 3 * last // 4))
-    longest = max(last, int(end))  # a ramp made for a longer run is kept as it is, until somebody moves it
-    steps = st.slider("From step, to step", 0, longest, (int(first), max(int(end), int(first) + 1)), key=f"{key}-steps")
+    # A ramp made for a longer run is kept as it is, until somebody moves it.
+    steps = _slider("From step, to step", last, [first, end if end > first else first + 1], f"{key}-steps")
     return {**_two(number, "Before", "start", 0.0, "After", "end", 1.0), "from_step": steps[0], "to_step": steps[1]}
 
 

@@ -87,6 +87,8 @@ def component(name: str) -> None:
     """A reward component of your own, with its test, in the components directory."""
     if not NAME.fullmatch(name):
         raise SetupError(f"{name!r} cannot be a component's name: lower case letters, digits and _, beginning with a letter")
+    if name.startswith("test_"):
+        raise SetupError(f"{name!r} would be taken for a test; choose a name that does not begin with test_")
     if name in COMPONENTS:
         raise SetupError(f"a component called {name!r} exists; choose another name")
     folder = settings().own_components

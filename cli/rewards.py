@@ -15,8 +15,10 @@ import numpy as np
 
 from cli.up import open_store
 from core import bench, lint, preflight, presets, replay, samples, scorefile
-from core.config import GrpoConfig, RunConfig, load_mix, mix_of
+from core.answers import AnswerRule
+from core.config import RunConfig, load_mix, mix_of
 from core.errors import ShowdownError
+from core.grpo import GrpoConfig
 from core.mix import Mix
 from core.store import queries
 
@@ -26,8 +28,8 @@ MAX_STEPS = click.option("--max-steps", type=click.IntRange(1), help="Length of 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def _mix(path: Path, arm: str | None, max_steps: int | None) -> tuple[Mix, GrpoConfig]:
-    """The mix of a file or preset with its schedules in steps, and the training it is for."""
+def _mix(path: Path, arm: str | None, max_steps: int | None) -> tuple[Mix, GrpoConfig, AnswerRule]:
+    """The mix of a file or preset with its schedules in steps, the training it is for, and what counts as an answer."""
     if not path.exists() and str(path) in presets.names():
         mix, run = mix_of(presets.preset(str(path)), arm, str(path))
     else:
@@ -35,7 +37,7 @@ def _mix(path: Path, arm: str | None, max_steps: int | None) -> tuple[Mix, GrpoC
     grpo = run.grpo if isinstance(run, RunConfig) else GrpoConfig()
     if max_steps is not None:
         grpo = grpo.model_copy(update={"max_steps": max_steps})
-    return mix.in_steps(grpo.max_steps), grpo
+    return mix.in_steps(grpo.max_steps), grpo, run.data.answer_rule if isinstance(run, RunConfig) else "strict"
 
 
 def _bar(label: str, length: int, quiet: bool) -> AbstractContextManager[Any]:
@@ -77,24 +79,25 @@ def _plain(value: Any) -> Any:
 @ARM
 @MAX_STEPS
 @click.option("--step", type=click.IntRange(1), default=1, help="Training step whose weights are used, where a row says none.")
-@click.option("--answer-rule", type=click.Choice(["strict", "lenient"]), default="strict", help="What counts as an answer.")
+@click.option("--answer-rule", type=click.Choice(["strict", "lenient"]), help="What counts as an answer; else the run's.")
 @click.option("--strict", is_flag=True, help="End at the first bad row instead of skipping it.")
 @AS_JSON
 def score(
-    mix: Path, source: Path, target: Path, arm: str | None, max_steps: int | None, step: int, answer_rule: str, strict: bool,
+    mix: Path, source: Path, target: Path, arm: str | None, max_steps: int | None, step: int, answer_rule: AnswerRule | None,
+    strict: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Score a file of completions: rows {prompt, completion, gold[, group, step]} in, the same rows with scores out.
 
     Rows of one group stand together. Needs no database and no GPU.
     """
-    made, _ = _mix(mix, arm, max_steps)
+    made, _, rule = _mix(mix, arm, max_steps)
     half = target.with_name(target.name + ".part")
     size = source.stat().st_size if source.is_file() else 0
     try:
-        with half.open("w") as out, _bar("scoring", size, as_json) as bar:
+        with half.open("w", errors="backslashreplace") as out, _bar("scoring", size, as_json) as bar:
             tally = scorefile.score_file(
-                made, source, out, step, answer_rule, strict,
+                made, source, out, step, answer_rule or rule, strict,
                 bad=lambda row: click.echo(f"showdown: {row}", err=True),
                 progress=lambda n: None if bar is None else bar.update(n),
             )  # fmt: skip
@@ -125,17 +128,19 @@ def preflight_command(
     mix: Path, run_id: int | None, file: Path | None, arm: str | None, max_steps: int | None, step: int | None, as_json: bool
 ) -> None:
     """What a mix does with samples: the tiny model's own, unless told; and which probes beat a right solution."""
-    made, grpo = _mix(mix, arm, max_steps)
+    made, grpo, rule = _mix(mix, arm, max_steps)
     findings = lint.cannot_act(made, grpo)
-    _, problems = samples.of_file(samples.SHIPPED, made)
+    _, problems = samples.of_file(samples.SHIPPED, made, rule)
     if run_id is not None:
         open_store()
         with _bar("reading", 100, as_json) as bar:
             table, _ = samples.of_run(run_id, made, _share(bar))
     else:
-        table, found = samples.of_file(file or samples.SHIPPED, made, bad=lambda row: click.echo(f"showdown: {row}", err=True))
+        table, found = samples.of_file(
+            file or samples.SHIPPED, made, rule, bad=lambda row: click.echo(f"showdown: {row}", err=True)
+        )
         problems = found or problems
-    report = preflight.report(table, made, grpo.max_steps, problems, step)
+    report = preflight.report(table, made, grpo.max_steps, problems, step, rule)
     if as_json:
         click.echo(json.dumps(_plain(asdict(report) | {"cannot_act": findings})))
         return
@@ -156,7 +161,12 @@ def _print_report(r: preflight.Report, findings: list[tuple[str, str]]) -> None:
     for i in range(0, len(r.curve_steps), 5):
         shares = " ".join(f"{'-':>12}" if math.isnan(s) else f"{s:>12.0%}" for s in r.shares[i])
         click.echo(f"{r.curve_steps[i]:>6} {r.dead[i]:>12.0%} {shares}")
-    click.echo(f"\nProbes that beat the gold solution, on {r.probed} problems: " + ("none" if not r.beaten else ""))
+    for name in r.constant:
+        click.echo(f"\n{name} is equal inside every group of these samples: here it trains nothing.")
+    for name in r.unprobed:
+        click.echo(f"\n{name} needs a policy or another model and says nothing of probes.")
+    none = "cannot be judged: no term applies to them" if set(r.unprobed) == set(r.terms) else "none"
+    click.echo(f"\nProbes that beat the gold solution, on {r.probed} problems: " + ("" if r.beaten else none))
     for b in r.beaten:
         click.echo(
             f"  {b.probe}, step {b.step}: {b.share:.0%} of the problems, e.g. {b.total:.3f} against {b.right_total:.3f}: "
@@ -178,12 +188,12 @@ def replay_command(run_id: int, mix: Path, arm: str | None, out: Path | None, as
     """Another mix over a run's stored samples. It does not say what training with that mix would have done."""
     open_store()
     config = queries.run_detail(run_id).config
-    made, _ = _mix(mix, arm, int(config["grpo"]["max_steps"]))
+    made, _, _ = _mix(mix, arm, int(config["grpo"]["max_steps"]))
     with _bar("reading", 100, as_json) as bar:
         pair = samples.pair_of_run(run_id, made, _share(bar))
     with _bar("computing", 100, as_json) as bar:
-        before = replay.run(pair.table_before, pair.before)
-        after = replay.run(pair.table_after, made, _share(bar))
+        before = replay.run(pair.table_before, pair.before, kl=pair.kl)
+        after = replay.run(pair.table_after, made, _share(bar), pair.kl)
     change = replay.compare(pair.table_after, before, after)
     if out is not None:
         _write_csv(out, pair.table_after, before, after)

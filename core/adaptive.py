@@ -38,26 +38,28 @@ class AdaptiveState:
 
 
 class Adaptive(BaseModel):
-    """Moves from `start` towards `end`, at most `rate` a step, while the moving average of a signal is past `threshold`.
+    """Moves from `start` towards `end`, at most `rate` a measurement, while the moving average of a signal is past `threshold`.
 
-    accuracy, spread and kl switch on above the threshold, dead_groups above it too; plateau switches on when accuracy has
-    not risen by `hysteresis` for `threshold` steps. It switches off again only `hysteresis` on the other side of the
-    threshold, and moves back then if `returns`. Ours; the idea of watching accuracy is VERL's (arXiv 2509.23808).
+    It switches off again only `hysteresis` on the other side of the threshold, and moves back then if `returns`. plateau
+    switches on when accuracy has not risen by `hysteresis` for `threshold` steps, and off when it does. Everything but kl
+    is measured at every step; kl at evaluations. Ours; the idea of watching accuracy is VERL's (arXiv 2509.23808).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     type: Literal["adaptive"] = "adaptive"
     signal: SignalName
     """What is watched: training accuracy, spread inside groups, dead groups, a plateau of accuracy, or KL to the start."""
     threshold: float = Field(ge=0, allow_inf_nan=False)
     """Level of the signal at which it switches on; for plateau: steps without a rise."""
+    when: Literal["above", "below"] = "above"
+    """Which side of the threshold switches on; plateau has no sides."""
     start: float = Field(0.0, allow_inf_nan=False)
     """Value at the beginning."""
     end: float = Field(1.0, allow_inf_nan=False)
     """Value it moves to."""
     rate: float = Field(0.05, gt=0, allow_inf_nan=False)
-    """Largest change a step."""
+    """Largest change a measurement."""
     hysteresis: float = Field(0.05, ge=0, allow_inf_nan=False)
     """How far past the threshold the signal must fall back before it switches off."""
     memory: float = Field(0.8, ge=0, lt=1)
@@ -102,7 +104,7 @@ class Adaptive(BaseModel):
 
     def _is_on(self, state: AdaptiveState, mean: float) -> bool:
         if self.signal == "plateau":
-            return state.on or state.still >= self.threshold
-        if state.on:
-            return mean > self.threshold - self.hysteresis
-        return mean > self.threshold
+            return state.still >= self.threshold
+        sign = 1.0 if self.when == "above" else -1.0
+        slack = self.hysteresis if state.on else 0.0
+        return sign * (mean - self.threshold) > -slack

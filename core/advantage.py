@@ -20,9 +20,9 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class Totals:
-    """What a rule reads. `total`, `correct`, `mean_nll` [n]; `shaped`, `factors`, `contributions` [n, K], NaN: does not
-    apply; `own` [n, K]: contributions without the blend; `sides` [K]; `hard_share` [n]; `batches` groups the samples of
-    one step; `step` [n]."""
+    """What a rule reads. `total`, `correct`, `mean_nll`, `hard_share`, `step` [n]; `shaped`, `factors`, `contributions` [n, K],
+    NaN: does not apply; `own` [n, K]: contributions without the blend, NaN also where the term has no weight; `sides` [K];
+    `groups`: prompts; `batches`: the samples of one step."""
 
     total: FloatArray
     shaped: FloatArray
@@ -42,11 +42,11 @@ class DifficultyWeight(BaseModel):
     """Groups count more or less: weight = low + (high - low) / (1 + exp(-k (x - centre))).
 
     accuracy: x = 1 - gold accuracy of the group, centre 0.5: hard problems count more. spread: x = standard deviation of
-    the totals in the group, centre its mean over the batch (HERO, arXiv 2510.07242, with its running mean over the run
-    replaced by the batch's, so that no state is needed).
+    the totals in the group, centre its mean over the batch. Ours, after the prompt weights of HERO (arXiv 2510.07242), which
+    take the spread of the dense scores alone and a running mean over the run.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     by: Literal["accuracy", "spread"] = "accuracy"
     """What makes a group count: how few are right, or how much the totals differ."""
@@ -70,14 +70,15 @@ class DifficultyWeight(BaseModel):
 class _Rule(BaseModel):
     """What every rule can be followed by. All off: the rule's own advantages."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     positive_only: bool = False
     """Negative advantages become 0: only what is better than its group is learned from (A-LoL, arXiv 2305.14718)."""
     difficulty: DifficultyWeight | None = None
     """Weigh groups by their difficulty or spread."""
     perplexity_alpha: float = Field(0.0, ge=0, le=1)
-    """A (1 - alpha z), z the z-score of log perplexity in the group: likely text counts more (arXiv 2508.02260)."""
+    """A max(1 - alpha z, 0), z the z-score of log perplexity in the group: likely text counts more (arXiv 2508.02260; that
+    no advantage changes its sign is ours)."""
     position_gamma: float = Field(0.0, ge=0, le=10)
     """A + sign(A) gamma sigmoid(slope x position), position from 0 to 1 in the completion: late tokens count more
     (arXiv 2508.02260). Advantages then differ from token to token."""
@@ -88,6 +89,11 @@ class _Rule(BaseModel):
     def plain(self) -> bool:
         """Nothing follows the rule."""
         return not (self.positive_only or self.difficulty or self.perplexity_alpha or self.position_gamma)
+
+    @property
+    def compares_totals(self) -> bool:
+        """Equal totals in a group make every advantage in it 0."""
+        return False
 
     @property
     def in_trl(self) -> str | None:
@@ -116,6 +122,10 @@ class Group(_Rule):
     """What the centred total is divided by: the standard deviation of its group, of the batch, or nothing."""
     std_floor: float = Field(0.0, ge=0, allow_inf_nan=False)
     """Smallest standard deviation divided by; 0: none, as in TRL."""
+
+    @property
+    def compares_totals(self) -> bool:
+        return True
 
     @property
     def in_trl(self) -> str | None:
@@ -245,6 +255,10 @@ class NoisyVerifier(_Rule):
             )
         return self
 
+    @property
+    def compares_totals(self) -> bool:
+        return self.correction == "backward"
+
     def apply(self, t: Totals) -> FloatArray:
         if self.correction == "forward":
             return np.nan_to_num((t.total - (1.0 - self.false_negative)) / self.scale, nan=0.0)
@@ -269,6 +283,10 @@ class Filtered(_Rule):
     """How many of a group are kept; best_random and best_worst take the larger half from the best."""
     seed: int = Field(0, ge=0)
     """Of the random choice; the same seed, step and totals give the same samples."""
+
+    @property
+    def compares_totals(self) -> bool:
+        return True
 
     def apply(self, t: Totals) -> FloatArray:
         advantage = Group().apply(t)
@@ -334,9 +352,15 @@ def by_token(rule: _Rule, advantage: FloatArray, n_tokens: FloatArray, width: in
     return np.asarray(advantage[:, None] + np.sign(advantage)[:, None] * bonus, dtype=float)
 
 
-def dead(total: FloatArray, groups: Groups) -> BoolArray:
-    """[g] groups whose totals are all equal: under TRL's rules every advantage in them is 0."""
-    return groups.std(total) <= DEAD_TOLERANCE
+def dead(rule: _Rule, t: Totals, advantage: FloatArray) -> BoolArray:
+    """[g] groups that teach nothing: every advantage in them is 0.
+
+    Under rules that only compare totals inside the group this is asked of the totals, as TRL does: what float dust makes
+    of equal totals is no signal.
+    """
+    if rule.compares_totals:
+        return t.groups.std(t.total) <= DEAD_TOLERANCE
+    return t.groups.high(np.abs(advantage)) <= DEAD_TOLERANCE / EPSILON
 
 
 def shares(rule: _Rule, t: Totals) -> FloatArray:

@@ -11,13 +11,14 @@ from core.groups import BoolArray, FloatArray, Groups
 def auroc(score: FloatArray, right: BoolArray, groups: Groups) -> float:
     """P(a right sample scores above a wrong one of its group), ties count half; over all such pairs. NaN without any.
 
-    The Mann-Whitney form: sum of the right ones' ranks minus what it would be were they the lowest, over the pairs.
+    Samples without a score are left out. The Mann-Whitney form: sum of the right ones' ranks minus what it would be were
+    they the lowest, over the pairs.
     """
-    score = np.where(np.isnan(score), -np.inf, score)  # no total is worth less than any
+    known = ~np.isnan(score)
     ranks = groups.rank(score)
-    n_right = groups.sum(right.astype(float))
-    n_wrong = groups.sum((~right).astype(float))
-    wins = groups.sum(np.where(right, ranks, 0.0)) - n_right * (n_right - 1) / 2
+    n_right = groups.sum((right & known).astype(float))
+    n_wrong = groups.sum((~right & known).astype(float))
+    wins = groups.sum(np.where(right & known, ranks, 0.0)) - n_right * (n_right - 1) / 2
     pairs = float((n_right * n_wrong).sum())
     return float(wins[(n_right > 0) & (n_wrong > 0)].sum() / pairs) if pairs else float("nan")
 

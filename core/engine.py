@@ -19,6 +19,7 @@ from core.mix import Adapted, Mix, Term
 from core.rules import Parts, totals
 
 SLACK = 1e-9
+ASKED_ELSEWHERE = {"judge", "reward_model"}
 Shapings = dict[str, dict[str, Any]]
 
 
@@ -67,8 +68,8 @@ def combine(
 ) -> Combined:
     """From raw scores [n, K] to advantages, for any number of steps at once.
 
-    contribution = weight(step) x shaped score; total = rule(contributions), NaN when no term applies; advantage = the
-    mix's advantage rule over the totals. `steps` [n]: the step of each sample; `batches`: the samples of one step.
+    contribution = weight(step) x shaped score; total = rule(contributions), NaN when no term with a weight applies; advantage
+    = the mix's advantage rule over the totals. `steps` [n]: the step of each sample; `batches`: the samples of one step.
     """
     adapted = adapted or {}
     shapings = {} if shapings is None else shapings
@@ -80,14 +81,14 @@ def combine(
     of_side = {"hard": share, "continuous": 1.0 - share}
     sides = tuple(t.side for t in mix.terms)
     factors = beside([w * of_side[s] if s in of_side else w for w, s in zip(own, sides, strict=True)])
-    contributions = shaped * factors
+    contributions = _with_missing_verdicts(mix, shaped * factors, groups)
     total = totals(mix.rule, Parts(mix.labels, shaped, contributions, factors, groups, batches))
     t = Totals(
         total=total,
         shaped=shaped,
         factors=factors,
         contributions=contributions,
-        own=shaped * beside(own),
+        own=np.where(beside(own) == 0, np.nan, shaped * beside(own)),
         sides=sides,
         hard_share=share,
         correct=correct,
@@ -97,6 +98,18 @@ def combine(
         step=steps,
     )
     return Combined(shaped, factors, contributions, total, advantages(mix.advantage, t), t)
+
+
+def _with_missing_verdicts(mix: Mix, contributions: FloatArray, groups: Groups) -> FloatArray:
+    """[n, K] where a judge or reward model gave no score, what it gave the others of the group on average.
+
+    Its silence is a fault of the network, not of the text: counted as 0 it would push the sample down.
+    """
+    for k, term in enumerate(mix.terms):
+        if term.definition.needs & ASKED_ELSEWHERE:
+            column = contributions[:, k]
+            contributions[:, k] = np.where(np.isnan(column), groups.mean(column)[groups.index], column)
+    return contributions
 
 
 def _first_of(values: FloatArray, groups: Groups) -> list[float]:
@@ -139,7 +152,7 @@ class RewardEngine:
             contributions=made.contributions,
             total=made.total,
             advantage=made.advantage,
-            dead=dead(made.total, batch.groups),
+            dead=dead(mix.advantage, made.totals, made.advantage),
             advantage_share=self._shares(made),
         )
 

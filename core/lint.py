@@ -6,15 +6,15 @@ Each finding is (field path, message): the config is legal, but something in it 
 from collections.abc import Iterator
 
 from core.adaptive import Adaptive
-from core.config import GrpoConfig
+from core.advantage import Filtered, Group, Mixed, NoisyVerifier, NormalizeThenSum, WReinforce
+from core.grpo import GrpoConfig
 from core.mix import Mix, Term
+from core.rules import Lexicographic, Stratified, Uncertainty, WorstCase
 from core.schedule import Constant, Step, value_at
 from core.shaping import Affine, Clip
 
 Finding = tuple[str, str]
 LOOKS = 201  # steps at which a schedule is looked at
-CENTRED = ("group", "batch", "none", "filtered", "normalize_then_sum", "mixed")
-OWN_SCALE = ("group", "filtered", "normalize_then_sum", "mixed")  # the size of the totals is divided away
 
 
 def cannot_act(mix: Mix, grpo: GrpoConfig) -> list[Finding]:
@@ -62,6 +62,11 @@ def _zero_terms(mix: Mix, steps: list[float]) -> Iterator[Finding]:
 def _late_schedules(mix: Mix, last: int) -> Iterator[Finding]:
     for name, schedule in mix.schedules.items():
         place = "blend" if name == "blend" else f"terms.{mix.labels.index(name.removeprefix('weight/'))}.weight"
+        low, high = schedule.bounds()
+        if low == high and not isinstance(schedule, Constant):
+            yield place, f"is {low:g} from beginning to end: a constant says so more plainly"
+        if isinstance(schedule, Adaptive):
+            yield from _out_of_reach(place, schedule, last)
         late = [b for b in schedule.breakpoints() if b > last + 1e-6]
         if late and isinstance(schedule, Step):
             yield place, f"jumps after step {late[0]:g}, but training ends at {last}: it never jumps"
@@ -70,51 +75,95 @@ def _late_schedules(mix: Mix, last: int) -> Iterator[Finding]:
             yield place, f"ends at step {max(late):g}, but training ends at {last}: it gets as far as {at:.3g}"
 
 
+def _out_of_reach(place: str, schedule: Adaptive, last: int) -> Iterator[Finding]:
+    if schedule.signal in ("accuracy", "dead_groups") and schedule.threshold >= 1:
+        yield place, f"switches on when {schedule.signal} is above {schedule.threshold:g}, but it never is above 1"
+    if schedule.signal == "plateau" and schedule.threshold >= last:
+        yield place, f"switches on after {schedule.threshold:g} steps without a rise, but training has {last}"
+
+
+def _size_cancels(mix: Mix) -> bool:
+    """Totals of any size give the same advantages."""
+    rule = mix.advantage
+    if isinstance(rule, Group):
+        return rule.type != "none" and rule.std_floor == 0
+    return isinstance(rule, Filtered | NormalizeThenSum) or (isinstance(rule, Mixed) and rule.scale != "none")
+
+
 def _shapings(mix: Mix) -> Iterator[Finding]:
-    rule, alone = mix.advantage.type, len(mix.terms) == 1
+    alone, centred = len(mix.terms) == 1, mix.advantage.compares_totals or mix.advantage.type in ("mixed", "normalize_then_sum")
     for i, term in enumerate(mix.terms):
         place, shaping = f"terms.{i}.shaping", term.shaping
         low, high = term.definition.range
         if isinstance(shaping, Clip) and (shaping.low >= high or shaping.high <= low):
-            yield (
-                place,
-                f"clips {term.label}, which lies in [{low:g}, {high:g}], to one value: equal in every group, it trains nothing",
-            )
+            said = f"clips {term.label}, which lies in [{low:g}, {high:g}], to one value"
+            yield place, f"{said}: equal in every group, it trains nothing"
         if not isinstance(shaping, Affine):
             continue
         if shaping.scale == 0:
             yield place, f"scale 0 makes {term.label} the same for every sample: it trains nothing"
-        elif shaping.shift and rule in CENTRED and mix.rule.type == "sum":
-            yield place, f"the shift of {term.label} cancels: the advantage is the total minus its group's mean"
-        if shaping.scale not in (0, 1) and alone and rule in OWN_SCALE:
-            yield place, f"the scale of {term.label} cancels: it is the only term, and the advantage divides by the spread"
-        elif shaping.scale not in (0, 1) and rule == "normalize_then_sum":
-            yield place, f"the scale of {term.label} cancels: this advantage rule makes every term a z-score first"
+        elif shaping.shift and centred and mix.rule.type == "sum":
+            yield (
+                place,
+                f"the shift of {term.label} cancels in groups where it applies to every sample: their mean is taken off",
+            )
+        if shaping.scale > 0 and shaping.scale != 1 and mix.rule.type == "sum":
+            if mix.advantage.type == "normalize_then_sum":
+                yield place, f"the scale of {term.label} cancels: this advantage rule makes every term a z-score first"
+            elif alone and _size_cancels(mix):
+                yield place, f"the scale of {term.label} cancels: it is the only term, and the advantage divides by the spread"
 
 
 def _rules(mix: Mix, grpo: GrpoConfig) -> Iterator[Finding]:
     rule = mix.advantage
-    if rule.type == "filtered" and rule.n >= grpo.num_generations:
+    steps = [1 + (grpo.max_steps - 1) * i / (LOOKS - 1) for i in range(LOOKS)]
+    if isinstance(rule, Filtered) and rule.n >= grpo.num_generations:
         yield "advantage.n", f"keeps {rule.n} of {grpo.num_generations} samples a group: nothing is filtered"
-    if rule.type == "w_reinforce" and mix.structure != "hard":
-        yield (
-            "advantage",
-            f"only asks whether the total is above {rule.above:g}: how far above, and so the continuous side, hardly acts",
-        )
-    if rule.type == "mixed" and mix.structure != "hybrid":
+    if isinstance(rule, WReinforce):
+        if mix.structure != "hard":
+            yield "advantage", f"only asks whether the total is above {rule.above:g}: what else is in it hardly acts"
+        elif mix.rule.type == "sum" and _highest(mix, steps) <= rule.above:
+            yield (
+                "advantage.above",
+                f"no total can be above {rule.above:g} (the highest is {_highest(mix, steps):g}): none is right",
+            )
+    if isinstance(rule, NoisyVerifier) and (mix.structure != "hard" or abs(_highest(mix, steps) - 1) > 1e-9):
+        yield "advantage", "corrects a verdict of 0 or 1: with other totals its rates mean nothing"
+    if isinstance(rule, Mixed) and mix.structure != "hybrid":
         yield "advantage", "mixes the advantages of two sides, but the mix has one"
-    if rule.type in ("mixed", "normalize_then_sum") and mix.rule.type != "sum":
+    if isinstance(rule, Mixed | NormalizeThenSum) and mix.rule.type != "sum":
         yield (
             "rule",
             f"the advantage rule {rule.type} works on the terms themselves: the combination rule {mix.rule.type} is not used",
         )
-    weighed = any(t.weight != 1 for t in mix.terms) or mix.structure == "hybrid"
-    if mix.rule.type == "lexicographic" and weighed:
-        yield "rule", "compares samples by the order of the terms: weights and the blend are not used"
-    if mix.rule.type == "stratified" and "blend" in mix.schedules and not isinstance(mix.blend, Constant):
-        yield "rule", "maps every total into two narrow bands: the blend only changes how the other terms are mixed inside them"
-    if len(mix.terms) == 1 and rule.type == "group" and not isinstance(mix.terms[0].weight, int | float):
-        yield (
-            "terms.0.weight",
-            "the schedule of the only term cancels: under group scaling the size of the total is divided away",
-        )
+    yield from _combination(mix, steps)
+    alone = len(mix.terms) == 1 and not isinstance(mix.terms[0].weight, int | float | Adaptive)
+    if alone and _size_cancels(mix) and mix.rule.type == "sum" and all(mix.own_weight(mix.terms[0], s) > 0 for s in steps):
+        yield "terms.0.weight", "the schedule of the only term cancels: the size of the total is divided away"
+
+
+def _highest(mix: Mix, steps: list[float]) -> float:
+    """The largest total a sum can have at any of the steps; adaptive weights at their start."""
+    return max(sum(max(f * b for b in t.definition.range) for t in mix.terms if (f := mix.factor(t, s))) for s in steps)
+
+
+def _combination(mix: Mix, steps: list[float]) -> Iterator[Finding]:
+    rule = mix.rule
+    if isinstance(rule, Lexicographic):
+        if any(t.weight != 1 for t in mix.terms) or mix.structure == "hybrid":
+            yield "rule", "compares samples by the order of the terms: weights and the blend are not used"
+        for name in mix.labels:
+            if name not in rule.order:
+                yield "rule.order", f"{name} is not in the order: it is scored and stored, but trains nothing"
+    if isinstance(rule, Stratified):
+        if len(mix.terms) == 1:
+            yield "rule", f"orders samples by the other terms, but {rule.verifier} is the only one: it is right or wrong alone"
+        if "blend" in mix.schedules and not isinstance(mix.blend, Constant):
+            yield (
+                "rule",
+                "maps every total into two narrow bands: the blend only changes how the other terms are mixed inside them",
+            )
+    if isinstance(rule, WorstCase | Uncertainty):
+        for name in rule.terms:
+            if _weight_is_zero(mix.terms[mix.labels.index(name)], steps):
+                yield "rule.terms", f"{name} has no weight, so it has no say in the {rule.type.replace('_', ' ')}"

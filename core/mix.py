@@ -41,7 +41,7 @@ def _component(name: Any) -> Any:
 class Term(BaseModel):
     """One component with its params, shaping, weight and side inside a mix."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     component: Annotated[str, BeforeValidator(_component)]
     """Name of the component that scores."""
@@ -62,7 +62,7 @@ class Term(BaseModel):
         if "component" not in info.data:
             return params
         # With every default filled in: a stored config says what was used, and its hash does not depend on who wrote it.
-        return COMPONENTS[info.data["component"]].params.model_validate(params).model_dump(mode="json")
+        return COMPONENTS[info.data["component"]].params.model_validate(params).model_dump(mode="json", by_alias=True)
 
     @property
     def label(self) -> str:
@@ -81,7 +81,7 @@ class Term(BaseModel):
 class Mix(BaseModel):
     """A reward structure, whole."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     blend: Schedule | None = None
     """The hard side's share w_hard(t) in [0, 1]. Needed when both sides are used; else the side in use has it all."""

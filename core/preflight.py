@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core import engine
-from core.advantage import dead, shares
+from core.advantage import DEAD_TOLERANCE, dead, shares
 from core.agreement import auroc, spearman
+from core.answers import AnswerRule
 from core.batch import RolloutBatch
 from core.engine import combine
 from core.groups import FloatArray
@@ -19,6 +20,7 @@ from core.problems.problem import Problem
 from core.table import SampleTable
 
 BINS = 24
+NEEDS_MORE = {"logprobs", "no_prompt", "certainty", "reference", "judge", "reward_model"}  # no policy wrote the probes
 CURVE_POINTS = 21
 MOST_FOR_CURVE = 20_000  # samples on which the curve along the schedule is computed
 
@@ -53,7 +55,7 @@ class Beaten:
 @dataclass(frozen=True)
 class Report:
     """Everything a user should know before launching. `curve_steps` [p], `shares` [p, K], `dead` [p] run along the
-    schedule on the same samples."""
+    schedule on the same samples. `unprobed`: terms that say nothing of probes; `constant`: terms equal inside every group."""
 
     samples: int
     groups: int
@@ -67,6 +69,8 @@ class Report:
     blend: FloatArray
     beaten: tuple[Beaten, ...]
     probed: int
+    unprobed: tuple[str, ...]
+    constant: tuple[str, ...]
 
 
 def _distribution(name: str, values: FloatArray, table: SampleTable) -> Distribution:
@@ -74,7 +78,8 @@ def _distribution(name: str, values: FloatArray, table: SampleTable) -> Distribu
     if not len(known):
         nan = float("nan")
         return Distribution(name, 0.0, nan, (nan,) * 5, (), (), nan, nan)
-    counts, edges = np.histogram(known, BINS)
+    flat = np.ptp(known) <= 1e-9 * max(1.0, float(np.abs(known).max()))
+    counts, edges = np.histogram(np.full(len(known), known[0]) if flat else known, BINS)  # numpy cannot split a speck of dust
     right = table.correct.astype(float)
     return Distribution(
         name=name,
@@ -88,7 +93,14 @@ def _distribution(name: str, values: FloatArray, table: SampleTable) -> Distribu
     )
 
 
-def report(table: SampleTable, mix: Mix, max_steps: int, problems: Sequence[Problem], step: int | None = None) -> Report:
+def report(
+    table: SampleTable,
+    mix: Mix,
+    max_steps: int,
+    problems: Sequence[Problem],
+    step: int | None = None,
+    answer_rule: AnswerRule = "strict",
+) -> Report:
     """A mix (schedules in steps) on a table of samples, and on the probes of some problems.
 
     Distributions are as of `step` (the middle of training unless given). Adaptive schedules stand at their start.
@@ -104,7 +116,7 @@ def report(table: SampleTable, mix: Mix, max_steps: int, problems: Sequence[Prob
         made = _at(thin, mix, thin_raw, point)
         linear = mix.rule.type == "sum"
         found_shares.append(shares(mix.advantage, made.totals) if linear else np.full(len(mix.terms), np.nan))
-        found_dead.append(float(dead(made.total, thin.groups).mean()))
+        found_dead.append(float(dead(mix.advantage, made.totals, made.advantage).mean()))
     names = [(t.label, raw[:, k]) for k, t in enumerate(mix.terms)]
     return Report(
         samples=len(table),
@@ -117,8 +129,12 @@ def report(table: SampleTable, mix: Mix, max_steps: int, problems: Sequence[Prob
         shares=np.array(found_shares),
         dead=np.array(found_dead),
         blend=np.array([mix.hard_share(p) for p in points]),
-        beaten=beaten(mix, problems, sorted({1, step, max_steps})),
+        beaten=beaten(mix, problems, sorted({1, step, max_steps}), answer_rule),
         probed=len(problems),
+        unprobed=tuple(t.label for t in mix.terms if t.definition.needs & NEEDS_MORE),
+        constant=tuple(
+            n for n, v in zip(mix.labels, now.shaped.T, strict=True) if (table.groups.std(v) <= DEAD_TOLERANCE).all()
+        ),
     )
 
 
@@ -128,7 +144,9 @@ def _at(table: SampleTable, mix: Mix, raw: FloatArray, step: int) -> engine.Comb
     return combine(mix, raw, steps, table.groups, table.batches, table.correct, table.mean_nll)
 
 
-def beaten(mix: Mix, problems: Sequence[Problem], steps: Sequence[int]) -> tuple[Beaten, ...]:
+def beaten(
+    mix: Mix, problems: Sequence[Problem], steps: Sequence[int], answer_rule: AnswerRule = "strict"
+) -> tuple[Beaten, ...]:
     """Probes that beat the gold solution at any of the steps: for each the worst example, and the share of problems.
 
     The probes of a problem are one group. What needs a policy (log-probabilities) does not apply to them.
@@ -137,7 +155,7 @@ def beaten(mix: Mix, problems: Sequence[Problem], steps: Sequence[int]) -> tuple
     hits: dict[tuple[str, int], int] = {}
     for problem in problems:
         texts = probes(problem)
-        batch = _probe_batch(problem, [p.text for p in texts])
+        batch = _probe_batch(problem, [p.text for p in texts], answer_rule)
         for step in steps:
             total = np.nan_to_num(engine.score(batch, mix, step).total, nan=-np.inf)
             for i, probe in enumerate(texts):
@@ -153,7 +171,7 @@ def beaten(mix: Mix, problems: Sequence[Problem], steps: Sequence[int]) -> tuple
     )
 
 
-def _probe_batch(problem: Problem, texts: list[str]) -> RolloutBatch:
+def _probe_batch(problem: Problem, texts: list[str], answer_rule: AnswerRule) -> RolloutBatch:
     n = len(texts)
     return RolloutBatch(
         prompts=[problem.question] * n,
@@ -165,4 +183,5 @@ def _probe_batch(problem: Problem, texts: list[str]) -> RolloutBatch:
         truncated=np.zeros(n, dtype=bool),
         mean_nll=np.full(n, np.nan),
         solutions=[problem.solution] * n,
+        answer_rule=answer_rule,
     )

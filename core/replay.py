@@ -4,7 +4,7 @@ Totals, ranks, advantages, dead groups, and who gains and loses most. It says no
 have done: other rewards make other policies, and other policies other samples. Pure arithmetic over a SampleTable.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from core.adaptive import Signals
 from core.advantage import dead
 from core.agreement import auroc, spearman
 from core.engine import Combined, RewardEngine, combine
-from core.groups import FloatArray, Groups, IntArray
+from core.groups import BoolArray, FloatArray, Groups, IntArray
 from core.mix import Mix
 from core.table import SampleTable
 
@@ -26,63 +26,71 @@ def nothing(_share: float) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a mix makes of a table: [n] total and advantage, [n, K] contributions, [steps] dead-group share."""
+    """What a mix makes of a table: [n] total and advantage, [g] dead groups, [steps] their share in each step."""
 
     total: FloatArray
     advantage: FloatArray
-    contributions: FloatArray
+    dead: BoolArray
     steps: IntArray
-    dead: FloatArray
-
-    def ranks(self, groups: Groups) -> FloatArray:
-        """[n] place of the total inside its group, 0 the lowest."""
-        return groups.rank(self.total)
+    dead_share: FloatArray
 
 
-def run(table: SampleTable, mix: Mix, progress: Progress = nothing) -> Outcome:
-    """Every sample under a mix whose schedules are in steps. A mix that remembers is taken step by step, in order."""
+def run(table: SampleTable, mix: Mix, progress: Progress = nothing, kl: Mapping[int, float] | None = None) -> Outcome:
+    """Every sample under a mix whose schedules are in steps. A mix that remembers is taken step by step, in order.
+
+    `kl`: step -> KL to the start of the evaluation after it, which adaptive schedules may watch; the run's own.
+    """
     raw = table.matrix(mix)
     if mix.stateless:
         steps = table.step.astype(float)
         made = combine(mix, raw, steps, table.groups, table.batches, table.correct, table.mean_nll)
+        total, advantage, is_dead = made.total, made.advantage, dead(mix.advantage, made.totals, made.advantage)
         progress(1.0)
-        total, advantage, contributions = made.total, made.advantage, made.contributions
     else:
-        total, advantage, contributions = _in_order(table, mix, raw, progress)
-    is_dead = dead(total, table.groups).astype(float)
+        total, advantage, is_dead = _in_order(table, mix, raw, progress, kl or {})
     order = np.unique(table.step)
     of_group = np.zeros(table.groups.count, dtype=np.int64)
     of_group[table.groups.index] = np.searchsorted(order, table.step)
-    shares = np.bincount(of_group, is_dead, len(order)) / np.maximum(np.bincount(of_group, minlength=len(order)), 1)
-    return Outcome(total, advantage, contributions, order, shares)
+    counts = np.maximum(np.bincount(of_group, minlength=len(order)), 1)
+    return Outcome(total, advantage, is_dead, order, np.bincount(of_group, is_dead, len(order)) / counts)
 
 
-def _in_order(table: SampleTable, mix: Mix, raw: FloatArray, progress: Progress) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _in_order(
+    table: SampleTable, mix: Mix, raw: FloatArray, progress: Progress, kl: Mapping[int, float]
+) -> tuple[FloatArray, FloatArray, BoolArray]:
     engine = RewardEngine(mix)
-    total, advantage, contributions = np.empty(len(table)), np.empty(len(table)), np.empty(raw.shape)
+    total, advantage = np.empty(len(table)), np.empty(len(table))
+    is_dead = np.zeros(table.groups.count, dtype=bool)
     members = sorted(table.batches.members(), key=lambda rows: int(table.step[rows[0]]))
+    if 0 in kl:
+        engine.observe(Signals(kl=kl[0]))
     for done, rows in enumerate(members):
         groups = Groups.of(table.group[rows])
         made: Combined = combine(
             mix, raw[rows], table.step[rows].astype(float), groups, Groups.one(len(rows)), table.correct[rows],
             table.mean_nll[rows], engine.shapings, engine.adapted,
         )  # fmt: skip
-        total[rows], advantage[rows], contributions[rows] = made.total, made.advantage, made.contributions
+        total[rows], advantage[rows] = made.total, made.advantage
+        now_dead = dead(mix.advantage, made.totals, made.advantage)
+        is_dead[table.groups.index[rows]] = now_dead[groups.index]
         engine.observe(
             Signals(
                 accuracy=float(table.correct[rows].mean()),
                 spread=float(groups.std(made.total).mean()),
-                dead_groups=float(dead(made.total, groups).mean()),
+                dead_groups=float(now_dead.mean()),
             )
         )
+        step = int(table.step[rows[0]])
+        if step in kl:
+            engine.observe(Signals(kl=kl[step]))
         progress((done + 1) / len(members))
-    return total, advantage, contributions
+    return total, advantage, is_dead
 
 
 @dataclass(frozen=True)
 class Change:
     """Two mixes on the same samples. `rank_agreement`: mean Spearman correlation of the totals inside groups; `flipped`:
-    share of samples whose advantage changed sign; `gains`, `losses`: row numbers, most changed advantage first."""
+    share of samples whose advantage turned to the other sign; `gains`, `losses`: row numbers, most changed advantage first."""
 
     samples: int
     dead_before: float
@@ -101,12 +109,12 @@ def compare(table: SampleTable, before: Outcome, after: Outcome, most: int = 20)
     order = np.argsort(moved, kind="stable")
     return Change(
         samples=len(table),
-        dead_before=float(dead(before.total, table.groups).mean()),
-        dead_after=float(dead(after.total, table.groups).mean()),
+        dead_before=float(before.dead.mean()),
+        dead_after=float(after.dead.mean()),
         auroc_before=auroc(before.total, table.correct, table.groups),
         auroc_after=auroc(after.total, table.correct, table.groups),
         rank_agreement=spearman(before.total, after.total, table.groups),
-        flipped=float((np.sign(before.advantage) != np.sign(after.advantage)).mean()),
+        flipped=float((before.advantage * after.advantage < 0).mean()),
         gains=order[::-1][:most][moved[order[::-1][:most]] > 0],
         losses=order[:most][moved[order[:most]] < 0],
     )

@@ -41,13 +41,13 @@ class Parts:
         return total
 
     @property
-    def nothing(self) -> BoolArray:
-        """[n] no term applies."""
-        return np.asarray(np.isnan(self.contributions).all(axis=1), dtype=bool)
+    def applies(self) -> BoolArray:
+        """[n, K] the term says something about the sample, and has a weight to say it with."""
+        return np.asarray(~np.isnan(self.contributions) & (self.factors != 0), dtype=bool)
 
 
 class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
@@ -59,6 +59,10 @@ class _Rule(BaseModel):
     def names(self) -> tuple[str, ...]:
         """Labels of the terms this rule speaks of."""
         return ()
+
+    def applies(self, parts: Parts) -> BoolArray:
+        """[n] the sample has a total."""
+        return np.asarray(parts.applies.any(axis=1), dtype=bool)
 
     def apply(self, parts: Parts) -> FloatArray:
         """[n] totals, for samples to which something applies."""
@@ -104,7 +108,7 @@ class Stratified(_Rule):
 
     HERO (arXiv 2510.07242): with m = (d - min) / (max - min) over the group's samples of the same verdict, d the sum of
     the other contributions: right (1 - right_spread) + 2 right_spread m, wrong -wrong_spread + 2 wrong_spread m. m = 1/2
-    where all are equal. The spreads' sizes are not published; 0.05 is ours.
+    where all are equal. A verifier that does not apply counts as wrong. The spreads' sizes are not published; 0.05 is ours.
     """
 
     type: Literal["stratified"] = "stratified"
@@ -227,18 +231,38 @@ class Lexicographic(_Rule):
     def names(self) -> tuple[str, ...]:
         return self.order
 
+    def applies(self, parts: Parts) -> BoolArray:
+        return np.asarray((~np.isnan(parts.shaped[:, self._columns(parts)])).any(axis=1), dtype=bool)
+
+    def _columns(self, parts: Parts) -> list[int]:
+        return [parts.at(name) for name in self.order]
+
     def apply(self, parts: Parts) -> FloatArray:
-        columns = np.nan_to_num(parts.shaped[:, [parts.at(name) for name in self.order]], nan=-np.inf)
-        finite = np.where(np.isfinite(columns), columns, np.nan)
+        known = self.applies(parts)  # a sample nothing applies to is nobody's opponent
+        values = np.nan_to_num(parts.shaped[:, self._columns(parts)], nan=-np.inf)
+        if self.margin:
+            return self._pairwise(parts, values, known)
+        # Without a margin the order is total: the place in it says how many were beaten.
+        order = np.lexsort(values.T[::-1])
+        new = np.ones(len(values), dtype=bool)
+        new[1:] = (values[order[1:]] != values[order[:-1]]).any(axis=1)
+        place = np.empty(len(values))
+        place[order] = np.cumsum(new)
+        place = np.where(known, place, np.nan)
+        others = parts.groups.known(place)[parts.groups.index] - 1
+        return np.where(others > 0, (2 * parts.groups.rank(place) - others) / np.maximum(others, 1), 0.0)
+
+    def _pairwise(self, parts: Parts, values: FloatArray, known: BoolArray) -> FloatArray:
+        finite = np.where(np.isfinite(values), values, np.nan)
         std = [parts.batches.std(c)[parts.batches.index] for c in finite.T]
-        out = np.zeros(len(columns))
+        out = np.zeros(len(values))
         for members in parts.groups.members():
-            rows = members[~parts.nothing[members]]  # a sample nothing applies to is nobody's opponent
-            values = columns[rows]
+            rows = members[known[members]]
+            mine = values[rows]
             decided = np.zeros((len(rows), len(rows)))
-            for k in range(values.shape[1]):
+            for k in range(mine.shape[1]):
                 with np.errstate(invalid="ignore"):  # -inf - -inf: neither applies, so neither wins
-                    gap = np.nan_to_num(values[:, None, k] - values[None, :, k], nan=0.0)
+                    gap = np.nan_to_num(mine[:, None, k] - mine[None, :, k], nan=0.0)
                 decided = np.where(decided == 0, np.sign(gap) * (np.abs(gap) > self.margin * std[k][members[0]]), decided)
             out[rows] = decided.sum(axis=1) / max(len(rows) - 1, 1)
         return out
@@ -260,4 +284,4 @@ COMBINATIONS: dict[str, type[_Rule]] = {
 
 def totals(rule: _Rule, parts: Parts) -> FloatArray:
     """[n] totals; NaN where no term applies."""
-    return np.where(parts.nothing, np.nan, rule.apply(parts))
+    return np.where(rule.applies(parts), rule.apply(parts), np.nan)

@@ -3,13 +3,14 @@
 Called by the CLI and by app.cache. Reads in pieces of whole steps, with progress.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from core import scorefile
+from core.answers import AnswerRule
 from core.batch import RolloutBatch
 from core.config import RunConfig, parse
 from core.engine import score_term
@@ -26,14 +27,16 @@ MOST_PROBLEMS = 24  # probed in a pre-flight
 Progress = Callable[[float], None]
 
 
-def of_run(run_id: int, mix: Mix, progress: Progress = lambda _share: None) -> tuple[SampleTable, RunConfig]:
-    """A run's training samples with the raw scores of `mix`: stored ones where the run had the same term, else from the
-    text. ConfigError for a term that neither gives, DataError for a run without samples."""
+def of_run(
+    run_id: int, mix: Mix, progress: Progress = lambda _share: None, last: int | None = None
+) -> tuple[SampleTable, RunConfig]:
+    """A run's training samples up to step `last` with the raw scores of `mix`: stored ones where the run had the same term,
+    else from the text. ConfigError for a term that neither gives, DataError for a run without samples."""
     detail = queries.run_detail(run_id)
     config = parse(RunConfig, detail.config)
     source = plan(mix, config.mix)
     stored = sorted({s for s in source.values() if s is not None})
-    parts, last, groups = [], detail.row.step, 0
+    parts, last, groups = [], detail.row.step if last is None else last, 0
     for first in range(1, last + 1, STEPS_AT_ONCE):
         until = min(last, first + STEPS_AT_ONCE - 1)
         found = queries.score_columns(run_id, first, until, stored)
@@ -55,18 +58,23 @@ def of_run(run_id: int, mix: Mix, progress: Progress = lambda _share: None) -> t
 
 @dataclass(frozen=True)
 class Pair:
-    """A run's samples under its own mix and under another one; both tables have the same rows."""
+    """A run's samples under its own mix and under another one; both tables have the same rows. `kl`: as evaluated, by step."""
 
     before: Mix
     table_before: SampleTable
     table_after: SampleTable
+    kl: dict[int, float]
 
 
 def pair_of_run(run_id: int, mix: Mix, progress: Progress = lambda _share: None) -> Pair:
     """What core.replay compares. `mix` has its schedules in steps."""
-    table_before, config = of_run(run_id, parse(RunConfig, queries.run_detail(run_id).config).mix, lambda x: progress(x / 2))
-    table_after, _ = of_run(run_id, mix, lambda x: progress(0.5 + x / 2))
-    return Pair(config.trained_mix, table_before, table_after)
+    detail = queries.run_detail(run_id)
+    own, last = parse(RunConfig, detail.config).mix, detail.row.step  # a run that trains may be a step further in a moment
+    table_before, config = of_run(run_id, own, lambda x: progress(x / 2), last)
+    table_after, _ = of_run(run_id, mix, lambda x: progress(0.5 + x / 2), last)
+    found = queries.series(run_id).get("eval/kl")
+    kl = dict(zip(found.steps, found.values, strict=True)) if found else {}
+    return Pair(config.trained_mix, table_before, table_after, kl)
 
 
 def _with_texts(
@@ -87,21 +95,15 @@ def _with_texts(
 
 
 def of_file(
-    path: Path, mix: Mix, bad: Callable[[scorefile.BadRow], None] = lambda _row: None, most_rows: int = 1_000_000
+    path: Path, mix: Mix, answer_rule: AnswerRule = "strict", bad: Callable[[scorefile.BadRow], None] = lambda _row: None
 ) -> tuple[SampleTable, list[Problem]]:
     """A file's samples scored with `mix`, and the first of its problems that have a solution, for the probes."""
     parts: list[SampleTable] = []
     problems: dict[str, Problem] = {}
     seen = groups = 0
 
-    def rows() -> Iterator[dict[str, object]]:
-        for number, row in enumerate(scorefile.rows(path, bad, lambda _bytes: None)):
-            if number >= most_rows:
-                return
-            yield row
-
-    for found in scorefile.batches(rows()):
-        batch = scorefile.to_batch(found)
+    for found in scorefile.batches(scorefile.rows(path, bad, lambda _bytes: None)):
+        batch = scorefile.to_batch(found, answer_rule)
         parts.append(from_batch(batch, mix, int(found[0].get("step") or 1), seen, groups))
         seen, groups = seen + len(batch), groups + batch.groups.count
         for row in found:

@@ -19,7 +19,7 @@ W = TypeVar("W")
 
 
 class _Schedule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     unit: Literal["step", "percent"] = "step"
     """What its steps are given in: steps, or percent of the training."""
@@ -238,7 +238,7 @@ class Warmup(_Schedule):
         return min(0.0, low), max(0.0, high)
 
     def _scaled(self, factor: float) -> dict[str, object]:
-        inner = self.then.model_copy(update=self.then._scaled(factor))
+        inner = self.then.model_copy(update={**self.then._scaled(factor), "unit": "step"})
         return {"steps": self.steps * factor, "then": inner}
 
 

@@ -14,11 +14,12 @@ from typing import Any, TextIO
 import numpy as np
 
 from core.batch import RolloutBatch, ScoredBatch
-from core.engine import RewardEngine
+from core.engine import RewardEngine, signals_of
 from core.errors import DataError
 from core.mix import Mix
 
 BATCH = 512  # rows after which a batch ends with its group, where the rows say no step
+MOST_NLL = 1e6
 NEEDED = ("prompt", "completion", "gold")
 
 
@@ -56,10 +57,20 @@ def _checked(given: Any) -> dict[str, Any]:
             row = {**row, "gold": f"{value}"}
         elif not isinstance(value, str):
             raise ValueError(f"{name!r} is {type(value).__name__}, not text")
-    for name, kind in (("step", int), ("n_tokens", int), ("mean_nll", (int, float)), ("truncated", bool)):
-        if row.get(name) is not None and not isinstance(row[name], kind):
-            raise ValueError(f"{name!r} is {row[name]!r}; it must be {'a number' if kind is not bool else 'true or false'}")
+    for name, least in (("step", 1), ("n_tokens", 0)):
+        value = row.get(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not least <= value < 2**53):
+            raise ValueError(f"{name!r} is {value!r}; it must be a whole number from {least} on")
+    nll = row.get("mean_nll")
+    if nll is not None and (isinstance(nll, bool) or not isinstance(nll, int | float) or abs(nll) > MOST_NLL):
+        raise ValueError(f"'mean_nll' is {str(nll)[:40]!r}; it must be a number of nats per token")
+    if not isinstance(row.get("truncated", False), bool):
+        raise ValueError(f"'truncated' is {row['truncated']!r}; it must be true or false")
     return row
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"holds {name}, which is no JSON")
 
 
 def rows(path: Path, bad: Callable[[BadRow], None], progress: Callable[[int], None]) -> Iterator[dict[str, Any]]:
@@ -71,7 +82,7 @@ def rows(path: Path, bad: Callable[[BadRow], None], progress: Callable[[int], No
                 if not line.strip():
                     continue
                 try:
-                    yield _checked(json.loads(line))
+                    yield _checked(json.loads(line, parse_constant=_no_number))
                 except (ValueError, UnicodeDecodeError, RecursionError) as error:
                     what = f"is not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
                     bad(BadRow(str(path), number, what))
@@ -96,11 +107,12 @@ def batches(found: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 def to_batch(found: list[dict[str, Any]], answer_rule: Any = "strict") -> RolloutBatch:
     """Rows as a batch. A row without a group is a group of its own; tokens are words where they are not given."""
-    labels: dict[Any, int] = {}
-    group = [
-        labels.setdefault(repr(r["group"]) if r.get("group") is not None else ("alone", i), len(labels))
-        for i, r in enumerate(found)
-    ]
+    group: list[int] = []
+    last: object = None
+    for row in found:  # a group ends where its label changes: tools number the groups of every step from 0 on
+        label = (row.get("group"), row.get("problem_id"), row["prompt"]) if row.get("group") is not None else object()
+        group.append((group[-1] if group else -1) + (label != last))
+        last = label
     return RolloutBatch(
         prompts=[r["prompt"] for r in found],
         completions=[r["completion"] for r in found],
@@ -156,6 +168,7 @@ def score_file(
     for found in batches(rows(source, refuse, progress)):
         batch = to_batch(found, answer_rule)
         scored = engine.score(batch, int(found[0].get("step") or step))
+        engine.observe(signals_of(batch, scored))
         for i, row in enumerate(found):
             target.write(json.dumps(scored_row(row, batch, scored, i), ensure_ascii=False) + "\n")
         tally.rows += len(found)

@@ -16,7 +16,7 @@ EPSILON = 1e-8
 
 
 class _Shaping(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @property
     def stateful(self) -> bool:

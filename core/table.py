@@ -16,7 +16,7 @@ from core.errors import ConfigError
 from core.groups import BoolArray, FloatArray, Groups, IntArray, beside
 from core.mix import Mix, Term
 
-STORED_NEEDS = frozenset({"text", "gold", "group", "logprobs"})  # what a stored sample still knows
+STORED_NEEDS = frozenset({"text", "gold", "group"})  # what every stored sample still knows
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,19 @@ def plan(wanted: Mix, stored: Mix) -> dict[str, str | None]:
     ConfigError for a term that needs what a stored sample does not know.
     """
     found: dict[str, str | None] = {}
+    with_nll = bool(stored.needs & {"logprobs", "no_prompt"}) or stored.advantage.perplexity_alpha > 0
+    known = STORED_NEEDS | ({"logprobs"} if with_nll else set())
+    if wanted.advantage.perplexity_alpha and not with_nll:
+        raise ConfigError([("advantage.perplexity_alpha", "needs log-probabilities, which this run did not store")])
     for i, term in enumerate(wanted.terms):
         twin = next((s.label for s in stored.terms if same_score(s, term)), None)
-        missing = term.definition.needs - STORED_NEEDS
+        missing = term.definition.needs - known
         if twin is None and missing:
             raise ConfigError(
                 [(
                     f"terms.{i}.component",
-                    f"{term.component!r} needs {', '.join(sorted(missing))}, which is not stored with samples; it can be "
-                    "replayed only on runs that trained with it, with the same params",
+                    f"{term.component!r} needs {', '.join(sorted(missing))}, which this run's samples do not have; "
+                    "it can be replayed only on runs that trained with it, with the same params",
                 )]
             )  # fmt: skip
         found[term.label] = twin

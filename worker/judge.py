@@ -27,9 +27,8 @@ FIRST_DELAY = 0.25  # seconds before the first retry; doubled for each further o
 CACHED = 20_000  # texts remembered
 MAX_REPLY = 1_000_000  # bytes; more is no reply to this question
 AGAIN = {408, 409, 425, 429, 500, 502, 503, 504}  # statuses that may pass
-NUMBER = r"(?<![\w.])-?\d{1,9}(?:\.\d{1,9})?(?!\d)"
-OUT_OF = re.compile(rf"({NUMBER})\s{{0,3}}(?:/|out of)\s{{0,3}}\d")
-ANY = re.compile(NUMBER)
+NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
+RATING = re.compile(rf"(?:[A-Za-z*#\s]{{0,40}}:)?[\s*]*({NUMBER})(?:\s*(?:/|out of)\s*({NUMBER}))?[\s*.]*")
 log = logging.getLogger("showdown.judge")
 logging.getLogger("httpx2").setLevel(logging.WARNING)  # else a line per request
 
@@ -57,11 +56,16 @@ class Unusable(Exception):
         self.again = again
 
 
-def number(reply: str) -> float | None:
-    """The rating in a reply: of `7/10` the 7, else the last number; None without one. Thoughts in <think> do not count."""
-    said = reply.rpartition("</think>")[2]
-    found = OUT_OF.findall(said) or ANY.findall(said)
-    return float(found[-1]) if found else None
+def number(reply: str, scale: float) -> float | None:
+    """The rating in a reply, on `scale`: `7`, `Score: 7`, `7/10`, `85 out of 100`; None for anything else.
+
+    A text with several numbers is no rating: whichever were taken would be a guess. Thoughts in <think> do not count.
+    """
+    found = RATING.fullmatch(reply.rpartition("</think>")[2].strip())
+    if found is None:
+        return None
+    rating, whole = float(found[1]), float(found[2]) if found[2] else scale
+    return rating / whole * scale if whole > 0 and 0 <= rating <= whole else None
 
 
 def question(params: Params, prompt: str, completion: str, gold: str | None) -> list[dict[str, str]]:
@@ -91,6 +95,10 @@ class Judge:
         if params.api_key_env:
             if not (key := os.environ.get(params.api_key_env)):
                 raise SetupError(f"judge: {params.api_key_env} is not set; set it to the key of {params.url} on this worker")
+            # Whoever may type a config must not be able to send this machine's keys where they like.
+            place = params.api_key_env.replace("SHOWDOWN_JUDGE_KEY", "SHOWDOWN_JUDGE_URL", 1)
+            if os.environ.get(place, "").rstrip("/") != params.url.rstrip("/"):
+                raise SetupError(f"judge: {params.api_key_env} may only go to the URL in {place}, which is not {params.url}")
             headers["Authorization"] = f"Bearer {key.strip()}"
         try:
             self._endpoint = httpx2.URL(f"{params.url.rstrip('/')}/chat/completions")
@@ -168,10 +176,10 @@ class Judge:
                     raise
                 time.sleep(delay)
                 continue
-            rating = number(reply)
+            rating = number(reply, self.params.scale)
             if rating is None:
-                raise Unusable("a reply without a number")
-            return min(1.0, max(0.0, rating / self.params.scale))
+                raise Unusable("a reply that is no rating")
+            return rating / self.params.scale
         raise AssertionError("range is never empty")
 
     def _send(self, body: str, until: float) -> str:

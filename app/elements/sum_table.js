@@ -31,6 +31,12 @@ export default function ({ data, parentElement }) {
     const name = cell("", "name"), square = node("i", "square");
     square.style.background = `var(--${t.role})`;
     name.append(square, node("span", "", t.term));
+    if (t.raw === null && t.contribution !== null && t.contribution !== undefined) {  // a verdict that did not come
+      const from = sum;
+      sum += t.contribution;
+      line("absent", name, cell("no verdict came: the group's mean stands in", "why"), cell(`= ${fixed(t.contribution)}`), bar(from, sum, t.role));
+      continue;
+    }
     if (t.raw === null) {
       line("absent", name, cell("does not apply: " + (t.why || "no score for this sample"), "why"));
       continue;

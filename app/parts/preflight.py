@@ -7,6 +7,7 @@ import streamlit as st
 from app import cache, elements, prose
 from app.figures import preflight as figures
 from app.theme import term_roles
+from core.answers import AnswerRule
 from core.errors import ShowdownError
 from core.mix import Mix
 from core.preflight import Distribution, Report
@@ -30,7 +31,7 @@ COLUMNS = {
 }
 
 
-def preflight(mix: Mix, max_steps: int) -> None:
+def preflight(mix: Mix, max_steps: int, answer_rule: AnswerRule) -> None:
     """The section, whole. It computes when opened: 512 samples take a moment, a long run's take longer."""
     prose.section(
         None,
@@ -45,7 +46,7 @@ def preflight(mix: Mix, max_steps: int) -> None:
         text = mix.model_dump_json(by_alias=True)
         try:
             with st.spinner("Scoring the samples"):
-                report = cache.preflight(text, max_steps, on or 0, cache.version(row) if row else (0, 0, ""))
+                report = cache.preflight(text, max_steps, answer_rule, on or 0, cache.version(row) if row else (0, 0, ""))
         except ShowdownError as error:
             prose.fault(str(error))
             return
@@ -53,6 +54,10 @@ def preflight(mix: Mix, max_steps: int) -> None:
             f"{report.samples} samples in {report.groups} groups, {report.accuracy:.0%} right",
             f"scores as of step {report.step}",
         )
+        for name in report.constant:
+            prose.remark(f"{name} is equal inside every group of these samples: here it trains nothing.")
+        if mix.adaptive:
+            prose.remark("Adaptive schedules stand at their start here: they move only in a run.")
         st.dataframe([_row(d) for d in report.distributions], column_config=COLUMNS, hide_index=True, alt="Distributions")
     left, right = st.columns([3, 2])
     with left:
@@ -82,7 +87,7 @@ def _probes(report: Report) -> None:
         found = len({b.probe for b in report.beaten})
         prose.head(
             f"{found} probe{'s' if found > 1 else ''} worth more than the gold solution",
-            f"on {report.probed} problems; scores that need a policy do not apply to probes",
+            f"on {report.probed} problems",
             chips=[prose.chip("Look", "warn")],
         )
         rows = [

@@ -12,8 +12,9 @@ from app.parts.try_it import try_it
 from app.theme import term_roles
 from core import presets
 from core.advantage import FOLLOWING, RULES
-from core.config import GrpoConfig, parse
+from core.config import parse
 from core.errors import ConfigError
+from core.grpo import GrpoConfig
 from core.lint import cannot_act
 from core.mix import Mix
 from core.rules import COMBINATIONS
@@ -83,8 +84,7 @@ def _blend(mix: dict[str, Any], faults: forms.Faults, max_steps: int, key: str) 
     with st.container(key="card-blend"):
         prose.head("Blend", "the hard side's share, step by step")
         sides = {t["side"] for t in mix["terms"]}
-        if not {"hard", "continuous"} <= sides:
-            mix["blend"] = None
+        if not {"hard", "continuous"} <= sides:  # the blend stays in the draft, for when the other side has terms again
             only = "hard" if "hard" in sides else "continuous"
             st.caption(f"Only the {only} side has terms, so it has the whole reward. Add a term to the other side to blend.")
             return
@@ -201,7 +201,7 @@ def main() -> None:
         _formula(parsed)
         _cannot_act(parsed, d["run"]["grpo"])
         try_it(parsed, step, str(d["run"]["data"]["answer_rule"]))
-        preflight(parsed, max_steps)
+        preflight(parsed, max_steps, "lenient" if d["run"]["data"]["answer_rule"] == "lenient" else "strict")
     _queue_bar(d)
 
 

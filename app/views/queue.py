@@ -3,8 +3,9 @@
 import streamlit as st
 
 from app import actions, cache, draft, forms, prose, theme, words
-from core.config import DataConfig, ExperimentConfig, GrpoConfig, LoraConfig, ModelConfig
+from core.config import DataConfig, ExperimentConfig, LoraConfig, ModelConfig
 from core.errors import ConfigError
+from core.grpo import GrpoConfig
 from core.problems import arithmetic
 from core.store.queries import ExperimentRow, RunRow
 from core.store.states import Status

@@ -42,7 +42,7 @@ METRICS: dict[str, Metric] = {
                "Share of the step's samples in which no answer could be parsed."),
         Metric("blend/hard", "Hard share", "share", "", "w_hard: the hard side's share of the blend at this step."),
         Metric("signal/dead_groups", "Dead groups", "share", "down",
-               "Share of groups whose totals are all equal: every advantage in them is 0, so they teach nothing."),
+               "Share of groups that teach nothing: every advantage in them is 0, as where all totals are equal."),
         Metric("signal/group_spread", "Spread inside groups", "reward", "",
                "Standard deviation of the totals inside a group, averaged over the step's groups."),
         Metric("judge/requests", "Judge requests", "number", "",

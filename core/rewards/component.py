@@ -19,7 +19,7 @@ Need = Literal["text", "gold", "solution", "group", "logprobs", "no_prompt", "ce
 class ComponentParams(BaseModel):
     """Base of every params class: bounds and help live on the fields, and the form is drawn from them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,9 @@ class Params(ComponentParams):
     """Seconds all requests of a step may take; what is missing then gets no score."""
     budget: int = Field(0, ge=0)
     """Most requests a run may send; 0: no limit."""
-    api_key_env: str = Field("", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
-    """Name of the environment variable that holds the key, where the worker runs; never the key. Empty: no key."""
+    api_key_env: str = Field("", pattern=r"^(SHOWDOWN_JUDGE_KEY[A-Z0-9_]*)?$")
+    """Name of the worker's environment variable that holds the key: SHOWDOWN_JUDGE_KEY or SHOWDOWN_JUDGE_KEY_<NAME>, never the
+    key itself. It is sent only to the URL in SHOWDOWN_JUDGE_URL or SHOWDOWN_JUDGE_URL_<NAME>. Empty: no key."""
     temperature: float = Field(0.0, ge=0, le=2)
     """Sampling temperature of the judge."""
 

@@ -7,6 +7,7 @@ never comes from the browser: whoever may write to that directory may run code o
 
 import importlib.util
 import re
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -36,6 +37,7 @@ def from_file(path: Path) -> Component:
     if spec is None or spec.loader is None:
         raise ValueError("is no Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where pydantic looks up the names in annotations that are text
     spec.loader.exec_module(module)
     return checked(getattr(module, "COMPONENT", None))
 
@@ -73,7 +75,7 @@ def found(folder: Path, taken: Collection[str]) -> tuple[dict[str, Component], l
             if component.name in taken or component.name in made:
                 raise ValueError(f"the name {component.name!r} is taken")
             made[component.name] = component
-        except Exception as error:  # whatever a user's file does wrong is the user's to read
+        except (Exception, SystemExit) as error:  # whatever a user's file does wrong is the user's to read
             faults.append(Fault(where, f"{type(error).__name__}: {error}"))
 
     for path in sorted(folder.glob("*.py")) if folder.is_dir() else ():

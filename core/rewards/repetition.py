@@ -19,7 +19,8 @@ class Params(ComponentParams):
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
     """[n] -(1 - distinct n-grams / n-grams), in [-1, 0]; 0 for text with fewer than n words.
 
-    Source: arXiv 2502.03373 (repetition penalty), as in TRL's get_repetition_penalty_reward with max_penalty -1.
+    Source: arXiv 2502.03373 (repetition penalty), as TRL's get_repetition_penalty_reward with max_penalty -1, but over words
+    instead of tokens.
     """
     out = np.zeros(len(batch))
     for i, text in enumerate(batch.completions):

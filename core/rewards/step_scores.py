@@ -30,8 +30,9 @@ def delta_steps(steps: FloatArray) -> FloatArray:
 class Params(ComponentParams):
     """How the steps become one score."""
 
-    form: Literal["mean", "clip", "clip_delta"] = "clip_delta"
-    """mean of the steps' scores; mean of the clipped ones; or the return of clipped differences, which nothing can pump up."""
+    form: Literal["mean", "clip", "clip_delta"] = "clip"
+    """mean of the steps' scores; mean of the clipped ones, where right steps earn nothing and wrong ones cost; or the return
+    of clipped differences, which is the first step's clipped score alone."""
     eta: float = Field(1.0, ge=0, le=1)
     """What is taken off each step before it is clipped at 0 (clip, clip_delta)."""
 
@@ -40,8 +41,8 @@ def score(batch: RolloutBatch, params: Params) -> FloatArray:
     """[n] in [-1, 1] from p_k = 1 where the k-th `expression = number` of the text is true, else 0; NaN without any.
 
     mean: mean p. clip: mean min(p - eta, 0). clip_delta: the sum of the delta of the clipped scores, which telescopes to
-    the first step's. Source of clip and delta: arXiv 2410.15115 (its process rewards come from a trained model; ours from
-    arithmetic).
+    the first step's (0 for a single step): as one number for a whole text it sees nothing else. Source of clip and delta:
+    arXiv 2410.15115 (its process rewards come from a trained model; ours from arithmetic).
     """
     out = np.full(len(batch), np.nan)
     for i, worked in enumerate(batch.equations):
@@ -57,7 +58,7 @@ def score(batch: RolloutBatch, params: Params) -> FloatArray:
 COMPONENT = Component(
     name="step_scores",
     title="Step scores",
-    what="The worked steps judged one by one, clipped and differenced so that repeating a good step earns nothing.",
+    what="The worked steps judged one by one; as it is set, right steps earn nothing and wrong ones cost.",
     how_it_is_gamed="By working out nothing, or one true but useless step; it says nothing of the answer.",
     params=Params,
     score=score,

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from app import forms
 from core import presets
 from core.config import ExperimentConfig, parse
+from core.mix import Mix
 from core.store import queries, runs, workers
 from core.store.states import Status
 from core.store.workers import Gpu
@@ -234,3 +235,74 @@ def test_an_experiment_is_stopped_whole_from_the_queue(sqlite: Path) -> None:
     at = page("queue")
     next(b for b in at.button if b.label == "Stop all").click().run()
     assert {r.status for r in queries.run_list()} == {Status.STOPPED} and not at.exception
+
+
+def hybrid_of(at: AppTest) -> dict[str, Any]:
+    arms = at.session_state["draft"]["arms"]
+    found: dict[str, Any] = next(a["mix"] for a in arms if a["name"] == "hybrid")
+    return found
+
+
+def on_hybrid(at: AppTest, **changes: Any) -> AppTest:
+    """The hybrid arm on the Design page, with changes as a colleague's YAML would bring them."""
+    hybrid_of(at).update(changes)
+    at.session_state["arm"] = next(i for i, a in enumerate(at.session_state["draft"]["arms"]) if a["name"] == "hybrid")
+    at.session_state["edition"] += 1
+    at.run()
+    assert not at.exception
+    return at
+
+
+CURVES: list[dict[str, Any]] = [
+    {"type": "linear", "start": 0.0, "end": 1.0, "from_step": 12.5, "to_step": 37.5, "unit": "percent"},
+    {"type": "cosine", "start": 1.0, "end": 0.0, "from_step": 0.2, "to_step": 0.7},
+    {"type": "sigmoid", "start": 0.0, "end": 1.0, "from_step": 5, "to_step": 400, "steepness": 3.0},
+    {"type": "step", "start": 0.0, "end": 1.0, "at_step": 33.3},
+    {"type": "cyclic", "low": 0.2, "high": 0.8, "period": 0.5},
+    {"type": "piecewise", "points": [[0.0, 0.0], [12.5, 0.3], [80.0, 1.0]]},
+    {"type": "warmup", "steps": 20.0, "then": {"type": "linear", "start": 1.0, "end": 0.0, "from_step": 30, "to_step": 120}},
+    {"type": "adaptive", "signal": "spread", "when": "below", "threshold": 0.25, "start": 0.1, "end": 0.9, "rate": 0.02,
+     "hysteresis": 0.01, "memory": 0.5, "returns": True},
+    {"type": "exponential", "start": 0.0, "end": 1.0, "from_step": 0, "to_step": 50, "rate": -3.0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=[str(c["type"]) for c in CURVES])
+def test_opening_the_page_changes_no_curve(sqlite: Path, curve: dict[str, Any]) -> None:
+    at = on_hybrid(page("design"), blend=dict(curve))
+    assert parse(Mix, hybrid_of(at)).blend == parse(Mix, {**hybrid_of(at), "blend": curve}).blend
+
+
+@pytest.mark.parametrize("curve", [CURVES[6], {**CURVES[0], "unit": "step", "from_step": 25, "to_step": 75}])
+def test_percent_and_back_is_the_same_curve(sqlite: Path, curve: dict[str, Any]) -> None:
+    at = page("design")
+    at.session_state["draft"]["run"]["grpo"]["max_steps"] = 200
+    on_hybrid(at, blend=dict(curve))
+    before = parse(Mix, hybrid_of(at))
+    unit = next(b for b in at.get("button_group") if b.proto.label == "Steps in")
+    unit.set_value("percent").run()
+    there = parse(Mix, hybrid_of(at)).in_steps(200)
+    assert [there.hard_share(s) for s in range(0, 200, 7)] == pytest.approx([before.hard_share(s) for s in range(0, 200, 7)])
+    next(b for b in at.get("button_group") if b.proto.label == "Steps in").set_value("step").run()
+    back = parse(Mix, hybrid_of(at))
+    assert not at.exception and [back.hard_share(s) for s in (0, 30, 60, 199)] == pytest.approx(
+        [before.hard_share(s) for s in (0, 30, 60, 199)]
+    )
+
+
+def test_rules_that_share_their_settings_keep_them_and_a_lost_name_stays_visible(sqlite: Path) -> None:
+    at = on_hybrid(page("design"), advantage={"type": "group", "std_floor": 0.3}, rule={"type": "gate", "order": ["gone"]})
+    assert "gone" in prose(at)  # not silently another term
+    next(s for s in at.selectbox if s.label == "Advantage").set_value("batch").run()
+    assert hybrid_of(at)["advantage"]["type"] == "batch" and hybrid_of(at)["advantage"]["std_floor"] == 0.3
+    next(s for s in at.selectbox if s.label == "Combination rule").set_value("uncertainty").run()
+    assert hybrid_of(at)["rule"] == {"type": "uncertainty", "lambda": 0.1, "terms": []} and not at.exception
+
+
+def test_a_blend_outlives_a_side_without_terms(sqlite: Path) -> None:
+    at = page("design")
+    blend, terms = dict(hybrid_of(at)["blend"]), hybrid_of(at)["terms"]
+    on_hybrid(at, terms=[t for t in terms if t["side"] == "hard"])
+    assert "Only the hard side has terms" in " ".join(c.value for c in at.caption)
+    on_hybrid(at, terms=terms)
+    assert {k: hybrid_of(at)["blend"][k] for k in blend} == blend

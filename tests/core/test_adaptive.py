@@ -42,11 +42,17 @@ def states(values: dict[str, Any], seen: list[float | None]) -> list[AdaptiveSta
         ({"signal": "spread"}, [0.6], [True]),
         ({"signal": "dead_groups"}, [0.6], [True]),
         ({"signal": "kl", "threshold": 3.0}, [2.9, 3.1], [False, True]),
+        # below: the spread falls under the threshold, and comes back by more than the hysteresis
+        (
+            {"signal": "spread", "threshold": 0.3, "when": "below", "hysteresis": 0.1},
+            [0.5, 0.2, 0.35, 0.45],
+            [False, True, True, False],
+        ),
         # plateau: three steps without a rise of 0.2 above the best
         ({"signal": "plateau", "threshold": 3}, [0.1, 0.2, 0.2, 0.2], [False, False, False, True]),
         ({"signal": "plateau", "threshold": 3}, [0.1, 0.2, 0.2, 0.5, 0.5, 0.5], [False] * 6),  # it rose in time
         ({"signal": "plateau", "threshold": 3}, [0.5, 0.1, 0.1, 0.1], [False, False, False, True]),  # falling is no rise
-        ({"signal": "plateau", "threshold": 1}, [0.1, 0.1, 0.9], [False, True, True]),  # once on it stays on
+        ({"signal": "plateau", "threshold": 1}, [0.1, 0.1, 0.9], [False, True, False]),  # a rise switches it off
     ],
 )
 def test_when_it_switches(values: dict[str, Any], seen: list[float | None], on: list[bool]) -> None:

@@ -257,10 +257,22 @@ def test_position_moves_tokens_away_from_nought() -> None:
     assert by_token(RULE.validate_python({"type": "group"}), np.ones(3), np.ones(3), 4) is None
 
 
-def test_dead_groups_are_those_without_spread() -> None:
-    groups = Groups.of(np.arange(8) // 4)
-    assert dead(np.array([1.0, 1, 1, 1, 0, 1, 0, 0]), groups).tolist() == [True, False]
-    assert dead(np.array([NAN] * 4 + [0.1 + 0.2, 0.3, 0.3, 0.3]), groups).tolist() == [True, True]  # float dust is no spread
+@pytest.mark.parametrize(
+    ("rule", "total", "expected"),
+    [
+        ({"type": "group"}, [1, 1, 1, 1, 0, 1, 0, 0], [True, False]),
+        ({"type": "group"}, [NAN] * 4 + [0.1 + 0.2, 0.3, 0.3, 0.3], [True, True]),  # float dust is no spread
+        ({"type": "noisy_verifier"}, [1, 1, 1, 1, 0, 1, 0, 0], [True, False]),
+        # These rules compare nothing: a group that is all wrong is pushed down as one.
+        ({"type": "w_reinforce"}, [0, 0, 0, 0, 1, 1, 1, 1], [False, False]),
+        ({"type": "w_reinforce", "positive": 0.0}, [0, 0, 0, 0, 1, 1, 1, 1], [False, True]),  # NSR learns from wrong ones alone
+        ({"type": "noisy_verifier", "correction": "forward"}, [0, 0, 0, 0, 1, 1, 1, 1], [False, False]),
+        ({"type": "w_reinforce"}, [NAN] * 4 + [0, 0, 0, 0], [True, False]),
+    ],
+)
+def test_dead_groups_are_those_that_teach_nothing(rule: dict[str, Any], total: list[float], expected: list[bool]) -> None:
+    made, t = RULE.validate_python(rule), totals_of(total)
+    assert dead(made, t, advantages(made, t)).tolist() == expected
 
 
 TYPES = ["group", "batch", "none"]

@@ -338,13 +338,13 @@ def test_a_number_is_itself_however_it_is_stated(value: object, form: str) -> No
     assert matches(extract(form.format(value), "lenient"), str(value))
 
 
-def test_a_verdict_outside_the_main_thread_is_not_remembered() -> None:
-    # math-verify's time limit needs the main thread; elsewhere an expression is called different, but only there.
+def test_a_verdict_is_the_same_in_every_thread() -> None:
+    # math-verify's time limit needs the main thread; a page runs in another one, and must not judge otherwise than training.
     said: list[bool] = []
     other = threading.Thread(target=lambda: said.append(same_expression("y+3", "3+y")))
     other.start()
     other.join()
-    assert said == [False]
+    assert said == [True]
     assert same_expression("y+3", "3+y")
 
 

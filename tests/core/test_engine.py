@@ -11,10 +11,12 @@ import pytest
 
 from core import engine
 from core.config import parse
+from core.engine import score
 from core.errors import ComponentError
 from core.groups import Groups
 from core.mix import Mix, Term
 from core.rewards import COMPONENTS
+from core.rewards.component import external_key
 from tests.samples import CONTINUOUS, HARD, HYBRID, batch
 
 TEXTS = ["3+4=7\n#### 72", "#### 70", "so 72", "3+4=8\n#### 72"]
@@ -117,3 +119,33 @@ def test_the_weight_is_not_the_share() -> None:
     scored = engine.score(wrong, mix({**HYBRID, "blend": {"type": "constant", "value": 0.99}}), 1)
     assert scored.weights[0] == 0.99 and scored.advantage_share[0] == pytest.approx(0.0)
     assert np.abs(scored.advantage).mean() > 0.6  # at full size, not at a hundredth of it
+
+
+SOMETIMES = {"component": "consistency", "side": "continuous"}  # says nothing of a text that computes nothing
+WORKED = ["3+4=7\n#### 7", "3+4=7\n#### 8", "so #### 72", "3+4=7"]
+
+
+@pytest.mark.parametrize("advantage", ["group", "mixed", "none"])
+def test_a_term_without_weight_changes_nothing_even_where_others_do_not_apply(advantage: str) -> None:
+    """A blend of 0 and 1 equals the pure structures, NaN included: who has no weight has no say that a sample has a total."""
+    rule = {"type": advantage}
+    pure = parse(Mix, {"terms": [SOMETIMES], "advantage": {"type": "group"} if advantage == "mixed" else rule})
+    blended = parse(Mix, {"blend": {"type": "constant", "value": 0.0}, "terms": [*HARD, SOMETIMES], "advantage": rule})
+    weightless = parse(Mix, {"terms": [{**HARD[0], "side": "continuous", "weight": 0}, SOMETIMES], "advantage": pure.advantage})
+    a, b, c = (score(batch(WORKED), mix, 1) for mix in (pure, blended, weightless))
+    np.testing.assert_array_equal(a.total, b.total)
+    np.testing.assert_allclose(a.advantage, b.advantage)
+    np.testing.assert_allclose(a.advantage, c.advantage)
+    assert np.isnan(a.total[2]) and a.advantage[2] == 0.0
+
+
+def test_a_verdict_that_did_not_come_pushes_nobody() -> None:
+    """A judge that timed out is a fault of the network: the group's mean stands in for it, and the sample shows no score."""
+    mix = parse(Mix, {"terms": [{"component": "judge", "side": "continuous"}, {**HARD[0], "side": "continuous"}]})
+    key = external_key("judge", mix.terms[0].settings)
+    made = score(batch(["#### 1"] * 4, external={key: np.array([0.8, 0.8, 0.8, np.nan])}), mix, 1)
+    assert np.isnan(made.raw[3, 0]) and made.contributions[3, 0] == pytest.approx(0.8)
+    assert made.advantage == pytest.approx([0, 0, 0, 0], abs=1e-9)
+    alone = parse(Mix, {"terms": [{"component": "judge", "side": "continuous"}]})
+    nothing = score(batch(["#### 1"] * 4, external={key: np.full(4, np.nan)}), alone, 1)
+    assert np.isnan(nothing.total).all() and nothing.dead.tolist() == [True]

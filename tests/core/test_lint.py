@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from core import presets
-from core.config import ExperimentConfig, GrpoConfig, parse
+from core.config import ExperimentConfig, parse
+from core.grpo import GrpoConfig
 from core.lint import cannot_act
 from core.mix import Mix
 from tests.samples import CONTINUOUS, HARD, HYBRID
 
 AFFINE = {"type": "affine", "scale": 2.0}
+WORST = {"type": "worst_case"}
 CONSTANT = {"type": "clip", "low": 1, "high": 2}
 SHIFT = {"type": "affine", "shift": 1.0}
 
@@ -35,6 +37,16 @@ def ramp(**more: Any) -> dict[str, Any]:
         ({"terms": [*HARD, {**CONTINUOUS[0], "side": "always", "weight": 0}]}, "terms.1.weight", "trains nothing"),
         ({"terms": HARD, "advantage": {"type": "filtered", "n": 8}}, "advantage.n", "nothing is filtered"),
         ({"terms": HARD, "advantage": {"type": "mixed"}}, "advantage", "the mix has one"),
+        ({"terms": [{**HARD[0], "weight": 0.4}], "advantage": {"type": "w_reinforce"}}, "advantage.above", "none is right"),
+        ({"terms": [{**HARD[0], "weight": 5}], "advantage": {"type": "noisy_verifier"}}, "advantage", "verdict of 0 or 1"),
+        ({"terms": [*HARD, {**CONTINUOUS[0], "side": "hard"}], "rule": {"type": "lexicographic", "order": ["correctness"]}},
+         "rule.order", "closeness is not in the order"),
+        ({"terms": HARD, "rule": {"type": "stratified", "verifier": "correctness"}}, "rule", "is the only one"),
+        ({**HYBRID, "blend": ramp(start=1.0)}, "blend", "from beginning to end"),
+        ({**HYBRID, "blend": {"type": "adaptive", "signal": "accuracy", "threshold": 2}}, "blend", "it never is above 1"),
+        ({**HYBRID, "blend": {"type": "adaptive", "signal": "plateau", "threshold": 500}}, "blend", "but training has 100"),
+        ({"terms": [*HARD, {**CONTINUOUS[0], "side": "hard", "weight": 0}], "rule": {**WORST, "terms": ["closeness"]}},
+         "rule.terms", "has no say"),
         ({**HYBRID, "advantage": {"type": "w_reinforce"}}, "advantage", "hardly acts"),
         ({"terms": [{**HARD[0], "weight": 2}], "rule": {"type": "lexicographic", "order": ["correctness"]}}, "rule",
          "weights and the blend"),
@@ -53,6 +65,9 @@ def test_what_cannot_act_is_said(mix: dict[str, Any], place: str, message: str) 
         {"terms": HARD},
         HYBRID,
         {**HYBRID, "blend": ramp(to_step=100, unit="percent")},  # ends with the last step, whatever floats make of it
+        {"terms": [{**HARD[0], "shaping": {"type": "affine", "scale": -1}}]},  # it turns the advantage round
+        {"terms": [{**HARD[0], "shaping": AFFINE}], "advantage": {"type": "group", "std_floor": 0.5}},
+        {"terms": [{**HARD[0], "weight": ramp()}]},  # nothing is paid at first: that does act
         {"terms": [*HARD, {**CONTINUOUS[0], "side": "hard", "shaping": AFFINE}]},  # beside another term a scale is a weight
         {**HYBRID, "blend": {"type": "adaptive", "signal": "accuracy", "threshold": 0.3}},
         # A weight of 0 under a rule that reads the score itself.

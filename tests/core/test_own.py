@@ -49,6 +49,7 @@ def test_a_file_becomes_a_component(tmp_path: Path) -> None:
         ({"needs": "['gpu']"}, "needs 'gpu', which nothing gives"),
         ({"value": "undefined_name"}, "NameError"),
         ({"reshape": "\n\nraise SystemError('at import')"}, "at import"),
+        ({"reshape": "\n\nraise SystemExit('at import')"}, "at import"),  # must not end whoever lists components
     ],
 )
 def test_a_bad_file_is_named_with_its_fault_and_the_others_still_work(
@@ -87,3 +88,12 @@ def test_a_new_component_works_from_its_first_minute(home: Path, tmp_path: Path)
     assert again.returncode == 1 and "exists" in again.stderr
     bad = run("cli", "new", "component", "Bad-Name")
     assert bad.returncode == 1 and "lower case letters" in bad.stderr
+
+
+def test_annotations_may_be_text_and_fields_may_have_aliases(tmp_path: Path) -> None:
+    text = "from __future__ import annotations\nfrom pydantic import Field\n" + GOOD.format(
+        value=0.5, reshape="", name="mine", low=0.0, needs="['text']"
+    ).replace("    pass", "    lambda_: float = Field(1.0, alias='lambda')")
+    (tmp_path / "mine.py").write_text(text)
+    made, faults = own.found(tmp_path, SHIPPED)
+    assert faults == [] and made["mine"].params.model_validate({"lambda": 2.0})

@@ -65,7 +65,7 @@ def test_a_replay_of_all_steps_at_once_equals_the_engine_step_by_step(name: str)
     found = replay.run(table_of(mix), mix)
     np.testing.assert_allclose(found.total, np.concatenate(total), atol=1e-12)
     np.testing.assert_allclose(found.advantage, np.concatenate(advantage), atol=1e-9)
-    np.testing.assert_allclose(found.dead, dead)
+    np.testing.assert_allclose(found.dead_share, dead)
     assert found.steps.tolist() == [1, 2, 3, 4]
 
 
@@ -113,14 +113,20 @@ def test_terms_the_run_had_not_are_scored_from_the_stored_text(database: str) ->
     wanted = parse(Mix, {"terms": [{"component": "reasoning", "side": "continuous"}]})
     found, _ = samples.of_run(run_id, wanted)
     np.testing.assert_allclose(found.raw["reasoning"], table_of(wanted).raw["reasoning"])
-    nll, _ = samples.of_run(run_id, parse(Mix, {"terms": [{"component": "perplexity", "side": "continuous"}]}))
-    assert not np.isnan(nll.raw["perplexity"]).any()  # mean log-probabilities are stored with every sample
+    with_nll = stored_run(HYBRID)
+    log_form = {"terms": [{"component": "perplexity", "side": "continuous", "params": {"form": "inverse_log"}}]}
+    nll, _ = samples.of_run(with_nll, parse(Mix, log_form))
+    assert not np.isnan(nll.raw["perplexity"]).any()  # where a run asked for log-probabilities, they are stored
 
 
 def test_what_is_not_stored_is_refused_by_name(database: str) -> None:
     run_id = stored_run({"terms": HARD})
-    with pytest.raises(ConfigError, match="'self_aligned' needs no_prompt, which is not stored"):
+    with pytest.raises(ConfigError, match="'self_aligned' needs logprobs, no_prompt, which this run"):
         samples.of_run(run_id, parse(Mix, {"terms": [{"component": "self_aligned", "side": "continuous"}]}))
+    with pytest.raises(ConfigError, match="'perplexity' needs logprobs"):
+        samples.of_run(run_id, parse(Mix, {"terms": [{"component": "perplexity", "side": "continuous"}]}))
+    with pytest.raises(ConfigError, match="perplexity_alpha: needs log-probabilities"):
+        samples.of_run(run_id, parse(Mix, {"terms": HARD, "advantage": {"type": "group", "perplexity_alpha": 0.1}}))
     with pytest.raises(DataError, match="no samples yet"):
         samples.of_run(runs.create_run(run_config()), parse(Mix, {"terms": HARD}))
 
@@ -135,7 +141,8 @@ def test_what_changes_between_two_mixes() -> None:
     before, after = replay.run(table, one), replay.run(table, two)
     assert before.advantage.tolist() == [0.5, 0.5, -0.5, -0.5] and after.advantage.tolist() == [0.75, -0.25, -0.25, -0.25]
     change = replay.compare(table, before, after)
-    assert change.flipped == 0.25 and change.losses.tolist() == [1]
+    assert change.flipped == 0.25  # the second: from +0.5 to -0.25
+    assert change.losses.tolist() == [1]
     assert sorted(change.gains.tolist()) == [0, 2, 3]
     assert (change.auroc_before, change.auroc_after) == (1.0, 0.75)  # of four pairs two are won and two are ties
 
@@ -147,7 +154,7 @@ def test_what_changes_between_two_mixes() -> None:
         ([0, 1, 2, 3], [1, 0, 1, 0], [0, 0, 0, 0], 0.25),  # of four pairs one is won
         ([1, 1, 5, 5], [1, 0, 1, 0], [0, 0, 1, 1], 0.5),  # ties count half
         ([9, 8, 1, 0], [0, 0, 1, 1], [0, 0, 1, 1], math.nan),  # no pair inside a group
-        ([math.nan, 0, 1, 0], [1, 0, 1, 0], [0, 0, 1, 1], 0.5),  # no total loses to any
+        ([math.nan, 0, 1, 0], [1, 0, 1, 0], [0, 0, 1, 1], 1.0),  # who has no score is left out
     ],
 )
 def test_auroc_by_hand(score: list[float], right: list[int], group: list[int], expected: float) -> None:
@@ -224,3 +231,28 @@ def test_the_shipped_samples_are_of_two_different_bases() -> None:
         m: np.mean([c for c, r in zip(table.correct, rows, strict=True) if r["model"] == m]) for m in ("tiny", "tiny-sparse")
     }
     assert accuracy["tiny"] > 0.3 and accuracy["tiny-sparse"] < 0.1 and len(table) == 512 and problems
+
+
+def test_a_replay_sees_the_kl_that_the_run_saw() -> None:
+    mix = parse(Mix, {**HYBRID, "blend": {"type": "adaptive", "signal": "kl", "threshold": 0.5, "rate": 1.0, "memory": 0.0}})
+    table = table_of(mix)
+    blind, seeing = replay.run(table, mix), replay.run(table, mix, kl={0: 0.0, 2: 0.9})
+    early, late = table.step <= 2, table.step > 2
+    np.testing.assert_array_equal(seeing.total[early], blind.total[early])
+    hard = replay.run(table, parse(Mix, {**HYBRID, "blend": {"type": "constant", "value": 1.0}}))
+    np.testing.assert_array_equal(seeing.total[late], hard.total[late])  # from the evaluation after step 2 on
+
+
+def test_totals_that_differ_by_dust_have_a_histogram() -> None:
+    mix = parse(Mix, {"terms": HARD})
+    made = from_batch(batch(["#### 72"] * 4), mix)
+    table = SampleTable(**{**vars(made), "raw": {"correctness": np.array([0.3, 0.1 + 0.2, 0.3, 0.3])}})
+    found = report(table, mix, 10, [])
+    assert sum(found.distributions[0].counts) == 4 and found.constant == ("correctness",)
+
+
+def test_probes_that_cannot_be_judged_are_not_called_harmless() -> None:
+    mix = parse(Mix, {"terms": [{"component": "perplexity", "side": "continuous"}]})
+    table, problems = samples.of_file(samples.SHIPPED, mix)
+    found = report(table, mix, 10, problems)
+    assert found.unprobed == ("perplexity",) and found.beaten == ()

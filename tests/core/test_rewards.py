@@ -9,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.advantage import RULES
+from core.config import parse
 from core.errors import ConfigError
+from core.mix import Mix
+from core.preflight import beaten
+from core.problems import arithmetic
 from core.rewards import COMPONENTS, SHIPPED, component
 from core.rewards.component import external_key
 from core.rules import COMBINATIONS
@@ -39,9 +43,15 @@ CASES: list[tuple[str, dict[str, Any], str, float]] = [
     ("reasoning", {"equations": 0, "steps": 0, "marker": 0}, "a b c a b c a b c", 1 - 4 / 7),  # 3 of 7 3-grams are new
     ("reasoning", {}, "3+4=7\n#### 7", 1.0),
     ("step_scores", {"form": "mean"}, "3+4=7\n2*5=11", 0.5),
-    ("step_scores", {}, "3+4=7\n2*5=10\n2*5=10", 0.0),  # every step right: nothing to pay for, however often it is said
-    ("step_scores", {}, "3+4=8\n2*5=10", -1.0),  # the return telescopes to the first step
+    (
+        "step_scores",
+        {"form": "clip_delta"},
+        "3+4=7\n2*5=10\n2*5=10",
+        0.0,
+    ),  # every step right: nothing to pay for, however often it is said
+    ("step_scores", {"form": "clip_delta"}, "3+4=8\n2*5=10", -1.0),  # the return telescopes to the first step
     ("step_scores", {"form": "clip", "eta": 0.5}, "3+4=8\n2*5=10", -0.25),
+    ("step_scores", {}, "3+4=7\n2*5=11", -0.5),
     ("step_scores", {}, "no equations", NAN),
     ("consistency", {}, "3+4=7\n#### 7", 1.0),
     ("consistency", {}, "3+4=7\n#### 8", 0.0),
@@ -171,3 +181,37 @@ def test_the_documentation_has_every_name() -> None:
     text = (REPO / "docs" / "rewards.md").read_text()
     for name in (*SHIPPED, *SHAPINGS, *SCHEDULES, *COMBINATIONS, *RULES):
         assert f"`{name}`" in text, f"docs/rewards.md lacks {name}"
+
+
+# What a component alone pays more for than for the gold solution of a one-step problem. A new component is given its set here:
+# run it, look at what it falls for, and say so in its `how_it_is_gamed`.
+FALLS_FOR: dict[str, set[str]] = {
+    "correctness": set(),
+    "format": set(),
+    "strict_format": set(),
+    "majority_vote": {"Near miss", "Repeated steps", "True but useless equations", "Very long", "Wrong answer only"},
+    "exact_string": set(),
+    "closeness": set(),
+    "perplexity": set(),
+    "reasoning": set(),
+    "step_scores": set(),
+    "consistency": set(),
+    "key_points": set(),
+    "conciseness": {"Empty", "Gold answer without reasoning", "Wrong answer only"},
+    "self_certainty": set(),
+    "self_aligned": set(),
+    "reference_probability": set(),
+    "length": set(),
+    "repetition": set(),
+    "judge": set(),
+    "reward_model": set(),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_every_component_has_its_probe_set(name: str) -> None:
+    assert name in FALLS_FOR, f"{name} has no probe set in tests/core/test_rewards.py"
+    (problem,) = [p for p in arithmetic.problems(10, "train") if p.solution.count("=") == 1][:1]
+    mix = parse(Mix, {"terms": [{"component": name, "side": "continuous"}]})
+    found = {b.probe for b in beaten(mix, [problem], [1])}
+    assert found == FALLS_FOR[name]

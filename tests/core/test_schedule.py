@@ -248,3 +248,11 @@ def test_every_schedule_is_in_the_table() -> None:
 def test_steps_that_mean_nothing_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         SCHEDULES[values["type"]].model_validate(values)
+
+
+def test_a_warm_up_in_percent_becomes_steps_with_what_follows() -> None:
+    then = {"type": "linear", "unit": "percent", "start": 1.0, "end": 0.0, "from_step": 0, "to_step": 50}
+    made = SCHEDULES["warmup"].model_validate({"type": "warmup", "unit": "percent", "steps": 10, "then": then})
+    in_200 = in_steps(made, 200)
+    assert [value_at(in_200, s) for s in (0, 10, 20, 70, 120, 200)] == [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
+    assert TypeAdapter(Schedule).validate_python(in_200.model_dump(by_alias=True)) == in_200

@@ -50,7 +50,14 @@ def test_a_file_gets_the_numbers_of_the_engine(tmp_path: Path) -> None:
         ("[1, 2]\n", "is list, not an object with prompt, completion, gold"),
         ('{"prompt": "q", "completion": "x"}\n', "has no 'gold'"),
         ('{"prompt": "q", "completion": 7, "gold": "7"}\n', "'completion' is int, not text"),
-        ('{"prompt": "q", "completion": "7", "gold": "7", "step": "one"}\n', "'step' is 'one'; it must be a number"),
+        (
+            '{"prompt": "q", "completion": "7", "gold": "7", "step": "one"}\n',
+            "'step' is 'one'; it must be a whole number from 1 on",
+        ),
+        ('{"prompt": "q", "completion": "7", "gold": "7", "step": true}\n', "'step' is True"),
+        ('{"prompt": "q", "completion": "7", "gold": "7", "n_tokens": -4}\n', "'n_tokens' is -4"),
+        ('{"prompt": "q", "completion": "7", "gold": "7", "mean_nll": 1' + "0" * 400 + "}\n", "'mean_nll' is '1000"),
+        ('{"prompt": "q", "completion": "7", "gold": "7", "mean_nll": NaN}\n', "NaN, which is no JSON"),
         ("[" * 100_000 + "\n", "recursion"),
     ],
 )
@@ -89,3 +96,28 @@ def test_rows_of_one_step_are_one_batch_with_that_steps_weights(tmp_path: Path) 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         score(tmp_path / "none.jsonl")
+
+
+def test_groups_that_are_numbered_anew_are_not_merged(tmp_path: Path) -> None:
+    rows = [
+        {**ROW, "group": g, "prompt": f"q{g} of step {s}", "completion": f"#### {72 * s}"} for s in (0, 1) for g in (0, 0, 1, 1)
+    ]
+    found, _ = score(write(tmp_path / "in.jsonl", rows))
+    assert {r["advantage"] for r in found} == {0.0}  # every group is dead; merged by their labels they would not be
+
+
+def test_a_lone_surrogate_is_written_as_it_came(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"prompt": "q", "completion": "\\ud800 #### 72", "gold": "72"}\n')
+    with (tmp_path / "out.jsonl").open("w", errors="backslashreplace") as out:
+        scorefile.score_file(MIX, path, out)
+    assert json.loads((tmp_path / "out.jsonl").read_text())["completion"] == "\ud800 #### 72"
+
+
+def test_adaptive_schedules_move_while_a_file_is_scored(tmp_path: Path) -> None:
+    mix = parse(
+        Mix, {**HYBRID, "blend": {"type": "adaptive", "signal": "accuracy", "threshold": 0.5, "rate": 0.5, "memory": 0}}
+    )
+    out = io.StringIO()
+    scorefile.score_file(mix, write(tmp_path / "in.jsonl", [{**ROW, "step": s} for s in (1, 2, 3)]), out)
+    assert [json.loads(x)["contributions"]["correctness"] for x in out.getvalue().splitlines()] == [0.0, 0.5, 1.0]

@@ -21,8 +21,8 @@ from tests.worker.conftest import train
 from tests.worker.test_judge import says, serving
 from tests.worker.test_reward_model import save
 from worker import data, forwards, policy
+from worker.checkpoints import judges_file, restore_judges
 from worker.forwards import up_to_answer
-from worker.recorder import judges_file, restore_judges
 from worker.trainer import ShowdownTrainer, build
 
 FORWARDS = ("self_aligned", "self_certainty", "reference_probability")

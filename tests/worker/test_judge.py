@@ -102,6 +102,16 @@ def judging(server: Server | str, **params: Any) -> Iterator[Judge]:
         judge.close()
 
 
+KEY = "SHOWDOWN_JUDGE_KEY_MINE"
+
+
+@contextmanager
+def keyed(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The owner of this worker lets its key go to that server."""
+    monkeypatch.setenv("SHOWDOWN_JUDGE_URL_MINE", f"http://127.0.0.1:{server.server_address[1]}/v1")
+    yield
+
+
 def counts(judge: Judge) -> tuple[int, int, int, int]:
     c = asdict(judge.counts)
     return c["requests"], c["cached"], c["failed"], c["over_budget"]
@@ -115,24 +125,40 @@ def held(server: Server, _: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("reply", "rating"),
     [
-        ("7", 7), ("Score: 7.5", 7.5), ("7/10", 7), ("I give 7 out of 10.", 7), ("Step 1 is right, so 6", 6), ("-3", -3),
-        ("<think>10 or 9?</think> 4", 4), ("none", None), ("", None), ("v2", None), ("1" * 400, None),
+        ("7", 7.0),
+        (" 7.5 \n", 7.5),
+        ("7.", 7.0),
+        ("**8**", 8.0),
+        ("Score: 8", 8.0),
+        ("Rating: 8/10", 8.0),
+        ("85/100", 8.5),  # what is left of the stroke alone would be far above the scale
+        ("85 out of 100", 8.5),
+        ("<think>maybe 3, no 4</think>9", 9.0),
+        ("7. It has 2 errors.", None),  # several numbers: which is the rating?
+        ("9 out of 10; step 3/4 was wrong", None),
+        ("8,5", None),
+        ("11", None),  # above the scale: the rubric was not understood
+        ("-1", None),
+        ("7/0", None),
+        ("ten", None),
+        ("", None),
     ],
-)  # fmt: skip
+)
 def test_number(reply: str, rating: float | None) -> None:
-    assert number(reply) == rating
+    assert number(reply, 10.0) == rating
 
 
 def test_ratings_become_scores_in_order(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setenv("MY_KEY", "sk-secret")
-    ratings = {"good": "8", "poor": "2", "beyond": "25", "below": "-1"}
+    monkeypatch.setenv("SHOWDOWN_JUDGE_KEY_MINE", "sk-secret")
+    ratings = {"good": "8", "poor": "2", "whole": "10/10", "none": "0"}
 
     def answer(_: Server, asked: str) -> tuple[int, str]:
         return says(next(rating for word, rating in ratings.items() if word in asked))
 
     with (
         serving(answer) as server,
-        judging(server, model="j", rubric="Rate it.", api_key_env="MY_KEY", temperature=0.5, with_gold=True) as judge,
+        keyed(server, monkeypatch),
+        judging(server, model="j", rubric="Rate it.", api_key_env=KEY, temperature=0.5, with_gold=True) as judge,
     ):
         scores = judge.score(["2+2?"] * 4, list(ratings), ["four"] * 4)
         assert scores.tolist() == [0.8, 0.2, 1.0, 0.0] and counts(judge) == (4, 0, 0, 0)
@@ -253,15 +279,32 @@ def test_no_more_requests_at_once_than_allowed() -> None:
         assert server.peak == 3 and counts(judge) == (9, 0, 0, 0)
 
 
+def test_a_key_goes_only_where_its_owner_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may type a config must not be able to send this machine's keys to a server of theirs."""
+    monkeypatch.setenv(KEY, "sk-secret")
+    for allowed in ("", "http://other:8000/v1"):
+        monkeypatch.setenv("SHOWDOWN_JUDGE_URL_MINE", allowed)
+        with pytest.raises(SetupError, match="may only go to the URL in SHOWDOWN_JUDGE_URL_MINE"):
+            Judge(Params(url="http://evil:8000/v1", api_key_env=KEY))
+
+
 def test_a_key_that_is_not_there_is_said_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
-    with pytest.raises(SetupError, match="NO_SUCH_KEY is not set"):
-        Judge(Params(api_key_env="NO_SUCH_KEY"))
+    monkeypatch.delenv("SHOWDOWN_JUDGE_KEY_NONE", raising=False)
+    with pytest.raises(SetupError, match="SHOWDOWN_JUDGE_KEY_NONE is not set"):
+        Judge(Params(api_key_env="SHOWDOWN_JUDGE_KEY_NONE"))
     with pytest.raises(SetupError, match="'http://h:port/v1' is no address"):
         Judge(Params(url="http://h:port/v1"))
 
 
-@pytest.mark.parametrize("wrong", [{"url": "ftp://x"}, {"url": "http://user:secret@host/v1"}, {"api_key_env": "sk-1234"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "ftp://x"},
+        {"url": "http://user:secret@host/v1"},
+        {"api_key_env": "sk-1234"},
+        {"api_key_env": "AWS_SECRET_ACCESS_KEY"},
+    ],
+)
 def test_params_hold_no_secret(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError):
         Params.model_validate(wrong)
