@@ -125,6 +125,8 @@ class RewardEngine:
     mix: Mix
     schedules: dict[str, AdaptiveState] = field(default_factory=dict)
     shapings: Shapings = field(default_factory=dict)
+    evaluated: int = -1
+    """Newest step whose evaluation the schedules have seen."""
 
     def __post_init__(self) -> None:
         for name, schedule in self.mix.adaptive.items():
@@ -172,15 +174,24 @@ class RewardEngine:
                 switched.append(name)
         return switched
 
+    def observe_evaluation(self, kl: float, step: int) -> list[str]:
+        """Let the schedules see the KL of the evaluation after a step, once."""
+        if step <= self.evaluated:
+            return []
+        self.evaluated = step
+        return self.observe(Signals(kl=kl))
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps, as plain JSON types."""
         return {
+            "evaluated": self.evaluated,
             "schedules": {k: asdict(v) for k, v in self.schedules.items()},
             "shapings": {k: dict(v) for k, v in self.shapings.items()},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a kept state, to the last bit."""
+        self.evaluated = state["evaluated"]
         self.schedules = {k: AdaptiveState(**v) for k, v in state["schedules"].items()}
         self.shapings = {k: dict(v) for k, v in state["shapings"].items()}
 

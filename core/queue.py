@@ -45,10 +45,11 @@ def enqueue(run_id: int) -> None:
     try:
         client().send_task(TRAIN, args=[run_id], queue=QUEUE, retry_policy=FAIL_FAST)
     except OperationalError as error:
-        raise BrokerError(
-            f"the broker at {maybe_sanitize_url(settings().broker)} does not answer ({error}); run {run_id} stays queued and is sent "
-            "as soon as it does"
-        ) from error
+        raise BrokerError(f"{_away()} ({error}); run {run_id} stays queued and is sent as soon as it does") from error
+
+
+def _away() -> str:
+    return f"the broker at {maybe_sanitize_url(settings().broker)} does not answer"  # without its password
 
 
 def waiting() -> int:
@@ -57,4 +58,4 @@ def waiting() -> int:
         with client().connection_for_read() as connection:
             return int(connection.default_channel.client.llen(QUEUE))
     except (OperationalError, *client().connection_for_read().recoverable_connection_errors) as error:
-        raise BrokerError(f"the broker at {maybe_sanitize_url(settings().broker)} does not answer: {error}") from error
+        raise BrokerError(f"{_away()}: {error}") from error

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from core.adaptive import Signals
 from core.batch import RolloutBatch, ScoredBatch
 from core.store import queries, records
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
@@ -153,7 +152,7 @@ class Recorder(TrainerCallback):
             found = self.evaluator(self.stop_asked)
             if found is None:
                 raise StoppedEarly
-            self.trainer.engine.observe(Signals(kl=found.kl))
+            self.trainer.engine.observe_evaluation(found.kl, step)
             metrics = evaluation_metrics(found)
             record = StepRecord(step, metrics, sample_rows(found.batch, "eval"), found.row, (), self.guards.observe(metrics))
             self.journal.write_step(record, self.stop_asked)
@@ -164,10 +163,14 @@ class Recorder(TrainerCallback):
         """The step's evaluation is stored; that of the base may come from another run."""
         run_id, key = self.journal.run_id, self.evaluator.key
         if queries.evaluated(run_id, step):
+            # Stored, but perhaps after the checkpoint was written: a run killed then must not forget what it saw.
+            found = queries.newest(run_id, ["eval/kl"]).get("eval/kl")
+            if found is not None:
+                self.trainer.engine.observe_evaluation(found, step)
             return True
         if step or not key or not records.copy_base(run_id, self.journal.attempt, key):
             return False
-        self.trainer.engine.observe(Signals(kl=0.0))  # as the evaluation would have: the policy still is the base
+        self.trainer.engine.observe_evaluation(0.0, 0)  # as the evaluation would have: the policy still is the base
         return True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -175,7 +178,7 @@ class Recorder(TrainerCallback):
             last = state.global_step >= state.max_steps
             self.found = self.evaluator() if last else self.evaluator(self.stop_asked)
             if self.found is not None:
-                self.switched = self.trainer.engine.observe(Signals(kl=self.found.kl))
+                self.switched = self.trainer.engine.observe_evaluation(self.found.kl, state.global_step)
         if self.stop_asked():
             control.should_save = control.should_training_stop = True
 

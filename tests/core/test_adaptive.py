@@ -13,7 +13,7 @@ from core.batch import RolloutBatch, ScoredBatch
 from core.config import parse
 from core.engine import RewardEngine, signals_of
 from core.mix import Mix
-from tests.samples import CONTINUOUS, HARD, batch
+from tests.samples import CONTINUOUS, HARD, HYBRID, batch
 
 # By default the value moves 0.1 a step and the signal is not averaged.
 PLAIN = {"signal": "accuracy", "threshold": 0.5, "rate": 0.1, "hysteresis": 0.2, "memory": 0.0}
@@ -169,3 +169,20 @@ def test_signals_of_a_step() -> None:
     samples = batch(["#### 72", "#### 72", "#### 72", "none", "none", "none", "none", "none"], group_size=4)
     scored = RewardEngine(parse(Mix, {"terms": HARD})).score(samples, 1)
     assert signals_of(samples, scored) == Signals(accuracy=0.375, spread=0.25, dead_groups=0.5)  # stds 0.5 and 0
+
+
+def test_an_evaluation_is_seen_once_however_often_a_run_goes_on_from_it() -> None:
+    """Stopped during the evaluation of step 10, made up after the resume, killed, resumed again: KL was seen once."""
+    blend = {"type": "adaptive", "signal": "kl", "threshold": 0.5, "rate": 0.25, "memory": 0.0}
+    made = RewardEngine(parse(Mix, {**HYBRID, "blend": blend}))
+    made.observe_evaluation(0.9, 10)
+    assert made.adapted["blend"] == 0.25
+    made.observe_evaluation(0.9, 10)
+    assert made.adapted["blend"] == 0.25
+    again = RewardEngine(made.mix)
+    again.restore(json.loads(json.dumps(made.state())))
+    again.observe_evaluation(0.9, 10)
+    assert again.adapted["blend"] == 0.25
+    before = RewardEngine(made.mix)  # the checkpoint was written before the evaluation: it is seen now
+    before.observe_evaluation(0.9, 10)
+    assert before.state() == again.state()
