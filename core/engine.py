@@ -191,7 +191,7 @@ class RewardEngine:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a kept state, to the last bit."""
-        self.evaluated = state["evaluated"]
+        self.evaluated = state.get("evaluated", -1)  # checkpoints before 2026-11-21 do not say
         self.schedules = {k: AdaptiveState(**v) for k, v in state["schedules"].items()}
         self.shapings = {k: dict(v) for k, v in state["shapings"].items()}
 
