@@ -195,8 +195,10 @@ def test_hostile_text_is_text(dashboard: str, home: Path) -> None:
         page.on("dialog", lambda d: (dialogs.append(d.message), d.dismiss()))
         page.goto(f"{dashboard}/run?run={run_id}&tab=Samples&step=1")
         expect(page.get_by_text("How the reward came about")).to_be_visible(timeout=60_000)
-        shown = page.evaluate(
+        text = (
             "[...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('pre.text')?.textContent).find(Boolean)"
         )
+        shown = wait_for("the completion to be drawn", lambda: page.evaluate(text), 20)
+        assert isinstance(shown, str)
         assert shown.startswith("<script>alert(1)</script> **md** \u241b[31m \u2426 reversed \u2400 nul")
         assert page.locator("strong", has_text="md").count() == 0 and dialogs == []

@@ -252,14 +252,11 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
     assert not [w for w in words if w in topology.logs()]
 
 
-SHORT = "a training fails at its first refused write, and a database that is back by then lets its supervisor say FAILED"
-
-
 @pytest.mark.parametrize(
     "supervisor_sees_it",
     [
         pytest.param(True, id="longer-than-a-look"),
-        pytest.param(False, id="shorter-than-a-look", marks=pytest.mark.xfail(strict=True, reason=SHORT)),
+        pytest.param(False, id="shorter-than-a-look"),
     ],
 )
 def test_the_database_is_killed_while_a_run_trains(topology: Topology, supervisor_sees_it: bool) -> None:
