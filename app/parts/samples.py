@@ -7,6 +7,7 @@ import streamlit as st
 
 from app import cache, elements, prose, words
 from app.theme import term_roles
+from core.advantage import AdvantageRule
 from core.config import RunConfig
 from core.mix import Mix
 from core.store.queries import RunDetail, SampleView
@@ -207,7 +208,7 @@ def samples(detail: RunDetail) -> None:
     with left, st.container(key="card-samples"):
         prose.head(
             f"{len(found)} samples of step {step}",
-            f"{len({s.group_index for s in found})} problems, {_dead_groups(found)} dead groups",
+            f"{len({s.group_index for s in found})} problems, {_dead_groups(found, config.mix.advantage)} dead groups",
         )
         _list(order, sample.id)
     with right:
@@ -215,8 +216,11 @@ def samples(detail: RunDetail) -> None:
     _group(sample, group, term_roles(config.mix))
 
 
-def _dead_groups(found: list[SampleView]) -> int:
-    totals: dict[int, set[float | None]] = {}
+def _dead_groups(found: list[SampleView], rule: AdvantageRule) -> int:
+    """Groups that teach nothing, as core.advantage.dead has it."""
+    groups: dict[int, list[SampleView]] = {}
     for s in found:
-        totals.setdefault(s.group_index, set()).add(s.total)
-    return sum(len(t) == 1 for t in totals.values())
+        groups.setdefault(s.group_index, []).append(s)
+    if rule.compares_totals:
+        return sum(len({s.total for s in group}) == 1 for group in groups.values())
+    return sum(all(not s.advantage for s in group) for group in groups.values())
