@@ -14,6 +14,7 @@ import numpy as np
 from core.config import RunConfig, parse
 from core.mix import Mix
 from core.replay import compare, run
+from core.settings import settings
 from core.table import SampleTable
 
 LIMIT = 1_000_000  # samples a second
@@ -129,6 +130,8 @@ def main() -> None:
     if args.read:
         with tempfile.TemporaryDirectory() as home:
             os.environ["SHOWDOWN_HOME"] = home
+            settings.cache_clear()  # read when the components were imported: else this would write to the user's own data
+            assert str(settings().home) == home
             reading(args.read)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak:,.0f} MiB")
