@@ -219,7 +219,7 @@ class Lexicographic(_Rule):
     """(wins - losses) / (others) over the group, each pair decided by the first term in which the two differ enough.
 
     HERON (arXiv 2309.02632; abukharin3/HERON) without its trained model: the hierarchy itself is the reward. `margin` is
-    in standard deviations of the term over the batch. Weights and the blend are not used.
+    in standard deviations of the term over the batch. Weights and the blend are not used; a term that does not apply loses.
     """
 
     type: Literal["lexicographic"] = "lexicographic"

@@ -42,7 +42,7 @@ def dead_groups(report: Report, max_step: int) -> Card:
     values = [100 * float(v) for v in report.dead]
     alt = f"Dead groups along the schedule: {values[0]:.0f} % first, {values[-1]:.0f} % last."
     trace = base.line("dead groups", list(report.curve_steps), values, "ink2", 1.8)
-    sub = "Groups whose totals are all equal: they teach nothing."
+    sub = "Groups that teach nothing: every advantage in them is 0."
     return base.card("Dead groups", [trace], base.layout(max_step, " %", [0, 100]), alt, 260, sub=sub)
 
 
@@ -50,13 +50,13 @@ def dead_before_after(before: Outcome, after: Outcome, max_step: int) -> Card:
     """Dead groups of a run, step by step, as it was and under another mix."""
 
     def values(outcome: Outcome) -> Sequence[float]:
-        return [100 * float(v) for v in outcome.dead]
+        return [100 * float(v) for v in outcome.dead_share]
 
     steps = [int(s) for s in before.steps]
     traces = [
         base.line("as trained", steps, values(before), "ink3", 1.6, "dot"),
         base.line("under the other mix", steps, values(after), "accent", 1.8),
     ]
-    alt = f"Dead groups by step: {np.mean(before.dead):.0%} as trained, {np.mean(after.dead):.0%} under the other mix."
+    alt = f"Dead groups by step: {before.dead.mean():.0%} as trained, {after.dead.mean():.0%} under the other mix."
     legend = [{"name": "as trained", "role": "ink3", "mark": "dash"}, {"name": "under the other mix", "role": "accent"}]
     return base.card("Dead groups", traces, base.layout(max_step, " %", [0, 100]), alt, 240, legend=legend)

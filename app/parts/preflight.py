@@ -79,33 +79,43 @@ def _row(d: Distribution) -> dict[str, object]:
 
 def _probes(report: Report) -> None:
     with st.container(key="card-probes"):
-        if not report.beaten:
+        if set(report.unprobed) == set(report.terms):
+            prose.head("Probes", "cannot be judged: no term of this mix applies to them")
+        elif not report.beaten:
             prose.head(
                 "Probes", f"none beats the gold solution, on {report.probed} problems", chips=[prose.chip("Holds", "good")]
             )
-            return
-        found = len({b.probe for b in report.beaten})
-        prose.head(
-            f"{found} probe{'s' if found > 1 else ''} worth more than the gold solution",
-            f"on {report.probed} problems",
-            chips=[prose.chip("Look", "warn")],
-        )
-        rows = [
-            {
-                "probe": b.probe,
-                "step": b.step,
-                "problems": b.share,
-                "total": b.total,
-                "gold solution": b.right_total,
-                "text": b.text,
-            }
-            for b in report.beaten
-        ]
-        st.dataframe(
-            rows, hide_index=True, alt="Probes that beat the gold solution",
-            column_config={
-                "problems": st.column_config.NumberColumn(format="percent", help="Share of the problems on which it does."),
-                "total": st.column_config.NumberColumn(format="%.3f"),
-                "gold solution": st.column_config.NumberColumn(format="%.3f"),
-            },
-        )  # fmt: skip
+        else:
+            _beaten(report)
+        for name in report.unprobed:
+            prose.remark(
+                f"{name} needs a policy or another model and says nothing of probes: what it would pay for is not known."
+            )
+
+
+def _beaten(report: Report) -> None:
+    found = len({b.probe for b in report.beaten})
+    prose.head(
+        f"{found} probe{'s' if found > 1 else ''} worth more than the gold solution",
+        f"on {report.probed} problems",
+        chips=[prose.chip("Look", "warn")],
+    )
+    rows = [
+        {
+            "probe": b.probe,
+            "step": b.step,
+            "problems": b.share,
+            "total": b.total,
+            "gold solution": b.right_total,
+            "text": b.text,
+        }
+        for b in report.beaten
+    ]
+    st.dataframe(
+        rows, hide_index=True, alt="Probes that beat the gold solution",
+        column_config={
+            "problems": st.column_config.NumberColumn(format="percent", help="Share of the problems on which it does."),
+            "total": st.column_config.NumberColumn(format="%.3f"),
+            "gold solution": st.column_config.NumberColumn(format="%.3f"),
+        },
+    )  # fmt: skip

@@ -1,21 +1,27 @@
 """Every page as Streamlit runs it, empty and full, and the logic behind its widgets. The browser's part is in tests/e2e."""
 
+import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import forms
+from app.figures.preflight import dead_before_after
 from core import presets
 from core.config import ExperimentConfig, parse
 from core.mix import Mix
+from core.replay import run as replay_run
 from core.store import queries, runs, workers
 from core.store.states import Status
 from core.store.workers import Gpu
+from core.table import from_batch
 from tests.conftest import REPO
-from tests.samples import run_config
+from tests.samples import HARD, batch, run_config
 
 PAGES = ("runs", "design", "queue", "run", "workers")
 
@@ -306,3 +312,39 @@ def test_a_blend_outlives_a_side_without_terms(sqlite: Path) -> None:
     assert "Only the hard side has terms" in " ".join(c.value for c in at.caption)
     on_hybrid(at, terms=terms)
     assert {k: hybrid_of(at)["blend"][k] for k in blend} == blend
+
+
+def test_the_replay_tab_compares_two_mixes_step_by_step(trained: int) -> None:
+    at = page("run", run=str(trained), tab="Replay")
+    assert "Another mix over the samples of this run" in prose(at) and not at.exception
+    assert {"Dead groups", "AUROC with gold", "Ranks agree"} <= {m.label for m in at.metric}
+    names = next(s for s in at.selectbox if s.label == "Mix").options
+    assert "design: hard" in names and "tiny-structures: heron" in names
+    next(s for s in at.selectbox if s.label == "Mix").set_value("tiny-structures: heron").run()
+    assert not at.exception and len(elements(at, "chart_card")) == 1
+
+
+def drawn(packed: dict[str, str]) -> list[float]:
+    """The numbers of a trace as the browser reads them."""
+    found: list[float] = np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"]).tolist()
+    return found
+
+
+def test_the_chart_of_a_replay_has_one_point_a_step() -> None:
+    table = from_batch(batch(["#### 72", "#### 1"] * 8, group_size=4), mix := parse(Mix, {"terms": HARD}))
+    table = replace(table, step=np.repeat([1, 3], 8))
+    alive = replay_run(table, mix)
+    dead = replay_run(replace(table, raw={"correctness": np.zeros(16)}), mix)
+    before, after = dead_before_after(alive, dead, 5)["traces"]
+    assert (drawn(before["x"]), drawn(before["y"])) == ([1, 3], [0.0, 0.0])  # four groups, but two steps
+    assert (drawn(after["x"]), drawn(after["y"])) == ([1, 3], [100.0, 100.0])
+
+
+def test_probes_nobody_can_judge_are_not_said_to_hold(sqlite: Path) -> None:
+    perplexity = {"component": "perplexity", "side": "continuous", "weight": 1.0}
+    at = on_hybrid(page("design"), terms=[perplexity])
+    text = prose(at)
+    assert "cannot be judged" in text and "Holds" not in text
+    assert "perplexity needs a policy or another model" in text
+    beside = on_hybrid(page("design"), terms=[perplexity, {"component": "closeness", "side": "continuous", "weight": 1.0}])
+    assert "perplexity needs a policy or another model" in prose(beside) and "Holds" in prose(beside)
