@@ -66,7 +66,7 @@ def machines() -> list[Machine]:
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
-def waiting() -> int:
+def waiting() -> list[int]:
     return workers.waiting()
 
 

@@ -32,10 +32,11 @@ from core.settings import settings
 from core.store import queries, runs
 from core.store.runs import Claim
 from core.store.states import Status
-from worker import supervisor
+from worker import gpus, supervisor
 
 LOOK_SECONDS = 0.5
 CODES = {Status.DONE: 0, Status.STOPPED: 130}
+OWNER = f"{socket.gethostname()}-{os.getpid()}"
 METRICS = ("reward/total", "eval/accuracy", "speed/generated_tokens_per_second")
 
 
@@ -50,10 +51,12 @@ def _asked(config: Path, arm: str | None) -> RunConfig:
 
 
 def _claim(run_id: int) -> Claim:
-    claim = runs.claim(run_id, f"{socket.gethostname()}-{os.getpid()}", settings().lease_seconds)
+    claim = runs.claim(run_id, OWNER, settings().lease_seconds, gpus.uuids())
     if claim is None:
         row = queries.run_detail(run_id).row
         why = row.error_message if row.status == Status.FAILED else f"it is {row.status}, with {row.worker}"
+        if row.status == Status.QUEUED:
+            why = f"it wants {row.num_processes} free GPUs, and other runs have them"
         raise ShowdownError(f"run {run_id} cannot be trained here: {why}")
     return claim
 
@@ -178,12 +181,13 @@ def run_command(ctx: click.Context, config: Path | None, resume: int | None, arm
     made = None if config is None else _asked(config, arm)
     open_store()
     if made is not None:
-        run_id = runs.create_run(made, revision())
+        claim = runs.create_claimed(made, OWNER, settings().lease_seconds, gpus.uuids(), revision())
     else:
         assert resume is not None
-        run_id = resume
-        _take_up(run_id)
-    code = train_here(run_id, _claim(run_id))
+        _take_up(resume)
+        claim = _claim(resume)
+    run_id = claim.run_id
+    code = train_here(run_id, claim)
     row = queries.run_detail(run_id).row
     if as_json:
         found = {"run": run_id, "status": row.status, "step": row.step, "accuracy": row.accuracy, "error": row.error_message}

@@ -63,5 +63,9 @@ class BrokerError(ShowdownError):
     """The broker cannot be reached or started."""
 
 
+class NoGpu(ShowdownError):
+    """Fewer GPUs of this machine are free than the run wants: names both numbers."""
+
+
 class SetupError(ShowdownError):
     """The machine is not ready: a port is taken, a directory is not writable, a second instance is running."""

@@ -14,8 +14,10 @@ class GrpoConfig(BaseModel):
     """Completions per prompt: the group size G."""
     prompts_per_step: int = Field(8, ge=1)
     """Prompts per optimizer step; completions per step = prompts_per_step x num_generations."""
+    num_processes: int = Field(1, ge=1, le=64)
+    """Processes that share each step (accelerate's num_processes): one a GPU, all on one machine."""
     per_device_train_batch_size: int | None = Field(None, ge=1)
-    """Completions per forward pass; smaller saves memory through gradient accumulation. Empty: all of a step."""
+    """Completions per forward pass of a process; smaller saves memory through gradient accumulation. Empty: all it has."""
     learning_rate: float = Field(1e-5, gt=0, lt=1)
     """AdamW's learning rate."""
     lr_scheduler_type: Literal["constant", "linear", "cosine", "constant_with_warmup"] = "constant"
@@ -103,14 +105,16 @@ class GrpoConfig(BaseModel):
 
     @model_validator(mode="after")
     def _divisible(self) -> "GrpoConfig":
-        total, micro = self.completions_per_step, self.per_device_train_batch_size
-        if micro is not None and total % micro:
-            fits = [d for d in range(1, total + 1) if total % d == 0]
-            near = min(fits, key=lambda d: abs(d - micro))
-            raise ValueError(
-                f"per_device_train_batch_size {micro} does not divide the {total} completions of a step "
-                f"({self.prompts_per_step} prompts_per_step x {self.num_generations} num_generations); {near} would"
-            )
+        total, n, micro = self.completions_per_step, self.num_processes, self.per_device_train_batch_size
+        step = (
+            f"{total} completions of a step ({self.prompts_per_step} prompts_per_step x {self.num_generations} num_generations)"
+        )
+        if total % n:
+            raise ValueError(f"num_processes {n} does not divide the {step}; {_nearest(total, n)} would")
+        share = total // n
+        if micro is not None and share % micro:
+            whose = f"{share} completions that each of {n} processes has of the {step}" if n > 1 else step
+            raise ValueError(f"per_device_train_batch_size {micro} does not divide the {whose}; {_nearest(share, micro)} would")
         return self
 
     @property
@@ -119,4 +123,13 @@ class GrpoConfig(BaseModel):
 
     @property
     def micro_batch(self) -> int:
-        return self.per_device_train_batch_size or self.completions_per_step
+        return self.per_device_train_batch_size or self.completions_per_process
+
+    @property
+    def completions_per_process(self) -> int:
+        return self.completions_per_step // self.num_processes
+
+
+def _nearest(whole: int, wanted: int) -> int:
+    """The divisor of `whole` that is nearest to `wanted`."""
+    return min((d for d in range(1, whole + 1) if whole % d == 0), key=lambda d: abs(d - wanted))

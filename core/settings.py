@@ -18,7 +18,7 @@ SOCKET_PATH_LIMIT = 100  # bytes: a unix socket path is cut at 108 on Linux and 
 class Settings(BaseSettings):
     """What a process needs to know of its surroundings. Every field is SHOWDOWN_<NAME> in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="SHOWDOWN_", frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(env_prefix="SHOWDOWN_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True)
 
     home: Path = Path.home() / ".showdown"
     """Data directory: database, logs, checkpoints, the private broker's files."""
@@ -32,8 +32,8 @@ class Settings(BaseSettings):
     """Port the dashboard listens on."""
     components: Path | None = None
     """Directory of one's own reward components. Empty: `components` in the data directory."""
-    slots: int = Field(1, ge=1)
-    """How many runs this machine trains at once."""
+    slots: int | None = Field(None, ge=1)
+    """How many runs this machine trains at once. Empty: one for each of its GPUs, one where it has none."""
     lease_seconds: float = Field(60.0, gt=0)
     """A run whose worker has not been heard of for this long is given to another."""
     reap_seconds: float = Field(5.0, gt=0)

@@ -14,7 +14,6 @@ from celery import signals
 
 from core.errors import StoreUnavailable
 from core.queue import QUEUE, TRAIN, client
-from core.settings import settings
 from core.store import workers
 from worker import gpus, supervisor
 
@@ -38,7 +37,7 @@ def _start_heartbeat(**_: Any) -> None:
 def _heartbeat() -> None:
     while not supervisor.SHUTDOWN.is_set():
         try:
-            workers.beat(NAME, socket.gethostname(), os.getpid(), settings().slots, gpus.read())
+            workers.beat(NAME, socket.gethostname(), os.getpid(), gpus.slots(), gpus.read())
         except StoreUnavailable as error:
             logging.getLogger("showdown.worker").warning("no heartbeat: %s", error)
         supervisor.SHUTDOWN.wait(BEAT_SECONDS)
@@ -57,7 +56,7 @@ def _sign_off(**_: Any) -> None:
 def main() -> None:
     """Take runs until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    slots = str(settings().slots)
+    slots = str(gpus.slots())
     app.worker_main(
         ["worker", "-P", "threads", "-c", slots, "-Q", QUEUE, "-n", f"showdown-{os.getpid()}@%h"]
         + ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]

@@ -16,6 +16,7 @@ from core.config import RunConfig
 from core.metrics.passk import ks, majority_is_right, pass_at_k
 from core.problems import Problem
 from core.store.records import EvaluationRow, ItemRow
+from worker import ranks
 from worker.data import prompt
 from worker.trainer import ShowdownTrainer
 
@@ -56,11 +57,10 @@ class Evaluator:
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
         was_training = model.training
         model.eval()
+        e = self.config.evaluation
         with torch.random.fork_rng(), torch.no_grad():
-            torch.manual_seed(SEED)
-            e = self.config.evaluation
             completion_ids = self._generate(model, self.prompt_ids, e.temperature, give_up)
-            kl = self._kl(model, completion_ids) if completion_ids else 0.0
+            kl = ranks.from_first(lambda: self._kl(model, completion_ids)) if completion_ids else 0.0
             greedy_ids: list[list[int]] = []
             if e.greedy and completion_ids:
                 greedy_ids = self._generate(model, self.prompt_ids[:: e.num_samples], 0.0, give_up)
@@ -70,7 +70,6 @@ class Evaluator:
         batch = self._batch(self.problems, completion_ids)
         greedy = self._batch(self.distinct, greedy_ids) if greedy_ids else None
         items = self._items(batch, greedy)
-        e = self.config.evaluation
         row = EvaluationRow(
             problems=len(self.distinct),
             num_samples=e.num_samples,
@@ -114,14 +113,22 @@ class Evaluator:
             **sampling,
         )
         found: list[list[int]] = []
-        for start in range(0, len(prompts), e.batch_size):
-            if give_up():
+        for begin in range(0, len(prompts), e.batch_size * ranks.count()):  # a batch for each process
+            if ranks.agree(give_up()):
                 return []
-            batch = {"input_ids": prompts[start : start + e.batch_size]}
-            inputs = tokenizer.pad(batch, return_tensors="pt").to(self.trainer.accelerator.device)
-            out = model.generate(**inputs, generation_config=settings)
-            found += [self._until_end(row) for row in out[:, inputs["input_ids"].shape[1] :].tolist()]
+            start = begin + e.batch_size * ranks.rank()
+            torch.manual_seed(SEED + start)  # the batch's own: the same numbers whichever process draws them
+            found += ranks.joined({"ids": self._complete(model, prompts[start : start + e.batch_size], settings)})["ids"]
         return found
+
+    def _complete(self, model: torch.nn.Module, prompts: list[list[int]], settings: GenerationConfig) -> list[list[int]]:
+        """One batch; empty where there is nothing to complete."""
+        if not prompts:
+            return []
+        batch = {"input_ids": prompts}
+        inputs = self.trainer.processing_class.pad(batch, return_tensors="pt").to(self.trainer.accelerator.device)
+        out = model.generate(**inputs, generation_config=settings)
+        return [self._until_end(row) for row in out[:, inputs["input_ids"].shape[1] :].tolist()]
 
     def _until_end(self, ids: list[int]) -> list[int]:
         ends = [i for i, token in enumerate(ids) if token in self.trainer.eos_token_ids]

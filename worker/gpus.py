@@ -1,34 +1,79 @@
-"""What the NVIDIA driver says of this machine's GPUs. Called by worker.celery_app. Light: asks nvidia-smi, loads no torch."""
+"""What the NVIDIA driver says of this machine's GPUs, and which of them a child may see.
 
+Called by worker.celery_app (heartbeat), worker.supervisor and cli.run (claims, the child's environment). Light: asks
+nvidia-smi, loads no torch.
+"""
+
+import logging
+import os
 import shutil
 import subprocess
+from collections.abc import Sequence
+from functools import cache
 
+from core.settings import settings
 from core.store.workers import Gpu
 
-FIELDS = "index,name,memory.total,memory.used,utilization.gpu"
+FIELDS = "index,uuid,name,memory.total,memory.used,utilization.gpu"
 MIB = 1024 * 1024
 SECONDS = 5.0  # a hanging driver must not stop the heartbeat
+log = logging.getLogger("showdown.gpus")
 
 
 def read() -> list[Gpu]:
-    """The GPUs, by index; none where there is no driver or it does not answer."""
+    """The GPUs this process may use, by index; none where there is no driver or it does not answer."""
     command = shutil.which("nvidia-smi")
     if command is None:
         return []
     try:
         asked = [command, f"--query-gpu={FIELDS}", "--format=csv,noheader,nounits"]
         text = subprocess.run(asked, capture_output=True, text=True, timeout=SECONDS, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("nvidia-smi does not answer: %s", error)
         return []
-    return [g for line in text.splitlines() if (g := parse(line)) is not None]
+    found = [g for line in text.splitlines() if (g := parse(line)) is not None]
+    return visible(found, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def parse(line: str) -> Gpu | None:
     """One line of nvidia-smi's CSV; None for a line that says something else."""
     parts = [p.strip() for p in line.split(",")]
-    if len(parts) != 5 or not parts[0].isdigit():
+    if len(parts) != 6 or not parts[0].isdigit():
         return None
-    total, used, busy = (float(p) if p.replace(".", "", 1).isdigit() else None for p in parts[2:])
+    total, used, busy = (float(p) if p.replace(".", "", 1).isdigit() else None for p in parts[3:])
     if total is None:
         return None
-    return Gpu(int(parts[0]), parts[1], total * MIB, (used or 0.0) * MIB, None if busy is None else busy / 100)
+    return Gpu(int(parts[0]), parts[2], total * MIB, (used or 0.0) * MIB, None if busy is None else busy / 100, parts[1])
+
+
+def visible(found: Sequence[Gpu], named: str | None) -> list[Gpu]:
+    """Those that CUDA_VISIBLE_DEVICES names, by index or by the beginning of a uuid; all where it is not set."""
+    if named is None:
+        return list(found)
+    names = [n.strip() for n in named.split(",") if n.strip()]
+    return [g for g in found if any(n == str(g.index) or (not n.isdigit() and g.uuid.startswith(n)) for n in names)]
+
+
+@cache
+def mine() -> tuple[Gpu, ...]:
+    """The GPUs as they were at the first call: what is leased must not change with a driver's moods."""
+    return tuple(read())
+
+
+def uuids() -> tuple[str, ...]:
+    """What this machine's runs lease; empty where they train on the CPU."""
+    return tuple(g.uuid for g in mine())
+
+
+def slots() -> int:
+    """How many runs this machine trains at once."""
+    return settings().slots or max(1, len(mine()))
+
+
+def environment(leased: Sequence[str]) -> dict[str, str]:
+    """The variables that let a child see the GPUs that are leased to its run, and no others."""
+    if shutil.which("nvidia-smi") is None:
+        return {}  # no NVIDIA driver: whatever torch finds
+    # By index: not every library that reads the variable understands a uuid. The order must then be the driver's.
+    seen = ",".join(str(g.index) for g in mine() if g.uuid in leased)
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": seen}

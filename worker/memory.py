@@ -54,10 +54,10 @@ def smaller(config: RunConfig, folder: Path) -> str | None:
     grpo = fitted(config, folder).grpo
     if not config.retry.smaller_micro_batch or grpo.micro_batch == 1:
         return None
-    total = grpo.completions_per_step
-    half = next(n for n in range(grpo.micro_batch // 2, 0, -1) if total % n == 0)
+    share = grpo.completions_per_process
+    half = next(n for n in range(grpo.micro_batch // 2, 0, -1) if share % n == 0)
     _file(folder).write_text(str(half))
     return (
         f"out of memory with per_device_train_batch_size {grpo.micro_batch}: goes on with {half} and "
-        f"{total // half} accumulated, the same {total} completions a step"
+        f"{share // half} accumulated, the same {grpo.completions_per_step} completions a step"
     )

@@ -1,7 +1,7 @@
 """Takes what every step leaves behind to worker.journal, one record a step. Called by the trainer, as its callback.
 
-Also the step boundary: here a run is evaluated, a stop is obeyed, guards look, a checkpoint is announced. Knows TRL's log
-keys.
+Also the step boundary: here a run is evaluated, a stop is obeyed, guards look, a checkpoint is announced. Of several
+processes the first stores, and all do what it says. Knows TRL's log keys.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from core.batch import RolloutBatch, ScoredBatch
 from core.store import queries, records
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
-from worker import checkpoints
+from worker import checkpoints, ranks
 from worker.checkpoints import restore_judges
 from worker.evaluate import Evaluation, Evaluator
 from worker.guards import Guards
@@ -131,6 +131,7 @@ class Recorder(TrainerCallback):
     def __init__(
         self, journal: Journal, trainer: ShowdownTrainer, evaluator: Evaluator, stop_asked: Callable[[], bool]
     ) -> None:
+        """`journal` is written to by the first process alone."""
         self.journal, self.trainer, self.evaluator, self.stop_asked = journal, trainer, evaluator, stop_asked
         self.guards = Guards(evaluator.config.guards)
         self.found: Evaluation | None = None
@@ -145,33 +146,41 @@ class Recorder(TrainerCallback):
         """Evaluate the step a run starts or goes on from, unless that was done. The checkpoint is loaded by now."""
         step = state.global_step
         restore_judges(self.trainer.judges, checkpoints.path(Path(args.output_dir), step))
-        if self.guards.guards:
+        if self.guards.guards and ranks.first():
             before = patiently(lambda: queries.series(self.journal.run_id), self.stop_asked)
             self.guards.replay({name: dict(zip(found.steps, found.values, strict=True)) for name, found in before.items()})
-        if self.due(step) and not patiently(lambda: self._is_evaluated(step), self.stop_asked):
-            found = self.evaluator(self.stop_asked)
-            if found is None:
-                raise StoppedEarly
-            self.trainer.engine.observe_evaluation(found.kl, step)
-            metrics = evaluation_metrics(found)
-            record = StepRecord(step, metrics, sample_rows(found.batch, "eval"), found.row, (), self.guards.observe(metrics))
-            self.journal.write_step(record, self.stop_asked)
-        if self.stop_asked() or self.guards.stopped:
+        if self.due(step):
+            evaluated, kl = ranks.from_first(lambda: patiently(lambda: self._evaluated(step), self.stop_asked))
+            if not evaluated:
+                kl = self._evaluate(step)
+            if kl is not None:
+                self.trainer.engine.observe_evaluation(kl, step)
+        if ranks.agree(self.stop_asked() or bool(self.guards.stopped)):
             raise StoppedEarly
 
-    def _is_evaluated(self, step: int) -> bool:
-        """The step's evaluation is stored; that of the base may come from another run."""
+    def _evaluate(self, step: int) -> float:
+        """Evaluate the policy a run starts or goes on from, and store that. Its KL to the start."""
+        found = self.evaluator(self.stop_asked)
+        if found is None:
+            raise StoppedEarly
+        metrics = evaluation_metrics(found)
+        record = StepRecord(step, metrics, sample_rows(found.batch, "eval"), found.row, (), self.guards.observe(metrics))
+        self._store(record)
+        return found.kl
+
+    def _evaluated(self, step: int) -> tuple[bool, float | None]:
+        """Whether the step's evaluation is stored, and the KL it found; that of the base may come from another run."""
         run_id, key = self.journal.run_id, self.evaluator.key
         if queries.evaluated(run_id, step):
             # Stored, but perhaps after the checkpoint was written: a run killed then must not forget what it saw.
-            found = queries.newest(run_id, ["eval/kl"]).get("eval/kl")
-            if found is not None:
-                self.trainer.engine.observe_evaluation(found, step)
-            return True
+            return True, queries.newest(run_id, ["eval/kl"]).get("eval/kl")
         if step or not key or not records.copy_base(run_id, self.journal.attempt, key):
-            return False
-        self.trainer.engine.observe_evaluation(0.0, 0)  # as the evaluation would have: the policy still is the base
-        return True
+            return False, None
+        return True, 0.0  # as the evaluation would have found: the policy still is the base
+
+    def _store(self, record: StepRecord) -> None:
+        if ranks.first():
+            self.journal.write_step(record, self.stop_asked)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self.due(state.global_step):
@@ -179,7 +188,7 @@ class Recorder(TrainerCallback):
             self.found = self.evaluator() if last else self.evaluator(self.stop_asked)
             if self.found is not None:
                 self.switched = self.trainer.engine.observe_evaluation(self.found.kl, state.global_step)
-        if self.stop_asked():
+        if ranks.agree(self.stop_asked()):
             control.should_save = control.should_training_stop = True
 
     def on_log(
@@ -197,14 +206,17 @@ class Recorder(TrainerCallback):
             samples += sample_rows(self.found.batch, "eval")
         row = self.found.row if self.found else None
         switched, guarded = self.switched + self.trainer.switched, self.guards.observe(metrics)
-        self.journal.write_step(StepRecord(state.global_step, metrics, samples, row, switched, guarded), self.stop_asked)
+        self._store(StepRecord(state.global_step, metrics, samples, row, switched, guarded))
         self.found, self.switched = None, []
-        if self.guards.stopped:
+        if ranks.agree(self.guards.stopped):
             control.should_save = control.should_training_stop = True
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         # The files first: a step that the row names must be whole on disk.
         folder, step = Path(args.output_dir), state.global_step
+        ranks.wait()  # every process keeps its random state in it
+        if not ranks.first():
+            return
         checkpoints.complete(checkpoints.path(folder, step), self.trainer.engine, self.trainer.judges)
         self.journal.write_checkpoint(step, self.stop_asked)
         checkpoints.rotate(folder, self.evaluator.config.checkpoint.keep, self.journal.announced)

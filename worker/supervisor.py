@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -22,6 +21,8 @@ from core.settings import settings
 from core.store import records, runs
 from core.store.runs import Claim
 from core.store.states import Status
+from worker import gpus
+from worker.children import Children
 from worker.journal import Journal, patiently, take_over
 from worker.memory import advice, fitted, smaller
 
@@ -42,12 +43,12 @@ log = logging.getLogger("showdown.supervisor")
 def supervise(owner: str) -> Status | None:
     """Train the run that has waited longest to its end. Returns the state it was left in, None when none waited."""
     try:
-        claim = patiently(lambda: runs.claim_next(owner, settings().lease_seconds), SHUTDOWN.is_set)
+        claim = patiently(lambda: runs.claim_next(owner, settings().lease_seconds, gpus.uuids()), SHUTDOWN.is_set)
     except StoreUnavailable as error:
         log.warning("no run taken: %s", error)
         return None
     if claim is None:
-        log.info("no run waits any more")
+        log.info("no run waits for this machine")
         return None
     return train_claimed(claim)
 
@@ -89,34 +90,28 @@ def _no_patience() -> Callable[[], bool]:
 
 
 def _child(claim: Claim, folder: Path) -> tuple[int, "Watched"]:
-    """One training process from its start to its end."""
+    """One training from its start to its end, in as many processes as it wants."""
     (folder / "error.json").unlink(missing_ok=True)
     child = _start(claim, folder)
     try:
-        watched = _watch(claim, child)
+        code, watched = _watch(claim, child)
     finally:
-        _end_group(child, settings().stop_grace_seconds)
-    return child.returncode, watched
+        child.end(settings().stop_grace_seconds)
+    return code, watched
 
 
-def _start(claim: Claim, folder: Path) -> subprocess.Popen[bytes]:
-    with (folder / "train.log").open("ab") as log_file:
-        log_file.write(f"--- attempt {claim.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
-        log_file.flush()
-        return subprocess.Popen(
-            [sys.executable, "-m", "worker.train", str(claim.run_id), str(claim.attempt)],
-            stdin=subprocess.PIPE,  # closes when this process dies: the child's sign to write a checkpoint and end
-            stdout=log_file,
-            stderr=log_file,
-            start_new_session=True,
-            env={**CHILD_ENV, **_cores(), **os.environ},
-        )
+def _start(claim: Claim, folder: Path) -> Children:
+    log_file, n = folder / "train.log", claim.config.grpo.num_processes
+    with log_file.open("a") as file:
+        file.write(f"--- attempt {claim.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+    command = [sys.executable, "-m", "worker.train", str(claim.run_id), str(claim.attempt)]
+    return Children(command, n, {**CHILD_ENV, **_cores(n), **os.environ, **gpus.environment(claim.gpus)}, log_file)
 
 
-def _cores() -> dict[str, str]:
-    """Runs that train side by side on one machine share its cores evenly."""
-    slots = settings().slots
-    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // slots))} if slots > 1 else {}
+def _cores(processes: int) -> dict[str, str]:
+    """Trainings that run side by side on one machine share its cores evenly."""
+    at_once = gpus.slots() * processes
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))} if at_once > 1 else {}
 
 
 @dataclass(frozen=True)
@@ -127,10 +122,10 @@ class Watched:
     killed: bool
 
 
-def _watch(claim: Claim, child: subprocess.Popen[bytes]) -> Watched:
-    """Until the child ends: renew the lease, pass a stop on once, kill after the grace time."""
+def _watch(claim: Claim, child: Children) -> tuple[int, Watched]:
+    """Until the child ends: renew the lease, pass a stop on once, kill after the grace time. Exit code, and what was done."""
     stop_asked, killed, told_at = False, False, None
-    while child.poll() is None:
+    while (code := child.poll()) is None:
         try:
             stop_asked = runs.beat(claim.run_id, claim.attempt, settings().lease_seconds) or stop_asked
         except StoreUnavailable as error:
@@ -140,30 +135,10 @@ def _watch(claim: Claim, child: subprocess.Popen[bytes]) -> Watched:
             child.terminate()
         if told_at is not None and time.monotonic() - told_at > settings().stop_grace_seconds:
             log.warning("run %d: no checkpoint within the grace time, killed", claim.run_id)
-            os.killpg(child.pid, signal.SIGKILL)
+            child.kill()
             killed = True
-        try:
-            child.wait(POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-    return Watched(stop_asked, killed)
-
-
-def _end_group(child: subprocess.Popen[bytes], grace: float) -> None:
-    """Nothing of the child's process group outlives this call."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(grace)
-        except subprocess.TimeoutExpired:
-            pass
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    child.wait()
-    if child.stdin:
-        child.stdin.close()
+        child.wait(POLL_SECONDS)
+    return code, Watched(stop_asked, killed)
 
 
 def _conclude(claim: Claim, code: int, watched: Watched, folder: Path) -> Status:
@@ -202,17 +177,17 @@ def _finish(
 
 
 def _why(code: int, folder: Path, claim: Claim) -> tuple[str, str]:
+    if code < 0:  # whatever the other ranks then said is about their lost partner
+        name = signal.Signals(-code).name
+        hint = ""
+        if name == "SIGKILL":
+            step = advice(fitted(claim.config, folder).grpo)
+            hint = f"; the system kills the largest process when memory runs out. If that was it: {step}"
+        return name, f"the training was ended by signal {name}{hint}"
     try:
         error = json.loads((folder / "error.json").read_text())
         return error["kind"], error["message"]
     except (OSError, ValueError, KeyError):
-        if code < 0:
-            name = signal.Signals(-code).name
-            hint = ""
-            if name == "SIGKILL":
-                step = advice(fitted(claim.config, folder).grpo)
-                hint = f"; the system kills the largest process when memory runs out. If that was it: {step}"
-            return name, f"the training was ended by signal {name}{hint}"
         return "ExitCode", f"the training ended with code {code} and said no reason; see the log"
 
 

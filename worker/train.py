@@ -22,7 +22,7 @@ from core.config import RunConfig
 from core.errors import DataError, Fenced, OutOfMemory, ShowdownError, StoreUnavailable, TrainingError
 from core.settings import settings
 from core.store import records, runs
-from worker import memory
+from worker import memory, ranks
 from worker.journal import Journal, patiently
 
 STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5
@@ -31,7 +31,10 @@ log = logging.getLogger("showdown.train")
 
 
 class StopFlag:
-    """Asked to stop by SIGTERM, or by the supervisor's death (its end of our standard input closes)."""
+    """Asked to stop by SIGTERM, or by the supervisor's death (its end of our standard input closes).
+
+    After the supervisor's death nobody would end a process that hangs: it has the grace time to end by itself.
+    """
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -49,18 +52,22 @@ class StopFlag:
         while sys.stdin.buffer.read(1):
             pass
         self._event.set()
+        time.sleep(settings().stop_grace_seconds)
+        os._exit(STOPPED)
 
 
 def say(folder: Path, kind: str, message: str) -> None:
-    """Leave the reason of an ending to the supervisor."""
-    (folder / "error.json").write_text(json.dumps({"kind": kind, "message": message}))
+    """Leave the reason of an ending to the supervisor. The first process that says one is right: the others lost a partner."""
+    with suppress(FileExistsError), (folder / "error.json").open("x") as file:
+        file.write(json.dumps({"kind": kind, "message": message}))
 
 
 def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     """The recipe. Returns the exit code."""
     began, folder = time.perf_counter(), settings().run_folder(run_id)
     journal = Journal(folder, run_id, attempt)
-    patiently(journal.flush, stop)  # first what an earlier attempt kept: its checkpoint may be newer than the row says
+    if ranks.first():
+        patiently(journal.flush, stop)  # first what an earlier attempt kept: its checkpoint may be newer than the row says
     claim = patiently(lambda: runs.load_claim(run_id, attempt), stop)
     config, journal.limits, journal.announced = memory.fitted(claim.config, folder), claim.config.journal, claim.checkpoint_step
     try:
@@ -99,18 +106,24 @@ def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal,
     recorder = Recorder(journal, made, Evaluator(made, held_out, config, base_key), stop)
     made.add_callback(recorder)
 
-    resume = checkpoints.whole(folder, claim.checkpoint_step)
-    begin = (claim.checkpoint_step or 0) if resume else -1
-    checkpoints.forget_after(folder, begin)
-    patiently(lambda: records.rewind(run_id, attempt, begin), stop)
-    surroundings = environment.record(config, model_print, environment.of_problems(train_problems), eval_print)
-    patiently(lambda: records.write_environment(run_id, attempt, surroundings), stop)
-    patiently(lambda: runs.mark_running(run_id, attempt), stop)
+    def prepare() -> Path | None:
+        """Everything after the checkpoint that the run goes on from is forgotten, and that checkpoint is given back."""
+        found = checkpoints.whole(folder, claim.checkpoint_step)
+        begin = (claim.checkpoint_step or 0) if found else -1
+        checkpoints.forget_after(folder, begin)
+        patiently(lambda: records.rewind(run_id, attempt, begin), stop)
+        surroundings = environment.record(config, model_print, environment.of_problems(train_problems), eval_print)
+        patiently(lambda: records.write_environment(run_id, attempt, surroundings), stop)
+        patiently(lambda: runs.mark_running(run_id, attempt), stop)
+        return found
+
+    resume = ranks.from_first(prepare)
     if resume is not None:
         made.engine.restore(json.loads(checkpoints.engine_file(resume).read_text()))
     log.info("ready after %.1f s; %s", time.perf_counter() - began, f"resuming {resume.name}" if resume else "fresh start")
-    if claim.checkpoint_step == config.grpo.max_steps and resume:
-        shutil.copytree(resume, folder / "adapter", dirs_exist_ok=True, ignore=KEEP_ADAPTER_ONLY)
+    if resume == checkpoints.path(folder, config.grpo.max_steps):
+        if ranks.first():
+            shutil.copytree(resume, folder / "adapter", dirs_exist_ok=True, ignore=KEEP_ADAPTER_ONLY)
         return 0  # trained to the end before; the trainer would make one more step before it looks
     try:
         made.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -119,21 +132,28 @@ def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal,
     except RuntimeError as error:
         raise finite.why_no_token(error, made.model, made.state.global_step) from error.__cause__
     if made.state.global_step < config.grpo.max_steps:
-        if recorder.guards.stopped:
-            say(folder, "Guard", recorder.guards.stopped)
-            return GUARDED
-        if stop():
-            return STOPPED
-        raise TrainingError(f"the trainer ended by itself at step {made.state.global_step} of {config.grpo.max_steps}")
+        return _early(folder, ranks.agree(recorder.guards.stopped), ranks.agree(stop()), made.state.global_step)
     with checkpoints.saving(folder / "adapter"):
         made.save_model(str(folder / "adapter"))
+    ranks.wait()
     return 0  # what the database still lacks is sent by the supervisor: this process gives its memory back at once
+
+
+def _early(folder: Path, guard: str | None, stopped: bool, step: int) -> int:
+    """The exit code of a training that has ended before its last step."""
+    if guard:
+        say(folder, "Guard", guard)
+        return GUARDED
+    if stopped:
+        return STOPPED
+    raise TrainingError(f"the trainer ended by itself at step {step}, before its last")
 
 
 def main() -> int:
     """Run the recipe; turn an exception into error.json, a traceback in the log, and exit code 1."""
     run_id, attempt = int(sys.argv[1]), int(sys.argv[2])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    who = "%(name)s" if ranks.count() == 1 else f"%(name)s rank {ranks.rank()}"
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {who} %(message)s", stream=sys.stderr)
     stop = StopFlag()
     folder = settings().run_folder(run_id)
     try:
@@ -148,7 +168,7 @@ def main() -> int:
         with suppress(OSError):  # the disk may be full
             say(folder, type(error).__name__, what)
         with suppress(OSError):
-            traceback.print_exc()
+            sys.stderr.write(traceback.format_exc())  # in one piece: several processes may write here
         return OUT_OF_MEMORY if isinstance(error, OutOfMemory) else 1
 
 

@@ -27,7 +27,7 @@ from core.engine import RewardEngine, signals_of
 from core.mix import Mix
 from core.rewards import judge, reward_model
 from core.rewards.component import external_key
-from worker import checkpoints, finite
+from worker import checkpoints, finite, ranks
 from worker.forwards import Forwards
 from worker.judge import Judge
 from worker.reward_model import RewardModel
@@ -79,10 +79,9 @@ class ShowdownTrainer(GRPOTrainer):
         where = (self.accelerator.device, self.args.per_device_train_batch_size)
         self.reward_models = {k: RewardModel(p, *where) for k, p in params.items() if isinstance(p, reward_model.Params)}
 
-    def _other_scores(self, questions: list[str], texts: list[str], golds: list[str]) -> dict[str, FloatArray]:
-        """[n] scores of each model beside the policy, by external_key."""
-        by_model = {key: model.score(questions, texts) for key, model in self.reward_models.items()}
-        return by_model | {key: asked.score(questions, texts, golds) for key, asked in self.judges.items()}
+    def _judge(self, questions: list[str], texts: list[str], golds: list[str]) -> dict[str, FloatArray]:
+        """[n] scores of each judge, by external_key."""
+        return {key: asked.score(questions, texts, golds) for key, asked in self.judges.items()}
 
     def judged(self) -> dict[str, int]:
         """What all judges of this run did so far; empty without a judge."""
@@ -102,19 +101,23 @@ class ShowdownTrainer(GRPOTrainer):
         texts = [c if isinstance(c, str) else c[-1]["content"] for c in completions]
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
         questions, golds = [row["question"] for row in inputs], [row["gold"] for row in inputs]
-        batch = RolloutBatch(
-            prompts=questions,
-            completions=texts,
-            golds=golds,
-            problem_ids=[row["problem_id"] for row in inputs],
-            group=np.arange(len(texts)) // self.num_generations,
-            n_tokens=np.array([len(ids) for ids in completion_ids_list]),
-            truncated=np.array([not ids or ids[-1] not in ends for ids in completion_ids_list]),
-            mean_nll=self._mean_nll(completion_ids_list),
-            answer_rule=self.answer_rule,
-            external=self._other_scores(questions, texts, golds),
+        here = {
+            "prompts": questions,
+            "completions": texts,
+            "golds": golds,
+            "problem_ids": [row["problem_id"] for row in inputs],
+            "n_tokens": np.array([len(ids) for ids in completion_ids_list]),
+            "truncated": np.array([not ids or ids[-1] not in ends for ids in completion_ids_list]),
+            "mean_nll": self._mean_nll(completion_ids_list),
+            "external": {key: model.score(questions, texts) for key, model in self.reward_models.items()},
             **self._asked_for(inputs, texts, golds, completion_ids_list),
-        )
+        }
+        # A group may lie in several processes. Each scores the whole batch: cheaper than to send scores around.
+        whole = ranks.joined(here)
+        # One process asks: a judge's cache and budget are a run's.
+        whole["external"] |= ranks.from_first(lambda: self._judge(whole["prompts"], whole["completions"], whole["golds"]))
+        group = np.arange(len(whole["prompts"])) // self.num_generations
+        batch = RolloutBatch(**whole, group=group, answer_rule=self.answer_rule)
         # Samples generated after k updates train update k + 1: that is their step.
         self._scored = self.engine.score(batch, self.state.global_step + 1)
         finite.check_rewards(batch, self._scored)
@@ -129,13 +132,15 @@ class ShowdownTrainer(GRPOTrainer):
         rule = self.engine.mix.advantage
         if rule.in_trl is None:  # TRL's scaling would undo these rules: the advantage is set directly
             output["advantages"] = self._own_advantages(output)
-        trained = output["advantages"].double().cpu().numpy()
+        trained = self._scored.advantage  # where tokens differ, that of the completion
+        if output["advantages"].ndim == 1:
+            trained = ranks.joined({"advantages": output["advantages"].double().cpu().numpy()})["advantages"]
         finite.check_advantages(self._batch, trained, self.state.global_step + 1)
         self.rollout = Rollout(
             step=self.state.global_step + 1,
             batch=self._batch,
             scored=self._scored,
-            advantages=trained if trained.ndim == 1 else self._scored.advantage,
+            advantages=trained,
             generate_seconds=self._generate_seconds,
             score_seconds=self._score_seconds,
             judged=self._judged,
@@ -158,11 +163,12 @@ class ShowdownTrainer(GRPOTrainer):
             super()._save_checkpoint(*args, **kwargs)
 
     def _own_advantages(self, output: Any) -> torch.Tensor:
-        """[n], or [n, T] where tokens differ, in the place and type of TRL's own."""
-        scored, theirs = self._scored, output["advantages"]
-        width = output["completion_ids"].shape[1]
-        tokens = by_token(self.engine.mix.advantage, scored.advantage, self._batch.n_tokens, width)
-        return torch.tensor(scored.advantage if tokens is None else tokens, dtype=theirs.dtype, device=theirs.device)
+        """[n], or [n, T] where tokens differ, of this process's samples, in the place and type of TRL's own."""
+        theirs, (n, width) = output["advantages"], output["completion_ids"].shape
+        here = slice(ranks.rank() * n, (ranks.rank() + 1) * n)
+        advantage = self._scored.advantage[here]
+        tokens = by_token(self.engine.mix.advantage, advantage, self._batch.n_tokens[here], width)
+        return torch.tensor(advantage if tokens is None else tokens, dtype=theirs.dtype, device=theirs.device)
 
     def _mean_nll(self, completion_ids: list[list[int]]) -> FloatArray:
         """[n] mean negative log-probability per token; NaN unless the mix asks for it. One forward, no gradient."""
@@ -203,6 +209,8 @@ class ShowdownTrainer(GRPOTrainer):
         return logps, mask[:, p:]
 
 
+# A process waits for the others while one of them waits for the database, say: worker.supervisor ends those left behind.
+WAIT_SECONDS = 7 * 24 * 3600
 LOSS = (  # settings that are TRL's in name, type and meaning
     "loss_type", "importance_sampling_level", "delta", "top_entropy_quantile", "entropy_coef", "use_adaptive_entropy",
     "entropy_target", "entropy_coef_delta", "entropy_coef_min", "entropy_coef_max",
@@ -216,7 +224,8 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
     return GRPOConfig(
         output_dir=str(folder),
         per_device_train_batch_size=g.micro_batch,
-        gradient_accumulation_steps=g.completions_per_step // g.micro_batch,
+        gradient_accumulation_steps=g.completions_per_process // g.micro_batch,
+        ddp_timeout=WAIT_SECONDS,
         num_generations=g.num_generations,
         learning_rate=g.learning_rate,
         lr_scheduler_type=g.lr_scheduler_type,

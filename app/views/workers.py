@@ -1,6 +1,7 @@
 """Workers: machines, their GPUs, what each runs, when it was last heard of, and why runs wait."""
 
 import time
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -12,8 +13,9 @@ LATE_SECONDS = 12.0  # a worker beats every five seconds
 GIB = 1024**3
 
 
-def _gpu(g: Gpu) -> None:
+def _gpu(g: Gpu, run_id: int | None) -> None:
     load = "load unknown" if g.utilisation is None else f"{g.utilisation:.0%} busy"
+    load += " · free" if run_id is None else f" · run {run_id}"
     prose.meter(
         f"GPU {g.index}: {g.name}",
         g.memory_used,
@@ -27,7 +29,8 @@ def _run(r: Held) -> None:
     label, tone = words.STATUS[r.status]
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
-            prose.head(f"run {r.id}: {r.arm}, seed {r.seed}", chips=[prose.chip(label, tone)])
+            note = words.count(r.num_processes, "process") if r.num_processes > 1 else ""
+            prose.head(f"run {r.id}: {r.arm}, seed {r.seed}", note, chips=[prose.chip(label, tone)])
             prose.progress(r.step, r.max_steps, "", "")
         st.page_link("views/run.py", label="Open", icon=":material/monitoring:", query_params={"run": str(r.id)})
 
@@ -40,7 +43,7 @@ def _machine(m: Machine) -> None:
         note = f"process {m.pid} · {words.count(m.slots, 'slot')} · up for {up} · heard of {words.duration(silent)} ago"
         prose.head(m.host, note, chips=[chip])
         for g in m.gpus:
-            _gpu(g)
+            _gpu(g, m.leased.get(g.uuid))
         if not m.gpus:
             st.caption("No NVIDIA driver answers here: it trains on the CPU.")
         for r in m.runs:
@@ -49,14 +52,22 @@ def _machine(m: Machine) -> None:
             st.caption("It runs nothing.")
 
 
-def why(waiting: int, machines: list[Machine]) -> str:
-    """Why runs wait, in one sentence."""
+def why(waiting: Sequence[int], machines: list[Machine]) -> str:
+    """Why runs wait, in one sentence. `waiting`: how many processes each wants, the next to start first."""
     if not waiting:
         return "No run waits."
-    runs = words.count(waiting, "run")
-    verb = "wait" if waiting > 1 else "waits"
+    runs = words.count(len(waiting), "run")
+    verb = "wait" if len(waiting) > 1 else "waits"
+    wide = f"{runs} {verb}: the next wants {{}} of one machine, and none has more than {{}}."
     if not machines:
         return f"{runs} {verb}: no worker listens. Start one: showdown worker"
+    wanted, most = waiting[0], max(len(m.gpus) for m in machines)
+    if most and all(m.gpus for m in machines):
+        idle = max(len(m.gpus) - len(m.leased) for m in machines)
+        if most < wanted:
+            return wide.format(words.count(wanted, "GPU"), most)
+        if idle < wanted:
+            return wide.format(words.count(wanted, "free GPU"), idle)
     free = sum(max(0, m.slots - len(m.runs)) for m in machines)
     if free:
         return f"{runs} {verb}, and {words.count(free, 'slot')} free: the next starts within seconds."

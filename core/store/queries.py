@@ -35,6 +35,7 @@ class RunRow:
     priority: int
     step: int
     max_steps: int
+    num_processes: int
     checkpoint_step: int | None
     worker: str | None
     queued_at: float

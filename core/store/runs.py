@@ -5,17 +5,18 @@ somebody was faster. The database decides who runs; messages only wake workers u
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, case, func, insert, select, update
+from sqlalchemy import Connection, CursorResult, Row, case, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from core.config import ExperimentConfig, RunConfig, parse
-from core.errors import ConfigError, Fenced, NotFound
+from core.errors import ConfigError, Fenced, NoGpu, NotFound
 from core.store.session import reading, writing
 from core.store.states import Status, sources
-from core.store.tables import experiment, run, run_event
+from core.store.tables import experiment, gpu_lease, run, run_event
 
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 CLAIMED = (Status.STARTING, Status.RUNNING)
@@ -24,12 +25,16 @@ ENDED = (Status.FAILED, Status.STOPPED)
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's hold on a run: its writes carry `attempt`, and end when a newer attempt exists."""
+    """A worker's hold on a run: its writes carry `attempt`, and end when a newer attempt exists.
+
+    `gpus`: uuids of the GPUs that are leased to it, one a process; empty where it trains on the CPU.
+    """
 
     run_id: int
     attempt: int
     config: RunConfig
     checkpoint_step: int | None
+    gpus: tuple[str, ...] = ()
 
 
 def add_event(c: Connection, run_id: int, kind: str, detail: str = "", step: int | None = None) -> None:
@@ -53,6 +58,8 @@ def _move(
     if to.finished:
         values = {"finished_at": time.time(), **NO_LEASE, **values}
     moved = c.execute(update(run).where(*where).values(status=to.value, **values)).rowcount == 1
+    if moved and not to.claimed:
+        c.execute(delete(gpu_lease).where(gpu_lease.c.run_id == run_id))
     if moved:
         add_event(c, run_id, to.value, detail)
     return moved
@@ -77,6 +84,7 @@ def _insert(c: Connection, config: RunConfig, experiment_id: int | None, revisio
             revision=revision,
             status=Status.QUEUED.value,
             max_steps=config.grpo.max_steps,
+            num_processes=config.grpo.num_processes,
             created_at=now,
             queued_at=now,
         )
@@ -107,39 +115,88 @@ def create_experiment(config: ExperimentConfig, revision: str = "") -> tuple[int
         return experiment_id, [_insert(c, r, experiment_id, revision) for r in config.runs()]
 
 
-def claim_next(owner: str, lease_seconds: float) -> Claim | None:
-    """Take the first run of the queue; None when none waits. A message says *that* there is work, not which."""
+def claim_next(owner: str, lease_seconds: float, gpus: Sequence[str] = ()) -> Claim | None:
+    """Take the first run of the queue; None when none waits. A message says *that* there is work, not which.
+
+    `gpus`: uuids of this machine's GPUs. A run that wants more of them than are free now holds back those behind it, or it
+    would wait for ever; one that wants more than there are is left to another machine.
+    """
     for run_id in queued():
-        claimed = claim(run_id, owner, lease_seconds)
+        with reading() as c:
+            wanted = c.execute(select(run.c.num_processes).where(run.c.id == run_id)).scalar_one()
+            free = len(_free(c, gpus))
+        if gpus and free < wanted <= len(gpus):
+            return None
+        claimed = claim(run_id, owner, lease_seconds, gpus) if not gpus or wanted <= free else None
         if claimed is not None:
             return claimed
     return None
 
 
-def claim(run_id: int, owner: str, lease_seconds: float) -> Claim | None:
-    """Take a queued run. None when it is not queued any more: another worker has it, or it was stopped."""
-    now = time.time()
-    with writing() as c:
-        taken = _move(
-            c,
-            run_id,
-            Status.STARTING,
-            owner,
-            lease_owner=owner,
-            lease_until=now + lease_seconds,
-            worker=owner,
-            started_at=func.coalesce(run.c.started_at, now),
-            finished_at=None,
-            error_kind=None,
-            error_message=None,
-            log_tail=None,
-        )
-        if not taken:
-            return None
-        c.execute(update(run).where(run.c.id == run_id).values(attempt=run.c.attempt + 1))
-        row = c.execute(select(run.c.attempt, run.c.config, run.c.checkpoint_step).where(run.c.id == run_id)).one()
+def claim(run_id: int, owner: str, lease_seconds: float, gpus: Sequence[str] = ()) -> Claim | None:
+    """Take a queued run. None when another worker has it, it was stopped, or fewer of `gpus` are free than it wants."""
     try:
-        return Claim(run_id, row.attempt, parse(RunConfig, row.config), row.checkpoint_step)
+        with writing() as c:
+            row = _take(c, run_id, owner, lease_seconds, gpus)
+    except IntegrityError:  # two workers see the same GPUs, and the other was faster
+        return None
+    return _claimed(run_id, row) if row is not None else None
+
+
+def create_claimed(config: RunConfig, owner: str, lease_seconds: float, gpus: Sequence[str], revision: str = "") -> Claim:
+    """A run of its own that no other worker sees waiting. NoGpu when fewer of `gpus` are free than it wants."""
+    with writing() as c:
+        run_id = _insert(c, config, None, revision)
+        row = _take(c, run_id, owner, lease_seconds, gpus)
+        if row is None:
+            wanted, free = config.grpo.num_processes, len(_free(c, gpus))
+            raise NoGpu(
+                f"grpo.num_processes {wanted} needs {wanted} free GPUs; of the {len(gpus)} here {free} are free. Wait for the "
+                "runs that have them, or submit it to the queue, where it waits by itself"
+            )
+    claimed = _claimed(run_id, row)
+    assert claimed is not None, "a config that was just written can be read"
+    return claimed
+
+
+def _free(c: Connection, gpus: Sequence[str]) -> list[str]:
+    leased = set(c.execute(select(gpu_lease.c.uuid).where(gpu_lease.c.uuid.in_(gpus))).scalars()) if gpus else set()
+    return [uuid for uuid in gpus if uuid not in leased]
+
+
+def _take(c: Connection, run_id: int, owner: str, lease_seconds: float, gpus: Sequence[str]) -> Row[Any, Any, Any] | None:
+    """STARTING, with its GPUs; None when that cannot be. The row has what a claim needs."""
+    now, free = time.time(), _free(c, gpus)
+    wanted = c.execute(select(run.c.num_processes).where(run.c.id == run_id)).scalar() or 1
+    if gpus and len(free) < wanted:
+        return None
+    taken = _move(
+        c,
+        run_id,
+        Status.STARTING,
+        owner,
+        lease_owner=owner,
+        lease_until=now + lease_seconds,
+        worker=owner,
+        started_at=func.coalesce(run.c.started_at, now),
+        finished_at=None,
+        error_kind=None,
+        error_message=None,
+        log_tail=None,
+    )
+    if not taken:
+        return None
+    if gpus:
+        c.execute(insert(gpu_lease), [{"uuid": uuid, "run_id": run_id} for uuid in free[:wanted]])
+    c.execute(update(run).where(run.c.id == run_id).values(attempt=run.c.attempt + 1))
+    return c.execute(select(run.c.attempt, run.c.config, run.c.checkpoint_step).where(run.c.id == run_id)).one()
+
+
+def _claimed(run_id: int, row: Row[Any, Any, Any]) -> Claim | None:
+    with reading() as c:
+        leased = tuple(c.execute(select(gpu_lease.c.uuid).where(gpu_lease.c.run_id == run_id)).scalars())
+    try:
+        return Claim(run_id, row.attempt, parse(RunConfig, row.config), row.checkpoint_step, leased)
     except ConfigError as error:  # stored by another version: no worker of this one can train it
         finish(run_id, row.attempt, Status.FAILED, "ConfigError", f"this version cannot read the run's config: {error}")
         return None

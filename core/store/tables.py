@@ -61,6 +61,7 @@ run = Table(
     Column("lease_until", Float),
     Column("step", Integer, nullable=False, default=0),
     Column("max_steps", Integer, nullable=False),
+    Column("num_processes", Integer, nullable=False, default=1, server_default="1"),
     Column("checkpoint_step", Integer),
     Column("error_kind", String(120)),
     Column("error_message", Text),
@@ -193,5 +194,13 @@ gpu = Table(
     Column("memory_bytes", Float, nullable=False),
     Column("memory_used", Float, nullable=False, server_default="0"),
     Column("utilisation", Float),
-    Column("run_id", Integer, ForeignKey("run.id", ondelete="SET NULL")),
+    Column("uuid", String(80), nullable=False, default=""),
+)
+
+# The key is the GPU's own: however many workers or containers see it, one run has it.
+gpu_lease = Table(
+    "gpu_lease",
+    metadata,
+    Column("uuid", String(80), primary_key=True),
+    _run_key(index=True),
 )

@@ -1,14 +1,14 @@
 """Who trains: the workers' heartbeats, their GPUs, and what each of them runs. Called by worker.celery_app and app.cache."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from core.store.session import reading, writing
 from core.store.states import Status
-from core.store.tables import gpu, run, worker
+from core.store.tables import gpu, gpu_lease, run, worker
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Gpu:
     memory_bytes: float
     memory_used: float
     utilisation: float | None
+    uuid: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Held:
     status: Status
     step: int
     max_steps: int
+    num_processes: int
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Machine:
     seen_at: float
     gpus: tuple[Gpu, ...]
     runs: tuple[Held, ...]
+    leased: Mapping[str, int]
+    """uuid of a GPU -> the run that has it, whichever worker trains that."""
 
 
 def beat(name: str, host: str, pid: int, slots: int, gpus: Sequence[Gpu] = ()) -> None:
@@ -79,21 +83,28 @@ def machines(seen_after: float) -> list[Machine]:
         columns = [gpu.c[f.name] for f in fields(Gpu)]
         cards = c.execute(select(gpu.c.worker, *columns).order_by(gpu.c.worker, gpu.c.index)).all()
         claimed = [s.value for s in Status if s.claimed]
-        names = ("id", "arm", "seed", "status", "step", "max_steps")
+        names = ("id", "arm", "seed", "status", "step", "max_steps", "num_processes")
         held = c.execute(
             select(run.c.worker, *(run.c[n] for n in names)).where(run.c.status.in_(claimed)).order_by(run.c.id)
         ).all()
+        leased = {row.uuid: row.run_id for row in c.execute(select(gpu_lease))}
     return [
         Machine(
             w.name, w.host, w.pid, w.slots, w.started_at, w.seen_at,
             tuple(Gpu(*values) for owner, *values in cards if owner == w.name),
-            tuple(Held(h.id, h.arm, h.seed, Status(h.status), h.step, h.max_steps) for h in held if h.worker == w.name),
+            tuple(
+                Held(h.id, h.arm, h.seed, Status(h.status), h.step, h.max_steps, h.num_processes)
+                for h in held if h.worker == w.name
+            ),
+            {g.uuid: leased[g.uuid] for owner, *values in cards if owner == w.name for g in [Gpu(*values)] if g.uuid in leased},
         )
         for w in found
     ]  # fmt: skip
 
 
-def waiting() -> int:
-    """How many runs wait."""
+def waiting() -> list[int]:
+    """How many processes each waiting run wants, in the order in which runs are taken."""
+    order = (run.c.priority.desc(), run.c.queued_at, run.c.id)
     with reading() as c:
-        return int(c.execute(select(func.count()).select_from(run).where(run.c.status == Status.QUEUED.value)).scalar_one())
+        found = select(run.c.num_processes).where(run.c.status == Status.QUEUED.value).order_by(*order)
+        return list(c.execute(found).scalars())

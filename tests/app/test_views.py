@@ -218,6 +218,24 @@ def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> Non
     assert f"run {waiting}: hybrid, seed 0" in text
 
 
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ([], "1 run waits, and 1 slot free"),
+        ([4], "the next wants 4 GPUs of one machine, and none has more than 2"),
+        ([2], "the next wants 2 free GPUs of one machine, and none has more than 1"),
+    ],
+)
+def test_why_a_run_that_wants_gpus_waits(sqlite: Path, wanted: list[int], said: str) -> None:
+    cards = [Gpu(i, "H200", 1.0, 0.0, 0.0, f"GPU-{i}") for i in range(2)]
+    workers.beat("box-1", "box", 42, 2, cards)
+    held = runs.claim(runs.create_run(run_config()), "box-1", 60.0, [c.uuid for c in cards])
+    assert held is not None
+    runs.create_run(run_config(grpo={"num_processes": wanted[0]} if wanted else {}))
+    text = prose(page("workers"))
+    assert said in text and f"run {held.run_id}" in text and "free" in text
+
+
 def test_a_finished_run_is_extended_and_cloned_from_its_page(sqlite: Path) -> None:
     run_id = runs.create_run(run_config())
     claim = runs.claim(run_id, "w", 60.0)

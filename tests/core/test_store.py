@@ -11,7 +11,7 @@ import pytest
 
 from core import engine
 from core.config import ExperimentConfig, RunConfig, parse
-from core.errors import ConfigError, Fenced, NotFound, StoreUnavailable
+from core.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
 from core.store import queries, records, runs, workers
 from core.store.records import EvaluationRow, SampleRow, ScoreRow, StepRecord, finite
 from core.store.states import TRANSITIONS, Status
@@ -199,6 +199,83 @@ def test_experiments_and_lists() -> None:
     assert [e.name for e in queries.experiments()] == ["Two arms"]
 
 
+CARDS = ("GPU-a", "GPU-b", "GPU-c")
+
+
+def wants(processes: int, seed: int = 0) -> int:
+    return runs.create_run(run_config(seed=seed, grpo={"num_processes": processes}))
+
+
+def leased() -> dict[str, int]:
+    workers.beat("m-1", "m", 1, 2, [Gpu(i, "H200", 100.0, 1.0, 0.5, uuid) for i, uuid in enumerate(CARDS)])
+    return dict(workers.machines(0.0)[0].leased)
+
+
+def test_a_gpu_belongs_to_one_run_until_that_ends() -> None:
+    two, one, more = wants(2), wants(1), wants(1)
+    first = runs.claim_next("m-1", 60.0, CARDS)
+    assert first and (first.run_id, first.gpus) == (two, ("GPU-a", "GPU-b"))
+    second = runs.claim_next("m-2", 60.0, CARDS)  # another worker of the same machine
+    assert second and (second.run_id, second.gpus) == (one, ("GPU-c",))
+    assert runs.claim_next("m-3", 60.0, CARDS) is None and status(more) == Status.QUEUED
+    assert leased() == {"GPU-a": two, "GPU-b": two, "GPU-c": one}
+    assert runs.finish(two, 1, Status.DONE)
+    third = runs.claim_next("m-3", 60.0, CARDS)
+    assert third and third.gpus == ("GPU-a",)
+    assert leased() == {"GPU-a": more, "GPU-c": one}
+
+
+@pytest.mark.parametrize("ending", ["done", "failed", "stopped", "released", "lost"])
+def test_every_ending_gives_gpus_back(ending: str) -> None:
+    claim = runs.claim_next("m-1", -1.0, CARDS) if wants(2) else None
+    assert claim and len(leased()) == 2
+    if ending == "released":
+        assert runs.release(claim.run_id, claim.attempt, "its worker shut down")
+    elif ending == "lost":
+        assert runs.reap_lost() == [claim.run_id]
+    else:
+        assert runs.finish(claim.run_id, claim.attempt, Status(ending))
+    assert leased() == {}
+
+
+def test_a_run_that_wants_more_than_is_free_holds_the_queue_and_one_that_wants_more_than_there_is_does_not() -> None:
+    held = runs.claim(wants(2), "m-1", 60.0, CARDS)
+    huge, wide, small = wants(4), wants(2), wants(1)
+    assert held and runs.claim_next("m-1", 60.0, CARDS) is None  # `wide` is next, and would never start if `small` went first
+    four = runs.claim_next("m-9", 60.0, (*(f"GPU-{i}" for i in range(4)),))
+    assert four and four.run_id == huge
+    runs.finish(held.run_id, held.attempt, Status.DONE)
+    taken = [runs.claim_next("m-1", 60.0, CARDS) for _ in range(2)]
+    assert [t and t.run_id for t in taken] == [wide, small]
+
+
+def test_workers_that_claim_at_once_never_share_a_gpu() -> None:
+    ids = [wants(1, seed) for seed in range(8)]
+    got: list[runs.Claim | None] = []
+    gate = threading.Barrier(8)
+
+    def take(run_id: int) -> None:
+        gate.wait()
+        got.append(runs.claim(run_id, f"w{run_id}", 60.0, CARDS))
+
+    threads = [threading.Thread(target=take, args=(i,)) for i in ids]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    cards = [uuid for claim in got if claim for uuid in claim.gpus]
+    assert len(got) == 8 and 1 <= len(cards) == len(set(cards)) <= 3
+    assert all(status(i) == (Status.STARTING if i in leased().values() else Status.QUEUED) for i in ids)
+
+
+def test_a_run_in_the_terminal_is_never_seen_waiting() -> None:
+    claim = runs.create_claimed(run_config(), "terminal", 60.0, CARDS[:1])
+    assert claim.gpus == ("GPU-a",) and runs.claim_next("w", 60.0) is None
+    with pytest.raises(NoGpu, match="num_processes 2 needs 2 free GPUs; of the 1 here 0 are free"):
+        runs.create_claimed(run_config(grpo={"num_processes": 2}), "terminal", 60.0, CARDS[:1])
+    assert len(queries.run_list()) == 1  # nothing is left of the run that could not be
+
+
 def test_workers_come_and_go() -> None:
     before = time.time() - 1
     card = Gpu(0, "H200", 100.0, 1.0, 0.5)
@@ -209,7 +286,7 @@ def test_workers_come_and_go() -> None:
     (found,) = workers.machines(before)
     assert (found.name, found.slots, found.gpus) == ("m-1", 2, (replace(card, memory_used=50.0),))
     assert [(h.id, h.status) for h in found.runs] == [(claim.run_id, Status.STARTING)]
-    assert workers.machines(time.time() + 10) == [] and workers.waiting() == 0
+    assert workers.machines(time.time() + 10) == [] and workers.waiting() == []
     workers.forget_silent(before)
     assert len(workers.machines(before)) == 1
     workers.gone("m-1")
