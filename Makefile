@@ -21,7 +21,7 @@ up: install
 	@exec $(BIN)/showdown up
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 check: install
 	$(BIN)/ruff format --check .

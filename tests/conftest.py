@@ -20,6 +20,8 @@ from core.store import session
 from migrations import upgrade
 
 REPO = Path(__file__).parent.parent
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests train side by side: each with one thread, or they wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
