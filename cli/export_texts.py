@@ -23,6 +23,7 @@ OUT = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "trained")
 OUT.mkdir(parents=True, exist_ok=True)
 
 config = parse(RunConfig, yaml.safe_load((HERE / "config.yaml").read_text()))
+options.check(config)
 problems = data.problems(config.data.train, "train")
 set_seed(config.seed)  # before the model: the adapter begins with random numbers
 model, tokenizer = policy.load(config.model)
@@ -42,7 +43,7 @@ from trl import GRPOTrainer
 from core.batch import RolloutBatch
 from core.config import RunConfig, parse
 from core.engine import RewardEngine, signals_of
-from worker import data, policy
+from worker import data, options, policy
 from worker.trainer import grpo_config, lora_config
 """
 
@@ -89,7 +90,7 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_utils import SaveStrategy
 
 from core.config import RunConfig, parse
-from worker import data, policy
+from worker import data, options, policy
 from worker.trainer import build
 """
 

@@ -66,6 +66,30 @@ class GrpoConfig(BaseModel):
     """AdamW's weight decay."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
+    use_liger_kernel: bool = False
+    """Liger's Triton kernels for the model's layers: less memory. Needs a GPU and the extra `liger`."""
+    use_vllm: bool = False
+    """Generate with vLLM: much faster. Needs a GPU and the extra `vllm`."""
+    vllm_mode: Literal["colocate", "server"] = "colocate"
+    """colocate: in the training process, on its GPU. server: a `vllm serve` of its own, which serves one run at a time."""
+    vllm_server_base_url: str = ""
+    """server: its address, e.g. http://localhost:8000."""
+    vllm_gpu_memory_utilization: float = Field(0.3, gt=0, le=1)
+    """colocate: share of the GPU's memory that vLLM takes."""
+    vllm_max_model_length: int | None = Field(None, ge=1)
+    """colocate: tokens of prompt and completion together; empty: all that the model can take."""
+    vllm_enable_sleep_mode: bool = False
+    """colocate: vLLM gives its memory back while the policy is trained, and takes it again."""
+    vllm_tensor_parallel_size: int = Field(1, ge=1)
+    """colocate: processes that share one vLLM; divides their number."""
+    vllm_importance_sampling_correction: bool = True
+    """Weigh completions by the ratio of the policy's probability to vLLM's, which differ a little."""
+    vllm_importance_sampling_mode: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = (
+        "sequence_mask"
+    )
+    """That ratio: of the whole completion or of each token; beyond its bound masked or truncated."""
+    vllm_importance_sampling_clip_max: float = Field(3.0, gt=0)
+    """Bound of that ratio."""
 
     @model_validator(mode="before")
     @classmethod
@@ -98,6 +122,25 @@ class GrpoConfig(BaseModel):
             raise ValueError(
                 f"warmup_steps {self.warmup_steps} does nothing under lr_scheduler_type constant; choose "
                 "constant_with_warmup, or warmup_steps 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _vllm_is_whole(self) -> "GrpoConfig":
+        """What TRL and vLLM refuse only when the model is loaded."""
+        if not self.use_vllm:
+            return self
+        url, length, mode = self.vllm_server_base_url, self.vllm_max_model_length, self.vllm_importance_sampling_mode
+        if self.vllm_mode == "server" and not url.startswith(("http://", "https://")):
+            raise ValueError(f"vllm_mode server needs vllm_server_base_url (got {url!r}); give one, e.g. http://localhost:8000")
+        if length is not None and length <= self.max_completion_length:
+            raise ValueError(
+                f"vllm_max_model_length {length} has no room for a prompt beside max_completion_length "
+                f"{self.max_completion_length}; raise it, or leave it empty"
+            )
+        if self.loss_type == "vespo" and self.vllm_importance_sampling_correction and not mode.startswith("token"):
+            raise ValueError(
+                f"loss_type vespo with vLLM needs vllm_importance_sampling_mode token_truncate or token_mask, not {mode}"
             )
         return self
 
