@@ -155,6 +155,8 @@ def _beyond_trl(config: RunConfig) -> str:
         return f"the mix asks for {', '.join(sorted(mix.needs - IN_TRL))}"
     if mix.advantage.in_trl is None:
         return f"TRL has no advantage rule like this {mix.advantage.type!r}"
+    if config.grpo.use_vllm:
+        return "TRL would round the base anew at every step when it sends weights to vLLM"
     if getattr(mix.advantage, "perplexity_alpha", 0.0):
         return "the advantage rule asks for logprobs"
     return "the mix watches the KL" if _watches_kl(config) else ""

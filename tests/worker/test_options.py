@@ -235,7 +235,6 @@ def test_gradients_through_a_4_bit_base_are_those_through_the_weights_it_stands_
 
 
 @needs_bitsandbytes
-@pytest.mark.filterwarnings("default")  # bitsandbytes 0.50 on the CPU
 def test_a_4_bit_run_trains_and_evaluates(sqlite: Path) -> None:
     small = {"max_steps": 2, "num_generations": 2, "prompts_per_step": 2, "max_completion_length": 12}
     config: RunConfig = run_config(
