@@ -1,7 +1,7 @@
 """What makes bigger models fit and generate faster, one function an option: 4-bit base, attention, Liger, vLLM.
 
 Called by worker.train (`check`), .policy and .trainer. Light at the top: `check` comes before the training stack is imported.
-Says nothing of what cannot be set; core.grpo and core.config refuse what TRL or transformers would refuse later.
+Settings that do not go together are refused before, by core.grpo and core.config.
 """
 
 import os

@@ -24,6 +24,7 @@ from tests.worker.test_trainer import history, ours
 from worker import options, policy
 from worker.trainer import ShowdownTrainer, grpo_config
 
+SHORT = {"max_steps": 2, "max_completion_length": 12}
 COLOCATE = {"use_vllm": True, "vllm_gpu_memory_utilization": 0.5, "vllm_max_model_length": 300, "vllm_enable_sleep_mode": True}
 SERVER = {
     "use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": "http://10.0.0.5:8000",
@@ -173,7 +174,7 @@ def test_vllm_is_sent_what_trl_sends_and_the_base_stays_as_it_is(tmp_path: Path,
 
 
 def test_bfloat16_trains_on_the_cpu(tmp_path: Path) -> None:
-    trainer = ours(run_config(model={"path": "tiny", "dtype": "bfloat16"}, grpo={"max_steps": 2}), tmp_path)
+    trainer = ours(run_config(model={"path": "tiny", "dtype": "bfloat16"}, grpo=SHORT), tmp_path)
     kinds = {("lora_" in n, w.dtype) for n, w in trainer.model.named_parameters()}
     assert kinds == {(True, torch.float32), (False, torch.bfloat16)}
     trainer.train()
@@ -186,13 +187,13 @@ def test_bfloat16_trains_on_the_cpu(tmp_path: Path) -> None:
 def test_gradient_checkpointing_changes_memory_not_the_numbers(tmp_path: Path) -> None:
     found = []
     for on in (False, True):
-        trainer = ours(run_config(grpo={"max_steps": 2, "gradient_checkpointing": on}), tmp_path / str(on))
+        trainer = ours(run_config(grpo={**SHORT, "gradient_checkpointing": on}), tmp_path / str(on))
         recomputed = [m for m in trainer.model.modules() if getattr(m, "gradient_checkpointing", False)]
         trainer.train()
         recomputed += [m for m in trainer.model.modules() if getattr(m, "gradient_checkpointing", False)]
         assert bool(recomputed) == on
         found.append((history(trainer), trainer.rollout.batch.completions if trainer.rollout else []))
-    assert found[0][1] == found[1][1]
+    assert found[0][1] == found[1][1] and found[0][0][0]["grad_norm"] > 0
     for plain, lean in zip(found[0][0], found[1][0], strict=True):
         assert lean == pytest.approx(plain, abs=1e-5)
 
