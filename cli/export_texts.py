@@ -23,6 +23,7 @@ OUT = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "trained")
 OUT.mkdir(parents=True, exist_ok=True)
 
 config = parse(RunConfig, yaml.safe_load((HERE / "config.yaml").read_text()))
+options.check(config)
 problems = data.problems(config.data.train, "train")
 set_seed(config.seed)  # before the model: the adapter begins with random numbers
 model, tokenizer = policy.load(config.model)
@@ -42,7 +43,7 @@ from trl import GRPOTrainer
 from core.batch import RolloutBatch
 from core.config import RunConfig, parse
 from core.engine import RewardEngine, signals_of
-from worker import data, policy
+from worker import data, options, policy
 from worker.trainer import grpo_config, lora_config
 """
 
@@ -89,7 +90,7 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_utils import SaveStrategy
 
 from core.config import RunConfig, parse
-from worker import data, policy
+from worker import data, options, policy
 from worker.trainer import build
 """
 
@@ -154,6 +155,8 @@ def _beyond_trl(config: RunConfig) -> str:
         return f"the mix asks for {', '.join(sorted(mix.needs - IN_TRL))}"
     if mix.advantage.in_trl is None:
         return f"TRL has no advantage rule like this {mix.advantage.type!r}"
+    if config.grpo.use_vllm:
+        return "TRL would round the base anew at every step when it sends weights to vLLM"
     if getattr(mix.advantage, "perplexity_alpha", 0.0):
         return "the advantage rule asks for logprobs"
     return "the mix watches the KL" if _watches_kl(config) else ""

@@ -39,8 +39,24 @@ class ModelConfig(_Config):
     """tiny, tiny-sparse, a folder, or a hub name such as Qwen/Qwen3-4B."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Weights are loaded as this; auto: bfloat16 on a GPU, float32 on the CPU."""
+    attn_implementation: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    """How attention is computed; auto: the best that transformers finds for the model."""
+    load_in_4bit: bool = False
+    """Keep the frozen base in 4 bits (QLoRA): a quarter of bfloat16's memory, slower. Needs the extra `quantization`."""
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
+    """The 4-bit type."""
+    bnb_4bit_use_double_quant: bool = True
+    """Quantize the scales of the 4-bit blocks too: 0.4 bits a weight less."""
+    bnb_4bit_compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """4-bit weights are multiplied as this; auto: as dtype."""
     chat_template_kwargs: dict[str, Any] = {}
     """Passed to the chat template, e.g. {enable_thinking: false} for Qwen3."""
+
+    @model_validator(mode="after")
+    def _flash_is_half(self) -> "ModelConfig":
+        if self.attn_implementation == "flash_attention_2" and self.dtype == "float32":
+            raise ValueError("attn_implementation flash_attention_2 works on 16 bits only; set dtype bfloat16, or choose sdpa")
+        return self
 
 
 class DataSource(_Config):
@@ -184,6 +200,15 @@ class RunConfig(_Config):
     """Metrics that warn or stop the run when they leave their bounds."""
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of everything random in the run."""
+
+    @model_validator(mode="after")
+    def _vllm_is_given_whole_weights(self) -> "RunConfig":
+        if self.grpo.use_vllm and self.model.load_in_4bit:
+            raise ValueError(
+                "grpo.use_vllm and model.load_in_4bit do not go together: vLLM is sent base and adapter as one each step, "
+                "and merged into 4 bits the adapter is rounded away; turn one of them off"
+            )
+        return self
 
     @model_validator(mode="after")
     def _guards_see_something(self) -> "RunConfig":

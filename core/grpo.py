@@ -68,6 +68,30 @@ class GrpoConfig(BaseModel):
     """AdamW's weight decay."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
+    use_liger_kernel: bool = False
+    """Liger's Triton kernels for the model's layers: less memory. Needs a GPU and the extra `liger`."""
+    use_vllm: bool = False
+    """Generate with vLLM: much faster. Needs a GPU and the extra `vllm`."""
+    vllm_mode: Literal["colocate", "server"] = "colocate"
+    """colocate: in the training process, on its GPU. server: a `vllm serve` of its own, which serves one run at a time."""
+    vllm_server_base_url: str = ""
+    """server: its address, e.g. http://localhost:8000."""
+    vllm_gpu_memory_utilization: float = Field(0.3, gt=0, le=1)
+    """colocate: share of the GPU's memory that vLLM takes."""
+    vllm_max_model_length: int | None = Field(None, ge=1)
+    """colocate: tokens of prompt and completion together; empty: all that the model can take."""
+    vllm_enable_sleep_mode: bool = False
+    """colocate: vLLM gives its memory back while the policy is trained, and takes it again."""
+    vllm_tensor_parallel_size: int = Field(1, ge=1)
+    """colocate: processes that share one vLLM; divides their number."""
+    vllm_importance_sampling_correction: bool = True
+    """Weigh completions by the ratio of the policy's probability to vLLM's, which differ a little."""
+    vllm_importance_sampling_mode: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = (
+        "sequence_mask"
+    )
+    """That ratio: of the whole completion or of each token; beyond its bound masked or truncated."""
+    vllm_importance_sampling_clip_max: float = Field(3.0, gt=0)
+    """Bound of that ratio."""
 
     @model_validator(mode="before")
     @classmethod
@@ -104,6 +128,25 @@ class GrpoConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _vllm_is_whole(self) -> "GrpoConfig":
+        """What TRL and vLLM refuse only when the model is loaded."""
+        if not self.use_vllm:
+            return self
+        url, length, mode = self.vllm_server_base_url, self.vllm_max_model_length, self.vllm_importance_sampling_mode
+        if self.vllm_mode == "server" and not url.startswith(("http://", "https://")):
+            raise ValueError(f"vllm_mode server needs vllm_server_base_url (got {url!r}); give one, e.g. http://localhost:8000")
+        if length is not None and length <= self.max_completion_length:
+            raise ValueError(
+                f"vllm_max_model_length {length} has no room for a prompt beside max_completion_length "
+                f"{self.max_completion_length}; raise it, or leave it empty"
+            )
+        if self.loss_type == "vespo" and self.vllm_importance_sampling_correction and not mode.startswith("token"):
+            raise ValueError(
+                f"loss_type vespo with vLLM needs vllm_importance_sampling_mode token_truncate or token_mask, not {mode}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _divisible(self) -> "GrpoConfig":
         total, n, micro = self.completions_per_step, self.num_processes, self.per_device_train_batch_size
         step = (
@@ -115,6 +158,9 @@ class GrpoConfig(BaseModel):
         if micro is not None and share % micro:
             whose = f"{share} completions that each of {n} processes has of the {step}" if n > 1 else step
             raise ValueError(f"per_device_train_batch_size {micro} does not divide the {whose}; {_nearest(share, micro)} would")
+        if self.use_vllm and n % self.vllm_tensor_parallel_size:
+            over = self.vllm_tensor_parallel_size
+            raise ValueError(f"vllm_tensor_parallel_size {over} does not divide num_processes {n}; {_nearest(n, over)} would")
         return self
 
     @property

@@ -4,6 +4,7 @@ and the CLI at the moment of submitting.
 With a broker of one's own (SHOWDOWN_BROKER_URL) the workers may be elsewhere, and paths are theirs to judge.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,11 +37,33 @@ def _mixes(config: RunConfig | ExperimentConfig) -> list[tuple[str, Mix]]:
     return [(f"arms.{i}.mix", arm.mix) for i, arm in enumerate(config.arms)]
 
 
+def packages_missing(run: RunConfig) -> list[tuple[str, str]]:
+    """(field path, message) for settings whose package is not installed in this Python."""
+    extra = "run pip install -e '.[{}]' in Showdown's folder".format
+    wanted = [
+        ("grpo.use_vllm", run.grpo.use_vllm, "vllm", extra("vllm")),
+        ("grpo.use_liger_kernel", run.grpo.use_liger_kernel, "liger_kernel", extra("liger")),
+        ("model.load_in_4bit", run.model.load_in_4bit, "bitsandbytes", extra("quantization")),
+        (
+            "model.attn_implementation",
+            run.model.attn_implementation == "flash_attention_2",
+            "flash_attn",
+            "run pip install flash-attn",
+        ),
+    ]
+    return [
+        (field, f"needs the package {package}, which is not installed here: {repair}, or turn it off")
+        for field, on, package, repair in wanted
+        if on and find_spec(package) is None
+    ]
+
+
 def problems_here(config: RunConfig | ExperimentConfig) -> list[tuple[str, str]]:
-    """(field path, message) for model folders and data files that cannot work on this machine."""
+    """(field path, message) for model folders, data files and missing packages that cannot work on this machine."""
     run = config if isinstance(config, RunConfig) else config.runs()[0]
     fault = _folder_fault(run.model.path, "a folder, a hub name, tiny or tiny-sparse")
     found = [("model.path", fault)] if fault else []
+    found += packages_missing(run)
     sources: list[tuple[str, DataSource]] = [("data.train.path", run.data.train), ("data.eval.path", run.data.eval)]
     for field, source in sources:
         if source.path:

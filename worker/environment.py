@@ -15,7 +15,7 @@ from core.config import RunConfig
 from core.problems import Problem
 from core.revision import revision
 
-STACK = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy")
+STACK = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "numpy", "bitsandbytes", "liger-kernel", "vllm")
 
 
 def of_problems(problems: Sequence[Problem]) -> str:
@@ -46,6 +46,7 @@ def base_key(config: RunConfig, model: str, held_out: str) -> str:
         "data": [config.data.answer_rule, config.data.instruction],
         "template": config.model.chat_template_kwargs,
         "device": device(),
+        "kernels": [config.model.attn_implementation, config.grpo.use_liger_kernel],
         "versions": {name: _version(name) for name in ("torch", "transformers")},
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]

@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from core.config import SHIPPED_MODELS, ModelConfig
 from core.errors import ModelError
-from worker import tiny
+from worker import options, tiny
 
 
 def location(path: str) -> str:
@@ -36,9 +36,12 @@ def load(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]
     where = location(config.path)
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype(config))
+        model = AutoModelForCausalLM.from_pretrained(
+            where, dtype=dtype(config), **options.model_arguments(config, dtype(config))
+        )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"model {config.path!r} cannot be loaded: {error}") from error
+    options.keep_trainable(model)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer

@@ -22,7 +22,7 @@ from core.config import RunConfig
 from core.errors import DataError, Fenced, OutOfMemory, ShowdownError, StoreUnavailable, TrainingError
 from core.settings import settings
 from core.store import records, runs
-from worker import memory, ranks
+from worker import memory, options, ranks
 from worker.journal import Journal, patiently
 
 STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5
@@ -81,6 +81,7 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
 def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal, stop: StopFlag, began: float) -> int:
     run_id, attempt = claim.run_id, claim.attempt
 
+    options.check(config)
     # The training stack is imported here: a stop or a bad row before this point costs nothing.
     from transformers import PrinterCallback, set_seed
 

@@ -27,7 +27,7 @@ from core.engine import RewardEngine, signals_of
 from core.mix import Mix
 from core.rewards import judge, reward_model
 from core.rewards.component import external_key
-from worker import checkpoints, finite, ranks
+from worker import checkpoints, finite, options, ranks
 from worker.forwards import Forwards
 from worker.judge import Judge
 from worker.reward_model import RewardModel
@@ -59,6 +59,8 @@ class ShowdownTrainer(GRPOTrainer):
 
     def __init__(self, *, mix: Mix, answer_rule: AnswerRule, **kwargs: Any) -> None:
         super().__init__(reward_funcs=[total], **kwargs)
+        if self.use_vllm:
+            options.sync_without_merging(self.vllm_generation)
         self.engine = RewardEngine(mix)
         self.answer_rule: AnswerRule = answer_rule
         self.rollout: Rollout | None = None
@@ -92,7 +94,7 @@ class ShowdownTrainer(GRPOTrainer):
         began = time.perf_counter()
         generated = super()._generate(prompts)
         self._generate_seconds = time.perf_counter() - began
-        self._prompt_ids, self._sampled_logps = generated[0], generated[4]
+        self._prompt_ids = generated[0]
         return generated
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
@@ -174,8 +176,6 @@ class ShowdownTrainer(GRPOTrainer):
         """[n] mean negative log-probability per token; NaN unless the mix asks for it. One forward, no gradient."""
         if not self.engine.mix.needs & {"logprobs", "no_prompt"} and not self.engine.mix.advantage.perplexity_alpha:
             return np.full(len(completion_ids), np.nan)
-        if self._sampled_logps is not None:
-            return np.array([-float(np.mean(logps)) for logps in self._sampled_logps])
         return self.forwards.nll(self._prompt_ids, completion_ids)
 
     def _asked_for(self, inputs: Any, texts: list[str], golds: list[str], completion_ids: list[list[int]]) -> dict[str, Any]:
@@ -244,6 +244,7 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
         max_grad_norm=g.max_grad_norm,
         weight_decay=g.weight_decay,
         gradient_checkpointing=g.gradient_checkpointing,
+        **options.training_arguments(config),
         bf16=half,
         use_cpu=not gpu,
         seed=config.seed,

@@ -13,7 +13,10 @@ from core.store.states import Status
 MODELS = ["tiny", "tiny-sparse", "Qwen/Qwen3-4B"]
 DATA = [arithmetic.NAME, "openai/gsm8k"]
 MAIN = ["max_steps", "prompts_per_step", "num_generations", "learning_rate", "max_completion_length", "beta"]
-REST = [n for n in GrpoConfig.model_fields if n not in MAIN]
+ROOM = ["per_device_train_batch_size", "gradient_checkpointing", "use_liger_kernel"]
+VLLM = [n for n in GrpoConfig.model_fields if "vllm" in n]
+REST = [n for n in GrpoConfig.model_fields if n not in (*MAIN, *ROOM, *VLLM)]
+WEIGHTS = [n for n in ModelConfig.model_fields if n not in ("path", "chat_template_kwargs")]
 TICK_SECONDS = 2.0
 SHOWN, MOST_CELLS = 20, 40
 
@@ -55,6 +58,12 @@ def _settings(d: draft.Draft, faults: forms.Faults) -> None:
         run["data"] = forms.fields(DataConfig, ["answer_rule", "instruction"], run["data"], f"{key}-data", columns=2)
     with st.expander("More of GRPO, under TRL's names"):
         run["grpo"] = forms.fields(GrpoConfig, REST, run["grpo"], f"{key}-grpo", columns=4)
+    with st.expander("Memory and speed"):
+        run["grpo"] = forms.fields(GrpoConfig, ROOM, run["grpo"], f"{key}-grpo", columns=4)
+        prose.head("Weights", "transformers' names")
+        run["model"] = forms.fields(ModelConfig, WEIGHTS, run["model"], f"{key}-model", columns=4)
+        prose.head("vLLM", "generates for the training; evaluations keep transformers' own")
+        run["grpo"] = forms.fields(GrpoConfig, VLLM, run["grpo"], f"{key}-grpo", columns=4)
     with st.expander("LoRA, under peft's names"):
         names = [n for n in LoraConfig.model_fields if n != "target_modules"]
         run["lora"] = forms.fields(LoraConfig, names, run["lora"], f"{key}-lora", columns=3)

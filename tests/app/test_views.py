@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 from app import forms
 from app.figures.preflight import dead_before_after
 from core import presets
-from core.config import ExperimentConfig, parse
+from core.config import ExperimentConfig, ModelConfig, parse
+from core.grpo import GrpoConfig
 from core.mix import Mix
 from core.replay import run as replay_run
 from core.store import queries, runs, workers
@@ -186,6 +187,18 @@ def test_a_ramp_made_for_a_longer_run_is_kept(sqlite: Path) -> None:
 )
 def test_seeds_as_they_are_typed(typed: str, wanted: list[Any]) -> None:
     assert forms.seeds(typed) == wanted
+
+
+def test_every_setting_of_grpo_and_of_the_model_is_on_the_queue_page_once(sqlite: Path) -> None:
+    at = page("queue")
+    assert not at.exception
+    drawn = [w.label for kind in (at.toggle, at.number_input, at.selectbox, at.text_input) for w in kind]
+    wanted = [*GrpoConfig.model_fields, *(n for n in ModelConfig.model_fields if n not in ("path", "chat_template_kwargs"))]
+    assert [n for n in wanted if drawn.count(n) != 1] == []
+    next(w for w in at.toggle if w.label == "load_in_4bit").set_value(True).run()
+    next(w for w in at.toggle if w.label == "use_vllm").set_value(True).run()
+    assert at.session_state["draft"]["run"]["model"]["load_in_4bit"] is True
+    assert "vLLM is sent base and adapter as one" in prose(at)
 
 
 def test_a_run_of_its_own_is_on_the_queue_page(sqlite: Path) -> None:

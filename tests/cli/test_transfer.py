@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -289,3 +290,14 @@ def test_the_script_alone_trains_the_same_numbers(exported: Any, name: str, tmp_
     weights = "adapter_model.safetensors"
     assert (tmp_path / "out" / "adapter" / weights).read_bytes() == (folder / "adapter" / weights).read_bytes()
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_the_script_of_a_run_with_vllm_keeps_its_base_and_says_what_is_missing(sqlite: Path, tmp_path: Path) -> None:
+    run_id = runs.create_run(run_config(mix={"terms": HARD}, grpo={"use_vllm": True}))
+    runs.request_stop(run_id)
+    assert showdown("export", str(run_id), str(tmp_path / "x")).exit_code == 0
+    script = tmp_path / "x" / "train_standalone.py"
+    assert "trainer = build(" in script.read_text()  # stock TRL merges the adapter into the base: worker.options
+    made = subprocess.run([sys.executable, str(script), str(tmp_path / "out")], capture_output=True, text=True, check=False)
+    assert made.returncode == 1 and "grpo.use_vllm: needs the package vllm" in made.stderr

@@ -12,6 +12,7 @@ from core.errors import ConfigError
 from tests.samples import CONTINUOUS, HARD, HYBRID, run_config
 
 MIX = {"terms": HARD}
+VLLM = {"use_vllm": True}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,25 @@ MIX = {"terms": HARD}
         ({"mix": MIX, "grpo": {"generation_batch_size": 60}}, "grpo", "60 is not divisible by num_generations 8"),
         ({"mix": MIX, "grpo": {"per_device_train_batch_size": 7}}, "grpo", "7 does not divide the 64 completions of a step"),
         ({"mix": MIX, "grpo": {"warmup_steps": 5}}, "grpo", "choose constant_with_warmup, or warmup_steps 0"),
+        ({"mix": MIX, "grpo": {**VLLM, "vllm_mode": "server"}}, "grpo", "server needs vllm_server_base_url (got '')"),
+        (
+            {"mix": MIX, "grpo": {**VLLM, "vllm_mode": "server", "vllm_server_base_url": "box:8000"}},
+            "grpo",
+            "(got 'box:8000'); give one, e.g. http://localhost:8000",
+        ),
+        ({"mix": MIX, "grpo": {**VLLM, "vllm_max_model_length": 256}}, "grpo", "256 has no room for a prompt"),
+        ({"mix": MIX, "grpo": {**VLLM, "loss_type": "vespo"}}, "grpo", "token_truncate or token_mask, not sequence_mask"),
+        (
+            {"mix": MIX, "grpo": {"vllm_gpu_memory_utilization": 1.5}},
+            "grpo.vllm_gpu_memory_utilization",
+            "equal to 1 (got 1.5)",
+        ),
+        ({"mix": MIX, "grpo": VLLM, "model": {"load_in_4bit": True}}, "", "turn one of them off"),
+        (
+            {"mix": MIX, "model": {"attn_implementation": "flash_attention_2", "dtype": "float32"}},
+            "model",
+            "set dtype bfloat16, or choose sdpa",
+        ),
         ({"mix": {**HYBRID, "blend": {"type": "piecewise", "points": [[0, float("nan")]]}}}, "mix.blend.points.0.1", "finite"),
         (
             {"mix": {"terms": [{**HARD[0], "shaping": {"type": "clip", "low": float("-inf")}}]}},
@@ -93,6 +113,27 @@ def test_an_experiment_is_arms_times_seeds() -> None:
 def test_bad_experiments_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse(ExperimentConfig, {"name": "x", "arms": [{"name": "a", "mix": MIX}], **change})
+
+
+@pytest.mark.parametrize(
+    "grpo",
+    [
+        {**VLLM, "vllm_max_model_length": 257},
+        {**VLLM, "loss_type": "vespo", "vllm_importance_sampling_mode": "token_mask"},
+        {**VLLM, "loss_type": "vespo", "vllm_importance_sampling_correction": False},
+        {"loss_type": "vespo", "vllm_mode": "server", "vllm_max_model_length": 1},  # of no account without use_vllm
+    ],
+)
+def test_what_vllm_can_do_is_not_refused(grpo: dict[str, Any]) -> None:
+    assert parse(RunConfig, {"mix": MIX, "grpo": grpo})
+
+
+def test_a_config_stored_before_these_settings_were_known_still_loads() -> None:
+    now = run_config()
+    old = now.resolved()
+    old["model"] = {k: old["model"][k] for k in ("path", "dtype", "chat_template_kwargs")}
+    old["grpo"] = {k: v for k, v in old["grpo"].items() if "vllm" not in k and "liger" not in k}
+    assert parse(RunConfig, old) == now
 
 
 @pytest.mark.parametrize("name", presets.names())

@@ -86,6 +86,44 @@ def naive() -> Naive:
     return Naive()
 
 
+def test_a_look_has_no_dropout_and_leaves_no_trace(tmp_path: Path, naive: Naive) -> None:
+    """Else the perplexity of a completion would be another at each look, and asking for it would change the training."""
+    config = run_config(mix={"terms": terms(*FORWARDS)}, lora={"lora_dropout": 0.5})
+    model, tokenizer = policy.load(config.model)
+    rows = data.rows(arithmetic.problems(64, "train"), config.data, conversational=True)
+    trainer = build(config, model, tokenizer, rows, tmp_path)
+    with torch.no_grad():
+        for name, weight in trainer.model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.05)
+    prompts = [naive.ids("<|user|>Add 3 and 5.<|assistant|>")] * len(TEXTS)
+    completions, golds = [naive.ids(text) for text in TEXTS], GOLDS
+    trainer.model.train()
+    with_dropout = [forwards.mean_nll(*trainer.token_logps(prompts, completions)) for _ in range(2)]
+    assert (with_dropout[0] != with_dropout[1]).any()  # so the adapter does act, and dropout does draw
+
+    look = trainer.forwards
+    state = torch.random.get_rng_state()
+    found = [
+        (
+            look.nll(prompts, completions),
+            look.nll_without_prompt(completions),
+            look.self_certainty(prompts, completions),
+            look.reference_probability(prompts, TEXTS, golds),
+            look.reference_baseline(prompts, golds),
+        )
+        for _ in range(2)
+    ]
+    for first, second in zip(*found, strict=True):
+        assert (first == second).all()
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert all(module.training for module in trainer.model.modules())
+    trainer.model.eval()
+    assert (found[0][0] == forwards.mean_nll(*trainer.token_logps(prompts, completions))).all()
+    look.nll(prompts, completions)
+    assert not trainer.model.training  # asked in an evaluation, it stays one
+
+
 @pytest.mark.parametrize("micro_batch", [16, 4])  # six samples: all at once, or a full and a half micro-batch
 def test_each_forward_equals_one_sample_at_a_time(
     tmp_path: Path, naive: Naive, micro_batch: int, monkeypatch: pytest.MonkeyPatch
