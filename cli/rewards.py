@@ -16,7 +16,6 @@ import numpy as np
 from cli.up import open_store
 from core import bench, lint, preflight, presets, replay, samples, scorefile
 from core.answers import AnswerRule
-from core.config import RunConfig, load_mix, mix_of
 from core.errors import ShowdownError
 from core.grpo import GrpoConfig
 from core.mix import Mix
@@ -30,14 +29,11 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 def _mix(path: Path, arm: str | None, max_steps: int | None) -> tuple[Mix, GrpoConfig, AnswerRule]:
     """The mix of a file or preset with its schedules in steps, the training it is for, and what counts as an answer."""
-    if not path.exists() and str(path) in presets.names():
-        mix, run = mix_of(presets.preset(str(path)), arm, str(path))
-    else:
-        mix, run = load_mix(path, arm)
-    grpo = run.grpo if isinstance(run, RunConfig) else GrpoConfig()
+    mix, run = presets.mix_named_or_file(path, arm)
+    grpo = run.grpo if run else GrpoConfig()
     if max_steps is not None:
         grpo = grpo.model_copy(update={"max_steps": max_steps})
-    return mix.in_steps(grpo.max_steps), grpo, run.data.answer_rule if isinstance(run, RunConfig) else "strict"
+    return mix.in_steps(grpo.max_steps), grpo, run.data.answer_rule if run else "strict"
 
 
 def _bar(label: str, length: int, quiet: bool) -> AbstractContextManager[Any]:
