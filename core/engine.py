@@ -196,14 +196,15 @@ class RewardEngine:
         self.shapings = {k: dict(v) for k, v in state["shapings"].items()}
 
 
+def signals(correct: BoolArray, total: FloatArray, is_dead: BoolArray, groups: Groups) -> Signals:
+    """What adaptive schedules watch, as of the samples of one step; KL comes from evaluations."""
+    spread = groups.std(total)
+    return Signals(accuracy=float(correct.mean()), spread=float(spread.mean()), dead_groups=float(is_dead.mean()))
+
+
 def signals_of(batch: RolloutBatch, scored: ScoredBatch) -> Signals:
-    """What adaptive schedules watch, as of one step; KL comes from evaluations."""
-    spread = batch.groups.std(scored.total)
-    return Signals(
-        accuracy=float(batch.correct.mean()),
-        spread=float(spread.mean()),
-        dead_groups=float(scored.dead.mean()),
-    )
+    """Likewise of a scored batch."""
+    return signals(batch.correct, scored.total, scored.dead, batch.groups)
 
 
 def score(batch: RolloutBatch, mix: Mix, step: int) -> ScoredBatch:
