@@ -76,7 +76,7 @@ def preflight(mix: str, max_steps: int, answer_rule: AnswerRule, run_id: int, ve
     del version
     made = Mix.model_validate_json(mix)
     shipped, problems = samples.of_file(samples.SHIPPED, made, answer_rule)
-    table = samples.of_run(run_id, made)[0] if run_id else shipped
+    table = samples.of_run(run_id, made) if run_id else shipped
     return report(table, made, max_steps, problems, answer_rule=answer_rule)
 
 

@@ -130,7 +130,7 @@ def preflight_command(
     if run_id is not None:
         open_store()
         with _bar("reading", 100, as_json) as bar:
-            table, _ = samples.of_run(run_id, made, _share(bar))
+            table = samples.of_run(run_id, made, _share(bar))
     else:
         table, found = samples.of_file(
             file or samples.SHIPPED, made, rule, bad=lambda row: click.echo(f"showdown: {row}", err=True)

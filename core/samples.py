@@ -3,8 +3,8 @@
 Called by the CLI and by app.cache. Reads in pieces of whole steps, with progress.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,33 +27,45 @@ MOST_PROBLEMS = 24  # probed in a pre-flight
 Progress = Callable[[float], None]
 
 
-def of_run(
-    run_id: int, mix: Mix, progress: Progress = lambda _share: None, last: int | None = None
-) -> tuple[SampleTable, RunConfig]:
-    """A run's training samples up to step `last` with the raw scores of `mix`: stored ones where the run had the same term,
-    else from the text. ConfigError for a term that neither gives, DataError for a run without samples."""
+def of_run(run_id: int, mix: Mix, progress: Progress = lambda _share: None) -> SampleTable:
+    """A run's training samples with the raw scores of `mix`: stored ones where the run had the same term, else from the
+    text. ConfigError for a term that neither gives, DataError for a run without samples."""
     detail = queries.run_detail(run_id)
-    config = parse(RunConfig, detail.config)
-    source = plan(mix, config.mix)
-    stored = sorted({s for s in source.values() if s is not None})
-    parts, last, groups = [], detail.row.step if last is None else last, 0
-    for first in range(1, last + 1, STEPS_AT_ONCE):
-        until = min(last, first + STEPS_AT_ONCE - 1)
-        found = queries.score_columns(run_id, first, until, stored)
+    (table,) = _tables(detail.row, parse(RunConfig, detail.config), [mix], progress)
+    return table
+
+
+def _tables(row: queries.RunRow, config: RunConfig, mixes: Sequence[Mix], progress: Progress) -> list[SampleTable]:
+    """A table a mix, with the same rows. Read in one pass; the tables share every column that is the same."""
+    plans = [plan(mix, config.mix) for mix in mixes]
+    stored = sorted({twin for found in plans for twin in found.values() if twin is not None})
+    anew = {_anew(i, t.label): t for i, mix in enumerate(mixes) for t in mix.terms if plans[i][t.label] is None}
+    parts, groups = [], 0
+    for first in range(1, row.step + 1, STEPS_AT_ONCE):
+        until = min(row.step, first + STEPS_AT_ONCE - 1)
+        found = queries.score_columns(row.id, first, until, stored)
         index = Groups.of(found.step * 1_000_000 + found.group_index)
-        raw = {label: found.raw[twin] for label, twin in source.items() if twin is not None}
-        anew = [t for t in mix.terms if source[t.label] is None]
+        raw = found.raw
         if anew:
-            batch = _with_texts(run_id, first, until, found, index, config)
-            raw |= {t.label: score_term(batch, t) for t in anew}
+            batch = _with_texts(row.id, first, until, found, index, config)
+            raw = raw | {name: score_term(batch, t) for name, t in anew.items()}
         parts.append(
             SampleTable(found.id, found.step, index.index + groups, found.correct, found.mean_nll, found.n_tokens, raw)
         )
         groups += index.count
-        progress(until / last)
+        progress(until / row.step)
     if not parts or not len(parts[0]):
-        raise DataError(f"run {run_id} has no samples yet; they come with its first step")
-    return join(parts), config
+        raise DataError(f"run {row.id} has no samples yet; they come with its first step")
+    whole = join(parts)
+    return [
+        replace(whole, raw={label: whole.raw[twin or _anew(i, label)] for label, twin in found.items()})
+        for i, found in enumerate(plans)
+    ]
+
+
+def _anew(number: int, label: str) -> str:
+    """Where the scores of a term lie that the run did not have: no stored term is called so."""
+    return f"{number} {label}"
 
 
 @dataclass(frozen=True)
@@ -69,12 +81,11 @@ class Pair:
 def pair_of_run(run_id: int, mix: Mix, progress: Progress = lambda _share: None) -> Pair:
     """What core.replay compares. `mix` has its schedules in steps."""
     detail = queries.run_detail(run_id)
-    own, last = parse(RunConfig, detail.config).mix, detail.row.step  # a run that trains may be a step further in a moment
-    table_before, config = of_run(run_id, own, lambda x: progress(x / 2), last)
-    table_after, _ = of_run(run_id, mix, lambda x: progress(0.5 + x / 2), last)
+    config = parse(RunConfig, detail.config)
+    before, after = _tables(detail.row, config, [config.mix, mix], progress)
     found = queries.series(run_id).get("eval/kl")
     kl = dict(zip(found.steps, found.values, strict=True)) if found else {}
-    return Pair(config.trained_mix, table_before, table_after, kl)
+    return Pair(config.trained_mix, before, after, kl)
 
 
 def _with_texts(
