@@ -19,6 +19,7 @@ from core.answers import AnswerRule
 from core.errors import ShowdownError
 from core.grpo import GrpoConfig
 from core.mix import Mix
+from core.problems import Problem
 from core.store import queries
 
 MIX = click.argument("mix", type=click.Path(path_type=Path))
@@ -126,17 +127,16 @@ def preflight_command(
     """What a mix does with samples: the tiny model's own, unless told; and which probes beat a right solution."""
     made, grpo, rule = _mix(mix, arm, max_steps)
     findings = lint.cannot_act(made, grpo)
-    _, problems = samples.of_file(samples.SHIPPED, made, rule)
+    problems: list[Problem] = []
     if run_id is not None:
         open_store()
         with _bar("reading", 100, as_json) as bar:
             table = samples.of_run(run_id, made, _share(bar))
     else:
-        table, found = samples.of_file(
+        table, problems = samples.of_file(
             file or samples.SHIPPED, made, rule, bad=lambda row: click.echo(f"showdown: {row}", err=True)
         )
-        problems = found or problems
-    report = preflight.report(table, made, grpo.max_steps, problems, step, rule)
+    report = preflight.report(table, made, grpo.max_steps, problems or samples.shipped_problems(), step, rule)
     if as_json:
         click.echo(json.dumps(_plain(asdict(report) | {"cannot_act": findings})))
         return

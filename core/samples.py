@@ -3,9 +3,10 @@
 Called by the CLI and by app.cache. Reads in pieces of whole steps, with progress.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -117,10 +118,21 @@ def of_file(
         batch = scorefile.to_batch(found, answer_rule)
         parts.append(from_batch(batch, mix, int(found[0].get("step") or 1), seen, groups))
         seen, groups = seen + len(batch), groups + batch.groups.count
-        for row in found:
-            key = str(row["prompt"])
-            if row.get("solution") and key not in problems and len(problems) < MOST_PROBLEMS:
-                problems[key] = Problem(key[:40], key, str(row["gold"]), str(row["solution"]))
+        _add_problems(problems, found)
     if not parts:
         raise DataError(f"{path} has no row that can be scored; a row needs {', '.join(scorefile.NEEDED)}")
     return join(parts), list(problems.values())
+
+
+def shipped_problems() -> list[Problem]:
+    """The problems of the shipped samples, where the samples tried bring none; nothing is scored."""
+    problems: dict[str, Problem] = {}
+    _add_problems(problems, scorefile.rows(SHIPPED, lambda _row: None, lambda _bytes: None))
+    return list(problems.values())
+
+
+def _add_problems(problems: dict[str, Problem], rows: Iterable[dict[str, Any]]) -> None:
+    for row in rows:
+        key = str(row["prompt"])
+        if row.get("solution") and key not in problems and len(problems) < MOST_PROBLEMS:
+            problems[key] = Problem(key[:40], key, str(row["gold"]), str(row["solution"]))

@@ -49,6 +49,16 @@ def test_a_file_goes_before_a_preset_of_its_name(home: Path, tmp_path: Path, mon
     assert json.loads(showdown("preflight", "first-showdown", "--json").stdout)["terms"] == ["correctness"]
 
 
+def test_samples_without_solutions_are_probed_on_the_shipped_problems(home: Path, tmp_path: Path) -> None:
+    row = {"prompt": "8*9?", "completion": "#### 72", "gold": "72"}
+    file = tmp_path / "samples.jsonl"
+    for more, probed in (({}, 24), ({"solution": "8*9=72\n#### 72"}, 1)):
+        file.write_text("\n".join(json.dumps(r) for r in ({**row, **more}, {"prompt": "no gold"})))
+        made = showdown("preflight", "tiny-hard", "--samples", str(file), "--json")
+        assert json.loads(made.stdout)["samples"] == 1 and json.loads(made.stdout)["probed"] == probed
+        assert made.stderr.count("samples.jsonl:2: has no 'completion'") == 1
+
+
 def test_what_cannot_act_is_said_once_an_arm(home: Path, tmp_path: Path) -> None:
     config = tmp_path / "experiment.yaml"
     arms = [{"name": "idle", "mix": {"terms": [{**HARD[0], "weight": 0.0}]}}, {"name": "fine", "mix": {"terms": HARD}}]
