@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.config import RunConfig
-
-IN_TRL = frozenset({"text", "gold", "group", "solution"})  # what a reward function of stock TRL is given
+from core.rewards.component import FROM_TEXT
 
 HEAD = '''"""Trains run {run} ({name}, seed {seed}) again, without dashboard, database or queue.
 
@@ -148,12 +147,10 @@ LOAD = """Load the adapter:
 def _beyond_trl(config: RunConfig) -> str:
     """Why a reward function of stock TRL cannot train the mix; empty where it can."""
     mix = config.mix
-    if not mix.needs <= IN_TRL:
-        return f"the mix asks for {', '.join(sorted(mix.needs - IN_TRL))}"
+    if mix.needs - FROM_TEXT:  # more than a reward function of stock TRL is given
+        return f"the mix asks for {', '.join(sorted(mix.needs - FROM_TEXT))}"
     if mix.advantage.in_trl is None:
         return f"TRL has no advantage rule like this {mix.advantage.type!r}"
-    if getattr(mix.advantage, "perplexity_alpha", 0.0):
-        return "the advantage rule asks for logprobs"
     return "the mix watches the KL" if _watches_kl(config) else ""
 
 

@@ -16,10 +16,10 @@ from core.batch import RolloutBatch, ScoredBatch
 from core.errors import ComponentError
 from core.groups import BoolArray, FloatArray, Groups, beside
 from core.mix import Adapted, Mix, Term
+from core.rewards.component import FROM_OTHER_MODELS
 from core.rules import Parts, totals
 
 SLACK = 1e-9
-ASKED_ELSEWHERE = {"judge", "reward_model"}
 Shapings = dict[str, dict[str, Any]]
 
 
@@ -106,7 +106,7 @@ def _with_missing_verdicts(mix: Mix, contributions: FloatArray, groups: Groups) 
     Its silence is a fault of the network, not of the text: counted as 0 it would push the sample down.
     """
     for k, term in enumerate(mix.terms):
-        if term.definition.needs & ASKED_ELSEWHERE:
+        if term.definition.needs & FROM_OTHER_MODELS:
             column = contributions[:, k]
             contributions[:, k] = np.where(np.isnan(column), groups.mean(column)[groups.index], column)
     return contributions

@@ -175,5 +175,10 @@ class Mix(BaseModel):
         """What the components read, taken together."""
         return frozenset().union(*(t.definition.needs for t in self.terms))
 
+    @property
+    def needs_logprobs(self) -> bool:
+        """A component or the advantage rule reads log-probabilities, so a training measures and stores them."""
+        return bool(self.needs & {"logprobs", "no_prompt"}) or self.advantage.perplexity_alpha > 0
+
 
 __all__ = ["Constant", "Mix", "Side", "Structure", "Sum", "Term"]

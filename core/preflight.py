@@ -17,10 +17,10 @@ from core.groups import FloatArray
 from core.mix import Mix
 from core.probes import RIGHT, probes
 from core.problems.problem import Problem
+from core.rewards.component import FROM_TEXT
 from core.table import SampleTable
 
 BINS = 24
-NEEDS_MORE = {"logprobs", "no_prompt", "certainty", "reference", "judge", "reward_model"}  # no policy wrote the probes
 CURVE_POINTS = 21
 MOST_FOR_CURVE = 20_000  # samples on which the curve along the schedule is computed
 
@@ -131,7 +131,7 @@ def report(
         blend=np.array([mix.hard_share(p) for p in points]),
         beaten=beaten(mix, problems, sorted({1, step, max_steps}), answer_rule),
         probed=len(problems),
-        unprobed=tuple(t.label for t in mix.terms if t.definition.needs & NEEDS_MORE),
+        unprobed=tuple(t.label for t in mix.terms if t.definition.needs - FROM_TEXT),  # no policy wrote the probes
         constant=tuple(
             n for n, v in zip(mix.labels, now.shaped.T, strict=True) if (table.groups.std(v) <= DEAD_TOLERANCE).all()
         ),

@@ -14,6 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from core.batch import FloatArray, RolloutBatch
 
 Need = Literal["text", "gold", "solution", "group", "logprobs", "no_prompt", "certainty", "reference", "judge", "reward_model"]
+# Every need is in one of these.
+FROM_TEXT = frozenset[Need]({"text", "gold", "solution", "group"})  # known of any completion, without a model
+FROM_POLICY = frozenset[Need]({"logprobs", "no_prompt", "certainty", "reference"})  # asked of the policy in training
+FROM_OTHER_MODELS = frozenset[Need]({"judge", "reward_model"})
 
 
 class ComponentParams(BaseModel):
