@@ -6,7 +6,7 @@ from app import elements, prose, words
 from app.parts.samples import sum_data
 from app.theme import term_roles
 from core import engine
-from core.batch import single
+from core.batch import of_problem
 from core.mix import Mix
 from core.probes import RIGHT, probes
 from core.problems import Problem, arithmetic
@@ -48,7 +48,7 @@ def _fill(name: str, problem: Problem) -> None:
 
 
 def _sum(mix: Mix, step: int, problem: Problem, text: str, answer_rule: str) -> None:
-    batch = single(problem.question, text, problem.gold, "lenient" if answer_rule == "lenient" else "strict")
+    batch = of_problem(problem, [text], "lenient" if answer_rule == "lenient" else "strict")
     scored = engine.score(batch, mix, step)
     answer, roles = batch.answers[0], term_roles(mix)
     verdict = prose.chip("Right answer", "good") if batch.correct[0] else prose.chip("Wrong answer", "bad")
