@@ -144,7 +144,7 @@ class Group(_Rule):
     def parts(self, t: Totals) -> FloatArray | None:
         scale = self.scale(t)
         known = np.where(np.isnan(t.total)[:, None], np.nan, np.nan_to_num(t.contributions, nan=0.0))
-        return np.stack([np.nan_to_num(t.groups.center(c) / scale, nan=0.0) for c in known.T], axis=1)
+        return beside([np.nan_to_num(t.groups.center(c) / scale, nan=0.0) for c in known.T])
 
 
 class NormalizeThenSum(_Rule):
