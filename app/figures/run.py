@@ -118,15 +118,11 @@ def scores(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
 
 
 def _signed_stack(series: Mapping[str, Series], mix: Mix, prefix: str, scale: float) -> list[base.Trace]:
-    """The terms as a stack: what is positive upwards from zero, what is negative downwards."""
+    """The terms as a stack."""
     traces = []
     for term, role in term_roles(mix).items():
         found = _get(series, prefix + term)
-        up = [max(scale * v, 0.0) for v in found.values]
-        traces.append(base.area(term, found.steps, up, role, "above"))
-        if any(v < 0 for v in found.values):
-            down = [min(scale * v, 0.0) for v in found.values]
-            traces.append(base.area(term, found.steps, down, role, "below") | {"hoverinfo": "skip"})
+        traces += base.signed_area(term, found.steps, [scale * v for v in found.values], role)
     return traces
 
 

@@ -12,6 +12,7 @@ from app.parts.try_it import try_it
 from app.theme import term_roles
 from core import presets
 from core.advantage import FOLLOWING, RULES
+from core.answers import AnswerRule
 from core.config import parse
 from core.errors import ConfigError
 from core.grpo import GrpoConfig
@@ -200,8 +201,9 @@ def main() -> None:
     else:
         _formula(parsed)
         _cannot_act(parsed, d["run"]["grpo"])
-        try_it(parsed, step, str(d["run"]["data"]["answer_rule"]))
-        preflight(parsed, max_steps, "lenient" if d["run"]["data"]["answer_rule"] == "lenient" else "strict")
+        answer_rule: AnswerRule = "lenient" if d["run"]["data"]["answer_rule"] == "lenient" else "strict"
+        try_it(parsed, step, answer_rule)
+        preflight(parsed, max_steps, answer_rule)
     _queue_bar(d)
 
 
