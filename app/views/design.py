@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import draft, elements, forms, prose
+from app import curves, draft, elements, forms, prose
 from app.figures.run import blend_curve
 from app.parts import terms
 from app.parts.preflight import preflight
@@ -90,7 +90,7 @@ def _blend(mix: dict[str, Any], faults: forms.Faults, max_steps: int, key: str) 
             st.caption(f"Only the {only} side has terms, so it has the whole reward. Add a term to the other side to blend.")
             return
         now = mix.get("blend") or {"type": "linear", "start": 0.0, "end": 1.0}
-        mix["blend"] = forms.schedule(now, max_steps, key)
+        mix["blend"] = curves.schedule(now, max_steps, key)
         if mix["blend"]["type"] == "linear":
             if st.button("Reverse the direction", icon=":material/swap_horiz:", type="tertiary"):
                 mix["blend"] = {**mix["blend"], "start": mix["blend"]["end"], "end": mix["blend"]["start"]}
