@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from core.adaptive import AdaptiveState, Signals
-from core.advantage import Totals, advantages, dead, shares
+from core.advantage import advantages, dead, shares
+from core.advantage_rule import Totals
 from core.batch import RolloutBatch, ScoredBatch
 from core.errors import ComponentError
 from core.groups import BoolArray, FloatArray, Groups, beside

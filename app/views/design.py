@@ -11,7 +11,8 @@ from app.parts.preflight import preflight
 from app.parts.try_it import try_it
 from app.theme import term_roles
 from core import presets
-from core.advantage import FOLLOWING, RULES
+from core.advantage import RULES
+from core.advantage_rule import FOLLOWING
 from core.answers import AnswerRule
 from core.config import parse
 from core.errors import ConfigError
