@@ -19,16 +19,16 @@ from core.errors import DataError
 from core.groups import Groups
 from core.mix import Mix
 from core.problems.problem import Problem
+from core.replay import Progress, nothing
 from core.store import queries
 from core.table import SampleTable, from_batch, join, plan
 
 SHIPPED = Path(__file__).parent / "tiny_samples.jsonl"  # 8 completions of 64 problems, half from each shipped base
 STEPS_AT_ONCE = 64
 MOST_PROBLEMS = 24  # probed in a pre-flight
-Progress = Callable[[float], None]
 
 
-def of_run(run_id: int, mix: Mix, progress: Progress = lambda _share: None) -> SampleTable:
+def of_run(run_id: int, mix: Mix, progress: Progress = nothing) -> SampleTable:
     """A run's training samples with the raw scores of `mix`: stored ones where the run had the same term, else from the
     text. ConfigError for a term that neither gives, DataError for a run without samples."""
     detail = queries.run_detail(run_id)
@@ -79,7 +79,7 @@ class Pair:
     kl: dict[int, float]
 
 
-def pair_of_run(run_id: int, mix: Mix, progress: Progress = lambda _share: None) -> Pair:
+def pair_of_run(run_id: int, mix: Mix, progress: Progress = nothing) -> Pair:
     """What core.replay compares. `mix` has its schedules in steps."""
     detail = queries.run_detail(run_id)
     config = parse(RunConfig, detail.config)
