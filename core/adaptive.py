@@ -7,7 +7,9 @@ of the checkpoint, so a restored run goes on as if never interrupted.
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from core.frozen import Frozen
 
 SignalName = Literal["accuracy", "spread", "dead_groups", "plateau", "kl"]
 
@@ -37,15 +39,13 @@ class AdaptiveState:
         return asdict(self)
 
 
-class Adaptive(BaseModel):
+class Adaptive(Frozen):
     """Moves from `start` towards `end`, at most `rate` a measurement, while the moving average of a signal is past `threshold`.
 
     It switches off again only `hysteresis` on the other side of the threshold, and moves back then if `returns`. plateau
     switches on when accuracy has not risen by `hysteresis` for `threshold` steps, and off when it does. Everything but kl
     is measured at every step; kl at evaluations. Ours; the idea of watching accuracy is VERL's (arXiv 2509.23808).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     type: Literal["adaptive"] = "adaptive"
     signal: SignalName

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from core.frozen import Frozen
 from core.groups import BoolArray, FloatArray, Groups
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -34,15 +35,13 @@ class Totals:
     step: FloatArray
 
 
-class DifficultyWeight(BaseModel):
+class DifficultyWeight(Frozen):
     """Groups count more or less: weight = low + (high - low) / (1 + exp(-k (x - centre))).
 
     accuracy: x = 1 - gold accuracy of the group, centre 0.5: hard problems count more. spread: x = standard deviation of
     the totals in the group, centre its mean over the batch. Ours, after the prompt weights of HERO (arXiv 2510.07242), which
     take the spread of the dense scores alone and a running mean over the run.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     by: Literal["accuracy", "spread"] = "accuracy"
     """What makes a group count: how few are right, or how much the totals differ."""
@@ -63,10 +62,8 @@ class DifficultyWeight(BaseModel):
         return np.asarray(self.low + (self.high - self.low) / (1.0 + np.exp(-np.clip(self.k * x, -500, 500))), dtype=float)
 
 
-class Rule(BaseModel):
+class Rule(Frozen):
     """What every rule can be followed by. All off: the rule's own advantages."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     positive_only: bool = False
     """Negative advantages become 0: only what is better than its group is learned from (A-LoL, arXiv 2305.14718)."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from core.frozen import Frozen
 from core.groups import BoolArray, FloatArray, Groups
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -46,9 +47,7 @@ class Parts:
         return np.asarray(~np.isnan(self.contributions) & (self.factors != 0), dtype=bool)
 
 
-class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
+class _Rule(Frozen):
     @model_validator(mode="after")
     def _named_once(self) -> Self:
         twice = [name for name in self.names() if self.names().count(name) > 1]

@@ -10,17 +10,16 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from core.adaptive import Adaptive
+from core.frozen import Frozen
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 W = TypeVar("W")
 
 
-class _Schedule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
+class _Schedule(Frozen):
     unit: Literal["step", "percent"] = "step"
     """What its steps are given in: steps, or percent of the training."""
 

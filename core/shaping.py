@@ -7,17 +7,16 @@ NaN ("does not apply") passes through and counts in no statistic. To add one: a 
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from core.frozen import Frozen
 from core.groups import FloatArray, Groups
 
 State = dict[str, Any]
 EPSILON = 1e-8
 
 
-class _Shaping(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
+class _Shaping(Frozen):
     @property
     def stateful(self) -> bool:
         """It remembers earlier batches."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from core.batch import FloatArray, RolloutBatch
+from core.frozen import Frozen
 
 Need = Literal["text", "gold", "solution", "group", "logprobs", "no_prompt", "certainty", "reference", "judge", "reward_model"]
 # Every need is in one of these.
@@ -20,10 +20,8 @@ FROM_POLICY = frozenset[Need]({"logprobs", "no_prompt", "certainty", "reference"
 FROM_OTHER_MODELS = frozenset[Need]({"judge", "reward_model"})
 
 
-class ComponentParams(BaseModel):
+class ComponentParams(Frozen):
     """Base of every params class: bounds and help live on the fields, and the form is drawn from them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
