@@ -50,17 +50,17 @@ class Adaptive(Frozen):
     type: Literal["adaptive"] = "adaptive"
     signal: SignalName
     """What is watched: training accuracy, spread inside groups, dead groups, a plateau of accuracy, or KL to the start."""
-    threshold: float = Field(ge=0, allow_inf_nan=False)
+    threshold: float = Field(ge=0)
     """Level of the signal at which it switches on; for plateau: steps without a rise."""
     when: Literal["above", "below"] = "above"
     """Which side of the threshold switches on; plateau has no sides."""
-    start: float = Field(0.0, allow_inf_nan=False)
+    start: float = 0.0
     """Value at the beginning."""
-    end: float = Field(1.0, allow_inf_nan=False)
+    end: float = 1.0
     """Value it moves to."""
-    rate: float = Field(0.05, gt=0, allow_inf_nan=False)
+    rate: float = Field(0.05, gt=0)
     """Largest change a measurement."""
-    hysteresis: float = Field(0.05, ge=0, allow_inf_nan=False)
+    hysteresis: float = Field(0.05, ge=0)
     """How far past the threshold the signal must fall back before it switches off."""
     memory: float = Field(0.8, ge=0, lt=1)
     """Weight of the past in the moving average; 0: only the last step counts."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from core.advantage_rule import Finite, Rule, Totals
+from core.advantage_rule import Rule, Totals
 from core.groups import BoolArray, FloatArray, beside
 
 EPSILON = 1e-4  # TRL adds it to the standard deviation
@@ -25,7 +25,7 @@ class Group(Rule):
 
     type: Literal["group", "batch", "none"] = "group"
     """What the centred total is divided by: the standard deviation of its group, of the batch, or nothing."""
-    std_floor: float = Field(0.0, ge=0, allow_inf_nan=False)
+    std_floor: float = Field(0.0, ge=0)
     """Smallest standard deviation divided by; 0: none, as in TRL."""
 
     @property
@@ -121,11 +121,11 @@ class WReinforce(Rule):
     """
 
     type: Literal["w_reinforce"] = "w_reinforce"
-    positive: float = Field(0.1, ge=0, allow_inf_nan=False)
+    positive: float = Field(0.1, ge=0)
     """Advantage of a sample counted as right."""
-    negative: float = Field(1.0, ge=0, allow_inf_nan=False)
+    negative: float = Field(1.0, ge=0)
     """Size of the (negative) advantage of the others."""
-    above: Finite = 0.5
+    above: float = 0.5
     """A total above this counts as right."""
 
     def apply(self, t: Totals) -> FloatArray:
@@ -148,7 +148,7 @@ class NoisyVerifier(Rule):
     """Share of wrong answers that are paid."""
     false_negative: float = Field(0.2, ge=0, lt=1)
     """Share of right answers that are not paid."""
-    scale: float = Field(1.0, gt=0, allow_inf_nan=False)
+    scale: float = Field(1.0, gt=0)
     """What is divided by."""
 
     @model_validator(mode="after")

@@ -4,15 +4,13 @@ Called by core.advantage, which has the rules. Axes: n samples, K terms.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
 from core.frozen import Frozen
 from core.groups import BoolArray, FloatArray, Groups
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,9 @@ class DifficultyWeight(Frozen):
 
     by: Literal["accuracy", "spread"] = "accuracy"
     """What makes a group count: how few are right, or how much the totals differ."""
-    low: float = Field(0.5, ge=0, allow_inf_nan=False)
+    low: float = Field(0.5, ge=0)
     """Smallest weight."""
-    high: float = Field(2.0, ge=0, allow_inf_nan=False)
+    high: float = Field(2.0, ge=0)
     """Largest weight."""
     k: float = Field(5.0, gt=0, le=1000)
     """Steepness."""
@@ -75,7 +73,7 @@ class Rule(Frozen):
     position_gamma: float = Field(0.0, ge=0, le=10)
     """A + sign(A) gamma sigmoid(slope x position), position from 0 to 1 in the completion: late tokens count more
     (arXiv 2508.02260). Advantages then differ from token to token."""
-    position_slope: Finite = 1.0
+    position_slope: float = 1.0
     """Slope of that sigmoid; negative: early tokens count more."""
 
     @property

@@ -40,9 +40,9 @@ class Clip(_Shaping):
     """min(max(score, low), high): an outlier counts no more than the bound."""
 
     type: Literal["clip"] = "clip"
-    low: float = Field(0.0, allow_inf_nan=False)
+    low: float = 0.0
     """Smallest shaped score."""
-    high: float = Field(1.0, allow_inf_nan=False)
+    high: float = 1.0
     """Largest shaped score."""
 
     @model_validator(mode="after")
@@ -59,9 +59,9 @@ class Affine(_Shaping):
     """scale x score + shift. Under group scaling it changes nothing unless other terms stand beside it."""
 
     type: Literal["affine"] = "affine"
-    scale: float = Field(1.0, allow_inf_nan=False)
+    scale: float = 1.0
     """Factor."""
-    shift: float = Field(0.0, allow_inf_nan=False)
+    shift: float = 0.0
     """Added afterwards."""
 
     def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
@@ -76,9 +76,9 @@ class CenteredSigmoid(_Shaping):
     """
 
     type: Literal["centered_sigmoid"] = "centered_sigmoid"
-    k: float = Field(1.0, gt=0, allow_inf_nan=False)
+    k: float = Field(1.0, gt=0)
     """Steepness."""
-    reference: float = Field(0.0, allow_inf_nan=False)
+    reference: float = 0.0
     """Score of a reference completion."""
 
     def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
@@ -89,9 +89,9 @@ class Tanh(_Shaping):
     """tanh(k (score - reference)), in (-1, 1). The tanh variant of PAR's code."""
 
     type: Literal["tanh"] = "tanh"
-    k: float = Field(1.0, gt=0, allow_inf_nan=False)
+    k: float = Field(1.0, gt=0)
     """Steepness."""
-    reference: float = Field(0.0, allow_inf_nan=False)
+    reference: float = 0.0
     """Score that becomes 0."""
 
     def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
