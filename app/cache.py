@@ -75,8 +75,10 @@ def preflight(mix: str, max_steps: int, answer_rule: AnswerRule, run_id: int, ve
     """A mix (as JSON) on a run's samples, or on the shipped ones for run 0."""
     del version
     made = Mix.model_validate_json(mix)
-    shipped, problems = samples.of_file(samples.SHIPPED, made, answer_rule)
-    table = samples.of_run(run_id, made)[0] if run_id else shipped
+    if run_id:
+        table, problems = samples.of_run(run_id, made), samples.shipped_problems()
+    else:
+        table, problems = samples.of_file(samples.SHIPPED, made, answer_rule)
     return report(table, made, max_steps, problems, answer_rule=answer_rule)
 
 

@@ -30,17 +30,22 @@ def load(name: str) -> None:
     if isinstance(found, RunConfig):
         return load_run(found, name)
     made = found.model_dump(mode="json", by_alias=True)
-    made["run"] = {k: v for k, v in found.runs()[0].resolved().items() if k not in ("name", "mix", "seed")}
+    made["run"] = _common(found.runs()[0])
     st.session_state["draft"] = made
     touch()
 
 
 def load_run(config: RunConfig, name: str) -> None:
     """Replace the draft by one run's mix and settings."""
-    common = {k: v for k, v in config.resolved().items() if k not in ("name", "mix", "seed")}
-    values = {"name": name, "arms": [{"name": config.name, "mix": config.mix}], "seeds": (config.seed,), "run": common}
+    arms = [{"name": config.name, "mix": config.mix}]
+    values = {"name": name, "arms": arms, "seeds": (config.seed,), "run": _common(config)}
     st.session_state["draft"] = parse(ExperimentConfig, values).model_dump(mode="json", by_alias=True)
     touch()
+
+
+def _common(config: RunConfig) -> dict[str, Any]:
+    """What is the same in every arm and seed."""
+    return {k: v for k, v in config.resolved().items() if k not in ("name", "mix", "seed")}
 
 
 def touch() -> None:

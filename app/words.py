@@ -5,6 +5,7 @@ import time
 from app.prose import Tone
 from core.metrics import describe
 from core.rewards import COMPONENTS
+from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY
 from core.store.states import Status
 
 STATUS: dict[Status, tuple[str, Tone]] = {
@@ -60,15 +61,12 @@ def help_of(key: str) -> str:
     return f"{found.what} Key: `{key}`"
 
 
-POLICY_NEEDS = {"logprobs", "no_prompt", "certainty", "reference"}
-
-
 def why_absent(component: str) -> str:
     """Why a component may say nothing about a sample."""
     needs = COMPONENTS[component].needs if component in COMPONENTS else frozenset()
-    if needs & POLICY_NEEDS:
+    if needs & FROM_POLICY:
         return "it needs the policy's log-probabilities, which come in training"
-    if needs & {"judge", "reward_model"}:
+    if needs & FROM_OTHER_MODELS:
         return "the other model gave no verdict"
     if "solution" in needs:
         return "the problem has no worked solution"

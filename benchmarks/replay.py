@@ -115,7 +115,7 @@ def reading(n: int) -> None:
     with writing() as c:
         c.execute(run_table.update().values(step=steps))
     began = time.perf_counter()
-    found, _ = samples.of_run(run_id, made)
+    found = samples.of_run(run_id, made)
     seconds = time.perf_counter() - began
     print(f"read {len(found):,} samples from SQLite in {seconds:.1f} s: {len(found) / seconds:,.0f} samples/s")
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.config import RunConfig
-
-IN_TRL = frozenset({"text", "gold", "group", "solution"})  # what a reward function of stock TRL is given
+from core.rewards.component import FROM_TEXT
 
 HEAD = '''"""Trains run {run} ({name}, seed {seed}) again, without dashboard, database or queue.
 
@@ -98,9 +97,7 @@ OURS = """# A GRPOTrainer of TRL whose rewards are the mix. A reward function al
 trainer = build(config, model, tokenizer, rows, OUT)
 """
 
-KL_IMPORTS = """from core.adaptive import Signals
-from worker.evaluate import Evaluator
-"""
+KL_IMPORT = "from worker.evaluate import Evaluator\n"
 
 KL = '''evaluator = Evaluator(trainer, data.problems(config.data.eval, "eval"), config)
 
@@ -109,11 +106,11 @@ class Watch(TrainerCallback):
     """The mix watches the KL to the start, which is measured on held-out problems."""
 
     def on_train_begin(self, args, state, control, **_):
-        trainer.engine.observe(Signals(kl=evaluator().kl))
+        trainer.engine.observe_evaluation(evaluator().kl, state.global_step)
 
     def on_step_end(self, args, state, control, **_):
         if state.global_step % config.evaluation.every == 0 or state.global_step >= state.max_steps:
-            trainer.engine.observe(Signals(kl=evaluator().kl))
+            trainer.engine.observe_evaluation(evaluator().kl, state.global_step)
 
 
 trainer.add_callback(Watch())
@@ -151,14 +148,12 @@ LOAD = """Load the adapter:
 def _beyond_trl(config: RunConfig) -> str:
     """Why a reward function of stock TRL cannot train the mix; empty where it can."""
     mix = config.mix
-    if not mix.needs <= IN_TRL:
-        return f"the mix asks for {', '.join(sorted(mix.needs - IN_TRL))}"
+    if mix.needs - FROM_TEXT:  # more than a reward function of stock TRL is given
+        return f"the mix asks for {', '.join(sorted(mix.needs - FROM_TEXT))}"
     if mix.advantage.in_trl is None:
         return f"TRL has no advantage rule like this {mix.advantage.type!r}"
     if config.grpo.use_vllm:
         return "TRL would round the base anew at every step when it sends weights to vLLM"
-    if getattr(mix.advantage, "perplexity_alpha", 0.0):
-        return "the advantage rule asks for logprobs"
     return "the mix watches the KL" if _watches_kl(config) else ""
 
 
@@ -171,8 +166,7 @@ def script(config: RunConfig, run_id: int, version: str) -> str:
     why, kl = _beyond_trl(config), _watches_kl(config)
     imports = OURS_IMPORTS if why else STOCK_IMPORTS
     if kl:
-        imports = imports.replace("from core.config", KL_IMPORTS.split("\n")[0] + "\nfrom core.config")
-        imports = imports.replace("from worker.trainer", KL_IMPORTS.split("\n")[1] + "\nfrom worker.trainer")
+        imports = imports.replace("from worker.trainer", KL_IMPORT + "from worker.trainer")
     head = HEAD.format(run=run_id, name=config.name, seed=config.seed, version=version, imports=imports)
     body = OURS.format(why=why) if why else STOCK
     return head + body + (KL if kl else "") + TAIL

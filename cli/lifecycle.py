@@ -12,10 +12,11 @@ from core.store import queries, runs
 RUN = click.argument("run_id", type=int)
 
 
-def _wake(run_id: int) -> None:
-    """The row is committed; if the broker is away, the reaper sends the message later."""
+def wake(*run_ids: int) -> None:
+    """Send runs whose rows are committed to the workers; if the broker is away, the reaper does so later."""
     try:
-        queue.enqueue(run_id)
+        for run_id in run_ids:
+            queue.enqueue(run_id)
     except BrokerError as error:
         click.echo(f"showdown: {error}", err=True)
 
@@ -46,7 +47,7 @@ def requeue(run_id: int) -> None:
     state = queries.run_detail(run_id).row.status
     if not runs.requeue(run_id):
         raise ShowdownError(f"run {run_id} is {state}; only stopped and failed runs can be put back")
-    _wake(run_id)
+    wake(run_id)
     click.echo(f"run {run_id}: queued")
 
 
@@ -59,7 +60,7 @@ def extend(run_id: int, max_steps: int) -> None:
     state = queries.run_detail(run_id).row.status
     if not runs.extend(run_id, max_steps):
         raise ShowdownError(f"run {run_id} is {state}; only runs that have ended can be extended; stop it first")
-    _wake(run_id)
+    wake(run_id)
     click.echo(f"run {run_id}: queued, up to step {max_steps}")
 
 
@@ -93,5 +94,5 @@ def clone(run_id: int, seed: int | None) -> None:
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
     made = runs.create_run(config, revision())
-    _wake(made)
+    wake(made)
     click.echo(f"queued run {made}")

@@ -17,9 +17,9 @@ from cli import up as instance
 from cli.new import new
 from cli.run import run_command
 from cli.transfer import export_command, import_command
-from core import presets, queue
-from core.config import ExperimentConfig, RunConfig, load
-from core.errors import BrokerError, ShowdownError
+from core import presets
+from core.config import ExperimentConfig
+from core.errors import ShowdownError
 from core.launch import settled
 from core.lint import cannot_act
 from core.revision import revision
@@ -76,32 +76,21 @@ def worker(reaper: bool) -> None:
     os.execv(sys.executable, [sys.executable, "-m", module])
 
 
-def _first_seed(made: RunConfig | ExperimentConfig) -> int:
-    return made.seeds[0] if isinstance(made, ExperimentConfig) else made.seed
-
-
 @main.command()
 @click.argument("config", type=click.Path(path_type=Path))
 @AS_JSON
 def submit(config: Path, as_json: bool) -> None:
     """Queue a run or an experiment from a YAML file, or from a preset's name."""
-    is_preset = not config.exists() and str(config) in presets.names()
-    made = presets.preset(str(config)) if is_preset else load(config)
-    made = settled(made)
-    for run in made.runs() if isinstance(made, ExperimentConfig) else [made]:
-        for place, message in cannot_act(run.mix, run.grpo) if run.seed == _first_seed(made) else []:
+    made = settled(presets.named_or_file(config))
+    for run in made.runs()[: len(made.arms)] if isinstance(made, ExperimentConfig) else [made]:
+        for place, message in cannot_act(run.mix, run.grpo):
             click.echo(f"showdown: {run.name}: {place}: {message}", err=True)
     instance.open_store()
     if isinstance(made, ExperimentConfig):
         experiment_id, run_ids = runs.create_experiment(made, revision())
     else:
         experiment_id, run_ids = None, [runs.create_run(made, revision())]
-    for run_id in run_ids:
-        try:
-            queue.enqueue(run_id)
-        except BrokerError as error:
-            click.echo(f"showdown: {error}", err=True)
-            break
+    lifecycle.wake(*run_ids)
     if as_json:
         click.echo(json.dumps({"experiment": experiment_id, "runs": run_ids}))
     else:

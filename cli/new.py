@@ -55,7 +55,8 @@ from pathlib import Path
 
 import pytest
 
-from core.batch import single
+from core.batch import of_problem
+from core.problems import Problem
 from core.rewards.own import from_file
 
 HERE = Path(__file__).parent
@@ -71,7 +72,7 @@ HERE = Path(__file__).parent
 )
 def test_score(text: str, expected: float) -> None:
     made = from_file(HERE / "{name}.py")
-    (found,) = made.score(single("question", text, "2"), made.params())
+    (found,) = made.score(of_problem(Problem("1", "question", "2"), [text]), made.params())
     assert found == pytest.approx(expected)
 '''
 

@@ -6,7 +6,7 @@ Goes to standard error, so that a command's result stays alone on standard outpu
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,10 +85,8 @@ class Lines:
 
     def say(self, text: str) -> None:
         """A line of its own."""
-        try:
+        with suppress(*GONE):
             click.echo(text, err=True)
-        except GONE:
-            pass
 
     def close(self) -> None:
         self._print()
@@ -108,23 +106,17 @@ class Bar:
 
     def show(self, seen: Seen) -> None:
         """Draw anew."""
-        try:
+        with suppress(*GONE):
             self._progress.update(self._task, completed=seen.step, total=seen.max_steps, words=seen.words())
-        except GONE:
-            pass
 
     def say(self, text: str) -> None:
         """A line above the moving one."""
-        try:
+        with suppress(*GONE):
             self._progress.console.print(text, highlight=False, markup=False)
-        except GONE:
-            pass
 
     def close(self) -> None:
-        try:
+        with suppress(*GONE):
             self._progress.stop()
-        except GONE:
-            pass
 
 
 def _made(name: str) -> Any:

@@ -16,10 +16,10 @@ import numpy as np
 from cli.up import open_store
 from core import bench, lint, preflight, presets, replay, samples, scorefile
 from core.answers import AnswerRule
-from core.config import RunConfig, load_mix, mix_of
 from core.errors import ShowdownError
 from core.grpo import GrpoConfig
 from core.mix import Mix
+from core.problems import Problem
 from core.store import queries
 
 MIX = click.argument("mix", type=click.Path(path_type=Path))
@@ -30,14 +30,11 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 def _mix(path: Path, arm: str | None, max_steps: int | None) -> tuple[Mix, GrpoConfig, AnswerRule]:
     """The mix of a file or preset with its schedules in steps, the training it is for, and what counts as an answer."""
-    if not path.exists() and str(path) in presets.names():
-        mix, run = mix_of(presets.preset(str(path)), arm, str(path))
-    else:
-        mix, run = load_mix(path, arm)
-    grpo = run.grpo if isinstance(run, RunConfig) else GrpoConfig()
+    mix, run = presets.mix_named_or_file(path, arm)
+    grpo = run.grpo if run else GrpoConfig()
     if max_steps is not None:
         grpo = grpo.model_copy(update={"max_steps": max_steps})
-    return mix.in_steps(grpo.max_steps), grpo, run.data.answer_rule if isinstance(run, RunConfig) else "strict"
+    return mix.in_steps(grpo.max_steps), grpo, run.data.answer_rule if run else "strict"
 
 
 def _bar(label: str, length: int, quiet: bool) -> AbstractContextManager[Any]:
@@ -130,17 +127,16 @@ def preflight_command(
     """What a mix does with samples: the tiny model's own, unless told; and which probes beat a right solution."""
     made, grpo, rule = _mix(mix, arm, max_steps)
     findings = lint.cannot_act(made, grpo)
-    _, problems = samples.of_file(samples.SHIPPED, made, rule)
+    problems: list[Problem] = []
     if run_id is not None:
         open_store()
         with _bar("reading", 100, as_json) as bar:
-            table, _ = samples.of_run(run_id, made, _share(bar))
+            table = samples.of_run(run_id, made, _share(bar))
     else:
-        table, found = samples.of_file(
+        table, problems = samples.of_file(
             file or samples.SHIPPED, made, rule, bad=lambda row: click.echo(f"showdown: {row}", err=True)
         )
-        problems = found or problems
-    report = preflight.report(table, made, grpo.max_steps, problems, step, rule)
+    report = preflight.report(table, made, grpo.max_steps, problems or samples.shipped_problems(), step, rule)
     if as_json:
         click.echo(json.dumps(_plain(asdict(report) | {"cannot_act": findings})))
         return

@@ -23,7 +23,7 @@ import click
 from cli.progress import Pace, Seen, display
 from cli.up import open_store
 from core import presets
-from core.config import ExperimentConfig, RunConfig, load, mix_of
+from core.config import ExperimentConfig, RunConfig, mix_of
 from core.errors import ShowdownError, StoreUnavailable
 from core.launch import settled
 from core.lint import cannot_act
@@ -42,8 +42,7 @@ METRICS = ("reward/total", "eval/accuracy", "speed/generated_tokens_per_second")
 
 def _asked(config: Path, arm: str | None) -> RunConfig:
     """The run of a file or preset; of an experiment, the run of one arm with its first seed."""
-    is_preset = not config.exists() and str(config) in presets.names()
-    made = settled(presets.preset(str(config)) if is_preset else load(config))
+    made = settled(presets.named_or_file(config))
     found = mix_of(made, arm, str(config))[1] if isinstance(made, ExperimentConfig) else made
     for place, message in cannot_act(found.mix, found.grpo):
         click.echo(f"showdown: {place}: {message}", err=True)

@@ -7,7 +7,9 @@ of the checkpoint, so a restored run goes on as if never interrupted.
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from core.frozen import Frozen
 
 SignalName = Literal["accuracy", "spread", "dead_groups", "plateau", "kl"]
 
@@ -37,7 +39,7 @@ class AdaptiveState:
         return asdict(self)
 
 
-class Adaptive(BaseModel):
+class Adaptive(Frozen):
     """Moves from `start` towards `end`, at most `rate` a measurement, while the moving average of a signal is past `threshold`.
 
     It switches off again only `hysteresis` on the other side of the threshold, and moves back then if `returns`. plateau
@@ -45,22 +47,20 @@ class Adaptive(BaseModel):
     is measured at every step; kl at evaluations. Ours; the idea of watching accuracy is VERL's (arXiv 2509.23808).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
     type: Literal["adaptive"] = "adaptive"
     signal: SignalName
     """What is watched: training accuracy, spread inside groups, dead groups, a plateau of accuracy, or KL to the start."""
-    threshold: float = Field(ge=0, allow_inf_nan=False)
+    threshold: float = Field(ge=0)
     """Level of the signal at which it switches on; for plateau: steps without a rise."""
     when: Literal["above", "below"] = "above"
     """Which side of the threshold switches on; plateau has no sides."""
-    start: float = Field(0.0, allow_inf_nan=False)
+    start: float = 0.0
     """Value at the beginning."""
-    end: float = Field(1.0, allow_inf_nan=False)
+    end: float = 1.0
     """Value it moves to."""
-    rate: float = Field(0.05, gt=0, allow_inf_nan=False)
+    rate: float = Field(0.05, gt=0)
     """Largest change a measurement."""
-    hysteresis: float = Field(0.05, ge=0, allow_inf_nan=False)
+    hysteresis: float = Field(0.05, ge=0)
     """How far past the threshold the signal must fall back before it switches off."""
     memory: float = Field(0.8, ge=0, lt=1)
     """Weight of the past in the moving average; 0: only the last step counts."""

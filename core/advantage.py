@@ -2,117 +2,22 @@
 
 The first four rules are TRL's own (trl 1.16, trainer/grpo_trainer.py, `_generate_and_score_completions`); tests assert
 equality with TRL's numbers. The others set the advantage directly, because TRL's scaling would undo them. To add one: a
-class with `apply`, and its name in `AdvantageRule`. Axes: n samples, K terms, T tokens.
+`Rule` (core.advantage_rule) with `apply`, and its name in `AdvantageRule`. Axes: n samples, K terms, T tokens.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from core.groups import BoolArray, FloatArray, Groups, beside
+from core.advantage_rule import Rule, Totals
+from core.groups import BoolArray, FloatArray, beside
 
 EPSILON = 1e-4  # TRL adds it to the standard deviation
 DEAD_TOLERANCE = 1e-8  # torch.isclose(std, 0): totals this equal teach nothing
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-@dataclass(frozen=True)
-class Totals:
-    """What a rule reads. `total`, `correct`, `mean_nll`, `hard_share`, `step` [n]; `shaped`, `factors`, `contributions` [n, K],
-    NaN: does not apply; `own` [n, K]: contributions without the blend, NaN also where the term has no weight; `sides` [K];
-    `groups`: prompts; `batches`: the samples of one step."""
-
-    total: FloatArray
-    shaped: FloatArray
-    factors: FloatArray
-    contributions: FloatArray
-    own: FloatArray
-    sides: tuple[str, ...]
-    hard_share: FloatArray
-    correct: BoolArray
-    mean_nll: FloatArray
-    groups: Groups
-    batches: Groups
-    step: FloatArray
-
-
-class DifficultyWeight(BaseModel):
-    """Groups count more or less: weight = low + (high - low) / (1 + exp(-k (x - centre))).
-
-    accuracy: x = 1 - gold accuracy of the group, centre 0.5: hard problems count more. spread: x = standard deviation of
-    the totals in the group, centre its mean over the batch. Ours, after the prompt weights of HERO (arXiv 2510.07242), which
-    take the spread of the dense scores alone and a running mean over the run.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-    by: Literal["accuracy", "spread"] = "accuracy"
-    """What makes a group count: how few are right, or how much the totals differ."""
-    low: float = Field(0.5, ge=0, allow_inf_nan=False)
-    """Smallest weight."""
-    high: float = Field(2.0, ge=0, allow_inf_nan=False)
-    """Largest weight."""
-    k: float = Field(5.0, gt=0, le=1000)
-    """Steepness."""
-
-    def weights(self, t: Totals) -> FloatArray:
-        """[n] the weight of each sample's group."""
-        if self.by == "accuracy":
-            x = (0.5 - t.groups.mean(t.correct.astype(float)))[t.groups.index]
-        else:
-            spread = t.groups.std(t.total)[t.groups.index]
-            x = spread - t.batches.mean(spread)[t.batches.index]
-        return np.asarray(self.low + (self.high - self.low) / (1.0 + np.exp(-np.clip(self.k * x, -500, 500))), dtype=float)
-
-
-class _Rule(BaseModel):
-    """What every rule can be followed by. All off: the rule's own advantages."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-    positive_only: bool = False
-    """Negative advantages become 0: only what is better than its group is learned from (A-LoL, arXiv 2305.14718)."""
-    difficulty: DifficultyWeight | None = None
-    """Weigh groups by their difficulty or spread."""
-    perplexity_alpha: float = Field(0.0, ge=0, le=1)
-    """A max(1 - alpha z, 0), z the z-score of log perplexity in the group: likely text counts more (arXiv 2508.02260; that
-    no advantage changes its sign is ours)."""
-    position_gamma: float = Field(0.0, ge=0, le=10)
-    """A + sign(A) gamma sigmoid(slope x position), position from 0 to 1 in the completion: late tokens count more
-    (arXiv 2508.02260). Advantages then differ from token to token."""
-    position_slope: Finite = 1.0
-    """Slope of that sigmoid; negative: early tokens count more."""
-
-    @property
-    def plain(self) -> bool:
-        """Nothing follows the rule."""
-        return not (self.positive_only or self.difficulty or self.perplexity_alpha or self.position_gamma)
-
-    @property
-    def compares_totals(self) -> bool:
-        """Equal totals in a group make every advantage in it 0."""
-        return False
-
-    @property
-    def in_trl(self) -> str | None:
-        """The name under which TRL itself computes exactly this (`scale_rewards`); None: we set the advantages."""
-        return None
-
-    def apply(self, t: Totals) -> FloatArray:
-        """[n] advantages before what follows; 0 where the total does not apply."""
-        raise AssertionError(f"{type(self).__name__} defines no apply")
-
-    def parts(self, t: Totals) -> FloatArray | None:
-        """[n, K] each term's part of the advantage, summing to it; None where the rule is not linear in the terms."""
-        return None
-
-
-FOLLOWING = tuple(_Rule.model_fields)  # the settings every rule has
-
-
-class Group(_Rule):
+class Group(Rule):
     """A = (total - group mean) / (std + 1e-4), with the std of the group, of the batch, or none at all.
 
     TRL's `scale_rewards`. A floor under the std keeps groups that hardly differ from being blown up.
@@ -120,7 +25,7 @@ class Group(_Rule):
 
     type: Literal["group", "batch", "none"] = "group"
     """What the centred total is divided by: the standard deviation of its group, of the batch, or nothing."""
-    std_floor: float = Field(0.0, ge=0, allow_inf_nan=False)
+    std_floor: float = Field(0.0, ge=0)
     """Smallest standard deviation divided by; 0: none, as in TRL."""
 
     @property
@@ -144,10 +49,10 @@ class Group(_Rule):
     def parts(self, t: Totals) -> FloatArray | None:
         scale = self.scale(t)
         known = np.where(np.isnan(t.total)[:, None], np.nan, np.nan_to_num(t.contributions, nan=0.0))
-        return np.stack([np.nan_to_num(t.groups.center(c) / scale, nan=0.0) for c in known.T], axis=1)
+        return beside([np.nan_to_num(t.groups.center(c) / scale, nan=0.0) for c in known.T])
 
 
-class NormalizeThenSum(_Rule):
+class NormalizeThenSum(Rule):
     """GDPO: every term is a z-score inside its group first, then weighted, summed, and scaled over the batch.
 
     z_k = (s_k - group mean) / (group std + 1e-4); r = sum_k factor_k z_k; A = (r - batch mean) / (batch std + 1e-4). s_k is
@@ -173,7 +78,7 @@ class NormalizeThenSum(_Rule):
         return np.asarray(found.sum(axis=1), dtype=float)
 
 
-class Mixed(_Rule):
+class Mixed(Rule):
     """A = w_hard A(hard total) + (1 - w_hard) A(continuous total) + A(always total), each side scaled by itself.
 
     The blend then is a dial: a group whose hard totals are all equal trains with 1 - w_hard of its continuous side, not
@@ -208,7 +113,7 @@ class Mixed(_Rule):
         return np.where(np.isnan(t.total), 0.0, found.sum(axis=1))
 
 
-class WReinforce(_Rule):
+class WReinforce(Rule):
     """A = positive where total > above, else -negative; no group statistics.
 
     W-REINFORCE with positive 0.1, negative 1; PSR: 1 and 0; NSR: 0 and 1 (arXiv 2506.01347;
@@ -216,11 +121,11 @@ class WReinforce(_Rule):
     """
 
     type: Literal["w_reinforce"] = "w_reinforce"
-    positive: float = Field(0.1, ge=0, allow_inf_nan=False)
+    positive: float = Field(0.1, ge=0)
     """Advantage of a sample counted as right."""
-    negative: float = Field(1.0, ge=0, allow_inf_nan=False)
+    negative: float = Field(1.0, ge=0)
     """Size of the (negative) advantage of the others."""
-    above: Finite = 0.5
+    above: float = 0.5
     """A total above this counts as right."""
 
     def apply(self, t: Totals) -> FloatArray:
@@ -228,7 +133,7 @@ class WReinforce(_Rule):
         return np.where(np.isnan(t.total), 0.0, signed)
 
 
-class NoisyVerifier(_Rule):
+class NoisyVerifier(Rule):
     """Corrects a verifier that errs: false_positive = P(paid | wrong), false_negative = P(unpaid | right).
 
     backward: r = (total - fp) / (1 - fp - fn), A = r - mean of the others in the group. forward: A = total - (1 - fn),
@@ -243,7 +148,7 @@ class NoisyVerifier(_Rule):
     """Share of wrong answers that are paid."""
     false_negative: float = Field(0.2, ge=0, lt=1)
     """Share of right answers that are not paid."""
-    scale: float = Field(1.0, gt=0, allow_inf_nan=False)
+    scale: float = Field(1.0, gt=0)
     """What is divided by."""
 
     @model_validator(mode="after")
@@ -269,7 +174,7 @@ class NoisyVerifier(_Rule):
         return np.asarray(np.nan_to_num(corrected, nan=0.0), dtype=float)
 
 
-class Filtered(_Rule):
+class Filtered(Rule):
     """A as under group scaling, and then 0 for the samples that are not kept.
 
     The schemes of PF-PPO (arXiv 2409.06957; swtheing/PF-PPO-RLHF, replay_buffer.py): the best; the best and random
@@ -319,7 +224,7 @@ class Filtered(_Rule):
 
 
 AdvantageRule = Annotated[Group | NormalizeThenSum | Mixed | WReinforce | NoisyVerifier | Filtered, Field(discriminator="type")]
-RULES: dict[str, type[_Rule]] = {
+RULES: dict[str, type[Rule]] = {
     "group": Group,
     "batch": Group,
     "none": Group,
@@ -331,7 +236,7 @@ RULES: dict[str, type[_Rule]] = {
 }
 
 
-def advantages(rule: _Rule, t: Totals) -> FloatArray:
+def advantages(rule: Rule, t: Totals) -> FloatArray:
     """[n] advantages of a rule and what follows it, before token shaping; 0 where the total does not apply."""
     found = rule.apply(t)
     if rule.difficulty is not None:
@@ -343,7 +248,7 @@ def advantages(rule: _Rule, t: Totals) -> FloatArray:
     return np.maximum(found, 0.0) if rule.positive_only else found
 
 
-def by_token(rule: _Rule, advantage: FloatArray, n_tokens: FloatArray, width: int) -> FloatArray | None:
+def by_token(rule: Rule, advantage: FloatArray, n_tokens: FloatArray, width: int) -> FloatArray | None:
     """[n, T] advantages of each token, T = `width`; None when all tokens of a completion share one advantage."""
     if not rule.position_gamma:
         return None
@@ -352,7 +257,7 @@ def by_token(rule: _Rule, advantage: FloatArray, n_tokens: FloatArray, width: in
     return np.asarray(advantage[:, None] + np.sign(advantage)[:, None] * bonus, dtype=float)
 
 
-def dead(rule: _Rule, t: Totals, advantage: FloatArray) -> BoolArray:
+def dead(rule: Rule, t: Totals, advantage: FloatArray) -> BoolArray:
     """[g] groups that teach nothing: every advantage in them is 0.
 
     Under rules that only compare totals inside the group this is asked of the totals, as TRL does: what float dust makes
@@ -363,7 +268,7 @@ def dead(rule: _Rule, t: Totals, advantage: FloatArray) -> BoolArray:
     return t.groups.high(np.abs(advantage)) <= DEAD_TOLERANCE / EPSILON
 
 
-def shares(rule: _Rule, t: Totals) -> FloatArray:
+def shares(rule: Rule, t: Totals) -> FloatArray:
     """[K] each term's share of the advantage's variance; sums to 1, all 0 when nothing varies, NaN when undefined.
 
     Where the advantage is linear in the terms, A = sum_k A_k, share_k = sum_i A_k,i A_i / sum_i A_i^2. Negative: the term

@@ -13,6 +13,7 @@ import numpy as np
 from core.answers import Answer, AnswerRule, extract, matches
 from core.equations import Equation, equations
 from core.groups import BoolArray, FloatArray, Groups, IntArray
+from core.problems.problem import Problem
 
 
 def _unknown() -> FloatArray:
@@ -102,19 +103,21 @@ class ScoredBatch:
     advantage_share: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
-def single(prompt: str, completion: str, gold: str, answer_rule: AnswerRule = "strict") -> RolloutBatch:
-    """A batch of one pasted completion: no policy has seen it, so its log-probabilities are unknown."""
+def of_problem(problem: Problem, completions: Sequence[str], answer_rule: AnswerRule = "strict") -> RolloutBatch:
+    """Texts that no policy wrote, as one group: their log-probabilities are unknown, and words count as tokens."""
+    n = len(completions)
     return RolloutBatch(
-        prompts=[prompt],
-        completions=[completion],
-        golds=[gold],
-        problem_ids=["pasted"],
-        group=np.zeros(1, dtype=np.int64),
-        n_tokens=np.array([len(completion.split())], dtype=np.int64),
-        truncated=np.zeros(1, dtype=bool),
-        mean_nll=np.full(1, np.nan),
+        prompts=[problem.question] * n,
+        completions=completions,
+        golds=[problem.gold] * n,
+        problem_ids=[problem.id] * n,
+        group=np.zeros(n, dtype=np.int64),
+        n_tokens=np.array([len(text.split()) for text in completions], dtype=np.int64),
+        truncated=np.zeros(n, dtype=bool),
+        mean_nll=np.full(n, np.nan),
         answer_rule=answer_rule,
+        solutions=[problem.solution] * n,
     )
 
 
-__all__ = ["BoolArray", "FloatArray", "IntArray", "RolloutBatch", "ScoredBatch", "single"]
+__all__ = ["BoolArray", "FloatArray", "IntArray", "RolloutBatch", "ScoredBatch", "of_problem"]

@@ -15,10 +15,10 @@ from core.mix import Mix, Term
 from core.problems import arithmetic
 from core.problems.problem import Problem
 from core.rewards import COMPONENTS
+from core.rewards.component import FROM_TEXT
 
 SAMPLES = 64
 GROUP = 8
-TEXT_NEEDS = frozenset({"text", "gold", "group", "solution"})
 SECONDS = 0.1  # spent on each measurement; the fastest repeat counts, since only other programs make one slower
 ENGINE = "whole engine"
 
@@ -68,7 +68,7 @@ def batch() -> RolloutBatch:
 
 def text_terms() -> tuple[Term, ...]:
     """One term, with defaults, of every component that reads nothing but texts."""
-    texts = (c for c in COMPONENTS.values() if c.needs <= TEXT_NEEDS)
+    texts = (c for c in COMPONENTS.values() if c.needs <= FROM_TEXT)
     return tuple(Term(component=c.name, side="always", weight=1.0) for c in texts)
 
 

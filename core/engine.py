@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from core.adaptive import AdaptiveState, Signals
-from core.advantage import Totals, advantages, dead, shares
+from core.advantage import advantages, dead, shares
+from core.advantage_rule import Totals
 from core.batch import RolloutBatch, ScoredBatch
 from core.errors import ComponentError
 from core.groups import BoolArray, FloatArray, Groups, beside
 from core.mix import Adapted, Mix, Term
+from core.rewards.component import FROM_OTHER_MODELS
 from core.rules import Parts, totals
 
 SLACK = 1e-9
-ASKED_ELSEWHERE = {"judge", "reward_model"}
 Shapings = dict[str, dict[str, Any]]
 
 
@@ -106,7 +107,7 @@ def _with_missing_verdicts(mix: Mix, contributions: FloatArray, groups: Groups) 
     Its silence is a fault of the network, not of the text: counted as 0 it would push the sample down.
     """
     for k, term in enumerate(mix.terms):
-        if term.definition.needs & ASKED_ELSEWHERE:
+        if term.definition.needs & FROM_OTHER_MODELS:
             column = contributions[:, k]
             contributions[:, k] = np.where(np.isnan(column), groups.mean(column)[groups.index], column)
     return contributions
@@ -196,14 +197,15 @@ class RewardEngine:
         self.shapings = {k: dict(v) for k, v in state["shapings"].items()}
 
 
+def signals(correct: BoolArray, total: FloatArray, is_dead: BoolArray, groups: Groups) -> Signals:
+    """What adaptive schedules watch, as of the samples of one step; KL comes from evaluations."""
+    spread = groups.std(total)
+    return Signals(accuracy=float(correct.mean()), spread=float(spread.mean()), dead_groups=float(is_dead.mean()))
+
+
 def signals_of(batch: RolloutBatch, scored: ScoredBatch) -> Signals:
-    """What adaptive schedules watch, as of one step; KL comes from evaluations."""
-    spread = batch.groups.std(scored.total)
-    return Signals(
-        accuracy=float(batch.correct.mean()),
-        spread=float(spread.mean()),
-        dead_groups=float(scored.dead.mean()),
-    )
+    """Likewise of a scored batch."""
+    return signals(batch.correct, scored.total, scored.dead, batch.groups)
 
 
 def score(batch: RolloutBatch, mix: Mix, step: int) -> ScoredBatch:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from core.answers import number
+from core.numerals import number
 
 MAX_TEXT = 20_000  # characters read; longer text cannot earn more
 MAX_TOKENS = 40  # of one side

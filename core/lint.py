@@ -27,7 +27,7 @@ def cannot_act(mix: Mix, grpo: GrpoConfig) -> list[Finding]:
         *_zero_terms(mix, steps),
         *_late_schedules(mix, last),
         *_shapings(mix),
-        *_rules(mix, grpo),
+        *_rules(mix, grpo, steps),
     ]
 
 
@@ -114,19 +114,15 @@ def _shapings(mix: Mix) -> Iterator[Finding]:
                 yield place, f"the scale of {term.label} cancels: it is the only term, and the advantage divides by the spread"
 
 
-def _rules(mix: Mix, grpo: GrpoConfig) -> Iterator[Finding]:
+def _rules(mix: Mix, grpo: GrpoConfig, steps: list[float]) -> Iterator[Finding]:
     rule = mix.advantage
-    steps = [1 + (grpo.max_steps - 1) * i / (LOOKS - 1) for i in range(LOOKS)]
     if isinstance(rule, Filtered) and rule.n >= grpo.num_generations:
         yield "advantage.n", f"keeps {rule.n} of {grpo.num_generations} samples a group: nothing is filtered"
     if isinstance(rule, WReinforce):
         if mix.structure != "hard":
             yield "advantage", f"only asks whether the total is above {rule.above:g}: what else is in it hardly acts"
-        elif mix.rule.type == "sum" and _highest(mix, steps) <= rule.above:
-            yield (
-                "advantage.above",
-                f"no total can be above {rule.above:g} (the highest is {_highest(mix, steps):g}): none is right",
-            )
+        elif mix.rule.type == "sum" and (highest := _highest(mix, steps)) <= rule.above:
+            yield "advantage.above", f"no total can be above {rule.above:g} (the highest is {highest:g}): none is right"
     if isinstance(rule, NoisyVerifier) and (mix.structure != "hard" or abs(_highest(mix, steps) - 1) > 1e-9):
         yield "advantage", "corrects a verdict of 0 or 1: with other totals its rates mean nothing"
     if isinstance(rule, Mixed) and mix.structure != "hybrid":

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from core.adaptive import Adaptive
 from core.advantage import AdvantageRule, Group
 from core.errors import ConfigError
+from core.frozen import Frozen
 from core.rewards import COMPONENTS, Component, ComponentParams, component
 from core.rules import CombinationRule, Sum
 from core.schedule import Constant, Fixed, Schedule, Weight, in_steps, value_at
@@ -38,10 +39,8 @@ def _component(name: Any) -> Any:
         raise ValueError(e.problems[0][1]) from None
 
 
-class Term(BaseModel):
+class Term(Frozen):
     """One component with its params, shaping, weight and side inside a mix."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     component: Annotated[str, BeforeValidator(_component)]
     """Name of the component that scores."""
@@ -78,10 +77,8 @@ class Term(BaseModel):
         return self.definition.params.model_validate(self.params)
 
 
-class Mix(BaseModel):
+class Mix(Frozen):
     """A reward structure, whole."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     blend: Schedule | None = None
     """The hard side's share w_hard(t) in [0, 1]. Needed when both sides are used; else the side in use has it all."""
@@ -174,6 +171,11 @@ class Mix(BaseModel):
     def needs(self) -> frozenset[str]:
         """What the components read, taken together."""
         return frozenset().union(*(t.definition.needs for t in self.terms))
+
+    @property
+    def needs_logprobs(self) -> bool:
+        """A component or the advantage rule reads log-probabilities, so a training measures and stores them."""
+        return bool(self.needs & {"logprobs", "no_prompt"}) or self.advantage.perplexity_alpha > 0
 
 
 __all__ = ["Constant", "Mix", "Side", "Structure", "Sum", "Term"]

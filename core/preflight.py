@@ -11,16 +11,16 @@ from core import engine
 from core.advantage import DEAD_TOLERANCE, dead, shares
 from core.agreement import auroc, spearman
 from core.answers import AnswerRule
-from core.batch import RolloutBatch
+from core.batch import of_problem
 from core.engine import combine
 from core.groups import FloatArray
 from core.mix import Mix
 from core.probes import RIGHT, probes
 from core.problems.problem import Problem
+from core.rewards.component import FROM_TEXT
 from core.table import SampleTable
 
 BINS = 24
-NEEDS_MORE = {"logprobs", "no_prompt", "certainty", "reference", "judge", "reward_model"}  # no policy wrote the probes
 CURVE_POINTS = 21
 MOST_FOR_CURVE = 20_000  # samples on which the curve along the schedule is computed
 
@@ -131,7 +131,7 @@ def report(
         blend=np.array([mix.hard_share(p) for p in points]),
         beaten=beaten(mix, problems, sorted({1, step, max_steps}), answer_rule),
         probed=len(problems),
-        unprobed=tuple(t.label for t in mix.terms if t.definition.needs & NEEDS_MORE),
+        unprobed=tuple(t.label for t in mix.terms if t.definition.needs - FROM_TEXT),  # no policy wrote the probes
         constant=tuple(
             n for n, v in zip(mix.labels, now.shaped.T, strict=True) if (table.groups.std(v) <= DEAD_TOLERANCE).all()
         ),
@@ -155,7 +155,7 @@ def beaten(
     hits: dict[tuple[str, int], int] = {}
     for problem in problems:
         texts = probes(problem)
-        batch = _probe_batch(problem, [p.text for p in texts], answer_rule)
+        batch = of_problem(problem, [p.text for p in texts], answer_rule)
         for step in steps:
             total = np.nan_to_num(engine.score(batch, mix, step).total, nan=-np.inf)
             for i, probe in enumerate(texts):
@@ -168,20 +168,4 @@ def beaten(
     return tuple(
         Beaten(b.probe, b.step, b.problem, b.text, b.total, b.right_total, hits[key] / len(problems))
         for key, b in sorted(worst.items(), key=lambda item: (-hits[item[0]], item[0]))
-    )
-
-
-def _probe_batch(problem: Problem, texts: list[str], answer_rule: AnswerRule) -> RolloutBatch:
-    n = len(texts)
-    return RolloutBatch(
-        prompts=[problem.question] * n,
-        completions=texts,
-        golds=[problem.gold] * n,
-        problem_ids=[problem.id] * n,
-        group=np.zeros(n, dtype=np.int64),
-        n_tokens=np.array([len(t.split()) for t in texts]),
-        truncated=np.zeros(n, dtype=bool),
-        mean_nll=np.full(n, np.nan),
-        solutions=[problem.solution] * n,
-        answer_rule=answer_rule,
     )

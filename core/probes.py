@@ -4,7 +4,7 @@ and the design page. Pure: a problem in, texts out.
 
 from dataclasses import dataclass
 
-from core.answers import number
+from core.numerals import number
 from core.problems.problem import Problem
 
 RIGHT = "Right answer"

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.adaptive import Signals
 from core.advantage import dead
 from core.agreement import auroc, spearman
-from core.engine import Combined, RewardEngine, combine
+from core.engine import Combined, RewardEngine, combine, signals
 from core.groups import BoolArray, FloatArray, Groups, IntArray
 from core.mix import Mix
 from core.table import SampleTable
@@ -63,7 +62,7 @@ def _in_order(
     is_dead = np.zeros(table.groups.count, dtype=bool)
     members = sorted(table.batches.members(), key=lambda rows: int(table.step[rows[0]]))
     if 0 in kl:
-        engine.observe(Signals(kl=kl[0]))
+        engine.observe_evaluation(kl[0], 0)
     for done, rows in enumerate(members):
         groups = Groups.of(table.group[rows])
         made: Combined = combine(
@@ -73,16 +72,10 @@ def _in_order(
         total[rows], advantage[rows] = made.total, made.advantage
         now_dead = dead(mix.advantage, made.totals, made.advantage)
         is_dead[table.groups.index[rows]] = now_dead[groups.index]
-        engine.observe(
-            Signals(
-                accuracy=float(table.correct[rows].mean()),
-                spread=float(groups.std(made.total).mean()),
-                dead_groups=float(now_dead.mean()),
-            )
-        )
+        engine.observe(signals(table.correct[rows], made.total, now_dead, groups))
         step = int(table.step[rows[0]])
         if step in kl:
-            engine.observe(Signals(kl=kl[step]))
+            engine.observe_evaluation(kl[step], step)
         progress((done + 1) / len(members))
     return total, advantage, is_dead
 

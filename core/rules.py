@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from core.frozen import Frozen
 from core.groups import BoolArray, FloatArray, Groups
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 RIGHT = 0.5  # a shaped score above this counts as right, where a rule asks right or wrong
 
 
@@ -46,9 +46,7 @@ class Parts:
         return np.asarray(~np.isnan(self.contributions) & (self.factors != 0), dtype=bool)
 
 
-class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
+class _Rule(Frozen):
     @model_validator(mode="after")
     def _named_once(self) -> Self:
         twice = [name for name in self.names() if self.names().count(name) > 1]
@@ -88,7 +86,7 @@ class Gate(_Rule):
     type: Literal["gate"] = "gate"
     order: tuple[str, ...] = Field(min_length=1)
     """Labels of the gates, highest first."""
-    above: Finite = RIGHT
+    above: float = RIGHT
     """A gate opens for shaped scores above this."""
 
     def names(self) -> tuple[str, ...]:
@@ -147,9 +145,9 @@ class Conciseness(_Rule):
     """Label of the term that says right or wrong."""
     concise: str
     """Label of the term that says how short."""
-    alpha: float = Field(0.5, ge=0, allow_inf_nan=False)
+    alpha: float = Field(0.5, ge=0)
     """How much shortness is worth, as a share of the outcome."""
-    s: float = Field(1.0, ge=0, allow_inf_nan=False)
+    s: float = Field(1.0, ge=0)
     """Its worth on problems that all of the group solve."""
 
     def names(self) -> tuple[str, ...]:
@@ -202,7 +200,7 @@ class Uncertainty(_Ensemble):
     """
 
     type: Literal["uncertainty"] = "uncertainty"
-    lambda_: float = Field(0.1, ge=0, alias="lambda", allow_inf_nan=False)
+    lambda_: float = Field(0.1, ge=0, alias="lambda")
     """What a unit of variance costs."""
 
     def apply(self, parts: Parts) -> FloatArray:
@@ -225,7 +223,7 @@ class Lexicographic(_Rule):
     type: Literal["lexicographic"] = "lexicographic"
     order: tuple[str, ...] = Field(min_length=1)
     """Labels, most important first."""
-    margin: float = Field(0.0, ge=0, allow_inf_nan=False)
+    margin: float = Field(0.0, ge=0)
     """A difference up to this many standard deviations decides nothing."""
 
     def names(self) -> tuple[str, ...]:

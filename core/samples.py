@@ -3,9 +3,10 @@
 Called by the CLI and by app.cache. Reads in pieces of whole steps, with progress.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,42 +19,54 @@ from core.errors import DataError
 from core.groups import Groups
 from core.mix import Mix
 from core.problems.problem import Problem
+from core.replay import Progress, nothing
 from core.store import queries
 from core.table import SampleTable, from_batch, join, plan
 
 SHIPPED = Path(__file__).parent / "tiny_samples.jsonl"  # 8 completions of 64 problems, half from each shipped base
 STEPS_AT_ONCE = 64
 MOST_PROBLEMS = 24  # probed in a pre-flight
-Progress = Callable[[float], None]
 
 
-def of_run(
-    run_id: int, mix: Mix, progress: Progress = lambda _share: None, last: int | None = None
-) -> tuple[SampleTable, RunConfig]:
-    """A run's training samples up to step `last` with the raw scores of `mix`: stored ones where the run had the same term,
-    else from the text. ConfigError for a term that neither gives, DataError for a run without samples."""
+def of_run(run_id: int, mix: Mix, progress: Progress = nothing) -> SampleTable:
+    """A run's training samples with the raw scores of `mix`: stored ones where the run had the same term, else from the
+    text. ConfigError for a term that neither gives, DataError for a run without samples."""
     detail = queries.run_detail(run_id)
-    config = parse(RunConfig, detail.config)
-    source = plan(mix, config.mix)
-    stored = sorted({s for s in source.values() if s is not None})
-    parts, last, groups = [], detail.row.step if last is None else last, 0
-    for first in range(1, last + 1, STEPS_AT_ONCE):
-        until = min(last, first + STEPS_AT_ONCE - 1)
-        found = queries.score_columns(run_id, first, until, stored)
+    (table,) = _tables(detail.row, parse(RunConfig, detail.config), [mix], progress)
+    return table
+
+
+def _tables(row: queries.RunRow, config: RunConfig, mixes: Sequence[Mix], progress: Progress) -> list[SampleTable]:
+    """A table a mix, with the same rows. Read in one pass; the tables share every column that is the same."""
+    plans = [plan(mix, config.mix) for mix in mixes]
+    stored = sorted({twin for found in plans for twin in found.values() if twin is not None})
+    anew = {_anew(i, t.label): t for i, mix in enumerate(mixes) for t in mix.terms if plans[i][t.label] is None}
+    parts, groups = [], 0
+    for first in range(1, row.step + 1, STEPS_AT_ONCE):
+        until = min(row.step, first + STEPS_AT_ONCE - 1)
+        found = queries.score_columns(row.id, first, until, stored)
         index = Groups.of(found.step * 1_000_000 + found.group_index)
-        raw = {label: found.raw[twin] for label, twin in source.items() if twin is not None}
-        anew = [t for t in mix.terms if source[t.label] is None]
+        raw = found.raw
         if anew:
-            batch = _with_texts(run_id, first, until, found, index, config)
-            raw |= {t.label: score_term(batch, t) for t in anew}
+            batch = _with_texts(row.id, first, until, found, index, config)
+            raw = raw | {name: score_term(batch, t) for name, t in anew.items()}
         parts.append(
             SampleTable(found.id, found.step, index.index + groups, found.correct, found.mean_nll, found.n_tokens, raw)
         )
         groups += index.count
-        progress(until / last)
+        progress(until / row.step)
     if not parts or not len(parts[0]):
-        raise DataError(f"run {run_id} has no samples yet; they come with its first step")
-    return join(parts), config
+        raise DataError(f"run {row.id} has no samples yet; they come with its first step")
+    whole = join(parts)
+    return [
+        replace(whole, raw={label: whole.raw[twin or _anew(i, label)] for label, twin in found.items()})
+        for i, found in enumerate(plans)
+    ]
+
+
+def _anew(number: int, label: str) -> str:
+    """Where the scores of a term lie that the run did not have: no stored term is called so."""
+    return f"{number} {label}"
 
 
 @dataclass(frozen=True)
@@ -66,15 +79,14 @@ class Pair:
     kl: dict[int, float]
 
 
-def pair_of_run(run_id: int, mix: Mix, progress: Progress = lambda _share: None) -> Pair:
+def pair_of_run(run_id: int, mix: Mix, progress: Progress = nothing) -> Pair:
     """What core.replay compares. `mix` has its schedules in steps."""
     detail = queries.run_detail(run_id)
-    own, last = parse(RunConfig, detail.config).mix, detail.row.step  # a run that trains may be a step further in a moment
-    table_before, config = of_run(run_id, own, lambda x: progress(x / 2), last)
-    table_after, _ = of_run(run_id, mix, lambda x: progress(0.5 + x / 2), last)
+    config = parse(RunConfig, detail.config)
+    before, after = _tables(detail.row, config, [config.mix, mix], progress)
     found = queries.series(run_id).get("eval/kl")
     kl = dict(zip(found.steps, found.values, strict=True)) if found else {}
-    return Pair(config.trained_mix, table_before, table_after, kl)
+    return Pair(config.trained_mix, before, after, kl)
 
 
 def _with_texts(
@@ -106,10 +118,21 @@ def of_file(
         batch = scorefile.to_batch(found, answer_rule)
         parts.append(from_batch(batch, mix, int(found[0].get("step") or 1), seen, groups))
         seen, groups = seen + len(batch), groups + batch.groups.count
-        for row in found:
-            key = str(row["prompt"])
-            if row.get("solution") and key not in problems and len(problems) < MOST_PROBLEMS:
-                problems[key] = Problem(key[:40], key, str(row["gold"]), str(row["solution"]))
+        _add_problems(problems, found)
     if not parts:
         raise DataError(f"{path} has no row that can be scored; a row needs {', '.join(scorefile.NEEDED)}")
     return join(parts), list(problems.values())
+
+
+def shipped_problems() -> list[Problem]:
+    """The problems of the shipped samples, where the samples tried bring none; nothing is scored."""
+    problems: dict[str, Problem] = {}
+    _add_problems(problems, scorefile.rows(SHIPPED, lambda _row: None, lambda _bytes: None))
+    return list(problems.values())
+
+
+def _add_problems(problems: dict[str, Problem], rows: Iterable[dict[str, Any]]) -> None:
+    for row in rows:
+        key = str(row["prompt"])
+        if row.get("solution") and key not in problems and len(problems) < MOST_PROBLEMS:
+            problems[key] = Problem(key[:40], key, str(row["gold"]), str(row["solution"]))

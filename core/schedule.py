@@ -10,17 +10,15 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from core.adaptive import Adaptive
+from core.frozen import Frozen
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
 W = TypeVar("W")
 
 
-class _Schedule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
+class _Schedule(Frozen):
     unit: Literal["step", "percent"] = "step"
     """What its steps are given in: steps, or percent of the training."""
 
@@ -52,7 +50,7 @@ class Constant(_Schedule):
     """The same number at every step."""
 
     type: Literal["constant"] = "constant"
-    value_: Number = Field(alias="value")
+    value_: float = Field(alias="value")
     """The number."""
 
     def value(self, step: float) -> float:
@@ -62,13 +60,13 @@ class Constant(_Schedule):
 class _Ramp(_Schedule):
     """From `start` to `end` between two steps; what happens between them is the subclass's law on [0, 1]."""
 
-    start: Number
+    start: float
     """Value before the ramp."""
-    end: Number
+    end: float
     """Value after the ramp."""
-    from_step: float = Field(ge=0, allow_inf_nan=False)
+    from_step: float = Field(ge=0)
     """Last step at `start`."""
-    to_step: float = Field(ge=0, allow_inf_nan=False)
+    to_step: float = Field(ge=0)
     """First step at `end`."""
 
     @model_validator(mode="after")
@@ -140,11 +138,11 @@ class Step(_Schedule):
     """`start` up to and at `at_step`, `end` after it. The one schedule that jumps."""
 
     type: Literal["step"] = "step"
-    start: Number
+    start: float
     """Value before the jump."""
-    end: Number
+    end: float
     """Value after the jump."""
-    at_step: float = Field(ge=0, allow_inf_nan=False)
+    at_step: float = Field(ge=0)
     """Last step at `start`."""
 
     def value(self, step: float) -> float:
@@ -164,11 +162,11 @@ class Cyclic(_Schedule):
     """A cosine wave between `low` and `high`, beginning at `low`."""
 
     type: Literal["cyclic"] = "cyclic"
-    low: Number
+    low: float
     """Smallest value, at step 0."""
-    high: Number
+    high: float
     """Largest value, half a period later."""
-    period: float = Field(gt=0, allow_inf_nan=False)
+    period: float = Field(gt=0)
     """Steps from low to low."""
 
     def value(self, step: float) -> float:
@@ -185,7 +183,7 @@ class Piecewise(_Schedule):
     """Straight lines through [step, value] points; flat before the first and after the last."""
 
     type: Literal["piecewise"] = "piecewise"
-    points: tuple[tuple[Number, Number], ...] = Field(min_length=1)
+    points: tuple[tuple[float, float], ...] = Field(min_length=1)
     """[step, value] pairs in the order of their steps."""
 
     @model_validator(mode="after")
@@ -214,7 +212,7 @@ class Warmup(_Schedule):
     """From 0 to the first value of `then` in a straight line over `steps`, and after that `then`, begun at its step 0."""
 
     type: Literal["warmup"] = "warmup"
-    steps: float = Field(gt=0, allow_inf_nan=False)
+    steps: float = Field(gt=0)
     """Steps of the warm-up."""
     then: "FixedSchedule"
     """What follows; its own steps count from the end of the warm-up, in this warm-up's unit."""
@@ -265,7 +263,7 @@ def _kind(value: object) -> str:
     return "schedule" if isinstance(value, dict | _Schedule | Adaptive) else "number"
 
 
-Weight = Annotated[Annotated[Number, Tag("number")] | Annotated[Schedule, Tag("schedule")], Discriminator(_kind)]
+Weight = Annotated[Annotated[float, Tag("number")] | Annotated[Schedule, Tag("schedule")], Discriminator(_kind)]
 
 
 def value_at(weight: float | Fixed | Adaptive, step: float) -> float:

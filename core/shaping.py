@@ -7,17 +7,16 @@ NaN ("does not apply") passes through and counts in no statistic. To add one: a 
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from core.frozen import Frozen
 from core.groups import FloatArray, Groups
 
 State = dict[str, Any]
 EPSILON = 1e-8
 
 
-class _Shaping(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
+class _Shaping(Frozen):
     @property
     def stateful(self) -> bool:
         """It remembers earlier batches."""
@@ -41,9 +40,9 @@ class Clip(_Shaping):
     """min(max(score, low), high): an outlier counts no more than the bound."""
 
     type: Literal["clip"] = "clip"
-    low: float = Field(0.0, allow_inf_nan=False)
+    low: float = 0.0
     """Smallest shaped score."""
-    high: float = Field(1.0, allow_inf_nan=False)
+    high: float = 1.0
     """Largest shaped score."""
 
     @model_validator(mode="after")
@@ -60,9 +59,9 @@ class Affine(_Shaping):
     """scale x score + shift. Under group scaling it changes nothing unless other terms stand beside it."""
 
     type: Literal["affine"] = "affine"
-    scale: float = Field(1.0, allow_inf_nan=False)
+    scale: float = 1.0
     """Factor."""
-    shift: float = Field(0.0, allow_inf_nan=False)
+    shift: float = 0.0
     """Added afterwards."""
 
     def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
@@ -77,9 +76,9 @@ class CenteredSigmoid(_Shaping):
     """
 
     type: Literal["centered_sigmoid"] = "centered_sigmoid"
-    k: float = Field(1.0, gt=0, allow_inf_nan=False)
+    k: float = Field(1.0, gt=0)
     """Steepness."""
-    reference: float = Field(0.0, allow_inf_nan=False)
+    reference: float = 0.0
     """Score of a reference completion."""
 
     def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
@@ -90,9 +89,9 @@ class Tanh(_Shaping):
     """tanh(k (score - reference)), in (-1, 1). The tanh variant of PAR's code."""
 
     type: Literal["tanh"] = "tanh"
-    k: float = Field(1.0, gt=0, allow_inf_nan=False)
+    k: float = Field(1.0, gt=0)
     """Steepness."""
-    reference: float = Field(0.0, allow_inf_nan=False)
+    reference: float = 0.0
     """Score that becomes 0."""
 
     def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:

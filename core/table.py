@@ -15,8 +15,9 @@ from core.engine import score_term
 from core.errors import ConfigError
 from core.groups import BoolArray, FloatArray, Groups, IntArray, beside
 from core.mix import Mix, Term
+from core.rewards.component import FROM_TEXT
 
-STORED_NEEDS = frozenset({"text", "gold", "group"})  # what every stored sample still knows
+STORED = FROM_TEXT - {"solution"}  # what every stored sample still knows
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,8 @@ def plan(wanted: Mix, stored: Mix) -> dict[str, str | None]:
     ConfigError for a term that needs what a stored sample does not know.
     """
     found: dict[str, str | None] = {}
-    with_nll = bool(stored.needs & {"logprobs", "no_prompt"}) or stored.advantage.perplexity_alpha > 0
-    known = STORED_NEEDS | ({"logprobs"} if with_nll else set())
-    if wanted.advantage.perplexity_alpha and not with_nll:
+    known = STORED | ({"logprobs"} if stored.needs_logprobs else set())
+    if wanted.advantage.perplexity_alpha and not stored.needs_logprobs:
         raise ConfigError([("advantage.perplexity_alpha", "needs log-probabilities, which this run did not store")])
     for i, term in enumerate(wanted.terms):
         twin = next((s.label for s in stored.terms if same_score(s, term)), None)

@@ -5,7 +5,8 @@ Light: the supervisor loads it, so errors of torch are known by their names.
 
 from pathlib import Path
 
-from core.config import GrpoConfig, RunConfig
+from core.config import RunConfig
+from core.grpo import GrpoConfig
 
 NAMES = {"OutOfMemoryError", "MemoryError"}
 SAYINGS = ("can't allocate memory", "not enough memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")

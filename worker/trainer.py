@@ -174,7 +174,7 @@ class ShowdownTrainer(GRPOTrainer):
 
     def _mean_nll(self, completion_ids: list[list[int]]) -> FloatArray:
         """[n] mean negative log-probability per token; NaN unless the mix asks for it. One forward, no gradient."""
-        if not self.engine.mix.needs & {"logprobs", "no_prompt"} and not self.engine.mix.advantage.perplexity_alpha:
+        if not self.engine.mix.needs_logprobs:
             return np.full(len(completion_ids), np.nan)
         return self.forwards.nll(self._prompt_ids, completion_ids)
 

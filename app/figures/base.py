@@ -45,6 +45,14 @@ def area(name: str, x: Sequence[float], y: Sequence[float], role: str, group: st
     return line(name, x, y, "card", 0.5, stackgroup=group, fillcolor=f"@{role}/{alpha}", legendgroup=name)
 
 
+def signed_area(name: str, x: Sequence[float], y: Sequence[float], role: str) -> list[Trace]:
+    """One layer of a stack: what is positive upwards from zero, what is negative downwards."""
+    traces = [area(name, x, [max(v, 0.0) for v in y], role, "above")]
+    if any(v < 0 for v in y):
+        traces.append(area(name, x, [min(v, 0.0) for v in y], role, "below") | {"hoverinfo": "skip"})
+    return traces
+
+
 def layout(max_step: float, suffix: str = "", y_range: Sequence[float] | None = None, **extra: Any) -> dict[str, Any]:
     """The layout all cards share. The x axis runs to the last planned step, so that what is still to come is seen."""
     y: dict[str, Any] = {

@@ -15,15 +15,9 @@ Card = dict[str, Any]
 def shares(report: Report, roles: dict[str, str], max_step: int) -> Card:
     """Share of advantage variance per term along the schedule, on the same samples: a weight is not a dial."""
     traces: list[base.Trace] = []
-    steps = list(report.curve_steps)
-    for k, term in enumerate(report.terms):
-        values = [100 * float(v) for v in np.nan_to_num(report.shares[:, k], nan=0.0)]
-        traces.append(base.area(term, steps, [max(v, 0.0) for v in values], roles[term], "above"))
-        if any(v < 0 for v in values):
-            traces.append(base.area(term, steps, [min(v, 0.0) for v in values], roles[term], "below") | {"hoverinfo": "skip"})
     known = not np.isnan(report.shares).any()
-    if not known:
-        traces = []
+    for k, term in enumerate(report.terms if known else ()):
+        traces += base.signed_area(term, report.curve_steps, [100 * float(v) for v in report.shares[:, k]], roles[term])
     sub = (
         "On the same samples, were they made at that step. It is what trains; the weight is not."
         if known

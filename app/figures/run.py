@@ -13,6 +13,7 @@ from core.mix import Mix
 Card = dict[str, Any]
 EMPTY = Series([], [])
 SCALE = {"share": 100.0}
+SIDES = [{"name": f"{side} side", "role": side, "mark": "area"} for side in ("hard", "continuous")]
 
 
 def _get(series: Mapping[str, Series], key: str) -> Series:
@@ -55,7 +56,6 @@ def truth(series: Mapping[str, Series], mix: Mix, max_step: int, now: int) -> Ca
                 base.area(f"{side} side", part, values, side, group=f"blend{past}", alpha=alpha)
                 | {"yaxis": "y2", "hoverinfo": "all" if past else "skip"}
             )
-    line = {"type": "line", "x0": now, "x1": now, "y0": 0, "y1": 1, "yref": "paper"}
     figure = base.layout(
         max_step,
         yaxis={"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1]},
@@ -67,7 +67,7 @@ def truth(series: Mapping[str, Series], mix: Mix, max_step: int, now: int) -> Ca
             "zeroline": False,
             "fixedrange": True,
         },
-        shapes=[line | {"line": {"color": "@ink3", "width": 1, "dash": "dot"}}] if 0 < now < max_step else [],
+        shapes=[_mark(now, "ink3", 1)] if 0 < now < max_step else [],
     )
     accuracy = _last(gold)
     return base.card(
@@ -75,12 +75,14 @@ def truth(series: Mapping[str, Series], mix: Mix, max_step: int, now: int) -> Ca
         f"{_alt('reward/total', reward)} {_alt('eval/accuracy', gold)}", 330,
         sub="Reward is what GRPO pushes; gold accuracy is never trained on. A reward that rises alone is a flag to look at.",
         now="" if accuracy is None else f"{accuracy:.0%} gold at step {gold.steps[-1]}",
-        legend=[
-            {"name": "reward", "role": mix.structure}, {"name": "gold accuracy", "role": "ink"},
-            {"name": "hard side", "role": "hard", "mark": "area"},
-            {"name": "continuous side", "role": "continuous", "mark": "area"},
-        ],
+        legend=[{"name": "reward", "role": mix.structure}, {"name": "gold accuracy", "role": "ink"}, *SIDES],
     )  # fmt: skip
+
+
+def _mark(step: int, role: str, width: float) -> dict[str, Any]:
+    """A dotted line at a step, from top to bottom."""
+    pen = {"color": f"@{role}", "width": width, "dash": "dot"}
+    return {"type": "line", "x0": step, "x1": step, "y0": 0, "y1": 1, "yref": "paper", "line": pen}
 
 
 def _blend(series: Mapping[str, Series], mix: Mix, max_step: int, now: int, past: bool) -> tuple[list[int], list[float]]:
@@ -118,15 +120,11 @@ def scores(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
 
 
 def _signed_stack(series: Mapping[str, Series], mix: Mix, prefix: str, scale: float) -> list[base.Trace]:
-    """The terms as a stack: what is positive upwards from zero, what is negative downwards."""
+    """The terms as a stack."""
     traces = []
     for term, role in term_roles(mix).items():
         found = _get(series, prefix + term)
-        up = [max(scale * v, 0.0) for v in found.values]
-        traces.append(base.area(term, found.steps, up, role, "above"))
-        if any(v < 0 for v in found.values):
-            down = [min(scale * v, 0.0) for v in found.values]
-            traces.append(base.area(term, found.steps, down, role, "below") | {"hoverinfo": "skip"})
+        traces += base.signed_area(term, found.steps, [scale * v for v in found.values], role)
     return traces
 
 
@@ -168,27 +166,17 @@ def blend_curve(mix: Mix, max_step: int, look_at: int) -> Card:
         base.area("hard side", steps, hard, "hard", alpha=0.55),
         base.area("continuous side", steps, [100 - v for v in hard], "continuous", alpha=0.45),
     ]
-    mark = {"type": "line", "x0": look_at, "x1": look_at, "y0": 0, "y1": 1, "yref": "paper"}
     share = mix.hard_share(look_at)
     note = {"x": look_at, "y": 1.0, "yref": "paper", "yanchor": "bottom", "showarrow": False, "font": {"color": "@ink"}}
     anchor = "right" if look_at > 0.8 * max_step else "left" if look_at < 0.2 * max_step else "center"
     note |= {"text": f"step {look_at}: {share:.0%} hard", "xanchor": anchor}
-    figure = base.layout(
-        max_step, " %", [0, 100],
-        shapes=[mark | {"line": {"color": "@ink", "width": 1.2, "dash": "dot"}}], annotations=[note],
-    )  # fmt: skip
+    figure = base.layout(max_step, " %", [0, 100], shapes=[_mark(look_at, "ink", 1.2)], annotations=[note])
     figure["margin"] = {**figure["margin"], "t": 22}
     sub = "How the hard side's share moves while the run trains."
     if "blend" in mix.adaptive:
         sub = "Where it starts. It moves when the run gives the sign; the run's page shows where it went."
     alt = f"Hard share of the blend: {hard[0]:.0f} % first, {share:.0%} at step {look_at}, {hard[-1]:.0f} % at the end."
-    return base.card(
-        "Blend", traces, figure, alt, 300, sub=sub,
-        legend=[
-            {"name": "hard side", "role": "hard", "mark": "area"},
-            {"name": "continuous side", "role": "continuous", "mark": "area"},
-        ],
-    )  # fmt: skip
+    return base.card("Blend", traces, figure, alt, 300, sub=sub, legend=SIDES)
 
 
 def _breaks(mix: Mix, max_step: int) -> list[float]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import draft, forms, prose
+from app import curves, draft, forms, prose
 from core.mix import Mix
 from core.rewards import COMPONENTS, FAULTS
 from core.shaping import SHAPINGS
@@ -90,7 +90,7 @@ def _settings(mix: dict[str, Any], i: int, term: dict[str, Any], max_steps: int,
     kind = st.segmented_control("Weight", WEIGHT_KINDS, default=WEIGHT_KINDS[is_schedule], key=f"{key}-wkind", required=True)
     if kind == "schedule":
         now = term["weight"] if is_schedule else {"type": "linear", "start": 0.0, "end": float(term.get("weight", 1.0))}
-        term["weight"] = forms.schedule(now, max_steps, f"{key}-w", low=None, high=None)
+        term["weight"] = curves.schedule(now, max_steps, f"{key}-w", low=None, high=None)
     elif is_schedule:
         term["weight"] = 1.0
         draft.touch()

@@ -6,7 +6,8 @@ from app import elements, prose, words
 from app.parts.samples import sum_data
 from app.theme import term_roles
 from core import engine
-from core.batch import single
+from core.answers import AnswerRule
+from core.batch import of_problem
 from core.mix import Mix
 from core.probes import RIGHT, probes
 from core.problems import Problem, arithmetic
@@ -24,7 +25,7 @@ def _probe(name: str, problem: Problem) -> str:
     return next(p.text for p in probes(problem) if p.name == name)
 
 
-def try_it(mix: Mix, step: int, answer_rule: str) -> None:
+def try_it(mix: Mix, step: int, answer_rule: AnswerRule) -> None:
     """Two cards: the text on the left, its sum on the right."""
     prose.section(None, "Try it", "Score any completion with this mix, before a GPU is spent. Nothing is trained.")
     left, right = st.columns([5, 6])
@@ -47,8 +48,8 @@ def _fill(name: str, problem: Problem) -> None:
     st.session_state["try-text"] = _probe(name, problem)
 
 
-def _sum(mix: Mix, step: int, problem: Problem, text: str, answer_rule: str) -> None:
-    batch = single(problem.question, text, problem.gold, "lenient" if answer_rule == "lenient" else "strict")
+def _sum(mix: Mix, step: int, problem: Problem, text: str, answer_rule: AnswerRule) -> None:
+    batch = of_problem(problem, [text], answer_rule)
     scored = engine.score(batch, mix, step)
     answer, roles = batch.answers[0], term_roles(mix)
     verdict = prose.chip("Right answer", "good") if batch.correct[0] else prose.chip("Wrong answer", "bad")

@@ -4,14 +4,16 @@ from typing import Any
 
 import streamlit as st
 
-from app import draft, elements, forms, prose
+from app import curves, draft, elements, forms, prose
 from app.figures.run import blend_curve
 from app.parts import terms
 from app.parts.preflight import preflight
 from app.parts.try_it import try_it
 from app.theme import term_roles
 from core import presets
-from core.advantage import FOLLOWING, RULES
+from core.advantage import RULES
+from core.advantage_rule import FOLLOWING
+from core.answers import AnswerRule
 from core.config import parse
 from core.errors import ConfigError
 from core.grpo import GrpoConfig
@@ -89,7 +91,7 @@ def _blend(mix: dict[str, Any], faults: forms.Faults, max_steps: int, key: str) 
             st.caption(f"Only the {only} side has terms, so it has the whole reward. Add a term to the other side to blend.")
             return
         now = mix.get("blend") or {"type": "linear", "start": 0.0, "end": 1.0}
-        mix["blend"] = forms.schedule(now, max_steps, key)
+        mix["blend"] = curves.schedule(now, max_steps, key)
         if mix["blend"]["type"] == "linear":
             if st.button("Reverse the direction", icon=":material/swap_horiz:", type="tertiary"):
                 mix["blend"] = {**mix["blend"], "start": mix["blend"]["end"], "end": mix["blend"]["start"]}
@@ -200,8 +202,9 @@ def main() -> None:
     else:
         _formula(parsed)
         _cannot_act(parsed, d["run"]["grpo"])
-        try_it(parsed, step, str(d["run"]["data"]["answer_rule"]))
-        preflight(parsed, max_steps, "lenient" if d["run"]["data"]["answer_rule"] == "lenient" else "strict")
+        answer_rule: AnswerRule = "lenient" if d["run"]["data"]["answer_rule"] == "lenient" else "strict"
+        try_it(parsed, step, answer_rule)
+        preflight(parsed, max_steps, answer_rule)
     _queue_bar(d)
 
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from core.config import ExperimentConfig, RunConfig, load
+from core.config import ExperimentConfig, RunConfig, load, load_mix, mix_of
 from core.errors import ConfigError
+from core.mix import Mix
 
 HERE = Path(__file__).parent
 DEMO = "first-showdown"
@@ -19,6 +20,20 @@ def preset(name: str) -> RunConfig | ExperimentConfig:
     if name not in names():
         raise ConfigError([("preset", f"no preset is called {name!r}; known: {', '.join(names())}")])
     return load(HERE / f"{name}.yaml")
+
+
+def _is_name(given: Path) -> bool:
+    return not given.exists() and str(given) in names()
+
+
+def named_or_file(given: Path) -> RunConfig | ExperimentConfig:
+    """The preset of that name, else what a YAML file holds; a file goes before a preset."""
+    return preset(str(given)) if _is_name(given) else load(given)
+
+
+def mix_named_or_file(given: Path, arm: str | None) -> tuple[Mix, RunConfig | None]:
+    """Likewise the mix of a run or of an experiment's arm, with its run; a file may hold a mix alone."""
+    return mix_of(preset(str(given)), arm, str(given)) if _is_name(given) else load_mix(given, arm)
 
 
 def demo() -> ExperimentConfig:

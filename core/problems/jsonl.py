@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.answers import extract, number
+from core.answers import extract
 from core.errors import DataError
+from core.numerals import number
 from core.problems.problem import Problem
 
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from pydantic import Field
 
-from core.answers import number
 from core.batch import FloatArray, RolloutBatch
+from core.numerals import number
 from core.rewards.component import Component, ComponentParams
 
 

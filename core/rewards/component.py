@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from core.batch import FloatArray, RolloutBatch
+from core.frozen import Frozen
 
 Need = Literal["text", "gold", "solution", "group", "logprobs", "no_prompt", "certainty", "reference", "judge", "reward_model"]
+# Every need is in one of these.
+FROM_TEXT = frozenset[Need]({"text", "gold", "solution", "group"})  # known of any completion, without a model
+FROM_POLICY = frozenset[Need]({"logprobs", "no_prompt", "certainty", "reference"})  # asked of the policy in training
+FROM_OTHER_MODELS = frozenset[Need]({"judge", "reward_model"})
 
 
-class ComponentParams(BaseModel):
+class ComponentParams(Frozen):
     """Base of every params class: bounds and help live on the fields, and the form is drawn from them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Params(ComponentParams):
     """Name of the model there; empty: the server's own."""
     rubric: str = Field(RUBRIC, min_length=1)
     """What the judge is asked to rate, and from 0 to what."""
-    scale: float = Field(10.0, gt=0, allow_inf_nan=False)
+    scale: float = Field(10.0, gt=0)
     """Largest number the rubric asks for; it scores 1."""
     with_gold: bool = False
     """Show the judge the gold answer."""

@@ -16,7 +16,8 @@ from typing import get_args
 
 import numpy as np
 
-from core.batch import single
+from core.batch import of_problem
+from core.problems import Problem
 from core.rewards.component import Component, ComponentParams, Need
 
 GROUP = "showdown.components"
@@ -56,7 +57,7 @@ def checked(made: object) -> Component:
     unknown = sorted(set(made.needs) - set(get_args(Need)))
     if unknown:
         raise ValueError(f"needs {unknown[0]!r}, which nothing gives; known: {', '.join(get_args(Need))}")
-    scores = np.asarray(made.score(single("2+2?", "2+2=4\n#### 4", "4"), made.params()), dtype=float)
+    scores = np.asarray(made.score(of_problem(Problem("try", "2+2?", "4"), ["2+2=4\n#### 4"]), made.params()), dtype=float)
     if scores.shape != (1,):
         raise ValueError(f"score returned shape {scores.shape} for one sample; it must be [n]")
     if not (np.isnan(scores[0]) or low <= scores[0] <= high):

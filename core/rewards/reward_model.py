@@ -16,9 +16,9 @@ class Params(ComponentParams):
 
     path: str = ""
     """Folder or hub name of a sequence-classification model with one output."""
-    shift: float = Field(0.0, allow_inf_nan=False)
+    shift: float = 0.0
     """Value of the model that scores 0.5."""
-    scale: float = Field(1.0, gt=0, allow_inf_nan=False)
+    scale: float = Field(1.0, gt=0)
     """Distance from there at which the score is 0.73."""
 
 

@@ -116,7 +116,7 @@ def _fence(c: Connection, run_id: int, attempt: int) -> None:
         raise Fenced(f"run {run_id} is at attempt {held}; a write of attempt {attempt} is refused")
 
 
-def _register(names: Iterable[str]) -> dict[str, int]:
+def register_metrics(names: Iterable[str]) -> dict[str, int]:
     """Ids of metric names, made where they are new. In a transaction of its own: a rolled-back step keeps its names."""
     known = _metric_ids.setdefault(str(engine().url), {})
     missing = [n for n in names if n not in known]
@@ -147,7 +147,7 @@ def write_step(run_id: int, attempt: int, record: StepRecord, again: bool = Fals
 
     `again`: an earlier try may have been committed although its answer was lost; then nothing is written.
     """
-    ids = _register(record.metrics)
+    ids = register_metrics(record.metrics)
     points = [
         {"run_id": run_id, "metric_id": ids[name], "step": record.step, "value": float(value)}
         for name, value in record.metrics.items()

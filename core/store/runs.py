@@ -65,7 +65,8 @@ def _move(
     return moved
 
 
-def _new_id(made: CursorResult[Any]) -> int:
+def new_id(made: CursorResult[Any]) -> int:
+    """The id of the row that was just inserted."""
     key = made.inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -89,7 +90,7 @@ def _insert(c: Connection, config: RunConfig, experiment_id: int | None, revisio
             queued_at=now,
         )
     )
-    run_id = _new_id(made)
+    run_id = new_id(made)
     add_event(c, run_id, Status.QUEUED.value)
     return run_id
 
@@ -111,7 +112,7 @@ def create_experiment(config: ExperimentConfig, revision: str = "") -> tuple[int
                 created_at=time.time(),
             )
         )
-        experiment_id = _new_id(made)
+        experiment_id = new_id(made)
         return experiment_id, [_insert(c, r, experiment_id, revision) for r in config.runs()]
 
 

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.config import RunConfig, parse
 from core.errors import DataError, NotFound
-from core.store.records import _register
-from core.store.runs import _new_id, add_event
+from core.store.records import register_metrics
+from core.store.runs import add_event, new_id
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
@@ -180,11 +180,11 @@ def restoring(
     parse(RunConfig, head.get("config"))  # a config this version cannot read would break every page that shows the run
     if head.get("status") not in [x.value for x in Status if x.finished]:
         raise DataError(f"the run is {head.get('status')!r}; only a run that has ended can be imported")
-    ids = _register(list(metrics))
+    ids = register_metrics(list(metrics))
     try:
         with writing() as c:
             values = {k: v for k, v in head.items() if v is not None}  # None in a JSON column would be JSON's null
-            run_id = _new_id(c.execute(insert(run).values(**values)))
+            run_id = new_id(c.execute(insert(run).values(**values)))
             for e in events:
                 c.execute(insert(run_event).values(run_id=run_id, **e))
             yield Restore(c, run_id, ids)

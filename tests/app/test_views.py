@@ -1,6 +1,7 @@
 """Every page as Streamlit runs it, empty and full, and the logic behind its widgets. The browser's part is in tests/e2e."""
 
 import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,14 @@ def test_a_weight_moves_the_formula_the_composition_and_the_sum(sqlite: Path) ->
     assert "0.40 <span" in prose(at)
     weight_of(at, "closeness").set_value(0.9).run()
     assert "0.90 <span" in prose(at) and "<b>0.45</b>" in prose(at)  # half of it at step 50 of the blend
+
+
+def test_a_pasted_text_is_compared_with_the_worked_solution(sqlite: Path) -> None:
+    at = on_hybrid(page("design"), terms=[{"component": "key_points", "side": "continuous", "weight": 1.0}])
+    for probe, raw in (("Right answer", 1.0), ("Empty", 0.0)):
+        next(b for b in at.button if b.label == probe).click().run()
+        (term,) = json.loads(elements(at, "sum_table")[0].proto.json)["terms"]
+        assert (term["term"], term["raw"]) == ("key_points", raw)
 
 
 def test_a_draft_is_not_lost_by_changing_the_page(sqlite: Path) -> None:

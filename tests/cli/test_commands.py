@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from cli.main import main
 from core.store import queries, runs
 from core.store.states import Status
-from tests.samples import run_config
+from tests.samples import HARD, run_config
 
 
 def showdown(*args: str) -> Result:
@@ -40,6 +40,33 @@ def test_submit_show_stop_requeue_without_a_broker(home: Path, tmp_path: Path) -
 def test_a_preset_is_submitted_by_its_name(home: Path) -> None:
     made = showdown("submit", "first-showdown", "--json")
     assert json.loads(made.stdout) == {"experiment": 1, "runs": [1, 2, 3]}
+
+
+def test_a_file_goes_before_a_preset_of_its_name(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("first-showdown").write_text(run_config(mix={"terms": HARD}).to_yaml())
+    assert json.loads(showdown("submit", "first-showdown", "--json").stdout) == {"experiment": None, "runs": [1]}
+    assert json.loads(showdown("preflight", "first-showdown", "--json").stdout)["terms"] == ["correctness"]
+
+
+def test_samples_without_solutions_are_probed_on_the_shipped_problems(home: Path, tmp_path: Path) -> None:
+    row = {"prompt": "8*9?", "completion": "#### 72", "gold": "72"}
+    file = tmp_path / "samples.jsonl"
+    for more, probed in (({}, 24), ({"solution": "8*9=72\n#### 72"}, 1)):
+        file.write_text("\n".join(json.dumps(r) for r in ({**row, **more}, {"prompt": "no gold"})))
+        made = showdown("preflight", "tiny-hard", "--samples", str(file), "--json")
+        assert json.loads(made.stdout)["samples"] == 1 and json.loads(made.stdout)["probed"] == probed
+        assert made.stderr.count("samples.jsonl:2: has no 'completion'") == 1
+
+
+def test_what_cannot_act_is_said_once_an_arm(home: Path, tmp_path: Path) -> None:
+    config = tmp_path / "experiment.yaml"
+    arms = [{"name": "idle", "mix": {"terms": [{**HARD[0], "weight": 0.0}]}}, {"name": "fine", "mix": {"terms": HARD}}]
+    config.write_text(json.dumps({"name": "x", "arms": arms, "seeds": [0, 1]}))  # YAML reads JSON
+    made = showdown("submit", str(config), "--json")
+    assert json.loads(made.stdout)["runs"] == [1, 2, 3, 4]
+    assert made.stderr.count("idle: terms.0.weight: the weight of correctness is 0") == 1
+    assert made.stderr.count("stays queued") == 1  # the broker is away for all of them
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from core.advantage import RULES, AdvantageRule, Totals, advantages, by_token, dead, shares
+from core.advantage import RULES, AdvantageRule, advantages, by_token, dead, shares
+from core.advantage_rule import Totals
 from core.groups import FloatArray, Groups
 
 NAN = math.nan

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.answers import AnswerRule, extract, matches, number
+from core.answers import AnswerRule, extract, matches
+from core.numerals import number
 from core.problems import jsonl
 from core.symbolic import same_expression
 from tests.conftest import GSM8K

@@ -108,14 +108,25 @@ def test_a_run_read_back_gives_the_totals_it_was_trained_on(database: str) -> No
     assert told[-1] == 1.0 and told == sorted(told)
 
 
+def test_two_mixes_share_what_they_have_in_common_and_nothing_else(database: str) -> None:
+    run_id = stored_run(HYBRID)
+    other = parse(Mix, {"terms": [*HARD, {"component": "closeness", "side": "always", "params": {"floor": 50.0}}]})
+    pair = samples.pair_of_run(run_id, other)
+    before, after = pair.table_before, pair.table_after
+    assert after.raw["correctness"] is before.raw["correctness"] and after.step is before.step  # a million rows are kept once
+    for table, mix in ((before, pair.before), (after, other)):  # one label, other params
+        np.testing.assert_allclose(table.raw["closeness"], table_of(mix).raw["closeness"])
+    assert set(after.raw) == {"correctness", "closeness"} and (before.raw["closeness"] != after.raw["closeness"]).any()
+
+
 def test_terms_the_run_had_not_are_scored_from_the_stored_text(database: str) -> None:
     run_id = stored_run({"terms": HARD})
     wanted = parse(Mix, {"terms": [{"component": "reasoning", "side": "continuous"}]})
-    found, _ = samples.of_run(run_id, wanted)
+    found = samples.of_run(run_id, wanted)
     np.testing.assert_allclose(found.raw["reasoning"], table_of(wanted).raw["reasoning"])
     with_nll = stored_run(HYBRID)
     log_form = {"terms": [{"component": "perplexity", "side": "continuous", "params": {"form": "inverse_log"}}]}
-    nll, _ = samples.of_run(with_nll, parse(Mix, log_form))
+    nll = samples.of_run(with_nll, parse(Mix, log_form))
     assert not np.isnan(nll.raw["perplexity"]).any()  # where a run asked for log-probabilities, they are stored
 
 

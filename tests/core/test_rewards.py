@@ -1,7 +1,7 @@
 """Components: a table of cases each, with a word on why; and what the catalogue demands of every one."""
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from core.mix import Mix
 from core.preflight import beaten
 from core.problems import arithmetic
 from core.rewards import COMPONENTS, SHIPPED, component
-from core.rewards.component import external_key
+from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY, FROM_TEXT, Need, external_key
 from core.rules import COMBINATIONS
 from core.schedule import SCHEDULES
 from core.shaping import SHAPINGS
@@ -170,6 +170,11 @@ def test_every_component_is_documented_and_tabled(name: str) -> None:
     for field, info in made.params.model_fields.items():
         assert info.description, f"{name}.{field} has no help text"
     assert sum(case[0] == name for case in CASES) >= 2, f"{name} has no table of cases in tests/core/test_rewards.py"
+
+
+def test_every_need_has_one_source() -> None:
+    """Else a new need would be taken for known: of a pasted text, of a stored sample, in an exported script."""
+    assert sorted([*FROM_TEXT, *FROM_POLICY, *FROM_OTHER_MODELS]) == sorted(get_args(Need))
 
 
 def test_an_unknown_component_is_named_with_the_known_ones() -> None:

@@ -33,7 +33,7 @@ def test_every_stored_total_is_the_rule_over_its_contributions(trained: int) -> 
             assert s.total == pytest.approx(sum(x.contribution for x in s.scores if x.contribution is not None), abs=1e-12)
             seen += 1
     assert seen == 16 * STEPS
-    table, _ = stored_samples.of_run(trained, mix)
+    table = stored_samples.of_run(trained, mix)
     again = replay.run(table, mix)
     assert again.total == pytest.approx([s.total for step in range(1, STEPS + 1) for s in queries.samples_at(trained, step)])
     trl = [s.advantage for step in range(1, STEPS + 1) for s in queries.samples_at(trained, step)]

@@ -1,0 +1,110 @@
+"""How a number is written, in digits and in words, and its exact value. Called by core.answers, core.equations and what
+compares numbers."""
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+from unicodedata import numeric
+
+MAX_DIGITS = 40
+MAX_EXPONENT = 30
+MAX_NUMERAL = 120  # characters
+
+# Zero-width characters and marks of direction: some models print them.
+INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+SIGN = "-+\u2212\u2010\u2011\u2012\u2013\ufe63\uff0d"
+CURRENCY = r"(?:\\?[$\u20ac\u00a3\u00a5\u20b9]\ ?)?"
+VULGAR = {c: Fraction(numeric(c)).limit_denominator(8) for c in "\u00bd\u2153\u2154\u00bc\u00be\u215b\u215c\u215d\u215e"}
+RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+LOWERED = str.maketrans(RAISED + "\u207a\u207b\u2212", "0123456789+--")
+UNIT = "st|nd|rd|th|m?g|kg|lbs?|oz|tons?|[ckm]?m|ft|in|mi|mph|yds?|h|hrs?|hours?|mins?|s|days?|[ap]m|m?l|L|c|cents?|[MG]B"
+# Digits are bounded, so that no numeral, however long, makes matching or arithmetic slow. Separators stand before three
+# digits (or as in India), else `7,2` would be read as 72.
+WHOLE = (
+    r"(?:\d{1,3}(?:,\d{3}){1,12}|\d{1,3}(?:[\u00a0\u2009\u202f]\d{3}){1,12}|\d{1,2}(?:,\d{2}){1,6},\d{3}"
+    rf"|\d{{1,{MAX_DIGITS}}})"
+)
+DECIMALS = rf"\.\d{{1,{MAX_DIGITS}}}"
+EXPONENT = r"[eE][-+]?\d{1,4}"
+TEN = rf"(?:[x*\u00d7]|\\times|\\cdot)\ ?10(?:\^\{{?[-+\u2212]?\d{{1,2}}\}}?|[\u207a\u207b]?[{RAISED}]{{1,2}})"
+FRAC = r"\\[dt]?frac\ *(?:\{\ *[-+]?\d{1,20}\ *\}\ *\{\ *\d{1,20}\ *\}|\d\ *\d)"
+NUMBER = rf"""
+(?P<sign>[{SIGN}]{CURRENCY}|{CURRENCY}[{SIGN}]?)
+(?: (?P<whole>{WHOLE}) (?P<decimals>{DECIMALS})?
+    (?: (?P<exponent>{EXPONENT}) | \ ?(?P<ten>{TEN}) | /(?P<over>{WHOLE}) | \ (?P<rest>\d{{1,9}}/\d{{1,9}})
+      | \ ?(?P<frac>{FRAC}) | \ ?(?P<vulgar>[{"".join(VULGAR)}]) )?
+  | (?<![.\d])(?P<small>{DECIMALS}(?:{EXPONENT})?)
+  | (?P<frac_alone>{FRAC})
+  | (?P<vulgar_alone>[{"".join(VULGAR)}]) )
+"""
+# No number begins or ends inside a word, another number or a power: `x12`, `12.5`'s tail, `3:45`, `72k`, `2^3`.
+BEGIN = (
+    rf"(?=[{SIGN}\d.\\$\u20ac\u00a3\u00a5\u20b9{''.join(VULGAR)}])"  # only to be quick
+    r"(?<![^\W_])(?<![^\W_]_)(?<!\d[.,:/])(?<!\^)(?<!\^\{)(?<!sqrt\{)(?<!frac\{)(?<!\}\{)"
+)
+END = (
+    r"(?![.,:/]?\d)(?!\ ?(?:\^|\\(?:sqrt|pi|frac|times|cdot)))"
+    rf"(?:(?![^\W_])|(?=(?:{UNIT})[\u00b2\u00b3]?(?![^\W_])))(?!(?<=\d)[eE][-+]?\d)"
+)
+FIND = re.compile(rf"{BEGIN}{NUMBER}{END}", re.VERBOSE)
+NUMERAL = re.compile(rf"(?P<far>[{SIGN}]\ |(?:negative|minus)\ )?{NUMBER}(?:\ ?\\?%)?\.?", re.VERBOSE | re.IGNORECASE)
+NEGATIVE = re.compile(rf"[-{SIGN[2:]}a-z]", re.IGNORECASE)
+PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
+DIGIT = re.compile(rf"[\d{''.join(VULGAR)}]")
+
+ONES = "one two three four five six seven eight nine".split()
+TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+WORDS = {word: Fraction(i) for i, word in enumerate(["zero", *ONES, *TEENS])}
+WORDS |= {ten: Fraction(20 + 10 * i) for i, ten in enumerate(TENS)}
+WORDS |= {f"{ten} {one}": WORDS[ten] + WORDS[one] for ten in TENS for one in ONES}
+WORDS |= {"half": Fraction(1, 2), "one half": Fraction(1, 2), "one quarter": Fraction(1, 4), "three quarters": Fraction(3, 4)}
+WORD = re.compile(r"[a-z]+(?:[- ][a-z]+)?", re.IGNORECASE)
+# `half of it`, `one hundred`, `two and a half`: the word alone would be another number.
+UNSURE = re.compile(
+    rf"[\w-]|\s+(?:of|and|or|an?|hundred|thousand|million|billion|dozen|percent|times|more|less|plus|minus|{'|'.join(ONES)})\b",
+    re.IGNORECASE,
+)
+
+
+def number(text: str) -> Fraction | None:
+    """The exact value of a numeral: `-1,234.50`, `$7`, `.5`, `3/4`, `1 1/2`, `1.5e3`, `\\frac{3}{4}`; else None."""
+    return _number(text) if len(text) <= MAX_NUMERAL else None
+
+
+@lru_cache(maxsize=16_384)  # the completions of a group mostly state the same few numbers
+def _number(text: str) -> Fraction | None:
+    if PLAIN.fullmatch(text):
+        return Fraction(text) if "." in text else Fraction(int(text))
+    found = NUMERAL.fullmatch(INVISIBLE.sub("", text).strip())
+    if found is None:
+        return None
+    part = found.groupdict()
+    try:
+        value = _magnitude(part)
+    except (ZeroDivisionError, OverflowError):
+        return None
+    return -value if NEGATIVE.search((part["far"] or "") + found["sign"]) else value
+
+
+def _magnitude(part: dict[str, str | None]) -> Fraction:
+    """The value of a numeral's parts without its sign. OverflowError for a power of ten nobody means."""
+    whole, frac = part["whole"], part["frac"] or part["frac_alone"]
+    mantissa, _, power = (part["small"] or "").lower().partition("e")
+    value = Fraction("0" + mantissa)
+    if whole:
+        value = Fraction(re.sub(r"\D", "", whole) + (part["decimals"] or ""))
+        power = (part["exponent"] or "")[1:] or (part["ten"] or "").partition("10")[2].translate(LOWERED).strip("^{}")
+    if power:
+        if abs(int(power)) > MAX_EXPONENT:
+            raise OverflowError
+        value *= Fraction(10) ** int(power)
+    if part["over"]:
+        value /= int(re.sub(r"\D", "", part["over"]))
+    if part["rest"]:
+        value += Fraction(part["rest"])
+    if frac:
+        top, bottom = re.findall(r"[-+]?\d+", frac) if "{" in frac else re.findall(r"\d", frac)
+        value += Fraction(int(top), int(bottom))
+    sign = part["vulgar"] or part["vulgar_alone"]
+    return value + VULGAR[sign] if sign else value
