@@ -24,6 +24,7 @@ from core.settings import settings
 from core.store import records, runs
 from worker import memory
 from worker.journal import Journal, patiently
+from worker.keeper import Keeper
 
 STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5
 KEEP_ADAPTER_ONLY = shutil.ignore_patterns("*.pt", "*.pth", "*.bin", "trainer_state.json")
@@ -60,18 +61,21 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     """The recipe. Returns the exit code."""
     began, folder = time.perf_counter(), settings().run_folder(run_id)
     journal = Journal(folder, run_id, attempt)
+    keeper = Keeper(folder, journal, stop)
     patiently(journal.flush, stop)  # first what an earlier attempt kept: its checkpoint may be newer than the row says
     claim = patiently(lambda: runs.load_claim(run_id, attempt), stop)
     config, journal.limits, journal.announced = memory.fitted(claim.config, folder), claim.config.journal, claim.checkpoint_step
     try:
-        return _train(claim, config, folder, journal, stop, began)
+        return _train(claim, config, folder, journal, keeper, stop, began)
     except Exception as error:
         if memory.ran_out(error):
             raise OutOfMemory(f"out of memory: {memory.advice(config.grpo)} ({memory.said(error)})") from error
         raise
 
 
-def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal, stop: StopFlag, began: float) -> int:
+def _train(
+    claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal, keeper: Keeper, stop: StopFlag, began: float
+) -> int:
     run_id, attempt = claim.run_id, claim.attempt
 
     # The training stack is imported here: a stop or a bad row before this point costs nothing.
@@ -96,12 +100,10 @@ def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal,
     made = trainer.build(config, model, tokenizer, rows, folder)
     made.remove_callback(PrinterCallback)
     base_key = environment.base_key(config, model_print, eval_print)
-    recorder = Recorder(journal, made, Evaluator(made, held_out, config, base_key), stop)
+    recorder = Recorder(journal, made, Evaluator(made, held_out, config, base_key), keeper, stop)
     made.add_callback(recorder)
 
-    resume = checkpoints.whole(folder, claim.checkpoint_step)
-    begin = (claim.checkpoint_step or 0) if resume else -1
-    checkpoints.forget_after(folder, begin)
+    resume, begin = keeper.start(claim)
     patiently(lambda: records.rewind(run_id, attempt, begin), stop)
     surroundings = environment.record(config, model_print, environment.of_problems(train_problems), eval_print)
     patiently(lambda: records.write_environment(run_id, attempt, surroundings), stop)
@@ -109,8 +111,9 @@ def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal,
     if resume is not None:
         made.engine.restore(json.loads(checkpoints.engine_file(resume).read_text()))
     log.info("ready after %.1f s; %s", time.perf_counter() - began, f"resuming {resume.name}" if resume else "fresh start")
-    if claim.checkpoint_step == config.grpo.max_steps and resume:
+    if begin == config.grpo.max_steps and resume:
         shutil.copytree(resume, folder / "adapter", dirs_exist_ok=True, ignore=KEEP_ADAPTER_ONLY)
+        keeper.share_adapter(begin)
         return 0  # trained to the end before; the trainer would make one more step before it looks
     try:
         made.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -127,6 +130,7 @@ def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal,
         raise TrainingError(f"the trainer ended by itself at step {made.state.global_step} of {config.grpo.max_steps}")
     with checkpoints.saving(folder / "adapter"):
         made.save_model(str(folder / "adapter"))
+    keeper.share_adapter(made.state.global_step)
     return 0  # what the database still lacks is sent by the supervisor: this process gives its memory back at once
 
 

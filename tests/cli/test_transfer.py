@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from cli.transfer import _digest, export_run, import_run
+from cli.transfer import export_run, import_run
 from core.config import RunConfig
 from core.errors import DataError, ShowdownError
 from core.settings import settings
@@ -23,6 +23,7 @@ from migrations import upgrade
 from tests.conftest import forget_settings
 from tests.samples import HARD, run_config
 from tests.worker.conftest import record, same, train
+from worker.shared import digest
 from worker.supervisor import CHILD_ENV
 
 STEPS = 3
@@ -210,7 +211,7 @@ def test_an_outside_path_is_refused(exported: Any, sqlite: Path, tmp_path: Path)
     shutil.copytree(exported("hybrid"), folder)
     (tmp_path / "secret").write_text("s")
     files = json.loads((folder / "run.json").read_text())["files"]
-    _change(folder, files={**files, "adapter/../../secret": _digest(tmp_path / "secret")})
+    _change(folder, files={**files, "adapter/../../secret": digest(tmp_path / "secret")})
     with pytest.raises(DataError, match="lies outside the folder"):
         import_run(folder)
 
@@ -222,7 +223,7 @@ def test_an_import_that_fails_in_its_middle_leaves_nothing(exported: Any, databa
     table = pq.read_table(folder / "samples.parquet")
     pq.write_table(table.slice(0, table.num_rows - 1), folder / "samples.parquet")
     files = json.loads((folder / "run.json").read_text())["files"]
-    _change(folder, files={**files, "samples.parquet": _digest(folder / "samples.parquet")})
+    _change(folder, files={**files, "samples.parquet": digest(folder / "samples.parquet")})
     with pytest.raises(DataError, match="score speaks of something the export does not hold"):
         import_run(folder)
     assert queries.run_list() == [] and not (settings().home / "runs").exists()
