@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from app import actions
 from cli.main import main
 from cli.transfer import export_run, import_run
 from core.config import RunConfig
@@ -138,6 +139,29 @@ def test_without_samples(exported: Any, sqlite: Path, tmp_path: Path) -> None:
     run_id = json.loads(made.output)["run"]
     assert queries.samples_at(run_id, 1) == [] and queries.series(run_id) == queries.series(first)
     assert queries.items(run_id, 2) == queries.items(first, 2) != []
+
+
+def test_an_imported_run_is_not_trained_anew_over_what_was_imported(exported: Any, database: str, tmp_path: Path) -> None:
+    """An import brings no checkpoint. DONE and STOPPED alike; one that had no step yet loses none."""
+    done = import_run(exported("hybrid"))
+    folder = tmp_path / "stopped"
+    shutil.copytree(exported("hybrid"), folder)
+    _change_run(folder, status="stopped")
+    stopped = import_run(folder)
+    before = {i: record(i) for i in (done, stopped)}
+    for words in (("extend", str(done), "9"), ("extend", str(stopped), "9"), ("requeue", str(stopped))):
+        made = showdown(*words)
+        assert made.exit_code == 1 and f"run {words[1]} was imported without a checkpoint" in made.stderr, made.output
+        assert f"its 3 imported steps would be removed. Train its config as a new run: showdown clone {words[1]}" in made.stderr
+    assert "was imported without a checkpoint" in actions.requeue(stopped)
+    assert "was imported without a checkpoint" in actions.extend(done, 9)
+    assert {queries.run_detail(i).row.status for i in (done, stopped)} == {Status.DONE, Status.STOPPED}
+    assert all(record(i) == before[i] for i in before) and runs.queued() == []
+    _change_run(folder, step=0)
+    fresh = import_run(folder)
+    assert runs.requeue(fresh) and runs.queued() == [fresh]
+    claim = runs.claim(fresh, "test", 60.0)  # once it trains here it is a run like any other
+    assert claim and runs.finish(fresh, claim.attempt, Status.STOPPED) and runs.requeue(fresh)
 
 
 def test_a_stopped_run_stays_stopped_and_a_waiting_one_is_not_exported(sqlite: Path, tmp_path: Path) -> None:
