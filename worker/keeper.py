@@ -8,6 +8,7 @@ training never ends because the place is away (docs/decisions/0011-shared-checkp
 
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ class Keeper:
         Waits where only the shared place can have it and is away: to begin anew would cost every step since.
         """
         self.config = claim.config.checkpoint
+        for part in self.folder.glob("fetching-*"):
+            shutil.rmtree(part)
         late = self._late()
         begin = late if late is not None else self._announced(claim.checkpoint_step)
         if begin is None and claim.checkpoint_step is not None:
@@ -106,8 +109,12 @@ class Keeper:
             if here:
                 return step
             self._say(NOT_SHARED, f"waits for the checkpoint of step {step}: {error}")
-        fetched = patiently(lambda: self.shared.fetch(name, checkpoints.path(self.folder, step)), self.stop)
-        return step if fetched else None
+        return step if patiently(lambda: self._fetch(name), self.stop) else None
+
+    def _fetch(self, name: str) -> bool:
+        assert self.shared is not None
+        with checkpoints.saving(self.folder / name):
+            return self.shared.fetch(name, self.folder / name)
 
     def _forget_there(self, at: int) -> None:
         assert self.shared is not None
@@ -146,7 +153,9 @@ class Keeper:
         if self._try(lambda: self.shared.send(checkpoints.path(self.folder, step), f"checkpoint-{step}", step)):
             self._late_file.unlink(missing_ok=True)
             return True
-        self._late_file.write_text(json.dumps({"attempt": self.attempt, "step": step}))
+        part = self._late_file.with_suffix(".part")
+        part.write_text(json.dumps({"attempt": self.attempt, "step": step}))
+        part.replace(self._late_file)
         return False
 
     def _try(self, call: Callable[[], Any]) -> bool:

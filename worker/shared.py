@@ -12,7 +12,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -137,19 +137,19 @@ class Shared:
         names = [n for n in said["files"] if (part / n).resolve().is_relative_to(part.resolve())]
         for parent in {(part / n).parent for n in names}:
             parent.mkdir(parents=True, exist_ok=True)
-        with self._asked():
-            try:
+        try:
+            with self._asked(), suppress(FileNotFoundError):  # seen below
                 there = [f"{self.folder}/{name}/{n}" for n in names]
                 ask(self.system, "get", there, [str(part / n) for n in names], size=_size(said["files"]))
-            except FileNotFoundError:
-                pass  # seen below
-        if not is_same(part, said):
-            raise TrainingError(
-                f"{self.folder}/{name} is damaged: its files are not those that its {LIST} names; put them back from a "
-                "backup, or remove the folder, and the run begins anew"
-            )
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(part, target)
+            if not is_same(part, said):
+                raise TrainingError(
+                    f"{self.folder}/{name} is damaged: its files are not those that its {LIST} names; put them back from a "
+                    "backup, or remove the folder, and the run begins anew"
+                )
+            shutil.rmtree(target, ignore_errors=True)
+            os.replace(part, target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
         return True
 
     def remove(self, name: str) -> None:

@@ -256,6 +256,7 @@ def test_a_machine_that_needs_the_place_waits_for_it(on: Callable[[str], None], 
     Attempt().step(1)
     (tmp_path / "place").rename(tmp_path / "away")
     on("b")
+    settings().run_folder(1).mkdir(parents=True)
     runs.release(1, 1, "another machine")
     claim = runs.claim(1, "b", 60.0)
     assert claim
@@ -318,3 +319,15 @@ def test_an_attempt_that_lost_its_run_leaves_the_place_alone(on: Callable[[str],
         first.keeper.share_adapter(4)
     assert there() == [3, 4] and Shared(1).files("checkpoint-4") == before
     assert queries.run_detail(1).row.status == Status.STARTING
+
+
+@pytest.mark.parametrize("left", ['{"attempt": 1, "st', '{"attempt": 1, "step": 7}'], ids=["half", "without-a-checkpoint"])
+def test_a_note_that_leads_nowhere_is_forgotten(on: Callable[[str], None], left: str) -> None:
+    Attempt().step(1)
+    note = settings().run_folder(1) / "not_shared.json"
+    note.with_suffix(".part").write_text(left)  # as a kill in its middle leaves it
+    (settings().run_folder(1) / "fetching-checkpoint-3").mkdir()
+    if left.endswith("}"):
+        note.with_suffix(".part").rename(note)
+    assert Attempt().begin == 1 and not note.exists()
+    assert not (settings().run_folder(1) / "fetching-checkpoint-3").exists()
