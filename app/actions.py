@@ -2,7 +2,7 @@
 
 from core import queue
 from core.config import ExperimentConfig
-from core.errors import BrokerError
+from core.errors import BrokerError, TrainingError
 from core.launch import settled
 from core.revision import revision
 from core.store import runs
@@ -23,8 +23,11 @@ def stop(run_id: int) -> str:
 
 def requeue(run_id: int) -> str:
     """Put a stopped or failed run back; it goes on from its last checkpoint."""
-    if not runs.requeue(run_id):
-        return "It cannot be put back: it is not stopped or failed any more."
+    try:
+        if not runs.requeue(run_id):
+            return "It cannot be put back: it is not stopped or failed any more."
+    except TrainingError as error:  # imported, without a checkpoint
+        return str(error)
     return _send([run_id]) or "Queued; it goes on from its last checkpoint."
 
 
@@ -36,8 +39,11 @@ def stop_experiment(experiment_id: int) -> str:
 
 def extend(run_id: int, max_steps: int) -> str:
     """Let an ended run go on to more steps. ConfigError when that is not more than it has."""
-    if not runs.extend(run_id, max_steps):
-        return "It cannot be extended: it has not ended."
+    try:
+        if not runs.extend(run_id, max_steps):
+            return "It cannot be extended: it has not ended."
+    except TrainingError as error:  # imported, without a checkpoint
+        return str(error)
     return _send([run_id]) or f"Queued; it goes on to step {max_steps}."
 
 

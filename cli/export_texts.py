@@ -172,7 +172,7 @@ def script(config: RunConfig, run_id: int, version: str) -> str:
     return head + body + (KL if kl else "") + TAIL
 
 
-def readme(run_id: int, head: Mapping[str, Any], rows: Mapping[str, int], adapter: bool) -> str:
+def readme(run_id: int, head: Mapping[str, Any], rows: Mapping[str, int], adapter: bool, best: Mapping[str, Any] | None) -> str:
     """README.md: what each file is, and how to use it."""
     versions = (head.get("environment") or {}).get("versions", {})
     stack = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
@@ -188,12 +188,13 @@ def readme(run_id: int, head: Mapping[str, Any], rows: Mapping[str, int], adapte
         "train_standalone.py": "trains the run again without dashboard, database or queue",
     }
     there = {k: v for k, v in said.items() if (k in rows or not k.endswith(".parquet")) and (adapter or k != "adapter/")}
+    highest = f"\nHighest held-out accuracy: {best['accuracy']:.1%}, at step {best['step']}.\n" if best else ""
     table = "\n".join(f"| `{k}` | {v} | {f'{rows[k]:,}' if k in rows else ''} |" for k, v in there.items())
     return f"""# Run {run_id}: {head["arm"]}, seed {head["seed"]}
 
 {head["structure"]} reward structure, {head["status"]} at step {head["step"]} of {head["max_steps"]}.
 Config {head["config_hash"]}, made by Showdown {head["revision"] or "(unknown revision)"}{f" with {stack}" if stack else ""}.
-
+{highest}
 | file | what it is | rows |
 |---|---|---|
 {table}

@@ -25,6 +25,7 @@ from core.lint import cannot_act
 from core.revision import revision
 from core.settings import settings
 from core.store import queries, runs
+from worker import shared
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -72,6 +73,8 @@ def app() -> None:
 def worker(reaper: bool) -> None:
     """A worker: takes runs from the queue and trains them."""
     instance.open_store()
+    if not reaper:
+        shared.check()
     module = "worker.reaper" if reaper else "worker.celery_app"
     os.execv(sys.executable, [sys.executable, "-m", module])
 

@@ -32,7 +32,7 @@ from core.settings import settings
 from core.store import queries, runs
 from core.store.runs import Claim
 from core.store.states import Status
-from worker import gpus, supervisor
+from worker import gpus, shared, supervisor
 
 LOOK_SECONDS = 0.5
 CODES = {Status.DONE: 0, Status.STOPPED: 130}
@@ -179,6 +179,7 @@ def run_command(ctx: click.Context, config: Path | None, resume: int | None, arm
         raise click.UsageError("give either CONFIG or --resume RUN")
     made = None if config is None else _asked(config, arm)
     open_store()
+    shared.check()
     if made is not None:
         claim = runs.create_claimed(made, OWNER, settings().lease_seconds, gpus.uuids(), revision())
     else:

@@ -4,7 +4,6 @@ run.json is written last and names every other file with its size and hash: a fo
 pyarrow is imported where it is used; rows travel in pieces, so a run of any length fits a small machine.
 """
 
-import hashlib
 import json
 import shutil
 import socket
@@ -24,6 +23,7 @@ from core.config import RunConfig, parse, read_yaml
 from core.errors import DataError, SetupError
 from core.settings import settings
 from core.store import transfer
+from worker.shared import Shared, digest
 
 FORMAT, VERSION = "showdown-run", 1
 CONFIG, RUN, ADAPTER = "config.yaml", "run.json", "adapter"
@@ -73,11 +73,6 @@ def _read(path: Path, name: str) -> Iterator[dict[str, Sequence[Any]]]:
         raise DataError(f"{path} cannot be read as Parquet: {error}") from error
 
 
-def _digest(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
 def export_run(run_id: int, folder: Path, samples: bool = True) -> dict[str, Any]:
     """Write a run that has ended into `folder`, which must be empty or new. Returns what run.json says."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -105,12 +100,11 @@ def _fill(folder: Path, seen: transfer.View, samples: bool) -> dict[str, Any]:
     for file, name in FILES.items():
         if samples or file not in SAMPLES:
             rows[file] = _write(folder / file, name, seen.rows(name))
-    adapter = settings().run_folder(seen.run_id) / ADAPTER
-    if adapter.is_dir():
-        shutil.copytree(adapter, folder / ADAPTER)
+    adapter = _give_adapter(seen.run_id, head["step"], folder / ADAPTER)
+    best = _best(seen)
     own = version("showdown")
     (folder / "train_standalone.py").write_text(script(parse(RunConfig, values), seen.run_id, own))
-    (folder / "README.md").write_text(readme(seen.run_id, head, rows, adapter.is_dir()))
+    (folder / "README.md").write_text(readme(seen.run_id, head, rows, adapter, best))
     made = {
         "format": FORMAT,
         "version": VERSION,
@@ -118,14 +112,36 @@ def _fill(folder: Path, seen: transfer.View, samples: bool) -> dict[str, Any]:
         "exported_at": time.time(),
         "from": {"run": seen.run_id, "host": socket.gethostname(), "experiment": seen.experiment},
         "run": head,
+        "best": best,
         "events": seen.events,
         "rows": rows,
-        "files": {p.relative_to(folder).as_posix(): _digest(p) for p in sorted(folder.rglob("*")) if p.is_file()},
+        "files": {p.relative_to(folder).as_posix(): digest(p) for p in sorted(folder.rglob("*")) if p.is_file()},
     }
     half = folder / f"{RUN}.part"
     half.write_text(json.dumps(made, indent=1))
     half.replace(folder / RUN)
     return made
+
+
+def _give_adapter(run_id: int, step: int, target: Path) -> bool:
+    """The adapter of the run's last step: from the shared place, for another machine may have gone on, else from here."""
+    if settings().checkpoints:
+        shared = Shared(run_id)
+        said = shared.files(ADAPTER)
+        if said and said["step"] == step:
+            return shared.fetch(ADAPTER, target)
+    here = settings().run_folder(run_id) / ADAPTER
+    if here.is_dir():
+        shutil.copytree(here, target)
+    return here.is_dir()
+
+
+def _best(seen: transfer.View) -> dict[str, Any] | None:
+    """The evaluation with the highest accuracy, of equal ones the later; as worker.keeper keeps its checkpoint."""
+    names = list(transfer.columns("evaluation"))
+    rated = [(row[names.index("accuracy")], row[names.index("step")]) for row in seen.rows("evaluation")]
+    accuracy, step = max(rated, default=(None, None))
+    return None if step is None else {"step": step, "accuracy": accuracy}
 
 
 def _whole(folder: Path) -> dict[str, Any]:
@@ -154,7 +170,7 @@ def _whole(folder: Path) -> dict[str, Any]:
             raise DataError(f"{folder / RUN} names {name!r}, which lies outside the folder")
         if not path.is_file():
             raise DataError(f"{folder} is incomplete: {name} is missing")
-        if _digest(path) != said:
+        if digest(path) != said:
             raise DataError(f"{path} is not what was exported: its size or hash differs")
     return made
 

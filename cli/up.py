@@ -27,6 +27,7 @@ from core.revision import revision
 from core.settings import settings
 from core.store import queries, runs
 from migrations import upgrade
+from worker import shared
 
 Say = Callable[[str], None]
 APP_FOLDER = Path(__file__).parent.parent / "app"
@@ -125,6 +126,7 @@ def _wait_for_app(group: Group, stop: threading.Event, say: Say) -> None:
 def up(demo: bool, say: Say) -> None:
     """Start everything, stay until SIGINT or SIGTERM, end everything."""
     prepare_home()
+    shared.check()
     with only_instance():
         check_port()
         group, stop = Group(settings().home / "logs"), threading.Event()

@@ -133,6 +133,8 @@ class CheckpointConfig(_Config):
     """Steps between checkpoints; a stop always writes one."""
     keep: int = Field(2, ge=1)
     """How many of the newest are kept."""
+    best: bool = True
+    """Also keep the one whose step had the highest eval/accuracy; of equal ones the later."""
 
 
 class JournalConfig(_Config):

@@ -59,6 +59,10 @@ class StoreUnavailable(ShowdownError):
     """The database does not answer, or is locked: the same call may work later."""
 
 
+class PlaceUnavailable(StoreUnavailable):
+    """The shared place of checkpoints does not answer: the same call may work later."""
+
+
 class BrokerError(ShowdownError):
     """The broker cannot be reached or started."""
 

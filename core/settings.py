@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     """Port the dashboard listens on."""
     components: Path | None = None
     """Directory of one's own reward components. Empty: `components` in the data directory."""
+    checkpoints: str = ""
+    """Where workers of several machines share checkpoints and adapters: a folder, or any URL that fsspec knows, such as
+    s3://bucket/prefix. One place for one database. Empty: they lie in the data directory alone."""
     slots: int | None = Field(None, ge=1)
     """How many runs this machine trains at once. Empty: one for each of its GPUs, one where it has none."""
     lease_seconds: float = Field(60.0, gt=0)
@@ -48,6 +51,11 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         """Processes may run in another directory than the command that starts them: all must mean the same place."""
         return path and path.expanduser().absolute()
+
+    @field_validator("checkpoints")
+    @classmethod
+    def _absolute_place(cls, place: str) -> str:
+        return place if not place or "://" in place else str(Path(place).expanduser().absolute())
 
     @field_validator("database_url")
     @classmethod

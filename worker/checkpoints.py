@@ -1,7 +1,6 @@
-"""Checkpoint folders: whole or not there, what they keep beside the trainer's files, and which are kept.
+"""Checkpoint folders of this machine: whole or not there, and what they keep beside the trainer's files.
 
-Called by worker.train, worker.trainer and worker.recorder. A checkpoint counts once it is announced to the database, and
-is announced once it is whole.
+Called by worker.train, worker.trainer, worker.recorder and worker.keeper, which says which are kept.
 """
 
 import errno
@@ -67,19 +66,19 @@ def whole(folder: Path, step: int | None) -> Path | None:
 
 def forget_after(folder: Path, step: int) -> None:
     """Remove checkpoints after `step`: they were never announced, and are made again. -1 removes all."""
-    for at in _steps(folder):
+    for at in steps(folder):
         if at > step:
             shutil.rmtree(path(folder, at))
 
 
-def rotate(folder: Path, keep: int, announced: int | None) -> None:
-    """Keep the newest, and always the one that the database names: a resumed run begins there."""
-    for at in _steps(folder)[:-keep]:
-        if at != announced:
-            shutil.rmtree(path(folder, at), ignore_errors=True)
+def rotate(folder: Path, kept: set[int]) -> None:
+    """Remove all but these."""
+    for at in set(steps(folder)) - kept:
+        shutil.rmtree(path(folder, at), ignore_errors=True)
 
 
-def _steps(folder: Path) -> list[int]:
+def steps(folder: Path) -> list[int]:
+    """Of which steps there are folders, the newest last."""
     names = [p.name.removeprefix("checkpoint-") for p in folder.glob("checkpoint-*")]
     return sorted(int(name) for name in names if name.isdigit())
 

@@ -19,6 +19,7 @@ from worker.checkpoints import restore_judges
 from worker.evaluate import Evaluation, Evaluator
 from worker.guards import Guards
 from worker.journal import Journal, patiently
+from worker.keeper import Keeper
 from worker.trainer import Rollout, ShowdownTrainer
 
 # TRL's key in the log of a step -> ours (core.metrics says what each means)
@@ -129,10 +130,11 @@ class Recorder(TrainerCallback):
     """The trainer's callback. `stop_asked()` is looked at once a step."""
 
     def __init__(
-        self, journal: Journal, trainer: ShowdownTrainer, evaluator: Evaluator, stop_asked: Callable[[], bool]
+        self, journal: Journal, trainer: ShowdownTrainer, evaluator: Evaluator, keeper: Keeper, stop_asked: Callable[[], bool]
     ) -> None:
         """`journal` is written to by the first process alone."""
         self.journal, self.trainer, self.evaluator, self.stop_asked = journal, trainer, evaluator, stop_asked
+        self.keeper = keeper
         self.guards = Guards(evaluator.config.guards)
         self.found: Evaluation | None = None
         self.switched: list[str] = []  # adaptive schedules that an evaluation switched
@@ -163,6 +165,7 @@ class Recorder(TrainerCallback):
         found = self.evaluator(self.stop_asked)
         if found is None:
             raise StoppedEarly
+        self.keeper.accuracies[step] = found.row.accuracy
         metrics = evaluation_metrics(found)
         record = StepRecord(step, metrics, sample_rows(found.batch, "eval"), found.row, (), self.guards.observe(metrics))
         self._store(record)
@@ -187,6 +190,7 @@ class Recorder(TrainerCallback):
             last = state.global_step >= state.max_steps
             self.found = self.evaluator() if last else self.evaluator(self.stop_asked)
             if self.found is not None:
+                self.keeper.accuracies[state.global_step] = self.found.row.accuracy
                 self.switched = self.trainer.engine.observe_evaluation(self.found.kl, state.global_step)
         if ranks.agree(self.stop_asked()):
             control.should_save = control.should_training_stop = True
@@ -218,5 +222,4 @@ class Recorder(TrainerCallback):
         if not ranks.first():
             return
         checkpoints.complete(checkpoints.path(folder, step), self.trainer.engine, self.trainer.judges)
-        self.journal.write_checkpoint(step, self.stop_asked)
-        checkpoints.rotate(folder, self.evaluator.config.checkpoint.keep, self.journal.announced)
+        self.keeper.saved(step)

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ from core.settings import settings
 from core.store import records, runs
 from worker import memory, options, ranks
 from worker.journal import Journal, patiently
+from worker.keeper import Keeper
 
 STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5
 KEEP_ADAPTER_ONLY = shutil.ignore_patterns("*.pt", "*.pth", "*.bin", "trainer_state.json")
@@ -66,21 +68,22 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     """The recipe. Returns the exit code."""
     began, folder = time.perf_counter(), settings().run_folder(run_id)
     journal = Journal(folder, run_id, attempt)
+    keeper = Keeper(folder, journal, stop)
     if ranks.first():
         patiently(journal.flush, stop)  # first what an earlier attempt kept: its checkpoint may be newer than the row says
     claim = patiently(lambda: runs.load_claim(run_id, attempt), stop)
     config, journal.limits, journal.announced = memory.fitted(claim.config, folder), claim.config.journal, claim.checkpoint_step
     try:
-        return _train(claim, config, folder, journal, stop, began)
+        return _train(claim, config, folder, journal, keeper, stop, began)
     except Exception as error:
         if memory.ran_out(error):
             raise OutOfMemory(f"out of memory: {memory.advice(config.grpo)} ({memory.said(error)})") from error
         raise
 
 
-def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal, stop: StopFlag, began: float) -> int:
-    run_id, attempt = claim.run_id, claim.attempt
-
+def _train(
+    claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal, keeper: Keeper, stop: StopFlag, began: float
+) -> int:
     options.check(config)
     # The training stack is imported here: a stop or a bad row before this point costs nothing.
     from transformers import PrinterCallback, set_seed
@@ -104,27 +107,18 @@ def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal,
     made = trainer.build(config, model, tokenizer, rows, folder)
     made.remove_callback(PrinterCallback)
     base_key = environment.base_key(config, model_print, eval_print)
-    recorder = Recorder(journal, made, Evaluator(made, held_out, config, base_key), stop)
+    recorder = Recorder(journal, made, Evaluator(made, held_out, config, base_key), keeper, stop)
     made.add_callback(recorder)
 
-    def prepare() -> Path | None:
-        """Everything after the checkpoint that the run goes on from is forgotten, and that checkpoint is given back."""
-        found = checkpoints.whole(folder, claim.checkpoint_step)
-        begin = (claim.checkpoint_step or 0) if found else -1
-        checkpoints.forget_after(folder, begin)
-        patiently(lambda: records.rewind(run_id, attempt, begin), stop)
-        surroundings = environment.record(config, model_print, environment.of_problems(train_problems), eval_print)
-        patiently(lambda: records.write_environment(run_id, attempt, surroundings), stop)
-        patiently(lambda: runs.mark_running(run_id, attempt), stop)
-        return found
-
-    resume = ranks.from_first(prepare)
+    surroundings = environment.record(config, model_print, environment.of_problems(train_problems), eval_print)
+    resume, begin = ranks.from_first(lambda: _prepare(claim, keeper, surroundings, stop))
     if resume is not None:
         made.engine.restore(json.loads(checkpoints.engine_file(resume).read_text()))
     log.info("ready after %.1f s; %s", time.perf_counter() - began, f"resuming {resume.name}" if resume else "fresh start")
-    if resume == checkpoints.path(folder, config.grpo.max_steps):
+    if begin == config.grpo.max_steps and resume:
         if ranks.first():
             shutil.copytree(resume, folder / "adapter", dirs_exist_ok=True, ignore=KEEP_ADAPTER_ONLY)
+            keeper.share_adapter(begin)
         return 0  # trained to the end before; the trainer would make one more step before it looks
     try:
         made.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -136,8 +130,19 @@ def _train(claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal,
         return _early(folder, ranks.agree(recorder.guards.stopped), ranks.agree(stop()), made.state.global_step)
     with checkpoints.saving(folder / "adapter"):
         made.save_model(str(folder / "adapter"))
+    if ranks.first():
+        keeper.share_adapter(made.state.global_step)
     ranks.wait()
     return 0  # what the database still lacks is sent by the supervisor: this process gives its memory back at once
+
+
+def _prepare(claim: runs.Claim, keeper: Keeper, surroundings: Mapping[str, object], stop: StopFlag) -> tuple[Path | None, int]:
+    """The checkpoint to go on from and its step, None and -1 without one. Everything after it is forgotten."""
+    resume, begin = keeper.start(claim)
+    patiently(lambda: records.rewind(claim.run_id, claim.attempt, begin), stop)
+    patiently(lambda: records.write_environment(claim.run_id, claim.attempt, surroundings), stop)
+    patiently(lambda: runs.mark_running(claim.run_id, claim.attempt), stop)
+    return resume, begin
 
 
 def _early(folder: Path, guard: str | None, stopped: bool, step: int) -> int:

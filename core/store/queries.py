@@ -304,6 +304,13 @@ def experiments(limit: int = 100) -> list[ExperimentRow]:
         return [ExperimentRow(*r) for r in c.execute(select(*columns).order_by(experiment.c.id.desc()).limit(limit))]
 
 
+def accuracies(run_id: int) -> dict[int, float]:
+    """Step -> eval/accuracy of a run."""
+    own = (point.c.run_id == run_id, metric.c.name == "eval/accuracy")
+    with reading() as c:
+        return {row.step: row.value for row in c.execute(select(point.c.step, point.c.value).join(metric).where(*own))}
+
+
 def newest(run_id: int, names: Sequence[str]) -> dict[str, float]:
     """The newest value of some metrics; those without one are left out."""
     with reading() as c:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, CursorResult, Row, case, delete, func, insert
 from sqlalchemy.exc import IntegrityError
 
 from core.config import ExperimentConfig, RunConfig, parse
-from core.errors import ConfigError, Fenced, NoGpu, NotFound
+from core.errors import ConfigError, Fenced, NoGpu, NotFound, TrainingError
 from core.store.session import reading, writing
 from core.store.states import Status, sources
 from core.store.tables import experiment, gpu_lease, run, run_event
@@ -280,20 +280,34 @@ def request_stop_experiment(experiment_id: int) -> list[int]:
 def requeue(run_id: int) -> bool:
     """Put a stopped or failed run back in the queue; it goes on from its last checkpoint.
 
-    A time limit that is over is lifted: whoever resumes the run wants it to go on.
+    A time limit that is over is lifted: whoever resumes the run wants it to go on. TrainingError for an imported one that
+    could only begin anew.
     """
     with writing() as c:
+        _refuse_imported(c, run_id)
         over = run.c.time_limit <= run.c.trained_seconds
         limit = case((over, None), else_=run.c.time_limit)
         again: dict[str, Any] = {"queued_at": time.time(), "stop_requested": False, "time_limit": limit}
         return _move(c, run_id, Status.QUEUED, "by hand", among=ENDED, **again)
 
 
+def _refuse_imported(c: Connection, run_id: int) -> None:
+    """An import brings no checkpoint: to begin anew would remove the steps that were imported."""
+    row = c.execute(select(run.c.step, run.c.checkpoint_step).where(run.c.id == run_id)).first()
+    began = select(run_event.c.kind).where(run_event.c.run_id == run_id, run_event.c.kind.in_(("imported", "starting")))
+    last = c.execute(began.order_by(run_event.c.id.desc()).limit(1)).scalar()
+    if row is not None and row.step and row.checkpoint_step is None and last == "imported":
+        raise TrainingError(
+            f"run {run_id} was imported without a checkpoint: it could only begin anew, and its {row.step} imported steps "
+            f"would be removed. Train its config as a new run: showdown clone {run_id}"
+        )
+
+
 def extend(run_id: int, max_steps: int) -> bool:
     """Let an ended run go on to more steps, from its last checkpoint. False when it has not ended.
 
     Schedules in percent keep the curve they had: they were drawn for the old length. ConfigError when `max_steps` is not
-    above what the run has, NotFound without such a run.
+    above what the run has, NotFound without such a run, TrainingError for an imported one that could only begin anew.
     """
     with writing() as c:
         row = c.execute(select(run.c.config).where(run.c.id == run_id).with_for_update()).first()
@@ -302,6 +316,7 @@ def extend(run_id: int, max_steps: int) -> bool:
         config = parse(RunConfig, row.config)
         if max_steps <= config.grpo.max_steps:
             raise ConfigError([("max_steps", f"{max_steps} is not above the {config.grpo.max_steps} steps run {run_id} has")])
+        _refuse_imported(c, run_id)
         longer = config.model_copy(
             update={"mix": config.trained_mix, "grpo": config.grpo.model_copy(update={"max_steps": max_steps})}
         )

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from app import actions
 from cli.main import main
-from cli.transfer import _digest, export_run, import_run
+from cli.transfer import export_run, import_run
 from core.config import RunConfig
 from core.errors import DataError, ShowdownError
 from core.settings import settings
@@ -24,6 +25,7 @@ from migrations import upgrade
 from tests.conftest import forget_settings
 from tests.samples import HARD, run_config
 from tests.worker.conftest import record, same, train
+from worker.shared import digest
 from worker.supervisor import CHILD_ENV
 
 STEPS = 3
@@ -140,6 +142,29 @@ def test_without_samples(exported: Any, sqlite: Path, tmp_path: Path) -> None:
     assert queries.items(run_id, 2) == queries.items(first, 2) != []
 
 
+def test_an_imported_run_is_not_trained_anew_over_what_was_imported(exported: Any, database: str, tmp_path: Path) -> None:
+    """An import brings no checkpoint. DONE and STOPPED alike; one that had no step yet loses none."""
+    done = import_run(exported("hybrid"))
+    folder = tmp_path / "stopped"
+    shutil.copytree(exported("hybrid"), folder)
+    _change_run(folder, status="stopped")
+    stopped = import_run(folder)
+    before = {i: record(i) for i in (done, stopped)}
+    for words in (("extend", str(done), "9"), ("extend", str(stopped), "9"), ("requeue", str(stopped))):
+        made = showdown(*words)
+        assert made.exit_code == 1 and f"run {words[1]} was imported without a checkpoint" in made.stderr, made.output
+        assert f"its 3 imported steps would be removed. Train its config as a new run: showdown clone {words[1]}" in made.stderr
+    assert "was imported without a checkpoint" in actions.requeue(stopped)
+    assert "was imported without a checkpoint" in actions.extend(done, 9)
+    assert {queries.run_detail(i).row.status for i in (done, stopped)} == {Status.DONE, Status.STOPPED}
+    assert all(record(i) == before[i] for i in before) and runs.queued() == []
+    _change_run(folder, step=0)
+    fresh = import_run(folder)
+    assert runs.requeue(fresh) and runs.queued() == [fresh]
+    claim = runs.claim(fresh, "test", 60.0)  # once it trains here it is a run like any other
+    assert claim and runs.finish(fresh, claim.attempt, Status.STOPPED) and runs.requeue(fresh)
+
+
 def test_a_stopped_run_stays_stopped_and_a_waiting_one_is_not_exported(sqlite: Path, tmp_path: Path) -> None:
     run_id = runs.create_run(run_config())
     made = showdown("export", str(run_id), str(tmp_path / "x"))
@@ -211,7 +236,7 @@ def test_an_outside_path_is_refused(exported: Any, sqlite: Path, tmp_path: Path)
     shutil.copytree(exported("hybrid"), folder)
     (tmp_path / "secret").write_text("s")
     files = json.loads((folder / "run.json").read_text())["files"]
-    _change(folder, files={**files, "adapter/../../secret": _digest(tmp_path / "secret")})
+    _change(folder, files={**files, "adapter/../../secret": digest(tmp_path / "secret")})
     with pytest.raises(DataError, match="lies outside the folder"):
         import_run(folder)
 
@@ -223,7 +248,7 @@ def test_an_import_that_fails_in_its_middle_leaves_nothing(exported: Any, databa
     table = pq.read_table(folder / "samples.parquet")
     pq.write_table(table.slice(0, table.num_rows - 1), folder / "samples.parquet")
     files = json.loads((folder / "run.json").read_text())["files"]
-    _change(folder, files={**files, "samples.parquet": _digest(folder / "samples.parquet")})
+    _change(folder, files={**files, "samples.parquet": digest(folder / "samples.parquet")})
     with pytest.raises(DataError, match="score speaks of something the export does not hold"):
         import_run(folder)
     assert queries.run_list() == [] and not (settings().home / "runs").exists()

@@ -13,6 +13,7 @@ from core.store.states import Status
 from migrations import upgrade
 from tests.conftest import forget_settings
 from tests.samples import run_config
+from tests.worker.places import s3_server
 from worker import supervisor
 
 STEPS = 6
@@ -60,6 +61,13 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert detail.row.status == Status.DONE, detail.log_tail
     forget_settings()
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """The address of an S3-compatible server; tests.worker.places.s3_environment leads there."""
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture
