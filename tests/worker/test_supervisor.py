@@ -11,7 +11,7 @@ import pytest
 from core.settings import settings
 from core.store import queries, runs
 from core.store.states import Status
-from tests.conftest import wait_for
+from tests.conftest import reap, wait_for
 from tests.samples import run_config
 from tests.worker.conftest import STEPS, record, same, train
 from worker import supervisor
@@ -186,24 +186,10 @@ def test_a_child_that_ignores_the_stop_is_killed_after_the_grace_time(monkeypatc
 def test_a_newer_attempt_ends_the_older_training() -> None:
     run_id, thread = started(run_config(grpo={"max_steps": 500}))
     at_step(run_id, 1)
-    from core.store.session import writing
-    from core.store.tables import run
-
-    with writing() as c:  # as after a lease that ran out while this machine slept
-        c.execute(run.update().where(run.c.id == run_id).values(lease_until=0.0))
-    # The supervisor may renew before the reaper looks, so look until it is taken.
-    wait_for("the reaper to take the run", lambda: runs.reap_lost() or _expire(run_id))
+    wait_for("the reaper to take the run", reap)  # as after a lease that ran out while this machine slept
     thread.join(60)
     assert not thread.is_alive() and children_of(run_id) == []
     assert queries.run_detail(run_id).row.status == Status.QUEUED
-
-
-def _expire(run_id: int) -> None:
-    from core.store.session import writing
-    from core.store.tables import run
-
-    with writing() as c:
-        c.execute(run.update().where(run.c.id == run_id).values(lease_until=0.0))
 
 
 def children_of(run_id: int) -> list[int]:
