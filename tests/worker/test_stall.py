@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def score(batch, params):
 COMPONENT = Component(name="stuck", title="Stuck", params=ComponentParams, score=score, range=(0.0, 1.0), side="hard",
                       what="Nothing.", how_it_is_gamed="Not at all.")
 """
-STEPS = 8
+STEPS = 14
 
 
 def allow(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -54,6 +55,17 @@ def ended(run_id: int, thread: threading.Thread) -> RunDetail:
     return detail
 
 
+def touched(log: Path) -> Callable[[], bool]:
+    """True once the log was touched and has not grown since the look before."""
+    looks = [log.stat()]
+
+    def look() -> bool:
+        looks.append(log.stat())
+        return looks[-2].st_size == looks[-1].st_size and looks[-2].st_mtime_ns != looks[-1].st_mtime_ns
+
+    return look
+
+
 def again(run_id: int) -> threading.Thread:
     assert runs.requeue(run_id)
     thread = threading.Thread(target=supervisor.supervise, args=("test",))
@@ -69,8 +81,10 @@ def test_a_child_that_hangs_is_ended_and_the_run_can_go_on(sqlite: Path, monkeyp
     terms = [*HARD, {"component": "stuck", "side": "hard", "weight": 0.1}]
     run_id, thread = started(run_config(mix={"terms": terms}, grpo={"max_steps": STEPS}, checkpoint={"every": 1}))
 
-    # It waits for something that never comes, in the middle of a step, and listens to no SIGTERM.
     at_step(run_id, 2)
+    wait_for("a sign of life without a line", touched(settings().run_folder(run_id) / "train.log"))
+
+    # It waits for something that never comes, in the middle of a step, and listens to no SIGTERM.
     (sqlite / "components" / "hang").touch()
     wait_for("the child to hang", (sqlite / "components" / "hangs").exists)
     allow(monkeypatch, 1.0)
