@@ -59,27 +59,28 @@ def _claim(run_id: int) -> Claim:
     return claim
 
 
-def _is_left(run_id: int, worker: str | None) -> bool:
-    """Nobody holds a claimed run any more: looks at its lease for as long as the reaper would, or until it is renewed."""
+def _reap_if_left(run_id: int, worker: str | None) -> None:
+    """Put a claimed run back that nobody holds any more: as patient as the reaper, and done once the lease is renewed."""
     silence, said = Silence(2 * LOOK_SECONDS), False
     while found := [x for x in runs.leases() if x.run_id == run_id]:
         silent = silence.look(found)[found[0]]
         if silent >= settings().lease_seconds:
-            return runs.reap(found[0])
+            runs.reap(found[0])
+            return
         if said and silent == 0.0:
-            return False
+            return
         if not said:
             most = settings().lease_seconds
             click.echo(f"run {run_id} is held by {worker}; looking for up to {most:.0f} s whether that still lives", err=True)
         said = True
         time.sleep(LOOK_SECONDS)
-    return False
 
 
 def _take_up(run_id: int) -> None:
     """Bring a run that has not been trained to its end back to the queue, from where it is claimed at once."""
     row = queries.run_detail(run_id).row
-    if row.status.claimed and _is_left(run_id, row.worker):  # its terminal was closed or killed
+    if row.status.claimed:  # its terminal may have been closed or killed
+        _reap_if_left(run_id, row.worker)
         row = queries.run_detail(run_id).row
     if row.status == Status.DONE:
         raise ShowdownError(f"run {run_id} is done, at step {row.step} of {row.max_steps}; nothing is left to train")
