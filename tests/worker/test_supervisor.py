@@ -44,7 +44,8 @@ def test_stop_ends_at_a_step_boundary_and_resume_equals_never_stopped(trained_ho
     if row.step < STEPS:
         assert runs.requeue(run_id)
         supervisor.supervise("test")
-    assert queries.run_detail(run_id).row.status == Status.DONE
+    done = queries.run_detail(run_id)
+    assert done.row.status == Status.DONE and f"--- attempt {done.row.attempt}, " in (done.log_tail or "")
     stopped = record(run_id)
     os.environ["SHOWDOWN_HOME"], home = str(trained_home), os.environ["SHOWDOWN_HOME"]
     from tests.conftest import forget_settings
@@ -159,6 +160,7 @@ def test_a_run_killed_between_its_last_checkpoint_and_its_adapter_makes_no_step_
 def test_a_killed_child_is_failed_with_its_signal() -> None:
     run_id, thread = started(run_config(grpo={"max_steps": 500}))
     at_step(run_id, 1)
+    wait_for("the log, while it trains", lambda: "ready after" in (queries.run_detail(run_id).log_tail or ""))
     (child,) = children_of(run_id)
     os.kill(child, signal.SIGKILL)
     thread.join()
