@@ -14,6 +14,7 @@ import click
 
 from cli import lifecycle, rewards
 from cli import up as instance
+from cli.logs import logs_command
 from cli.new import new
 from cli.run import run_command
 from cli.transfer import export_command, import_command
@@ -23,7 +24,6 @@ from core.errors import ShowdownError
 from core.launch import settled
 from core.lint import cannot_act
 from core.revision import revision
-from core.settings import settings
 from core.store import queries, runs
 from worker import shared
 
@@ -138,18 +138,6 @@ def show(run_id: int, as_json: bool) -> None:
         click.echo(f"  {e.kind:<16} {'' if e.step is None else f'step {e.step}':<10} {e.detail}")
 
 
-@main.command()
-@click.argument("run_id", type=int)
-def logs(run_id: int) -> None:
-    """The training log of a run that ran on this machine."""
-    instance.open_store()
-    queries.run_detail(run_id)
-    path = settings().run_folder(run_id) / "train.log"
-    if not path.is_file():
-        raise ShowdownError(f"run {run_id} has no log on this machine ({path}); it has not started here")
-    click.echo(path.read_text(errors="replace"), nl=False)
-
-
 @main.group()
 def tiny() -> None:
     """The embedded model."""
@@ -166,5 +154,5 @@ for command in (lifecycle.stop, lifecycle.requeue, lifecycle.extend, lifecycle.p
     main.add_command(command)
 for command in (rewards.score, rewards.preflight_command, rewards.replay_command, rewards.bench_group, new):
     main.add_command(command)
-for command in (run_command, export_command, import_command):
+for command in (run_command, export_command, import_command, logs_command):
     main.add_command(command)

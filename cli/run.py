@@ -29,6 +29,7 @@ from core.launch import settled
 from core.lint import cannot_act
 from core.revision import revision
 from core.settings import settings
+from core.silence import Silence
 from core.store import queries, runs
 from core.store.runs import Claim
 from core.store.states import Status
@@ -60,16 +61,33 @@ def _claim(run_id: int) -> Claim:
     return claim
 
 
+def _reap_if_left(run_id: int, worker: str | None) -> None:
+    """Put a claimed run back that nobody holds any more: as patient as the reaper, and done once the lease is renewed."""
+    silence, said = Silence(2 * LOOK_SECONDS), False
+    while found := [x for x in runs.leases() if x.run_id == run_id]:
+        silent = silence.look(found)[found[0]]
+        if silent >= settings().lease_seconds:
+            runs.reap(found[0])
+            return
+        if said and silent == 0.0:
+            return
+        if not said:
+            most = settings().lease_seconds
+            click.echo(f"run {run_id} is held by {worker}; looking for up to {most:.0f} s whether that still lives", err=True)
+        said = True
+        time.sleep(LOOK_SECONDS)
+
+
 def _take_up(run_id: int) -> None:
     """Bring a run that has not been trained to its end back to the queue, from where it is claimed at once."""
-    runs.reap_lost()  # one whose terminal was closed or killed
     row = queries.run_detail(run_id).row
+    if row.status.claimed:  # its terminal may have been closed or killed
+        _reap_if_left(run_id, row.worker)
+        row = queries.run_detail(run_id).row
     if row.status == Status.DONE:
         raise ShowdownError(f"run {run_id} is done, at step {row.step} of {row.max_steps}; nothing is left to train")
     if row.status.claimed:
-        raise ShowdownError(
-            f"run {run_id} is {row.status}, with {row.worker}; if that is gone, try again in {settings().lease_seconds:.0f} s"
-        )
+        raise ShowdownError(f"run {run_id} is {row.status}, with {row.worker}")
     if row.status != Status.QUEUED:
         runs.requeue(run_id)
 

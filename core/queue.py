@@ -35,6 +35,7 @@ def client() -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # for ever: with Celery's 100, a worker gives up after 46 minutes
         broker_transport_options=TRANSPORT,
     )
     return app

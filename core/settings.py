@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     """How long a write waits for a locked SQLite file before it counts as away."""
     stop_grace_seconds: float = Field(120.0, gt=0)
     """How long a training may take to write its checkpoint before it is killed."""
+    stall_seconds: float = Field(1800.0, gt=0)
+    """A training without a line in its log and without a forward of its model for this long hangs: it is ended."""
 
     @field_validator("home", "components")
     @classmethod

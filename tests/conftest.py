@@ -16,7 +16,7 @@ import pytest
 
 from core import queue
 from core.settings import settings
-from core.store import session
+from core.store import runs, session
 from migrations import upgrade
 
 REPO = Path(__file__).parent.parent
@@ -126,6 +126,11 @@ def broker(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
     yield settings().broker_socket
     server.kill()
     server.wait()
+
+
+def reap() -> list[int]:
+    """What the reaper does with every lease when all holders have been silent for long enough; the runs it took."""
+    return [lease.run_id for lease in runs.leases() if runs.reap(lease)]
 
 
 def free_port() -> int:

@@ -21,20 +21,21 @@ from core.settings import settings
 from core.store import records, runs
 from core.store.runs import Claim
 from core.store.states import Status
-from worker import gpus
+from worker import gpus, stall
 from worker.children import Children
 from worker.journal import Journal, patiently, take_over
 from worker.memory import advice, fitted, smaller
+from worker.pulse import Pulse, last_words
 
 POLL_SECONDS = 0.5
 STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5  # as in worker.train; not imported from there, so that this module stays light
-LOG_TAIL = 8000  # characters of the log kept in the row of a failed run
 # glibc gives big freed tensors back to the system and faults them in again: a third of a CPU step. Ignored elsewhere.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 # OpenMP threads that wait by spinning starve each other when two trainings share the cores: on two cores a step took
 # 2.6 s beside another training, and 1.4 s with this bound; alone it takes 0.6 s either way (docs/tiny-model.md).
 WAIT_BRIEFLY = {"GOMP_SPINCOUNT": "1000"}
-CHILD_ENV = {**KEEP_MEMORY, **WAIT_BRIEFLY, "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+SAY_MORE = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}  # a child that dies of a signal writes its stacks first
+CHILD_ENV = {**KEEP_MEMORY, **WAIT_BRIEFLY, **SAY_MORE, "TOKENIZERS_PARALLELISM": "false"}
 
 SHUTDOWN = threading.Event()  # set when this worker is asked to end: every run goes to its checkpoint and back to the queue
 log = logging.getLogger("showdown.supervisor")
@@ -94,7 +95,7 @@ def _child(claim: Claim, folder: Path) -> tuple[int, "Watched"]:
     (folder / "error.json").unlink(missing_ok=True)
     child = _start(claim, folder)
     try:
-        code, watched = _watch(claim, child)
+        code, watched = _watch(claim, child, folder / "train.log")
     finally:
         child.end(settings().stop_grace_seconds)
     return code, watched
@@ -120,14 +121,19 @@ class Watched:
 
     stop_asked: bool
     killed: bool
+    hung: bool = False
 
 
-def _watch(claim: Claim, child: Children) -> tuple[int, Watched]:
-    """Until the child ends: renew the lease, pass a stop on once, kill after the grace time. Exit code, and what was done."""
-    stop_asked, killed, told_at = False, False, None
+def _watch(claim: Claim, child: Children, train_log: Path) -> tuple[int, Watched]:
+    """Until the child ends: renew the lease, pass a stop on once, kill after the grace time and where it hangs.
+
+    Its exit code, and what was done to it.
+    """
+    stop_asked, killed, hung, told_at = False, False, False, None
+    pulse, signs = Pulse(claim, train_log), stall.Signs(train_log)
     while (code := child.poll()) is None:
         try:
-            stop_asked = runs.beat(claim.run_id, claim.attempt, settings().lease_seconds) or stop_asked
+            stop_asked = pulse.beat() or stop_asked
         except StoreUnavailable as error:
             log.warning("run %d: lease not renewed: %s", claim.run_id, error)
         if (stop_asked or SHUTDOWN.is_set()) and told_at is None:
@@ -137,8 +143,12 @@ def _watch(claim: Claim, child: Children) -> tuple[int, Watched]:
             log.warning("run %d: no checkpoint within the grace time, killed", claim.run_id)
             child.kill()
             killed = True
+        elif told_at is None and signs.missing():
+            log.warning("run %d: it hangs, killed", claim.run_id)
+            stall.end(child.ranks)
+            hung = True
         child.wait(POLL_SECONDS)
-    return code, Watched(stop_asked, killed)
+    return code, Watched(stop_asked, killed, hung)
 
 
 def _conclude(claim: Claim, code: int, watched: Watched, folder: Path) -> Status:
@@ -152,9 +162,11 @@ def _conclude(claim: Claim, code: int, watched: Watched, folder: Path) -> Status
     except Exception as error:
         log.exception("run %d: its journal cannot be sent", run_id)
         message = f"the steps kept in {journal.path} cannot be stored: {type(error).__name__}: {error}"
-        return _finish(claim, Status.FAILED, type(error).__name__, message, tail(folder / "train.log"))
+        return _finish(claim, Status.FAILED, type(error).__name__, message)
     if code == 0:
         return _finish(claim, Status.DONE)
+    if watched.hung:
+        return _finish(claim, Status.FAILED, "Hung", stall.why(folder / "train.log"))
     if code == GUARDED:
         return _finish(claim, Status.STOPPED, message=_why(code, folder, claim)[1])
     if code in (STOPPED, -signal.SIGTERM) or watched.killed:
@@ -162,17 +174,16 @@ def _conclude(claim: Claim, code: int, watched: Watched, folder: Path) -> Status
             late = "killed: it wrote no checkpoint within the grace time" if watched.killed else None
             return _finish(claim, Status.STOPPED, message=late)
         why = "its worker shut down" if SHUTDOWN.is_set() else "its training was told to end"
-        patiently(lambda: runs.release(run_id, attempt, why), give_up)
+        patiently(lambda: runs.release(run_id, attempt, why, last_words(folder / "train.log")), give_up)
         return Status.QUEUED
     kind, message = _why(code, folder, claim)
     log.warning("run %d failed: %s", run_id, message)
-    return _finish(claim, Status.FAILED, kind, message, tail(folder / "train.log"))
+    return _finish(claim, Status.FAILED, kind, message)
 
 
-def _finish(
-    claim: Claim, to: Status, kind: str | None = None, message: str | None = None, log_tail: str | None = None
-) -> Status:
-    patiently(lambda: runs.finish(claim.run_id, claim.attempt, to, kind, message, log_tail), _no_patience())
+def _finish(claim: Claim, to: Status, kind: str | None = None, message: str | None = None) -> Status:
+    said = last_words(settings().run_folder(claim.run_id) / "train.log")
+    patiently(lambda: runs.finish(claim.run_id, claim.attempt, to, kind, message, said), _no_patience())
     return to
 
 
@@ -189,13 +200,3 @@ def _why(code: int, folder: Path, claim: Claim) -> tuple[str, str]:
         return error["kind"], error["message"]
     except (OSError, ValueError, KeyError):
         return "ExitCode", f"the training ended with code {code} and said no reason; see the log"
-
-
-def tail(path: Path, size: int = LOG_TAIL) -> str:
-    """The last characters of a log file; empty when there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - size))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""

@@ -23,7 +23,7 @@ from core.config import RunConfig
 from core.errors import DataError, Fenced, OutOfMemory, ShowdownError, StoreUnavailable, TrainingError
 from core.settings import settings
 from core.store import records, runs
-from worker import memory, options, ranks
+from worker import memory, options, ranks, stall
 from worker.journal import Journal, patiently
 from worker.keeper import Keeper
 
@@ -45,6 +45,7 @@ class StopFlag:
         threading.Thread(target=self._watch_parent, daemon=True).start()
 
     def __call__(self) -> bool:
+        stall.touch()
         return self._event.is_set()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
@@ -102,6 +103,7 @@ def _train(
         )
     set_seed(config.seed)
     model, tokenizer = policy.load(config.model)
+    model.register_forward_pre_hook(stall.touch)  # every generated token and every micro-batch
     rows = data.rows(train_problems, config.data, tokenizer.chat_template is not None)
     model_print, eval_print = environment.of_model(model), environment.of_problems(held_out)
     made = trainer.build(config, model, tokenizer, rows, folder)

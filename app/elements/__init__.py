@@ -29,8 +29,8 @@ def _define(name: str) -> Any:
 
 
 serve_plotly()
-_chart_card, _step_bar, _sum_table, _marked_text, _group = map(
-    _define, ("chart_card", "step_bar", "sum_table", "marked_text", "group")
+_chart_card, _step_bar, _sum_table, _marked_text, _group, _log_view = map(
+    _define, ("chart_card", "step_bar", "sum_table", "marked_text", "group", "log_view")
 )
 
 
@@ -59,3 +59,8 @@ def group(key: str, data: dict[str, Any]) -> int | None:
     """The completions of one prompt as small cards; returns the sample id that was just chosen, once."""
     chosen = _group(key=key, data=data, on_pick_change=lambda: None).pick
     return int(chosen) if chosen is not None else None
+
+
+def log_view(key: str, data: dict[str, Any]) -> None:
+    """The end of a log that grows: `text`, `note`, `empty` (headline, sentence) and, of a failure, `cause`."""
+    _log_view(key=key, data=data)

@@ -1,11 +1,11 @@
 """One run: header with actions, progress, step bar, then overview, samples, config and log. `?run=ID&tab=..&step=..`"""
 
-import time
 from statistics import median
 
 import streamlit as st
 
 from app import actions, cache, draft, prose, theme, words
+from app.parts.log import log
 from app.parts.overview import overview
 from app.parts.replay import replay
 from app.parts.samples import samples
@@ -115,19 +115,8 @@ def _overview(run_id: int) -> None:
     overview(detail, cache.series(run_id, version), cache.held_out(run_id, version))
 
 
-def _log(detail: RunDetail) -> None:
-    with st.container(key="card-log"):
-        prose.head("History")
-        lines = []
-        for event in cache.events(detail.row.id):
-            at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at))
-            where = "" if event.step is None else f"step {event.step}"
-            lines.append(f"{at}  {event.kind:<14}  {where:<10}  {event.detail}".rstrip())
-        st.code("\n".join(lines), language=None)
-        if detail.log_tail:
-            prose.head("End of the log")
-            st.code(detail.log_tail, language=None, wrap_lines=True, height=360)
-        st.caption(f"The whole log: `showdown logs {detail.row.id}` on the machine of its worker.")
+def _log(run_id: int) -> None:
+    log(cache.run_detail(run_id))
 
 
 def _config(detail: RunDetail) -> None:
@@ -168,7 +157,7 @@ def main() -> None:
             _config(detail)
     if tabs[4].open:
         with tabs[4]:
-            _log(detail)
+            st.fragment(_log, run_every=live, key="run-log")(run_id)
 
 
 main()

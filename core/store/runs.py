@@ -37,6 +37,16 @@ class Claim:
     gpus: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Lease:
+    """A hold as it was seen. `until` is by the holder's own clock: it says that the lease was renewed, and to nobody when
+    it ends (core.silence)."""
+
+    run_id: int
+    attempt: int
+    until: float
+
+
 def add_event(c: Connection, run_id: int, kind: str, detail: str = "", step: int | None = None) -> None:
     """One line in the run's history."""
     c.execute(insert(run_event).values(run_id=run_id, at=time.time(), step=step, kind=kind, detail=detail))
@@ -183,7 +193,6 @@ def _take(c: Connection, run_id: int, owner: str, lease_seconds: float, gpus: Se
         finished_at=None,
         error_kind=None,
         error_message=None,
-        log_tail=None,
     )
     if not taken:
         return None
@@ -220,14 +229,15 @@ def mark_running(run_id: int, attempt: int) -> bool:
         return _move(c, run_id, Status.RUNNING, attempt=attempt)
 
 
-def beat(run_id: int, attempt: int, lease_seconds: float) -> bool:
-    """Renew the lease; True when a stop was asked for. Fenced when the run is not this attempt's any more."""
+def beat(run_id: int, attempt: int, lease_seconds: float, spent: float = 0.0, log_tail: str | None = None) -> bool:
+    """Renew the lease; True when a stop was asked for. Fenced when the run is not this attempt's any more.
+
+    `spent`: seconds of training since the last beat, by a clock that nobody sets. `log_tail`: None leaves it as it is.
+    """
     with writing() as c:
         held = (run.c.id == run_id, run.c.attempt == attempt, run.c.status.in_(CLAIMED))
-        until = time.time() + lease_seconds
-        spent = run.c.trained_seconds + until - run.c.lease_until  # since the last renewal, by this machine's clock alone
-        renewed = c.execute(update(run).where(*held).values(lease_until=until, trained_seconds=spent)).rowcount == 1
-        if not renewed:
+        values = {"lease_until": time.time() + lease_seconds, "trained_seconds": run.c.trained_seconds + spent}
+        if c.execute(update(run).where(*held).values(**values, **_said(log_tail))).rowcount != 1:
             raise Fenced(f"run {run_id} is no longer held by attempt {attempt}")
         row = c.execute(select(run.c.stop_requested, run.c.trained_seconds, run.c.time_limit).where(run.c.id == run_id)).one()
         if row.time_limit is not None and row.trained_seconds >= row.time_limit and not row.stop_requested:
@@ -242,13 +252,18 @@ def finish(
 ) -> bool:
     """DONE, FAILED or STOPPED, said once by the supervisor that holds the run."""
     with writing() as c:
-        return _move(c, run_id, to, message or "", attempt, error_kind=kind, error_message=message, log_tail=log_tail)
+        return _move(c, run_id, to, message or "", attempt, error_kind=kind, error_message=message, **_said(log_tail))
 
 
-def release(run_id: int, attempt: int, why: str) -> bool:
+def release(run_id: int, attempt: int, why: str, log_tail: str | None = None) -> bool:
     """Give a claimed run back to the queue, at its old place: it goes on from its checkpoint, here or elsewhere."""
     with writing() as c:
-        return _move(c, run_id, Status.QUEUED, why, attempt, among=CLAIMED, **NO_LEASE)
+        return _move(c, run_id, Status.QUEUED, why, attempt, among=CLAIMED, **NO_LEASE, **_said(log_tail))
+
+
+def _said(log_tail: str | None) -> dict[str, Any]:
+    """What an attempt before said stays until there is something newer."""
+    return {"log_tail": log_tail} if log_tail else {}
 
 
 def request_stop(run_id: int) -> Status:
@@ -341,17 +356,26 @@ def set_time_limit(run_id: int, seconds: float | None) -> None:
             raise NotFound(f"there is no run {run_id}")
 
 
-def reap_lost() -> list[int]:
-    """Runs whose lease has ended become LOST and go back to the queue (or to STOPPED when that was asked for)."""
+def leases() -> list[Lease]:
+    """The leases that are held now, by run."""
+    with reading() as c:
+        held = select(run.c.id, run.c.attempt, run.c.lease_until).where(run.c.status.in_(CLAIMED)).order_by(run.c.id)
+        return [Lease(*row) for row in c.execute(held)]
+
+
+def reap(lease: Lease) -> bool:
+    """A run whose holder is gone becomes LOST and goes back to the queue (or to STOPPED when that was asked for).
+
+    False when the lease has been renewed or given back since it was looked at.
+    """
     with writing() as c:
-        ended = (run.c.status.in_(CLAIMED), run.c.lease_until < time.time())
-        found = select(run.c.id, run.c.stop_requested, run.c.worker).where(*ended)
-        rows = c.execute(found.with_for_update(skip_locked=True)).all()  # one that renews just now is not lost
-        for row in rows:
-            _move(c, row.id, Status.LOST, f"no sign of {row.worker}", **NO_LEASE)
-            to = Status.STOPPED if row.stop_requested else Status.QUEUED
-            _move(c, row.id, to)
-    return [row.id for row in rows]
+        same = (run.c.id == lease.run_id, run.c.attempt == lease.attempt, run.c.lease_until == lease.until)
+        found = select(run.c.stop_requested, run.c.worker).where(*same, run.c.status.in_(CLAIMED))
+        row = c.execute(found.with_for_update(skip_locked=True)).first()  # one that renews just now is not lost
+        if row is None:
+            return False
+        _move(c, lease.run_id, Status.LOST, f"no sign of {row.worker}", **NO_LEASE)
+        return _move(c, lease.run_id, Status.STOPPED if row.stop_requested else Status.QUEUED)
 
 
 def queued() -> list[int]:

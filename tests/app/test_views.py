@@ -92,6 +92,24 @@ def test_a_failed_run_says_why_and_can_be_resumed(sqlite: Path) -> None:
     assert queries.run_detail(run_id).row.status == Status.QUEUED
 
 
+def test_the_log_tab_shows_the_log_as_text_and_what_went_wrong_first(sqlite: Path) -> None:
+    run_id = runs.create_run(run_config())
+
+    def log() -> Any:
+        (found,) = elements(page("run", run=str(run_id), tab="Log"), "log_view")
+        return json.loads(found.proto.json)
+
+    assert log()["text"] == "" and log()["empty"] == ["No line yet", "The run waits in the queue."]
+    assert runs.claim(run_id, "box-1", 60.0)
+    said = "--- attempt 1, now\n<b>no</b> **markdown**\n"
+    runs.beat(run_id, 1, 60.0, log_tail=said)
+    assert (log()["text"], log()["cause"], log()["note"]) == (said, None, "live, newest line last · box-1")
+    chain = "Traceback (most recent call last):\n  File \"/me/a.py\", line 3, in f\nKeyError: '<i>'\n"
+    runs.finish(run_id, 1, Status.FAILED, "DataError", "no answer", said + chain)
+    wanted = {"head": "What went wrong first", "text": "KeyError: '<i>'", "where": "/me/a.py:3 in f", "line": 4}
+    assert log()["cause"] == wanted
+
+
 def test_stop_on_the_page_stops_a_waiting_run(sqlite: Path) -> None:
     run_id = runs.create_run(run_config())
     at = page("run", run=str(run_id))

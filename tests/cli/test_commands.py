@@ -1,12 +1,15 @@
 """The commands that need no training: what they print, and how they end."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
+from core.settings import settings
 from core.store import queries, runs
 from core.store.states import Status
 from tests.samples import HARD, run_config
@@ -96,3 +99,40 @@ def test_ends_with_one_for_failure_and_two_for_misuse(home: Path) -> None:
     assert showdown("logs", "99").exit_code == 1
     assert showdown("no-such-command").exit_code == 2
     assert showdown("show", "not-a-number").exit_code == 2
+
+
+def test_logs_are_the_file_or_the_end_that_the_database_has(sqlite: Path) -> None:
+    run_id = runs.create_run(run_config())
+    assert "has written no line yet" in showdown("logs", "1").stderr
+    assert runs.claim(run_id, "elsewhere", 60.0)
+    runs.beat(run_id, 1, 60.0, log_tail="--- attempt 1, then\nfrom elsewhere\n")
+    assert showdown("logs", "1").output == "--- attempt 1, then\nfrom elsewhere\n"
+    file = settings().run_folder(run_id) / "train.log"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"--- attempt 1, then\n10%\r99%\n\x1b[31mred\x00\n")
+    assert showdown("logs", "1").output == "--- attempt 1, then\n99%\nred\u2400\n"
+    assert runs.release(run_id, 1, "its worker shut down") and runs.claim(run_id, "elsewhere", 60.0)
+    assert "from elsewhere" in showdown("logs", "1").output  # the file is of an older attempt
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["the file is here", "the file is elsewhere"])
+def test_logs_follow_until_the_run_ends(sqlite: Path, here: bool) -> None:
+    run_id = runs.create_run(run_config())
+    assert runs.claim(run_id, "w", 60.0)
+    file = settings().run_folder(run_id) / "train.log"
+    file.parent.mkdir(parents=True)
+
+    def say(text: str) -> None:
+        if here:
+            file.write_text(text)
+        runs.beat(run_id, 1, 60.0, log_tail=text)
+
+    say("one\ntw")
+    command = [sys.executable, "-m", "cli", "logs", "1", "--follow"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout and process.stdout.readline() == "one\n"
+    say("one\ntwo\nthr")
+    assert process.stdout.readline() == "two\n"
+    say("one\ntwo\nthree")
+    runs.finish(run_id, 1, Status.DONE, log_tail="one\ntwo\nthree")
+    assert process.communicate(timeout=60)[0] == "three" and process.returncode == 0

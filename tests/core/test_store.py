@@ -16,6 +16,7 @@ from core.store import queries, records, runs, workers
 from core.store.records import EvaluationRow, SampleRow, ScoreRow, StepRecord, finite
 from core.store.states import TRANSITIONS, Status
 from core.store.workers import Gpu
+from tests.conftest import reap
 from tests.samples import HARD, HYBRID, batch, run_config
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -111,7 +112,7 @@ def test_illegal_moves_change_nothing() -> None:
 
 def test_an_older_attempt_is_fenced_everywhere() -> None:
     old = claimed(lease=-1.0)
-    assert runs.reap_lost() == [old.run_id] and runs.reap_lost() == []
+    assert reap() == [old.run_id] and reap() == []
     new = runs.claim(old.run_id, "w2", 60.0)
     assert new and new.attempt == 2
     for refused in (
@@ -130,8 +131,34 @@ def test_an_older_attempt_is_fenced_everywhere() -> None:
 def test_a_lost_run_that_was_to_stop_is_stopped() -> None:
     claim = claimed(lease=-1.0)
     runs.request_stop(claim.run_id)
-    runs.reap_lost()
+    reap()
     assert status(claim.run_id) == Status.STOPPED
+
+
+def test_a_lease_that_was_renewed_after_the_look_is_not_reaped() -> None:
+    claim = claimed()
+    (seen,) = runs.leases()
+    runs.beat(claim.run_id, 1, 60.0)
+    assert not runs.reap(seen) and status(claim.run_id) == Status.STARTING
+    (again,) = runs.leases()
+    assert (again.run_id, again.attempt) == (seen.run_id, 1) and runs.reap(again) and runs.leases() == []
+
+
+def test_what_was_logged_stays_until_there_is_something_newer() -> None:
+    claim = claimed()
+
+    def kept() -> str | None:
+        return queries.run_detail(claim.run_id).log_tail
+
+    assert kept() is None
+    runs.beat(claim.run_id, 1, 60.0, log_tail="of attempt 1")
+    runs.beat(claim.run_id, 1, 60.0)
+    assert runs.finish(claim.run_id, 1, Status.FAILED, "ValueError", "bad") and kept() == "of attempt 1"
+    assert runs.requeue(claim.run_id) and runs.claim(claim.run_id, "w2", 60.0) and kept() == "of attempt 1"
+    with pytest.raises(Fenced):
+        runs.beat(claim.run_id, 1, 60.0, log_tail="too late")
+    runs.beat(claim.run_id, 2, 60.0, log_tail="of attempt 2")
+    assert runs.release(claim.run_id, 2, "its worker shut down", "last words") and kept() == "last words"
 
 
 def test_stop_before_and_during() -> None:
@@ -369,21 +396,15 @@ def test_an_experiment_is_stopped_whole() -> None:
         runs.request_stop_experiment(99)
 
 
-def test_a_time_limit_counts_training_only_and_over_all_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
+def test_a_time_limit_counts_training_only_and_over_all_attempts() -> None:
     claim = claimed()
     runs.set_time_limit(claim.run_id, 100.0)
-    now[0] += 60
-    assert runs.beat(claim.run_id, 1, 60.0) is False
+    assert runs.beat(claim.run_id, 1, 60.0, spent=60.0) is False
     runs.release(claim.run_id, 1, "its worker shut down")
-    now[0] += 10_000  # it waits: nobody trains
     again = runs.claim(claim.run_id, "w2", 60.0)
     assert again is not None
-    now[0] += 39
-    assert runs.beat(claim.run_id, 2, 60.0) is False
-    now[0] += 2
-    assert runs.beat(claim.run_id, 2, 60.0) is True
+    assert runs.beat(claim.run_id, 2, 60.0, spent=39.0) is False
+    assert runs.beat(claim.run_id, 2, 60.0, spent=2.0) is True
     assert queries.events(claim.run_id)[-1].kind == "time_limit"
     assert runs.finish(claim.run_id, 2, Status.STOPPED) and runs.requeue(claim.run_id)
     third = runs.claim(claim.run_id, "w3", 60.0)  # who puts it back wants it to go on

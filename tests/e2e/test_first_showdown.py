@@ -202,3 +202,41 @@ def test_hostile_text_is_text(dashboard: str, home: Path) -> None:
         assert isinstance(shown, str)
         assert shown.startswith("<script>alert(1)</script> **md** \u241b[31m \u2426 reversed \u2400 nul")
         assert page.locator("strong", has_text="md").count() == 0 and dialogs == []
+
+
+def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashboard: str, home: Path) -> None:
+    from core.store import runs
+    from tests.samples import run_config
+
+    run_id = runs.create_run(run_config())
+    assert runs.claim(run_id, "somebody", 3600.0)
+    head = "<script>alert(1)</script> **md** [x](http://y)\n" + "".join(f"line {i}\n" for i in range(60))
+
+    def say(text: str) -> None:
+        runs.beat(run_id, 1, 3600.0, log_tail=text)
+
+    with browser() as made:
+        page = made.new_page()
+        dialogs: list[str] = []
+        page.on("dialog", lambda d: (dialogs.append(d.message), d.dismiss()))
+        page.goto(f"{dashboard}/run?run={run_id}&tab=Log")
+        expect(page.get_by_text("No line yet")).to_be_visible(timeout=60_000)
+        say(head + "half a li")
+        expect(page.get_by_text("half a li", exact=True)).to_be_in_viewport(timeout=20_000)
+        box = page.get_by_role("region", name="Log, newest line last")
+        assert (box.text_content() or "").startswith("<script>alert(1)</script> **md** [x](http://y)line 0")
+        box.evaluate("b => new MutationObserver((m) => { b.moved = (b.moved ?? 0) + m.length; }).observe(b, {childList: true})")
+        say(head + "half a line\nthe newest\n")
+        expect(page.get_by_text("the newest", exact=True)).to_be_in_viewport(timeout=20_000)
+        assert (
+            page.get_by_text("half a line", exact=True).count() == 1 and page.get_by_text("half a li", exact=True).count() == 0
+        )
+        moved = box.evaluate("b => b.moved")
+        box.evaluate("b => { b.scrollTop = 100; }")
+        say(head[head.index("line 30") :] + "half a line\nthe newest\nnewer still\n")  # the tail has moved on
+        expect(page.get_by_text("newer still", exact=True)).to_have_count(1, timeout=20_000)
+        assert box.evaluate("b => b.scrollTop") == 100 and "line 0" in (box.text_content() or "")
+        assert box.evaluate("b => b.moved") == moved + 1  # one line came; the ticks between drew nothing
+        button(page, "\u2193 Newest").click()
+        expect(page.get_by_text("newer still", exact=True)).to_be_in_viewport()
+        assert page.locator("strong", has_text="md").count() == 0 and dialogs == []

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from core import queue
+from core.errors import BrokerError
 from core.settings import settings
 from core.store import queries, runs
 from core.store.states import Status
@@ -274,3 +275,47 @@ def test_the_database_is_killed_while_a_run_trains(topology: Topology, superviso
     worker.send_signal(signal.SIGCONT)
     wait_for("the end", lambda: queries.run_detail(run_id).row.status.finished)
     whole(run_id, topology.logs, steps=6)
+
+
+def test_the_broker_is_away_and_comes_back_with_nothing(topology: Topology, tmp_path: Path) -> None:
+    """Longer than a lease and many rounds of the reaper, as an hour is at the real settings."""
+    (trains,) = queued(1)
+    topology.start("reaper")
+    worker = topology.start("worker-cpu")
+    at_step(trains, 2)
+    kill(topology.redis)
+    for path in sorted((topology.home / "redis").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    waits = runs.create_run(run_config(seed=1, grpo={"max_steps": 3}))
+    with pytest.raises(BrokerError, match=f"run {waits} stays queued"):
+        queue.enqueue(waits)
+    at_step(trains, queries.run_detail(trains).row.step + 2)  # who trains needs no broker
+    kill(worker)
+    wait_for("the lost run to be put back", lambda: queries.run_detail(trains).row.status == Status.QUEUED)
+    before = topology.logs().count("Cannot connect to redis")
+    topology.start("worker-cpu")
+    wait_for("the new worker to look for the broker", lambda: topology.logs().count("Cannot connect to redis") > before)
+    topology.start("redis")
+    for run_id in (trains, waits):
+        wait_for(f"the end of run {run_id}", lambda i=run_id: queries.run_detail(i).row.status.finished)
+    whole(trains, topology.logs)
+    whole(waits, topology.logs, steps=3)
+    assert [queries.run_detail(i).row.attempt for i in (trains, waits)] == [2, 1]
+
+
+def test_everything_is_killed_at_once(topology: Topology) -> None:
+    (run_id,) = queued(1)
+    parts = [topology.start("reaper"), topology.start("worker-cpu"), topology.redis]
+    at_step(run_id, 2)
+    for pid in [*children_of(run_id), *(p.pid for p in parts)]:
+        os.kill(pid, signal.SIGKILL)
+    topology.postgres.kill()
+    for part in parts:
+        part.wait()
+    wait_for("the training to be gone", lambda: not children_of(run_id))
+    topology.postgres.start()
+    for service in ("worker-cpu", "redis", "reaper"):  # in no good order
+        topology.start(service)
+    wait_for("the end", lambda: queries.run_detail(run_id).row.status.finished)
+    whole(run_id, topology.logs)
+    assert queries.run_detail(run_id).row.attempt == 2

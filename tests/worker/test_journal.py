@@ -23,7 +23,7 @@ from core.store import queries, records, runs
 from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord
 from core.store.states import Status
 from migrations import upgrade
-from tests.conftest import forget_settings, wait_for
+from tests.conftest import forget_settings, reap, wait_for
 from tests.samples import run_config
 from tests.worker.conftest import record, same, train
 from tests.worker.test_supervisor import at_step, children_of, started
@@ -196,11 +196,7 @@ def test_a_child_killed_with_a_journal_loses_nothing_of_it(server: Server, strai
     ends(run_id, straight)
 
 
-def test_child_supervisor_and_database_killed_at_once(
-    server: Server, straight: Record, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SHOWDOWN_LEASE_SECONDS", "2")
-    forget_settings()
+def test_child_supervisor_and_database_killed_at_once(server: Server, straight: Record) -> None:
     run_id = runs.create_run(CONFIG)
     code = "from worker import supervisor; supervisor.supervise('doomed')"
     doomed = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
@@ -214,7 +210,7 @@ def test_child_supervisor_and_database_killed_at_once(
     wait_for("the child's end", lambda: not children_of(run_id))
     waits = max(e["checkpoint"] for e in kept(run_id) if "checkpoint" in e)
     server.start()
-    wait_for("the reaper to take the run", runs.reap_lost)
+    assert reap() == [run_id]
     assert queries.run_detail(run_id).row.checkpoint_step != waits
     supervisor.supervise("test")
     kinds = ends(run_id, straight)

@@ -11,7 +11,7 @@ import pytest
 from core.settings import settings
 from core.store import queries, runs
 from core.store.states import Status
-from tests.conftest import wait_for
+from tests.conftest import reap, wait_for
 from tests.samples import run_config
 from tests.worker.conftest import STEPS, record, same, train
 from worker import supervisor
@@ -44,7 +44,8 @@ def test_stop_ends_at_a_step_boundary_and_resume_equals_never_stopped(trained_ho
     if row.step < STEPS:
         assert runs.requeue(run_id)
         supervisor.supervise("test")
-    assert queries.run_detail(run_id).row.status == Status.DONE
+    done = queries.run_detail(run_id)
+    assert done.row.status == Status.DONE and f"--- attempt {done.row.attempt}, " in (done.log_tail or "")
     stopped = record(run_id)
     os.environ["SHOWDOWN_HOME"], home = str(trained_home), os.environ["SHOWDOWN_HOME"]
     from tests.conftest import forget_settings
@@ -159,6 +160,7 @@ def test_a_run_killed_between_its_last_checkpoint_and_its_adapter_makes_no_step_
 def test_a_killed_child_is_failed_with_its_signal() -> None:
     run_id, thread = started(run_config(grpo={"max_steps": 500}))
     at_step(run_id, 1)
+    wait_for("the log, while it trains", lambda: "ready after" in (queries.run_detail(run_id).log_tail or ""))
     (child,) = children_of(run_id)
     os.kill(child, signal.SIGKILL)
     thread.join()
@@ -186,24 +188,10 @@ def test_a_child_that_ignores_the_stop_is_killed_after_the_grace_time(monkeypatc
 def test_a_newer_attempt_ends_the_older_training() -> None:
     run_id, thread = started(run_config(grpo={"max_steps": 500}))
     at_step(run_id, 1)
-    from core.store.session import writing
-    from core.store.tables import run
-
-    with writing() as c:  # as after a lease that ran out while this machine slept
-        c.execute(run.update().where(run.c.id == run_id).values(lease_until=0.0))
-    # The supervisor may renew before the reaper looks, so look until it is taken.
-    wait_for("the reaper to take the run", lambda: runs.reap_lost() or _expire(run_id))
+    wait_for("the reaper to take the run", reap)  # as after a lease that ran out while this machine slept
     thread.join(60)
     assert not thread.is_alive() and children_of(run_id) == []
     assert queries.run_detail(run_id).row.status == Status.QUEUED
-
-
-def _expire(run_id: int) -> None:
-    from core.store.session import writing
-    from core.store.tables import run
-
-    with writing() as c:
-        c.execute(run.update().where(run.c.id == run_id).values(lease_until=0.0))
 
 
 def children_of(run_id: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Kill -9 of a worker in the middle of a run: another finishes it from its checkpoint, with no step missing or doubled.
 
-Real processes: a broker, Celery workers, the reaper.
+Real processes: a broker, Celery workers, the reaper. Which failure is tested where: docs/deploy.md, "What may fail".
 """
 
 import os
