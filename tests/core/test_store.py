@@ -259,7 +259,7 @@ def test_every_ending_gives_gpus_back(ending: str) -> None:
     if ending == "released":
         assert runs.release(claim.run_id, claim.attempt, "its worker shut down")
     elif ending == "lost":
-        assert runs.reap_lost() == [claim.run_id]
+        assert reap() == [claim.run_id]
     else:
         assert runs.finish(claim.run_id, claim.attempt, Status(ending))
     assert leased() == {}
