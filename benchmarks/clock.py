@@ -53,7 +53,7 @@ class Clock(TrainerCallback):
     def on_train_begin(self, *_: Any, optimizer: Any, **__: Any) -> None:
         self._time("optimizer", optimizer, "step")
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+    def on_log(self, *_: Any, logs: dict[str, float], **__: Any) -> None:
         self.loss = logs.get("loss", self.loss)
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:

@@ -190,6 +190,7 @@ class Recorder(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
     ) -> None:
+        state.log_history.clear()  # the database has it; here it would grow, and be written whole with every checkpoint
         rollout = self.trainer.rollout
         if "loss" not in logs or rollout is None:
             return  # the summary at the end of training
