@@ -28,11 +28,11 @@ def of_model(model: PreTrainedModel) -> str:
     """16 hex digits of every weight, of the architecture, and of the type they are loaded as."""
     made = hashlib.sha256(model.config.to_json_string(use_diff=False).encode())
     for name, tensor in model.state_dict().items():
-        # A sum and a sum of squares in double precision: whole weights of billions would take minutes to hash.
-        flat = tensor.detach().flatten().double()
-        made.update(
-            f"{name} {tuple(tensor.shape)} {tensor.dtype} {flat.sum().item()!r} {flat.square().sum().item()!r}".encode()
-        )
+        # A sum and a norm in double precision: whole weights of billions would take minutes to hash. Both of one copy:
+        # an embedding is gigabytes, and even a reduction with dtype=torch.float64 makes a copy of its own.
+        values = tensor.detach().double()
+        sums = values.sum().item(), torch.linalg.vector_norm(values).item()
+        made.update(f"{name} {tuple(tensor.shape)} {tensor.dtype} {sums}".encode())
     return made.hexdigest()[:16]
 
 

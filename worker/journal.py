@@ -55,7 +55,7 @@ def take_over(folder: Path, attempt: int) -> None:
 
 def record_of(values: dict[str, Any]) -> StepRecord:
     """A step from its JSON."""
-    samples = [SampleRow(**{**s, "scores": tuple(ScoreRow(**x) for x in s["scores"])}) for s in values["samples"]]
+    samples = [SampleRow(**{**s, "scores": tuple(ScoreRow(*x) for x in s["scores"])}) for s in values["samples"]]
     found = values["evaluation"]
     row = found and EvaluationRow(**{**found, "items": tuple(ItemRow(**i) for i in found["items"])})
     return StepRecord(**{**values, "samples": samples, "evaluation": row})

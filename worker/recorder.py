@@ -5,13 +5,14 @@ processes the first stores, and all do what it says. Knows TRL's log keys.
 """
 
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from core.batch import RolloutBatch, ScoredBatch
+from core.batch import FloatArray, RolloutBatch, ScoredBatch
 from core.store import queries, records
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
 from worker import checkpoints, ranks
@@ -37,13 +38,22 @@ FROM_TRL = {
 }
 
 
-def sample_rows(batch: RolloutBatch, split: str, scored: ScoredBatch | None = None, advantages: Any = None) -> list[SampleRow]:
+def _known(values: FloatArray) -> list[float | None]:
+    """The numbers in reading order, None for NaN and infinities. As a list at once: a step has a thousand of them."""
+    return [finite(x) for x in values.ravel().tolist()]
+
+
+def sample_rows(
+    batch: RolloutBatch, split: str, scored: ScoredBatch | None = None, advantages: FloatArray | None = None
+) -> list[SampleRow]:
     """A batch as rows; scores, totals and advantages only where it was scored."""
-    rows, seen = [], {}
-    for i in range(len(batch)):
-        group = int(batch.group[i])
+    n, rows, seen = len(batch), [], dict[int, int]()
+    nothing = [None] * n
+    nll, totals = _known(batch.mean_nll), _known(scored.total) if scored else nothing
+    trained = nothing if advantages is None else advantages.tolist()
+    scores = _score_rows(scored) if scored else [()] * n
+    for i, (group, answer) in enumerate(zip(batch.group.tolist(), batch.answers, strict=True)):
         seen[group] = seen.get(group, -1) + 1
-        answer = batch.answers[i]
         rows.append(
             SampleRow(
                 split=split,
@@ -60,27 +70,22 @@ def sample_rows(batch: RolloutBatch, split: str, scored: ScoredBatch | None = No
                 correct=bool(batch.correct[i]),
                 n_tokens=int(batch.n_tokens[i]),
                 truncated=bool(batch.truncated[i]),
-                mean_nll=finite(batch.mean_nll[i]),
-                total=finite(scored.total[i]) if scored else None,
-                advantage=float(advantages[i]) if scored else None,
-                scores=_score_rows(scored, i) if scored else (),
+                mean_nll=nll[i],
+                total=totals[i],
+                advantage=trained[i],
+                scores=scores[i],
             )
         )
     return rows
 
 
-def _score_rows(scored: ScoredBatch, i: int) -> tuple[ScoreRow, ...]:
-    return tuple(
-        ScoreRow(
-            term=name,
-            position=k,
-            raw=finite(scored.raw[i, k]),
-            shaped=finite(scored.shaped[i, k]),
-            weight=float(scored.weights[k]),
-            contribution=finite(scored.contributions[i, k]),
-        )
-        for k, name in enumerate(scored.terms)
-    )
+def _score_rows(scored: ScoredBatch) -> list[tuple[ScoreRow, ...]]:
+    """Of each sample."""
+    k = len(scored.terms)
+    values = (_known(scored.raw), _known(scored.shaped), cycle(scored.weights.tolist()), _known(scored.contributions))
+    raw, shaped, weights, contributions = values
+    rows = map(ScoreRow._make, zip(cycle(scored.terms), cycle(range(k)), raw, shaped, weights, contributions))
+    return list(zip(*[rows] * k, strict=True))  # one iterator k times: k rows at once
 
 
 def reward_metrics(rollout: Rollout) -> dict[str, float]:
@@ -198,6 +203,7 @@ class Recorder(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
     ) -> None:
+        state.log_history.clear()  # the database has it; here it would grow, and be written whole with every checkpoint
         rollout = self.trainer.rollout
         if "loss" not in logs or rollout is None:
             return  # the summary at the end of training

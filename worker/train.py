@@ -26,6 +26,7 @@ from core.store import records, runs
 from worker import memory, options, ranks, stall
 from worker.journal import Journal, patiently
 from worker.keeper import Keeper
+from worker.outbox import Outbox
 
 STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5
 KEEP_ADAPTER_ONLY = shutil.ignore_patterns("*.pt", "*.pth", "*.bin", "trainer_state.json")
@@ -68,14 +69,15 @@ def say(folder: Path, kind: str, message: str) -> None:
 def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     """The recipe. Returns the exit code."""
     began, folder = time.perf_counter(), settings().run_folder(run_id)
-    journal = Journal(folder, run_id, attempt)
+    journal = Outbox(folder, run_id, attempt)
     keeper = Keeper(folder, journal, stop)
     if ranks.first():
         patiently(journal.flush, stop)  # first what an earlier attempt kept: its checkpoint may be newer than the row says
     claim = patiently(lambda: runs.load_claim(run_id, attempt), stop)
     config, journal.limits, journal.announced = memory.fitted(claim.config, folder), claim.config.journal, claim.checkpoint_step
     try:
-        return _train(claim, config, folder, journal, keeper, stop, began)
+        with journal:  # left when every step is stored or kept
+            return _train(claim, config, folder, journal, keeper, stop, began)
     except Exception as error:
         if memory.ran_out(error):
             raise OutOfMemory(f"out of memory: {memory.advice(config.grpo)} ({memory.said(error)})") from error

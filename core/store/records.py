@@ -6,14 +6,16 @@ beside its successor.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.errors import Fenced
+from core.store.bulk import insert_rows
 from core.store.runs import add_event
 from core.store.session import engine, writing
 from core.store.tables import evaluation, evaluation_item, metric, point, run, run_event, sample, score
@@ -22,9 +24,8 @@ SWITCHED, GUARD = "switched", "guard"  # the kinds of a run's events that belong
 _metric_ids: dict[str, dict[str, int]] = {}  # database URL -> metric name -> id
 
 
-@dataclass(frozen=True)
-class ScoreRow:
-    """One term's part in one sample; NaN ("does not apply") is stored as NULL."""
+class ScoreRow(NamedTuple):
+    """One term's part in one sample; NaN ("does not apply") is stored as NULL. A tuple, since a step has hundreds."""
 
     term: str
     position: int
@@ -100,6 +101,16 @@ class StepRecord:
     """What guards said, one sentence each."""
 
 
+def _names(of: type, but: Iterable[str] = ()) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(of) if f.name not in but)
+
+
+TEXTS = ("problem_id", "prompt", "completion", "gold")  # of a sample; they are cleaned
+SAMPLE, ITEM, EVALUATION = _names(SampleRow, (*TEXTS, "scores")), _names(ItemRow), _names(EvaluationRow, ("items",))
+# The values of a row as a tuple. dataclasses.asdict copies every value: it took most of the time of a step's write.
+_sample, _item = attrgetter(*SAMPLE), attrgetter(*ITEM)
+
+
 def finite(value: float) -> float | None:
     """The number, or None for NaN and infinities: SQL knows them differently on each database."""
     return float(value) if math.isfinite(value) else None
@@ -130,16 +141,18 @@ def register_metrics(names: Iterable[str]) -> dict[str, int]:
 
 
 def _insert_samples(c: Connection, run_id: int, step: int, samples: Sequence[SampleRow]) -> None:
-    rows = []
-    for s in samples:
-        values = {k: v for k, v in asdict(s).items() if k != "scores"}
-        texts = {k: clean(values[k]) for k in ("problem_id", "prompt", "completion", "gold")}
-        rows.append({**values, **texts, "run_id": run_id, "step": step})
-    returned = insert(sample).returning(sample.c.id, sort_by_parameter_order=True)
-    ids = c.execute(returned, rows).scalars().all()
-    scores = [{**asdict(x), "sample_id": i} for i, s in zip(ids, samples, strict=True) for x in s.scores]
-    if scores:
-        c.execute(insert(score), scores)
+    rows = [
+        (run_id, step, clean(s.problem_id), clean(s.prompt), clean(s.completion), clean(s.gold), *_sample(s)) for s in samples
+    ]
+    insert_rows(c, sample, ("run_id", "step", *TEXTS, *SAMPLE), rows)
+    if not any(s.scores for s in samples):
+        return
+    key = (sample.c.split, sample.c.group_index, sample.c.index_in_group)
+    split = sample.c.split.in_({s.split for s in samples})  # the first column of the index after the run
+    found = c.execute(select(sample.c.id, *key).where(sample.c.run_id == run_id, split, sample.c.step == step))
+    ids = {tuple(at): i for i, *at in found}
+    scores = [(ids[s.split, s.group_index, s.index_in_group], *x) for s in samples for x in s.scores]
+    insert_rows(c, score, ("sample_id", *ScoreRow._fields), scores)
 
 
 def write_step(run_id: int, attempt: int, record: StepRecord, again: bool = False) -> None:
@@ -148,25 +161,18 @@ def write_step(run_id: int, attempt: int, record: StepRecord, again: bool = Fals
     `again`: an earlier try may have been committed although its answer was lost; then nothing is written.
     """
     ids = register_metrics(record.metrics)
-    points = [
-        {"run_id": run_id, "metric_id": ids[name], "step": record.step, "value": float(value)}
-        for name, value in record.metrics.items()
-        if math.isfinite(value)
-    ]
+    points = [(run_id, ids[name], record.step, float(value)) for name, value in record.metrics.items() if math.isfinite(value)]
     with writing() as c:
         _fence(c, run_id, attempt)
-        if again and points and _is_stored(c, points[0]):
+        if again and points and _is_stored(c, *points[0][:3]):
             return
-        if points:
-            c.execute(insert(point), points)
-        if record.samples:
-            _insert_samples(c, run_id, record.step, record.samples)
-        if record.evaluation:
-            values = asdict(record.evaluation)
-            items = values.pop("items")
+        insert_rows(c, point, ("run_id", "metric_id", "step", "value"), points)
+        _insert_samples(c, run_id, record.step, record.samples)
+        if found := record.evaluation:
+            values = {name: getattr(found, name) for name in EVALUATION}
             c.execute(insert(evaluation).values(run_id=run_id, step=record.step, **values))
-            if items:
-                c.execute(insert(evaluation_item), [{"run_id": run_id, "step": record.step, **item} for item in items])
+            items = [(run_id, record.step, *_item(i)) for i in found.items]
+            insert_rows(c, evaluation_item, ("run_id", "step", *ITEM), items)
         for name in record.switched:
             add_event(c, run_id, SWITCHED, name, record.step)
         for said in record.guarded:
@@ -174,9 +180,9 @@ def write_step(run_id: int, attempt: int, record: StepRecord, again: bool = Fals
         c.execute(update(run).where(run.c.id == run_id).values(step=record.step))
 
 
-def _is_stored(c: Connection, first: Mapping[str, Any]) -> bool:
+def _is_stored(c: Connection, run_id: int, metric_id: int, step: int) -> bool:
     """A record's first point is there, and so all of it: it was one transaction."""
-    key = [point.c[name] == first[name] for name in ("run_id", "metric_id", "step")]
+    key = (point.c.run_id == run_id, point.c.metric_id == metric_id, point.c.step == step)
     return c.execute(select(point.c.step).where(*key)).first() is not None
 
 

@@ -1,5 +1,6 @@
 """What a real run leaves behind: the sum shown is the sum trained on, and the same seed gives the same run."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def test_the_adapter_and_the_newest_checkpoints_are_kept(trained: int) -> None:
     folder = settings().run_folder(trained)
     assert (folder / "adapter" / "adapter_model.safetensors").is_file()
     assert sorted(p.name for p in folder.glob("checkpoint-*")) == ["checkpoint-4", "checkpoint-6"]
+    state = json.loads((folder / "checkpoint-6" / "trainer_state.json").read_text())
+    assert state["global_step"] == 6 and state["log_history"] == []  # every step is in the database, none twice on the disk
 
 
 def test_two_starts_of_one_config_give_the_same_run(trained: int) -> None:

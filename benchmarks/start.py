@@ -1,0 +1,79 @@
+"""Where the time goes from a claim to the first stored step of the tiny demo: `python -m benchmarks.start [--repeat N]`.
+
+Read from the child's log, the run's history and the database, each start in a fresh data directory; medians in seconds.
+"""
+
+import argparse
+import os
+import re
+import tempfile
+import threading
+import time
+from datetime import datetime
+from statistics import median
+
+from core import presets
+from core.config import RunConfig
+from core.launch import settled
+from core.settings import settings
+from core.store import queries, runs
+from core.store.session import forget_engines
+from migrations import upgrade
+from worker import supervisor
+
+IMPORTS = re.compile(r"^([-\d]+ [:\d]+),(\d+) showdown.train imports ([\d.]+) s", re.MULTILINE)
+READY = re.compile(r"showdown.train ready after ([\d.]+) s")
+
+
+def start(config: RunConfig) -> dict[str, float]:
+    """Train to the first stored step, stop; seconds of each part."""
+    run_id = runs.create_run(config)
+    claim = runs.claim(run_id, "benchmark", 60.0)
+    assert claim is not None
+    began = time.time()
+    training = threading.Thread(target=supervisor.train_claimed, args=(claim,))
+    training.start()
+    evaluated = stored = 0.0
+    while training.is_alive() and not stored:
+        evaluated = evaluated or (time.time() if queries.evaluated(run_id, 0) else 0.0)
+        stored = time.time() if queries.run_detail(run_id).row.step else 0.0
+        time.sleep(0.005)
+    runs.request_stop(run_id)
+    training.join()
+    log = (settings().run_folder(run_id) / "train.log").read_text()
+    found, ready = IMPORTS.search(log), READY.search(log)
+    assert found and ready and stored, log[-2000:]
+    imported = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").timestamp() + int(found[2]) / 1000
+    child, imports, until_ready = imported - float(found[3]), float(found[3]), float(ready[1])
+    return {
+        "child started, its light half imported": child - began,
+        "torch, transformers, trl, peft imported": imports,
+        "data, model, trainer": until_ready - imports,
+        "base model evaluated": evaluated - child - until_ready,
+        "first step, until it is stored": stored - evaluated,
+        "claim to first step": stored - began,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--repeat", type=int, default=3)
+    config = settled(presets.preset("tiny-hybrid"))
+    assert isinstance(config, RunConfig)
+    took = []
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    for _ in range(parser.parse_args().repeat):
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["SHOWDOWN_HOME"] = home
+            os.environ.pop("SHOWDOWN_DATABASE_URL", None)
+            forget_engines()
+            settings.cache_clear()
+            assert str(settings().home) == home  # never the user's own data
+            upgrade()
+            took.append(start(config))
+    for part in took[0]:
+        print(f"  {part:<42} {median(t[part] for t in took):6.2f} s")
+
+
+if __name__ == "__main__":
+    main()
