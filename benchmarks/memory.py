@@ -15,7 +15,7 @@ import numpy as np
 
 from core.config import RunConfig, parse
 from core.settings import settings
-from core.store import queries, runs
+from core.store import claims, queries, runs
 from migrations import upgrade
 from worker import supervisor
 
@@ -48,7 +48,7 @@ def child_megabytes() -> float | None:
 
 def watch(steps: int) -> list[tuple[int, float]]:
     """(step, MB) of a training from its first step to its end, four times a second."""
-    claim = runs.claim(runs.create_run(config(steps)), "benchmark", 60.0)
+    claim = claims.claim(runs.create_run(config(steps)), "benchmark", 60.0)
     assert claim is not None
     training = threading.Thread(target=supervisor.train_claimed, args=(claim,))
     training.start()

@@ -24,7 +24,7 @@ import numpy as np
 from core.batch import RolloutBatch, ScoredBatch
 from core.config import RunConfig, parse
 from core.settings import settings
-from core.store import queries, runs
+from core.store import claims, queries, runs
 from core.store.records import StepRecord
 from core.store.session import forget_engines
 from migrations import upgrade
@@ -82,7 +82,7 @@ def write(run_id: int, steps: int, pause: float) -> dict[str, np.ndarray]:
 
 def new_run(steps: int) -> int:
     run_id = runs.create_run(parse(RunConfig, {**CONFIG, "grpo": {"max_steps": steps}}))
-    assert runs.claim(run_id, "benchmark", 3600.0)
+    assert claims.claim(run_id, "benchmark", 3600.0)
     return run_id
 
 

@@ -16,7 +16,7 @@ from core import presets
 from core.config import RunConfig
 from core.launch import settled
 from core.settings import settings
-from core.store import queries, runs
+from core.store import claims, queries, runs
 from core.store.session import forget_engines
 from migrations import upgrade
 from worker import supervisor
@@ -28,7 +28,7 @@ READY = re.compile(r"showdown.train ready after ([\d.]+) s")
 def start(config: RunConfig) -> dict[str, float]:
     """Train to the first stored step, stop; seconds of each part."""
     run_id = runs.create_run(config)
-    claim = runs.claim(run_id, "benchmark", 60.0)
+    claim = claims.claim(run_id, "benchmark", 60.0)
     assert claim is not None
     began = time.time()
     training = threading.Thread(target=supervisor.train_claimed, args=(claim,))

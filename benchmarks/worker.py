@@ -27,6 +27,7 @@ from typing import Any
 
 from core.config import RunConfig, parse
 from core.settings import settings
+from core.store import claims
 
 LIMIT = 1.02
 TURN = 5  # steps
@@ -70,7 +71,7 @@ def start_ours(made: RunConfig, address: str) -> threading.Thread:
         env = {**more.pop("env"), "CLOCK": address, "CLOCK_SIDE": OURS}
         return subprocess.Popen([python, "-m", "benchmarks.clock", module, *ids], env=env, **more)
 
-    claim = runs.claim(runs.create_run(made), "benchmark", 60.0)
+    claim = claims.claim(runs.create_run(made), "benchmark", 60.0)
     assert claim is not None
     supervisor.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": clocked})  # type: ignore[assignment]
     thread = threading.Thread(target=supervisor.train_claimed, args=(claim,))

@@ -30,8 +30,8 @@ from core.lint import cannot_act
 from core.revision import revision
 from core.settings import settings
 from core.silence import Silence
-from core.store import queries, runs
-from core.store.runs import Claim
+from core.store import claims, queries, runs
+from core.store.claims import Claim
 from core.store.states import Status
 from worker import gpus, shared, supervisor
 
@@ -51,7 +51,7 @@ def _asked(config: Path, arm: str | None) -> RunConfig:
 
 
 def _claim(run_id: int) -> Claim:
-    claim = runs.claim(run_id, OWNER, settings().lease_seconds, gpus.uuids())
+    claim = claims.claim(run_id, OWNER, settings().lease_seconds, gpus.uuids())
     if claim is None:
         row = queries.run_detail(run_id).row
         why = row.error_message if row.status == Status.FAILED else f"it is {row.status}, with {row.worker}"
@@ -64,10 +64,10 @@ def _claim(run_id: int) -> Claim:
 def _reap_if_left(run_id: int, worker: str | None) -> None:
     """Put a claimed run back that nobody holds any more: as patient as the reaper, and done once the lease is renewed."""
     silence, said = Silence(2 * LOOK_SECONDS), False
-    while found := [x for x in runs.leases() if x.run_id == run_id]:
+    while found := [x for x in claims.leases() if x.run_id == run_id]:
         silent = silence.look(found)[found[0]]
         if silent >= settings().lease_seconds:
-            runs.reap(found[0])
+            claims.reap(found[0])
             return
         if said and silent == 0.0:
             return
@@ -199,7 +199,7 @@ def run_command(ctx: click.Context, config: Path | None, resume: int | None, arm
     open_store()
     shared.check()
     if made is not None:
-        claim = runs.create_claimed(made, OWNER, settings().lease_seconds, gpus.uuids(), revision())
+        claim = claims.create_claimed(made, OWNER, settings().lease_seconds, gpus.uuids(), revision())
     else:
         assert resume is not None
         _take_up(resume)

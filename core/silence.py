@@ -7,7 +7,7 @@ clock, for how long it has itself seen a lease unchanged.
 import time
 from collections.abc import Iterable
 
-from core.store.runs import Lease
+from core.store.claims import Lease
 
 
 class Silence:

@@ -9,6 +9,7 @@ import time
 import urllib.request
 
 from core.settings import settings
+from core.store import moves
 
 HEARD_SECONDS = 30.0  # a worker says every 5 s that it lives
 
@@ -30,9 +31,8 @@ def worker() -> None:
 def reaper() -> None:
     """What the reaper asks every few seconds is answered. It has no heartbeat of its own."""
     from core import queue
-    from core.store import runs
 
-    runs.queued()
+    moves.queued()
     queue.waiting()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from core import queue
 from core.settings import settings
-from core.store import runs, session
+from core.store import claims, session
 from migrations import upgrade
 
 REPO = Path(__file__).parent.parent
@@ -130,7 +130,7 @@ def broker(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
 
 def reap() -> list[int]:
     """What the reaper does with every lease when all holders have been silent for long enough; the runs it took."""
-    return [lease.run_id for lease in runs.leases() if runs.reap(lease)]
+    return [lease.run_id for lease in claims.leases() if claims.reap(lease)]
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ from typing import Any
 from core.config import CheckpointConfig
 from core.errors import PlaceUnavailable, StoreUnavailable
 from core.settings import settings
-from core.store import queries, records, runs
+from core.store import claims, queries, records
 from worker import checkpoints
 from worker.journal import Journal, patiently
 from worker.shared import Shared, is_same
@@ -37,7 +37,7 @@ class Keeper:
         self.accuracies: dict[int, float] = {}
         self._said = False  # that the place is away
 
-    def start(self, claim: runs.Claim) -> tuple[Path | None, int]:
+    def start(self, claim: claims.Claim) -> tuple[Path | None, int]:
         """The checkpoint to go on from and its step; None and -1 to begin anew. What lies after it is forgotten.
 
         Waits where only the shared place can have it and is away: to begin anew would cost every step since.
@@ -163,7 +163,7 @@ class Keeper:
         if self._said and self.stop():
             return False  # a place that hangs would take the time that is left for stopping
         try:
-            runs.load_claim(self.run_id, self.attempt)  # Fenced: what lies there now is a newer attempt's
+            claims.load_claim(self.run_id, self.attempt)  # Fenced: what lies there now is a newer attempt's
             call()
         except PlaceUnavailable as error:
             log.warning("%s; the training goes on", error)

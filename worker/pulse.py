@@ -9,8 +9,8 @@ from pathlib import Path
 from core import logs
 from core.cause import excerpt
 from core.settings import settings
-from core.store import runs
-from core.store.runs import Claim
+from core.store import claims
+from core.store.claims import Claim
 
 LOG_SECONDS = 2.0  # between two ends of the log
 BYTES = 4 * logs.TAIL  # a character may be four of them
@@ -41,11 +41,11 @@ class Pulse:
         self._told, self._size, self._look_at = "", -1, 0.0
 
     def beat(self) -> bool:
-        """True when a stop was asked for. Fenced and StoreUnavailable as runs.beat."""
+        """True when a stop was asked for. Fenced and StoreUnavailable as claims.beat."""
         now = time.monotonic()
         size, text = self._look() if now >= self._look_at else (self._size, self._told)
         new = None if text == self._told else text
-        asked = runs.beat(self.claim.run_id, self.claim.attempt, settings().lease_seconds, now - self._beaten_at, new)
+        asked = claims.beat(self.claim.run_id, self.claim.attempt, settings().lease_seconds, now - self._beaten_at, new)
         self._beaten_at = now
         if size != self._size:
             self._told, self._size, self._look_at = text, size, now + LOG_SECONDS

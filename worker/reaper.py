@@ -12,7 +12,7 @@ from core.errors import BrokerError, StoreUnavailable
 from core.queue import enqueue, waiting
 from core.settings import settings
 from core.silence import Silence
-from core.store import runs, workers
+from core.store import claims, moves, workers
 
 SILENT_SECONDS = 3600.0  # a worker nobody has heard of for an hour was killed
 log = logging.getLogger("showdown.reaper")
@@ -23,11 +23,11 @@ def sweep(silence: Silence) -> None:
 
     Messages are sent again only when none waits: no flood, and nothing is stuck for longer than a round.
     """
-    for lease, seconds in silence.look(runs.leases()).items():
-        if seconds >= settings().lease_seconds and runs.reap(lease):
+    for lease, seconds in silence.look(claims.leases()).items():
+        if seconds >= settings().lease_seconds and claims.reap(lease):
             log.warning("run %d was lost and waits again", lease.run_id)
     workers.forget_silent(time.time() - SILENT_SECONDS)
-    queued = runs.queued()
+    queued = moves.queued()
     if queued and waiting() == 0:
         for run_id in queued:
             enqueue(run_id)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from core.errors import Fenced, ShowdownError, StoreUnavailable
 from core.settings import settings
-from core.store import records, runs
-from core.store.runs import Claim
+from core.store import claims, records
+from core.store.claims import Claim
 from core.store.states import Status
 from worker import gpus, stall
 from worker.children import Children
@@ -44,7 +44,7 @@ log = logging.getLogger("showdown.supervisor")
 def supervise(owner: str) -> Status | None:
     """Train the run that has waited longest to its end. Returns the state it was left in, None when none waited."""
     try:
-        claim = patiently(lambda: runs.claim_next(owner, settings().lease_seconds, gpus.uuids()), SHUTDOWN.is_set)
+        claim = patiently(lambda: claims.claim_next(owner, settings().lease_seconds, gpus.uuids()), SHUTDOWN.is_set)
     except StoreUnavailable as error:
         log.warning("no run taken: %s", error)
         return None
@@ -174,7 +174,7 @@ def _conclude(claim: Claim, code: int, watched: Watched, folder: Path) -> Status
             late = "killed: it wrote no checkpoint within the grace time" if watched.killed else None
             return _finish(claim, Status.STOPPED, message=late)
         why = "its worker shut down" if SHUTDOWN.is_set() else "its training was told to end"
-        patiently(lambda: runs.release(run_id, attempt, why, last_words(folder / "train.log")), give_up)
+        patiently(lambda: claims.release(run_id, attempt, why, last_words(folder / "train.log")), give_up)
         return Status.QUEUED
     kind, message = _why(code, folder, claim)
     log.warning("run %d failed: %s", run_id, message)
@@ -183,7 +183,7 @@ def _conclude(claim: Claim, code: int, watched: Watched, folder: Path) -> Status
 
 def _finish(claim: Claim, to: Status, kind: str | None = None, message: str | None = None) -> Status:
     said = last_words(settings().run_folder(claim.run_id) / "train.log")
-    patiently(lambda: runs.finish(claim.run_id, claim.attempt, to, kind, message, said), _no_patience())
+    patiently(lambda: claims.finish(claim.run_id, claim.attempt, to, kind, message, said), _no_patience())
     return to
 
 

@@ -22,7 +22,8 @@ from types import FrameType
 from core.config import RunConfig
 from core.errors import DataError, Fenced, OutOfMemory, ShowdownError, StoreUnavailable, TrainingError
 from core.settings import settings
-from core.store import records, runs
+from core.store import claims, records
+from core.store.claims import Claim
 from worker import memory, options, ranks, stall
 from worker.journal import Journal, patiently
 from worker.keeper import Keeper
@@ -73,7 +74,7 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
     keeper = Keeper(folder, journal, stop)
     if ranks.first():
         patiently(journal.flush, stop)  # first what an earlier attempt kept: its checkpoint may be newer than the row says
-    claim = patiently(lambda: runs.load_claim(run_id, attempt), stop)
+    claim = patiently(lambda: claims.load_claim(run_id, attempt), stop)
     config, journal.limits, journal.announced = memory.fitted(claim.config, folder), claim.config.journal, claim.checkpoint_step
     try:
         with journal:  # left when every step is stored or kept
@@ -85,7 +86,7 @@ def train(run_id: int, attempt: int, stop: StopFlag) -> int:
 
 
 def _train(
-    claim: runs.Claim, config: RunConfig, folder: Path, journal: Journal, keeper: Keeper, stop: StopFlag, began: float
+    claim: Claim, config: RunConfig, folder: Path, journal: Journal, keeper: Keeper, stop: StopFlag, began: float
 ) -> int:
     options.check(config)
     # The training stack is imported here: a stop or a bad row before this point costs nothing.
@@ -140,12 +141,12 @@ def _train(
     return 0  # what the database still lacks is sent by the supervisor: this process gives its memory back at once
 
 
-def _prepare(claim: runs.Claim, keeper: Keeper, surroundings: Mapping[str, object], stop: StopFlag) -> tuple[Path | None, int]:
+def _prepare(claim: Claim, keeper: Keeper, surroundings: Mapping[str, object], stop: StopFlag) -> tuple[Path | None, int]:
     """The checkpoint to go on from and its step, None and -1 without one. Everything after it is forgotten."""
     resume, begin = keeper.start(claim)
     patiently(lambda: records.rewind(claim.run_id, claim.attempt, begin), stop)
     patiently(lambda: records.write_environment(claim.run_id, claim.attempt, surroundings), stop)
-    patiently(lambda: runs.mark_running(claim.run_id, claim.attempt), stop)
+    patiently(lambda: claims.mark_running(claim.run_id, claim.attempt), stop)
     return resume, begin
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.errors import Fenced
 from core.store.bulk import insert_rows
-from core.store.runs import add_event
+from core.store.moves import add_event
 from core.store.session import engine, writing
 from core.store.tables import evaluation, evaluation_item, metric, point, run, run_event, sample, score
 

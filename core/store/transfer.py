@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.config import RunConfig, parse
 from core.errors import DataError, NotFound
+from core.store.moves import add_event, new_id
 from core.store.records import register_metrics
-from core.store.runs import add_event, new_id
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score

@@ -18,7 +18,7 @@ from core.config import ExperimentConfig, ModelConfig, parse
 from core.grpo import GrpoConfig
 from core.mix import Mix
 from core.replay import run as replay_run
-from core.store import queries, runs, workers
+from core.store import claims, queries, runs, workers
 from core.store.states import Status
 from core.store.workers import Gpu
 from core.table import from_batch
@@ -83,9 +83,9 @@ def test_the_samples_tab_shows_the_sum_and_the_group(trained: int) -> None:
 
 def test_a_failed_run_says_why_and_can_be_resumed(sqlite: Path) -> None:
     run_id = runs.create_run(run_config())
-    claim = runs.claim(run_id, "w", 60.0)
+    claim = claims.claim(run_id, "w", 60.0)
     assert claim
-    runs.finish(run_id, claim.attempt, Status.FAILED, "ModelError", "no <b>model</b>", "last words")
+    claims.finish(run_id, claim.attempt, Status.FAILED, "ModelError", "no <b>model</b>", "last words")
     at = page("run", run=str(run_id))
     assert "no &lt;b&gt;model&lt;/b&gt;" in prose(at)  # escaped: an error text is never HTML
     next(b for b in at.button if b.label == "Resume").click().run()
@@ -100,12 +100,12 @@ def test_the_log_tab_shows_the_log_as_text_and_what_went_wrong_first(sqlite: Pat
         return json.loads(found.proto.json)
 
     assert log()["text"] == "" and log()["empty"] == ["No line yet", "The run waits in the queue."]
-    assert runs.claim(run_id, "box-1", 60.0)
+    assert claims.claim(run_id, "box-1", 60.0)
     said = "--- attempt 1, now\n<b>no</b> **markdown**\n"
-    runs.beat(run_id, 1, 60.0, log_tail=said)
+    claims.beat(run_id, 1, 60.0, log_tail=said)
     assert (log()["text"], log()["cause"], log()["note"]) == (said, None, "live, newest line last · box-1")
     chain = "Traceback (most recent call last):\n  File \"/me/a.py\", line 3, in f\nKeyError: '<i>'\n"
-    runs.finish(run_id, 1, Status.FAILED, "DataError", "no answer", said + chain)
+    claims.finish(run_id, 1, Status.FAILED, "DataError", "no answer", said + chain)
     wanted = {"head": "What went wrong first", "text": "KeyError: '<i>'", "where": "/me/a.py:3 in f", "line": 4}
     assert log()["cause"] == wanted
 
@@ -249,7 +249,7 @@ def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> Non
     assert "1 run waits: no worker listens" in prose(page("workers"))
     workers.beat("box-1", "box <1>", 42, 1, [Gpu(0, "H200", 140.0 * 2**30, 70.0 * 2**30, 0.9)])
     assert "1 run waits, and 1 slot free" in prose(page("workers"))
-    claim = runs.claim(waiting, "box-1", 60.0)
+    claim = claims.claim(waiting, "box-1", 60.0)
     assert claim is not None
     runs.create_run(run_config(seed=1))
     text = prose(page("workers"))
@@ -269,7 +269,7 @@ def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> Non
 def test_why_a_run_that_wants_gpus_waits(sqlite: Path, wanted: list[int], said: str) -> None:
     cards = [Gpu(i, "H200", 1.0, 0.0, 0.0, f"GPU-{i}") for i in range(2)]
     workers.beat("box-1", "box", 42, 2, cards)
-    held = runs.claim(runs.create_run(run_config()), "box-1", 60.0, [c.uuid for c in cards])
+    held = claims.claim(runs.create_run(run_config()), "box-1", 60.0, [c.uuid for c in cards])
     assert held is not None
     runs.create_run(run_config(grpo={"num_processes": wanted[0]} if wanted else {}))
     text = prose(page("workers"))
@@ -278,8 +278,8 @@ def test_why_a_run_that_wants_gpus_waits(sqlite: Path, wanted: list[int], said: 
 
 def test_a_finished_run_is_extended_and_cloned_from_its_page(sqlite: Path) -> None:
     run_id = runs.create_run(run_config())
-    claim = runs.claim(run_id, "w", 60.0)
-    assert claim is not None and runs.finish(run_id, claim.attempt, Status.DONE)
+    claim = claims.claim(run_id, "w", 60.0)
+    assert claim is not None and claims.finish(run_id, claim.attempt, Status.DONE)
     at = page("run", run=str(run_id))
     next(n for n in at.number_input if n.label == "Go on to step").set_value(9).run()
     next(b for b in at.button if b.label == "Extend").click().run()

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from core.settings import settings
-from core.store import queries, runs
+from core.store import claims, moves, queries, runs
 from core.store.states import Status
 from tests.samples import HARD, run_config
 
@@ -37,7 +37,7 @@ def test_submit_show_stop_requeue_without_a_broker(home: Path, tmp_path: Path) -
     assert queries.run_detail(1).row.status == Status.STOPPED
     again = showdown("requeue", "1")  # the row is queued; the broker is still away, which is said and loses nothing
     assert again.exit_code == 0 and "stays queued" in again.stderr
-    assert runs.queued() == [1]
+    assert moves.queued() == [1]
 
 
 def test_a_preset_is_submitted_by_its_name(home: Path) -> None:
@@ -104,28 +104,28 @@ def test_ends_with_one_for_failure_and_two_for_misuse(home: Path) -> None:
 def test_logs_are_the_file_or_the_end_that_the_database_has(sqlite: Path) -> None:
     run_id = runs.create_run(run_config())
     assert "has written no line yet" in showdown("logs", "1").stderr
-    assert runs.claim(run_id, "elsewhere", 60.0)
-    runs.beat(run_id, 1, 60.0, log_tail="--- attempt 1, then\nfrom elsewhere\n")
+    assert claims.claim(run_id, "elsewhere", 60.0)
+    claims.beat(run_id, 1, 60.0, log_tail="--- attempt 1, then\nfrom elsewhere\n")
     assert showdown("logs", "1").output == "--- attempt 1, then\nfrom elsewhere\n"
     file = settings().run_folder(run_id) / "train.log"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"--- attempt 1, then\n10%\r99%\n\x1b[31mred\x00\n")
     assert showdown("logs", "1").output == "--- attempt 1, then\n99%\nred\u2400\n"
-    assert runs.release(run_id, 1, "its worker shut down") and runs.claim(run_id, "elsewhere", 60.0)
+    assert claims.release(run_id, 1, "its worker shut down") and claims.claim(run_id, "elsewhere", 60.0)
     assert "from elsewhere" in showdown("logs", "1").output  # the file is of an older attempt
 
 
 @pytest.mark.parametrize("here", [True, False], ids=["the file is here", "the file is elsewhere"])
 def test_logs_follow_until_the_run_ends(sqlite: Path, here: bool) -> None:
     run_id = runs.create_run(run_config())
-    assert runs.claim(run_id, "w", 60.0)
+    assert claims.claim(run_id, "w", 60.0)
     file = settings().run_folder(run_id) / "train.log"
     file.parent.mkdir(parents=True)
 
     def say(text: str) -> None:
         if here:
             file.write_text(text)
-        runs.beat(run_id, 1, 60.0, log_tail=text)
+        claims.beat(run_id, 1, 60.0, log_tail=text)
 
     say("one\ntw")
     command = [sys.executable, "-m", "cli", "logs", "1", "--follow"]
@@ -134,5 +134,5 @@ def test_logs_follow_until_the_run_ends(sqlite: Path, here: bool) -> None:
     say("one\ntwo\nthr")
     assert process.stdout.readline() == "two\n"
     say("one\ntwo\nthree")
-    runs.finish(run_id, 1, Status.DONE, log_tail="one\ntwo\nthree")
+    claims.finish(run_id, 1, Status.DONE, log_tail="one\ntwo\nthree")
     assert process.communicate(timeout=60)[0] == "three" and process.returncode == 0

@@ -19,7 +19,7 @@ from cli.transfer import export_run, import_run
 from core.config import RunConfig
 from core.errors import DataError, ShowdownError
 from core.settings import settings
-from core.store import queries, records, runs
+from core.store import claims, moves, queries, records, runs
 from core.store.states import Status
 from migrations import upgrade
 from tests.conftest import forget_settings
@@ -157,12 +157,12 @@ def test_an_imported_run_is_not_trained_anew_over_what_was_imported(exported: An
     assert "was imported without a checkpoint" in actions.requeue(stopped)
     assert "was imported without a checkpoint" in actions.extend(done, 9)
     assert {queries.run_detail(i).row.status for i in (done, stopped)} == {Status.DONE, Status.STOPPED}
-    assert all(record(i) == before[i] for i in before) and runs.queued() == []
+    assert all(record(i) == before[i] for i in before) and moves.queued() == []
     _change_run(folder, step=0)
     fresh = import_run(folder)
-    assert runs.requeue(fresh) and runs.queued() == [fresh]
-    claim = runs.claim(fresh, "test", 60.0)  # once it trains here it is a run like any other
-    assert claim and runs.finish(fresh, claim.attempt, Status.STOPPED) and runs.requeue(fresh)
+    assert runs.requeue(fresh) and moves.queued() == [fresh]
+    claim = claims.claim(fresh, "test", 60.0)  # once it trains here it is a run like any other
+    assert claim and claims.finish(fresh, claim.attempt, Status.STOPPED) and runs.requeue(fresh)
 
 
 def test_a_stopped_run_stays_stopped_and_a_waiting_one_is_not_exported(sqlite: Path, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_many_samples_pass_in_pieces(sqlite: Path, tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(transfer, "PIECE", dict.fromkeys(transfer.PIECE, 7))
     run_id = runs.create_run(run_config())
-    claim = runs.claim(run_id, "test", 60)
+    claim = claims.claim(run_id, "test", 60)
     assert claim is not None
     for step in range(1, 12):
         scores = tuple(records.ScoreRow(t, k, 0.1 * k, None, 1.0, 1 / 3) for k, t in enumerate(("correctness", "format")))
@@ -284,7 +284,7 @@ def test_many_samples_pass_in_pieces(sqlite: Path, tmp_path: Path, monkeypatch: 
             for split in ("train", "eval") for i in range(5)
         ]  # fmt: skip
         records.write_step(run_id, 1, records.StepRecord(step, {"reward/total": step / 3, "eval/kl": 1e300}, rows))
-    runs.finish(run_id, 1, Status.FAILED, "Why", "because")
+    claims.finish(run_id, 1, Status.FAILED, "Why", "because")
     made = export_run(run_id, tmp_path / "x")
     assert made["rows"]["samples.parquet"] == 110 and made["rows"]["scores.parquet"] == 110
     again = import_run(tmp_path / "x")

@@ -16,7 +16,7 @@ from core.groups import Groups
 from core.mix import Mix
 from core.preflight import report
 from core.problems import arithmetic
-from core.store import records, runs
+from core.store import claims, records, runs
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
 from core.table import SampleTable, from_batch, join
 from tests.samples import CONTINUOUS, HARD, HYBRID, batch, run_config
@@ -72,7 +72,7 @@ def test_a_replay_of_all_steps_at_once_equals_the_engine_step_by_step(name: str)
 def stored_run(mix: dict[str, Any]) -> int:
     """A run whose samples lie in the database as the recorder writes them."""
     config = run_config(mix=mix, grpo={"max_steps": 4})
-    claim = runs.claim(runs.create_run(config), "w", 3600.0)
+    claim = claims.claim(runs.create_run(config), "w", 3600.0)
     assert claim is not None
     for step, b in enumerate(rollouts(), 1):
         scored = engine.score(b, config.mix, step)

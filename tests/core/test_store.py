@@ -12,7 +12,7 @@ import pytest
 from core import engine
 from core.config import ExperimentConfig, RunConfig, parse
 from core.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
-from core.store import queries, records, runs, workers
+from core.store import claims, moves, queries, records, runs, workers
 from core.store.records import EvaluationRow, SampleRow, ScoreRow, StepRecord, finite
 from core.store.states import TRANSITIONS, Status
 from core.store.workers import Gpu
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.usefixtures("database")
 NASTY = "<script>alert(1)</script> **md** \x1b[31m \u202e reversed \x00 nul " + "x" * 1000
 
 
-def claimed(lease: float = 60.0) -> runs.Claim:
-    claim = runs.claim(runs.create_run(run_config()), "w1", lease)
+def claimed(lease: float = 60.0) -> claims.Claim:
+    claim = claims.claim(runs.create_run(run_config()), "w1", lease)
     assert claim is not None
     return claim
 
@@ -38,7 +38,7 @@ def sample_row(index: int = 0, group: int = 0) -> SampleRow:
     )  # fmt: skip
 
 
-def write(claim: runs.Claim, step: int, **metrics: float) -> None:
+def write(claim: claims.Claim, step: int, **metrics: float) -> None:
     named = {k.replace("__", "/"): v for k, v in metrics.items()}
     records.write_step(claim.run_id, claim.attempt, StepRecord(step, named, [sample_row(0), sample_row(1)]))
 
@@ -51,9 +51,9 @@ def test_a_run_from_queue_to_done() -> None:
     claim = claimed()
     assert claim.config == run_config() and claim.attempt == 1
     assert status(claim.run_id) == Status.STARTING
-    assert runs.mark_running(claim.run_id, 1)
-    assert runs.beat(claim.run_id, 1, 60.0) is False
-    assert runs.finish(claim.run_id, 1, Status.DONE)
+    assert claims.mark_running(claim.run_id, 1)
+    assert claims.beat(claim.run_id, 1, 60.0) is False
+    assert claims.finish(claim.run_id, 1, Status.DONE)
     row = queries.run_detail(claim.run_id).row
     assert row.status == Status.DONE and row.finished_at is not None
     assert [e.kind for e in queries.events(claim.run_id)] == ["queued", "starting", "running", "done"]
@@ -61,12 +61,12 @@ def test_a_run_from_queue_to_done() -> None:
 
 def test_only_one_of_many_workers_gets_a_run() -> None:
     run_id = runs.create_run(run_config())
-    got: list[runs.Claim | None] = []
+    got: list[claims.Claim | None] = []
     gate = threading.Barrier(8)
 
     def take(name: str) -> None:
         gate.wait()
-        got.append(runs.claim(run_id, name, 60.0))
+        got.append(claims.claim(run_id, name, 60.0))
 
     threads = [threading.Thread(target=take, args=(f"w{i}",)) for i in range(8)]
     for t in threads:
@@ -78,14 +78,14 @@ def test_only_one_of_many_workers_gets_a_run() -> None:
 
 def test_the_run_that_waits_longest_is_taken_first_and_a_released_one_keeps_its_place() -> None:
     first, second = runs.create_run(run_config()), runs.create_run(run_config(seed=1))
-    claim = runs.claim_next("w1", 60.0)
+    claim = claims.claim_next("w1", 60.0)
     assert claim and claim.run_id == first
-    assert runs.release(first, claim.attempt, "its worker shut down")
-    again = runs.claim_next("w2", 60.0)
+    assert claims.release(first, claim.attempt, "its worker shut down")
+    again = claims.claim_next("w2", 60.0)
     assert again and (again.run_id, again.attempt) == (first, 2)
-    last = runs.claim_next("w3", 60.0)
+    last = claims.claim_next("w3", 60.0)
     assert last and last.run_id == second
-    assert runs.claim_next("w4", 60.0) is None
+    assert claims.claim_next("w4", 60.0) is None
 
 
 @pytest.mark.parametrize("state", [s for s in Status if not s.claimed and s != Status.QUEUED])
@@ -94,16 +94,16 @@ def test_a_run_that_does_not_wait_cannot_be_claimed(state: Status) -> None:
     if state == Status.LOST:
         assert Status.QUEUED in TRANSITIONS[Status.LOST]  # lost runs go straight back: there is nothing to claim between
         return
-    assert runs.finish(claim.run_id, 1, state)
-    assert runs.claim(claim.run_id, "w2", 60.0) is None
+    assert claims.finish(claim.run_id, 1, state)
+    assert claims.claim(claim.run_id, "w2", 60.0) is None
 
 
 def test_illegal_moves_change_nothing() -> None:
     claim = claimed()
-    assert runs.finish(claim.run_id, 1, Status.FAILED, "ValueError", "bad", "log")
-    assert not runs.finish(claim.run_id, 1, Status.DONE)
-    assert not runs.mark_running(claim.run_id, 1)
-    assert not runs.release(claim.run_id, 1, "")
+    assert claims.finish(claim.run_id, 1, Status.FAILED, "ValueError", "bad", "log")
+    assert not claims.finish(claim.run_id, 1, Status.DONE)
+    assert not claims.mark_running(claim.run_id, 1)
+    assert not claims.release(claim.run_id, 1, "")
     detail = queries.run_detail(claim.run_id)
     assert (detail.row.status, detail.row.error_kind, detail.row.error_message) == (Status.FAILED, "ValueError", "bad")
     assert detail.log_tail == "log"
@@ -113,18 +113,18 @@ def test_illegal_moves_change_nothing() -> None:
 def test_an_older_attempt_is_fenced_everywhere() -> None:
     old = claimed(lease=-1.0)
     assert reap() == [old.run_id] and reap() == []
-    new = runs.claim(old.run_id, "w2", 60.0)
+    new = claims.claim(old.run_id, "w2", 60.0)
     assert new and new.attempt == 2
     for refused in (
         lambda: write(old, 1, reward__total=1.0),
         lambda: records.rewind(old.run_id, old.attempt, 0),
         lambda: records.write_checkpoint(old.run_id, old.attempt, 1),
-        lambda: runs.beat(old.run_id, old.attempt, 60.0),
-        lambda: runs.load_claim(old.run_id, old.attempt),
+        lambda: claims.beat(old.run_id, old.attempt, 60.0),
+        lambda: claims.load_claim(old.run_id, old.attempt),
     ):
         with pytest.raises(Fenced):
             refused()
-    assert not runs.finish(old.run_id, old.attempt, Status.DONE) and status(old.run_id) == Status.STARTING
+    assert not claims.finish(old.run_id, old.attempt, Status.DONE) and status(old.run_id) == Status.STARTING
     assert queries.series(old.run_id) == {}
 
 
@@ -137,11 +137,11 @@ def test_a_lost_run_that_was_to_stop_is_stopped() -> None:
 
 def test_a_lease_that_was_renewed_after_the_look_is_not_reaped() -> None:
     claim = claimed()
-    (seen,) = runs.leases()
-    runs.beat(claim.run_id, 1, 60.0)
-    assert not runs.reap(seen) and status(claim.run_id) == Status.STARTING
-    (again,) = runs.leases()
-    assert (again.run_id, again.attempt) == (seen.run_id, 1) and runs.reap(again) and runs.leases() == []
+    (seen,) = claims.leases()
+    claims.beat(claim.run_id, 1, 60.0)
+    assert not claims.reap(seen) and status(claim.run_id) == Status.STARTING
+    (again,) = claims.leases()
+    assert (again.run_id, again.attempt) == (seen.run_id, 1) and claims.reap(again) and claims.leases() == []
 
 
 def test_what_was_logged_stays_until_there_is_something_newer() -> None:
@@ -151,14 +151,14 @@ def test_what_was_logged_stays_until_there_is_something_newer() -> None:
         return queries.run_detail(claim.run_id).log_tail
 
     assert kept() is None
-    runs.beat(claim.run_id, 1, 60.0, log_tail="of attempt 1")
-    runs.beat(claim.run_id, 1, 60.0)
-    assert runs.finish(claim.run_id, 1, Status.FAILED, "ValueError", "bad") and kept() == "of attempt 1"
-    assert runs.requeue(claim.run_id) and runs.claim(claim.run_id, "w2", 60.0) and kept() == "of attempt 1"
+    claims.beat(claim.run_id, 1, 60.0, log_tail="of attempt 1")
+    claims.beat(claim.run_id, 1, 60.0)
+    assert claims.finish(claim.run_id, 1, Status.FAILED, "ValueError", "bad") and kept() == "of attempt 1"
+    assert runs.requeue(claim.run_id) and claims.claim(claim.run_id, "w2", 60.0) and kept() == "of attempt 1"
     with pytest.raises(Fenced):
-        runs.beat(claim.run_id, 1, 60.0, log_tail="too late")
-    runs.beat(claim.run_id, 2, 60.0, log_tail="of attempt 2")
-    assert runs.release(claim.run_id, 2, "its worker shut down", "last words") and kept() == "last words"
+        claims.beat(claim.run_id, 1, 60.0, log_tail="too late")
+    claims.beat(claim.run_id, 2, 60.0, log_tail="of attempt 2")
+    assert claims.release(claim.run_id, 2, "its worker shut down", "last words") and kept() == "last words"
 
 
 def test_stop_before_and_during() -> None:
@@ -166,8 +166,8 @@ def test_stop_before_and_during() -> None:
     assert runs.request_stop(waiting) == Status.STOPPED
     claim = claimed()
     assert runs.request_stop(claim.run_id) == Status.STARTING  # it is asked, and ends at a step boundary
-    assert runs.beat(claim.run_id, 1, 60.0) is True
-    assert runs.finish(claim.run_id, 1, Status.STOPPED) and runs.requeue(claim.run_id)
+    assert claims.beat(claim.run_id, 1, 60.0) is True
+    assert claims.finish(claim.run_id, 1, Status.STOPPED) and runs.requeue(claim.run_id)
     assert not queries.run_detail(claim.run_id).row.stop_requested  # put back means: go on
     with pytest.raises(NotFound, match="no run 99"):
         runs.request_stop(99)
@@ -214,7 +214,7 @@ def test_experiments_and_lists() -> None:
     arms = [{"name": "hard", "mix": {"terms": HARD}}, {"name": "hybrid", "mix": HYBRID}]
     config = parse(ExperimentConfig, {"name": "Two arms", "question": "?", "arms": arms, "seeds": [0, 1]})
     experiment_id, run_ids = runs.create_experiment(config, "1.0+abc")
-    assert len(run_ids) == 4 and runs.queued() == run_ids
+    assert len(run_ids) == 4 and moves.queued() == run_ids
     rows = queries.run_list(experiment_id)
     assert [r.id for r in rows] == run_ids[::-1]
     assert {(r.arm, r.structure, r.experiment) for r in rows} == {
@@ -240,50 +240,50 @@ def leased() -> dict[str, int]:
 
 def test_a_gpu_belongs_to_one_run_until_that_ends() -> None:
     two, one, more = wants(2), wants(1), wants(1)
-    first = runs.claim_next("m-1", 60.0, CARDS)
+    first = claims.claim_next("m-1", 60.0, CARDS)
     assert first and (first.run_id, first.gpus) == (two, ("GPU-a", "GPU-b"))
-    second = runs.claim_next("m-2", 60.0, CARDS)  # another worker of the same machine
+    second = claims.claim_next("m-2", 60.0, CARDS)  # another worker of the same machine
     assert second and (second.run_id, second.gpus) == (one, ("GPU-c",))
-    assert runs.claim_next("m-3", 60.0, CARDS) is None and status(more) == Status.QUEUED
+    assert claims.claim_next("m-3", 60.0, CARDS) is None and status(more) == Status.QUEUED
     assert leased() == {"GPU-a": two, "GPU-b": two, "GPU-c": one}
-    assert runs.finish(two, 1, Status.DONE)
-    third = runs.claim_next("m-3", 60.0, CARDS)
+    assert claims.finish(two, 1, Status.DONE)
+    third = claims.claim_next("m-3", 60.0, CARDS)
     assert third and third.gpus == ("GPU-a",)
     assert leased() == {"GPU-a": more, "GPU-c": one}
 
 
 @pytest.mark.parametrize("ending", ["done", "failed", "stopped", "released", "lost"])
 def test_every_ending_gives_gpus_back(ending: str) -> None:
-    claim = runs.claim_next("m-1", -1.0, CARDS) if wants(2) else None
+    claim = claims.claim_next("m-1", -1.0, CARDS) if wants(2) else None
     assert claim and len(leased()) == 2
     if ending == "released":
-        assert runs.release(claim.run_id, claim.attempt, "its worker shut down")
+        assert claims.release(claim.run_id, claim.attempt, "its worker shut down")
     elif ending == "lost":
         assert reap() == [claim.run_id]
     else:
-        assert runs.finish(claim.run_id, claim.attempt, Status(ending))
+        assert claims.finish(claim.run_id, claim.attempt, Status(ending))
     assert leased() == {}
 
 
 def test_a_run_that_wants_more_than_is_free_holds_the_queue_and_one_that_wants_more_than_there_is_does_not() -> None:
-    held = runs.claim(wants(2), "m-1", 60.0, CARDS)
+    held = claims.claim(wants(2), "m-1", 60.0, CARDS)
     huge, wide, small = wants(4), wants(2), wants(1)
-    assert held and runs.claim_next("m-1", 60.0, CARDS) is None  # `wide` is next, and would never start if `small` went first
-    four = runs.claim_next("m-9", 60.0, (*(f"GPU-{i}" for i in range(4)),))
+    assert held and claims.claim_next("m-1", 60.0, CARDS) is None  # `wide` is next, and would never start if `small` went first
+    four = claims.claim_next("m-9", 60.0, (*(f"GPU-{i}" for i in range(4)),))
     assert four and four.run_id == huge
-    runs.finish(held.run_id, held.attempt, Status.DONE)
-    taken = [runs.claim_next("m-1", 60.0, CARDS) for _ in range(2)]
+    claims.finish(held.run_id, held.attempt, Status.DONE)
+    taken = [claims.claim_next("m-1", 60.0, CARDS) for _ in range(2)]
     assert [t and t.run_id for t in taken] == [wide, small]
 
 
 def test_workers_that_claim_at_once_never_share_a_gpu() -> None:
     ids = [wants(1, seed) for seed in range(8)]
-    got: list[runs.Claim | None] = []
+    got: list[claims.Claim | None] = []
     gate = threading.Barrier(8)
 
     def take(run_id: int) -> None:
         gate.wait()
-        got.append(runs.claim(run_id, f"w{run_id}", 60.0, CARDS))
+        got.append(claims.claim(run_id, f"w{run_id}", 60.0, CARDS))
 
     threads = [threading.Thread(target=take, args=(i,)) for i in ids]
     for t in threads:
@@ -296,10 +296,10 @@ def test_workers_that_claim_at_once_never_share_a_gpu() -> None:
 
 
 def test_a_run_in_the_terminal_is_never_seen_waiting() -> None:
-    claim = runs.create_claimed(run_config(), "terminal", 60.0, CARDS[:1])
-    assert claim.gpus == ("GPU-a",) and runs.claim_next("w", 60.0) is None
+    claim = claims.create_claimed(run_config(), "terminal", 60.0, CARDS[:1])
+    assert claim.gpus == ("GPU-a",) and claims.claim_next("w", 60.0) is None
     with pytest.raises(NoGpu, match="num_processes 2 needs 2 free GPUs; of the 1 here 0 are free"):
-        runs.create_claimed(run_config(grpo={"num_processes": 2}), "terminal", 60.0, CARDS[:1])
+        claims.create_claimed(run_config(grpo={"num_processes": 2}), "terminal", 60.0, CARDS[:1])
     assert len(queries.run_list()) == 1  # nothing is left of the run that could not be
 
 
@@ -307,7 +307,7 @@ def test_workers_come_and_go() -> None:
     before = time.time() - 1
     card = Gpu(0, "H200", 100.0, 1.0, 0.5)
     workers.beat("m-1", "m", 1, 2, [card])
-    claim = runs.claim(runs.create_run(run_config()), "m-1", 60.0)
+    claim = claims.claim(runs.create_run(run_config()), "m-1", 60.0)
     assert claim is not None
     workers.beat("m-1", "m", 1, 2, [replace(card, memory_used=50.0)])  # the newest state, not one more card
     (found,) = workers.machines(before)
@@ -324,7 +324,7 @@ def test_eight_writers_at_once_lose_nothing() -> None:
     claims = [claimed() for _ in range(8)]
     errors: list[BaseException] = []
 
-    def train(claim: runs.Claim) -> None:
+    def train(claim: claims.Claim) -> None:
         try:
             for step in range(1, 11):
                 write(claim, step, reward__total=float(step), **{f"score__t{claim.run_id}": 1.0})
@@ -378,7 +378,7 @@ def test_priority_comes_before_waiting_time() -> None:
     first, second, third = (runs.create_run(run_config(seed=i)) for i in range(3))
     runs.set_priority(third, 5)
     runs.set_priority(first, -1)
-    assert runs.queued() == [third, second, first]
+    assert moves.queued() == [third, second, first]
     with pytest.raises(NotFound, match="no run 99"):
         runs.set_priority(99, 1)
 
@@ -386,12 +386,12 @@ def test_priority_comes_before_waiting_time() -> None:
 def test_an_experiment_is_stopped_whole() -> None:
     arms = [{"name": "hard", "mix": {"terms": HARD}}, {"name": "hybrid", "mix": HYBRID}]
     experiment_id, (a, b, c, d) = runs.create_experiment(parse(ExperimentConfig, {"name": "E", "arms": arms, "seeds": [0, 1]}))
-    taken = [runs.claim(a, "w", 60.0), runs.claim(b, "w", 60.0)]
-    assert taken[1] and runs.finish(b, taken[1].attempt, Status.DONE)
+    taken = [claims.claim(a, "w", 60.0), claims.claim(b, "w", 60.0)]
+    assert taken[1] and claims.finish(b, taken[1].attempt, Status.DONE)
     assert runs.request_stop_experiment(experiment_id) == [a, c, d]
     assert [status(i) for i in (a, b, c, d)] == [Status.STARTING, Status.DONE, Status.STOPPED, Status.STOPPED]
-    assert runs.beat(a, 1, 60.0) is True  # it trains: it stops at its next step
-    assert runs.claim_next("w", 60.0) is None
+    assert claims.beat(a, 1, 60.0) is True  # it trains: it stops at its next step
+    assert claims.claim_next("w", 60.0) is None
     with pytest.raises(NotFound, match="no experiment 99"):
         runs.request_stop_experiment(99)
 
@@ -399,16 +399,16 @@ def test_an_experiment_is_stopped_whole() -> None:
 def test_a_time_limit_counts_training_only_and_over_all_attempts() -> None:
     claim = claimed()
     runs.set_time_limit(claim.run_id, 100.0)
-    assert runs.beat(claim.run_id, 1, 60.0, spent=60.0) is False
-    runs.release(claim.run_id, 1, "its worker shut down")
-    again = runs.claim(claim.run_id, "w2", 60.0)
+    assert claims.beat(claim.run_id, 1, 60.0, spent=60.0) is False
+    claims.release(claim.run_id, 1, "its worker shut down")
+    again = claims.claim(claim.run_id, "w2", 60.0)
     assert again is not None
-    assert runs.beat(claim.run_id, 2, 60.0, spent=39.0) is False
-    assert runs.beat(claim.run_id, 2, 60.0, spent=2.0) is True
+    assert claims.beat(claim.run_id, 2, 60.0, spent=39.0) is False
+    assert claims.beat(claim.run_id, 2, 60.0, spent=2.0) is True
     assert queries.events(claim.run_id)[-1].kind == "time_limit"
-    assert runs.finish(claim.run_id, 2, Status.STOPPED) and runs.requeue(claim.run_id)
-    third = runs.claim(claim.run_id, "w3", 60.0)  # who puts it back wants it to go on
-    assert third is not None and runs.beat(claim.run_id, 3, 60.0) is False
+    assert claims.finish(claim.run_id, 2, Status.STOPPED) and runs.requeue(claim.run_id)
+    third = claims.claim(claim.run_id, "w3", 60.0)  # who puts it back wants it to go on
+    assert third is not None and claims.beat(claim.run_id, 3, 60.0) is False
 
 
 def test_only_an_ended_run_is_extended_and_keeps_its_curve() -> None:

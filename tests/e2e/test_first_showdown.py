@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.store import queries
+from core.store import claims, queries
 from core.store.states import Status
 from tests.conftest import REPO, forget_settings, free_port, wait_for
 from tests.e2e.browser import browser, button, chromium, settle, whole
@@ -186,7 +186,7 @@ def test_hostile_text_is_text(dashboard: str, home: Path) -> None:
     from tests.samples import run_config
 
     run_id = runs.create_run(run_config())
-    claim = runs.claim(run_id, "somebody", 3600.0)
+    claim = claims.claim(run_id, "somebody", 3600.0)
     assert claim is not None
     records.write_step(run_id, claim.attempt, StepRecord(1, {"reward/total": 0.0}, [sample_row(0), sample_row(1)]))
     with browser() as made:
@@ -209,11 +209,11 @@ def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashbo
     from tests.samples import run_config
 
     run_id = runs.create_run(run_config())
-    assert runs.claim(run_id, "somebody", 3600.0)
+    assert claims.claim(run_id, "somebody", 3600.0)
     head = "<script>alert(1)</script> **md** [x](http://y)\n" + "".join(f"line {i}\n" for i in range(60))
 
     def say(text: str) -> None:
-        runs.beat(run_id, 1, 3600.0, log_tail=text)
+        claims.beat(run_id, 1, 3600.0, log_tail=text)
 
     with browser() as made:
         page = made.new_page()

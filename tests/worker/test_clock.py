@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from core.silence import Silence
-from core.store import queries, runs
-from core.store.runs import Lease
+from core.store import claims, queries, runs
+from core.store.claims import Lease
 from core.store.states import Status
 from tests.conftest import forget_settings, wait_for
 from tests.samples import run_config
@@ -52,7 +52,7 @@ def worker(home: Path) -> tuple[subprocess.Popen[bytes], Callable[[float], None]
 
 def ahead() -> float:
     """Seconds by which the newest renewal of the only lease is ahead of a right clock's."""
-    (lease,) = runs.leases()
+    (lease,) = claims.leases()
     return lease.until - LEASE - time.time()
 
 
@@ -71,8 +71,8 @@ def test_a_workers_clock_jumps_an_hour_forward_and_back(sqlite: Path, monkeypatc
             wait_for("a renewal by the moved clock", lambda j=jump: abs(ahead() - j) < HOUR / 10)
             step = queries.run_detail(run_id).row.step
             at_step(run_id, step + 2)
-            (before,) = runs.leases()
-            wait_for("renewals for longer than a lease", lambda b=before: runs.leases()[0].until > b.until + LEASE)
+            (before,) = claims.leases()
+            wait_for("renewals for longer than a lease", lambda b=before: claims.leases()[0].until > b.until + LEASE)
         assert [e.kind for e in queries.events(run_id)].count("lost") == 0
 
         # Killed with a lease that ends in an hour: it is missed as soon as any other.

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from core.settings import settings
-from core.store import queries, records, runs
+from core.store import claims, queries, records, runs
 from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord
 from core.store.states import Status
 from migrations import upgrade
@@ -244,7 +244,7 @@ STEP = StepRecord(3, {"policy/loss": 0.1, "policy/kl": float("nan")}, [SAMPLE], 
 
 @pytest.fixture
 def claimed(database: str) -> tuple[int, Path]:
-    claim = runs.claim(runs.create_run(CONFIG), "w", 60.0)
+    claim = claims.claim(runs.create_run(CONFIG), "w", 60.0)
     assert claim
     folder = settings().run_folder(claim.run_id)
     folder.mkdir(parents=True)

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import Fenced, PlaceUnavailable
 from core.settings import settings
-from core.store import queries, records, runs
+from core.store import claims, queries, records, runs
 from core.store.records import StepRecord
 from core.store.states import Status
 from migrations import upgrade
@@ -37,8 +37,8 @@ class Attempt:
         if not queries.run_list():
             runs.create_run(run_config(grpo={"max_steps": 99}, checkpoint={"every": 1}))
         elif queries.run_detail(1).row.status.claimed:
-            runs.release(1, queries.run_detail(1).row.attempt, "another machine")
-        claim = runs.claim(1, "test", 60.0)
+            claims.release(1, queries.run_detail(1).row.attempt, "another machine")
+        claim = claims.claim(1, "test", 60.0)
         assert claim
         folder = settings().run_folder(1)
         folder.mkdir(parents=True, exist_ok=True)
@@ -257,8 +257,8 @@ def test_a_machine_that_needs_the_place_waits_for_it(on: Callable[[str], None], 
     (tmp_path / "place").rename(tmp_path / "away")
     on("b")
     settings().run_folder(1).mkdir(parents=True)
-    runs.release(1, 1, "another machine")
-    claim = runs.claim(1, "b", 60.0)
+    claims.release(1, 1, "another machine")
+    claim = claims.claim(1, "b", 60.0)
     assert claim
     asked: list[None] = []
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from core.errors import Fenced
 from core.settings import settings
-from core.store import queries, runs
+from core.store import claims, queries, runs
 from core.store.records import StepRecord
 from core.store.session import writing
 from core.store.tables import run
@@ -35,7 +35,7 @@ def step(number: int) -> StepRecord:
 
 def outbox() -> Outbox:
     """Of a run that is claimed here and now."""
-    claim = runs.claim(runs.create_run(run_config(grpo={"max_steps": STEPS})), "w", 60.0)
+    claim = claims.claim(runs.create_run(run_config(grpo={"max_steps": STEPS})), "w", 60.0)
     assert claim
     folder = settings().run_folder(claim.run_id)
     folder.mkdir(parents=True)
@@ -97,7 +97,7 @@ def test_what_the_thread_met_is_raised_at_the_next_call_and_nothing_follows_it()
         with pytest.raises(Fenced, match="attempt 2"), box:
             box.write_step(step(1), never)
             box.write_checkpoint(1, never)
-            assert runs.release(box.run_id, 1, "lost") and runs.claim(box.run_id, "another", 60.0)
+            assert claims.release(box.run_id, 1, "lost") and claims.claim(box.run_id, "another", 60.0)
             box.write_step(step(2), never)
             if call != "leave":
                 wait_for("the thread to be refused", lambda box=box: box._error)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.settings import settings
-from core.store import queries, runs
+from core.store import claims, queries, runs
 from core.store.states import Status
 from tests.conftest import reap, wait_for
 from tests.samples import run_config
@@ -92,7 +92,7 @@ def test_the_exit_code_decides(
     if shutdown:
         event.set()
     monkeypatch.setattr(supervisor, "SHUTDOWN", event)
-    claim = runs.claim(runs.create_run(run_config()), "w", 60.0)
+    claim = claims.claim(runs.create_run(run_config()), "w", 60.0)
     assert claim
     assert supervisor._conclude(claim, code, watched, tmp_path) == status
     assert queries.run_detail(claim.run_id).row.status == status
@@ -107,7 +107,7 @@ def test_a_run_of_another_version_fails_and_the_queue_goes_on() -> None:
         c.execute(
             run.update().where(run.c.id == old).values(config={"mix": {"terms": [{"component": "gone", "side": "hard"}]}})
         )
-    claim = runs.claim_next("w", 60.0)
+    claim = claims.claim_next("w", 60.0)
     assert claim and claim.run_id == new
     row = queries.run_detail(old).row
     assert row.status == Status.FAILED and "no component is called 'gone'" in (row.error_message or "")

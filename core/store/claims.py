@@ -1,0 +1,209 @@
+"""Who holds a run: taken by one worker, held by its lease, ended or given back. Called by the supervisor, the training child,
+the reaper and cli.run.
+
+The database decides who runs; messages only wake workers up. GPUs are leased with the run, by rows that only one run can
+have (docs/decisions/0015-processes-and-gpu-leases.md).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from core.config import RunConfig, parse
+from core.errors import ConfigError, Fenced, NoGpu, NotFound
+from core.store.moves import NO_LEASE, add_event, insert_run, move, queued
+from core.store.session import reading, writing
+from core.store.states import Status
+from core.store.tables import gpu_lease, run
+
+CLAIMED = (Status.STARTING, Status.RUNNING)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on a run: its writes carry `attempt`, and end when a newer attempt exists.
+
+    `gpus`: uuids of the GPUs that are leased to it, one a process; empty where it trains on the CPU.
+    """
+
+    run_id: int
+    attempt: int
+    config: RunConfig
+    checkpoint_step: int | None
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A hold as it was seen. `until` is by the holder's own clock: it says that the lease was renewed, and to nobody when
+    it ends (core.silence)."""
+
+    run_id: int
+    attempt: int
+    until: float
+
+
+def claim_next(owner: str, lease_seconds: float, gpus: Sequence[str] = ()) -> Claim | None:
+    """Take the first run of the queue; None when none waits. A message says *that* there is work, not which.
+
+    `gpus`: uuids of this machine's GPUs. A run that wants more of them than are free now holds back those behind it, or it
+    would wait for ever; one that wants more than there are is left to another machine.
+    """
+    for run_id in queued():
+        with reading() as c:
+            wanted = c.execute(select(run.c.num_processes).where(run.c.id == run_id)).scalar_one()
+            free = len(_free(c, gpus))
+        if gpus and free < wanted <= len(gpus):
+            return None
+        claimed = claim(run_id, owner, lease_seconds, gpus) if not gpus or wanted <= free else None
+        if claimed is not None:
+            return claimed
+    return None
+
+
+def claim(run_id: int, owner: str, lease_seconds: float, gpus: Sequence[str] = ()) -> Claim | None:
+    """Take a queued run. None when another worker has it, it was stopped, or fewer of `gpus` are free than it wants."""
+    try:
+        with writing() as c:
+            row = _take(c, run_id, owner, lease_seconds, gpus)
+    except IntegrityError:  # two workers see the same GPUs, and the other was faster
+        return None
+    return _claimed(run_id, row) if row is not None else None
+
+
+def create_claimed(config: RunConfig, owner: str, lease_seconds: float, gpus: Sequence[str], revision: str = "") -> Claim:
+    """A run of its own that no other worker sees waiting. NoGpu when fewer of `gpus` are free than it wants."""
+    with writing() as c:
+        run_id = insert_run(c, config, None, revision)
+        row = _take(c, run_id, owner, lease_seconds, gpus)
+        if row is None:
+            wanted, free = config.grpo.num_processes, len(_free(c, gpus))
+            raise NoGpu(
+                f"grpo.num_processes {wanted} needs {wanted} free GPUs; of the {len(gpus)} here {free} are free. Wait for the "
+                "runs that have them, or submit it to the queue, where it waits by itself"
+            )
+    claimed = _claimed(run_id, row)
+    assert claimed is not None, "a config that was just written can be read"
+    return claimed
+
+
+def _free(c: Connection, gpus: Sequence[str]) -> list[str]:
+    leased = set(c.execute(select(gpu_lease.c.uuid).where(gpu_lease.c.uuid.in_(gpus))).scalars()) if gpus else set()
+    return [uuid for uuid in gpus if uuid not in leased]
+
+
+def _take(c: Connection, run_id: int, owner: str, lease_seconds: float, gpus: Sequence[str]) -> Row[Any, Any, Any] | None:
+    """STARTING, with its GPUs; None when that cannot be. The row has what a claim needs."""
+    now, free = time.time(), _free(c, gpus)
+    wanted = c.execute(select(run.c.num_processes).where(run.c.id == run_id)).scalar() or 1
+    if gpus and len(free) < wanted:
+        return None
+    taken = move(
+        c,
+        run_id,
+        Status.STARTING,
+        owner,
+        lease_owner=owner,
+        lease_until=now + lease_seconds,
+        worker=owner,
+        started_at=func.coalesce(run.c.started_at, now),
+        finished_at=None,
+        error_kind=None,
+        error_message=None,
+    )
+    if not taken:
+        return None
+    if gpus:
+        c.execute(insert(gpu_lease), [{"uuid": uuid, "run_id": run_id} for uuid in free[:wanted]])
+    c.execute(update(run).where(run.c.id == run_id).values(attempt=run.c.attempt + 1))
+    return c.execute(select(run.c.attempt, run.c.config, run.c.checkpoint_step).where(run.c.id == run_id)).one()
+
+
+def _claimed(run_id: int, row: Row[Any, Any, Any]) -> Claim | None:
+    with reading() as c:
+        leased = tuple(c.execute(select(gpu_lease.c.uuid).where(gpu_lease.c.run_id == run_id)).scalars())
+    try:
+        return Claim(run_id, row.attempt, parse(RunConfig, row.config), row.checkpoint_step, leased)
+    except ConfigError as error:  # stored by another version: no worker of this one can train it
+        finish(run_id, row.attempt, Status.FAILED, "ConfigError", f"this version cannot read the run's config: {error}")
+        return None
+
+
+def load_claim(run_id: int, attempt: int) -> Claim:
+    """The claim as the training child sees it; Fenced when a newer attempt exists."""
+    with reading() as c:
+        row = c.execute(select(run.c.attempt, run.c.config, run.c.checkpoint_step).where(run.c.id == run_id)).first()
+    if row is None:
+        raise NotFound(f"there is no run {run_id}")
+    if row.attempt != attempt:
+        raise Fenced(f"run {run_id} is at attempt {row.attempt}; this process belongs to attempt {attempt}")
+    return Claim(run_id, attempt, parse(RunConfig, row.config), row.checkpoint_step)
+
+
+def mark_running(run_id: int, attempt: int) -> bool:
+    """The model is loaded and the first step begins."""
+    with writing() as c:
+        return move(c, run_id, Status.RUNNING, attempt=attempt)
+
+
+def beat(run_id: int, attempt: int, lease_seconds: float, spent: float = 0.0, log_tail: str | None = None) -> bool:
+    """Renew the lease; True when a stop was asked for. Fenced when the run is not this attempt's any more.
+
+    `spent`: seconds of training since the last beat, by a clock that nobody sets. `log_tail`: None leaves it as it is.
+    """
+    with writing() as c:
+        held = (run.c.id == run_id, run.c.attempt == attempt, run.c.status.in_(CLAIMED))
+        values = {"lease_until": time.time() + lease_seconds, "trained_seconds": run.c.trained_seconds + spent}
+        if c.execute(update(run).where(*held).values(**values, **_said(log_tail))).rowcount != 1:
+            raise Fenced(f"run {run_id} is no longer held by attempt {attempt}")
+        row = c.execute(select(run.c.stop_requested, run.c.trained_seconds, run.c.time_limit).where(run.c.id == run_id)).one()
+        if row.time_limit is not None and row.trained_seconds >= row.time_limit and not row.stop_requested:
+            c.execute(update(run).where(run.c.id == run_id).values(stop_requested=True))
+            add_event(c, run_id, "time_limit", f"{row.time_limit:.0f} s of training are over")
+            return True
+        return bool(row.stop_requested)
+
+
+def finish(
+    run_id: int, attempt: int, to: Status, kind: str | None = None, message: str | None = None, log_tail: str | None = None
+) -> bool:
+    """DONE, FAILED or STOPPED, said once by the supervisor that holds the run."""
+    with writing() as c:
+        return move(c, run_id, to, message or "", attempt, error_kind=kind, error_message=message, **_said(log_tail))
+
+
+def release(run_id: int, attempt: int, why: str, log_tail: str | None = None) -> bool:
+    """Give a claimed run back to the queue, at its old place: it goes on from its checkpoint, here or elsewhere."""
+    with writing() as c:
+        return move(c, run_id, Status.QUEUED, why, attempt, among=CLAIMED, **NO_LEASE, **_said(log_tail))
+
+
+def _said(log_tail: str | None) -> dict[str, Any]:
+    """What an attempt before said stays until there is something newer."""
+    return {"log_tail": log_tail} if log_tail else {}
+
+
+def leases() -> list[Lease]:
+    """The leases that are held now, by run."""
+    with reading() as c:
+        held = select(run.c.id, run.c.attempt, run.c.lease_until).where(run.c.status.in_(CLAIMED)).order_by(run.c.id)
+        return [Lease(*row) for row in c.execute(held)]
+
+
+def reap(lease: Lease) -> bool:
+    """A run whose holder is gone becomes LOST and goes back to the queue (or to STOPPED when that was asked for).
+
+    False when the lease has been renewed or given back since it was looked at.
+    """
+    with writing() as c:
+        same = (run.c.id == lease.run_id, run.c.attempt == lease.attempt, run.c.lease_until == lease.until)
+        found = select(run.c.stop_requested, run.c.worker).where(*same, run.c.status.in_(CLAIMED))
+        row = c.execute(found.with_for_update(skip_locked=True)).first()  # one that renews just now is not lost
+        if row is None:
+            return False
+        move(c, lease.run_id, Status.LOST, f"no sign of {row.worker}", **NO_LEASE)
+        return move(c, lease.run_id, Status.STOPPED if row.stop_requested else Status.QUEUED)

@@ -1,0 +1,84 @@
+"""How a run gets from one state to another, and its history. Called by core.store.runs and core.store.claims alone, but for
+`add_event`, `new_id` and `queued`.
+
+Every move is a compare-and-set: it says from which states (and which attempt) it may happen, and returns False when somebody
+was faster.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, delete, insert, select, update
+
+from core.config import RunConfig
+from core.store.session import reading
+from core.store.states import Status, sources
+from core.store.tables import gpu_lease, run, run_event
+
+NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+
+
+def add_event(c: Connection, run_id: int, kind: str, detail: str = "", step: int | None = None) -> None:
+    """One line in the run's history."""
+    c.execute(insert(run_event).values(run_id=run_id, at=time.time(), step=step, kind=kind, detail=detail))
+
+
+def move(
+    c: Connection,
+    run_id: int,
+    to: Status,
+    detail: str = "",
+    attempt: int | None = None,
+    among: Iterable[Status] = tuple(Status),
+    **values: Any,
+) -> bool:
+    """Change the status if that is legal from where it is (one of `among`, held by `attempt`); record the event."""
+    where = [run.c.id == run_id, run.c.status.in_([s for s in sources(to) if s in among])]
+    if attempt is not None:
+        where.append(run.c.attempt == attempt)
+    if to.finished:
+        values = {"finished_at": time.time(), **NO_LEASE, **values}
+    moved = c.execute(update(run).where(*where).values(status=to.value, **values)).rowcount == 1
+    if moved and not to.claimed:
+        c.execute(delete(gpu_lease).where(gpu_lease.c.run_id == run_id))
+    if moved:
+        add_event(c, run_id, to.value, detail)
+    return moved
+
+
+def new_id(made: CursorResult[Any]) -> int:
+    """The id of the row that was just inserted."""
+    key = made.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def insert_run(c: Connection, config: RunConfig, experiment_id: int | None, revision: str) -> int:
+    now = time.time()
+    made = c.execute(
+        insert(run).values(
+            experiment_id=experiment_id,
+            arm=config.name,
+            seed=config.seed,
+            structure=config.mix.structure,
+            config=config.resolved(),
+            config_hash=config.hash(),
+            revision=revision,
+            status=Status.QUEUED.value,
+            max_steps=config.grpo.max_steps,
+            num_processes=config.grpo.num_processes,
+            created_at=now,
+            queued_at=now,
+        )
+    )
+    run_id = new_id(made)
+    add_event(c, run_id, Status.QUEUED.value)
+    return run_id
+
+
+def queued() -> list[int]:
+    """Runs that wait, in the order in which they are taken: highest priority first, then the longest waiting."""
+    order = (run.c.priority.desc(), run.c.queued_at, run.c.id)
+    with reading() as c:
+        return list(c.execute(select(run.c.id).where(run.c.status == "queued").order_by(*order)).scalars())
