@@ -331,13 +331,13 @@ def test_eight_writers_at_once_lose_nothing() -> None:
         except BaseException as error:  # handed to the test's own thread
             errors.append(error)
 
-    threads = [threading.Thread(target=train, args=(c,)) for c in claims]
+    threads = [threading.Thread(target=train, args=(c,)) for c in held]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
     assert errors == []
-    for claim in claims:
+    for claim in held:
         assert queries.series(claim.run_id)["reward/total"].steps == list(range(1, 11))
 
 
