@@ -321,7 +321,7 @@ def test_workers_come_and_go() -> None:
 
 
 def test_eight_writers_at_once_lose_nothing() -> None:
-    claims = [claimed() for _ in range(8)]
+    held = [claimed() for _ in range(8)]
     errors: list[BaseException] = []
 
     def train(claim: claims.Claim) -> None:
