@@ -8,7 +8,7 @@ from core.rewards.component import FROM_TEXT
 
 HEAD = '''"""Trains run {run} ({name}, seed {seed}) again, without dashboard, database or queue.
 
-    python train_standalone.py [OUT]
+    {start} train_standalone.py [OUT]
 
 Run it with a Python in which Showdown {version} is installed with its `worker` extra. Reads config.yaml
 beside it; writes steps.jsonl (one line a step) and adapter/ into OUT, else into trained/. It keeps no evaluations and no
@@ -122,7 +122,7 @@ class Steps(TrainerCallback):
     """A line a step."""
 
     def on_log(self, args, state, control, logs, **_):
-        if "loss" in logs:
+        if "loss" in logs and state.is_world_process_zero:
             step = {"step": state.global_step, **logs}
             print(f"step {state.global_step}: reward {logs['reward']:.4f}, loss {logs['loss']:.6f}", flush=True)
             with (OUT / "steps.jsonl").open("a") as file:
@@ -152,6 +152,8 @@ def _beyond_trl(config: RunConfig) -> str:
         return f"the mix asks for {', '.join(sorted(mix.needs - FROM_TEXT))}"
     if mix.advantage.in_trl is None:
         return f"TRL has no advantage rule like this {mix.advantage.type!r}"
+    if config.grpo.num_processes > 1:
+        return "a group of completions may lie in several processes"
     if config.grpo.use_vllm:
         return "TRL would round the base anew at every step when it sends weights to vLLM"
     return "the mix watches the KL" if _watches_kl(config) else ""
@@ -161,13 +163,19 @@ def _watches_kl(config: RunConfig) -> bool:
     return any(s.signal == "kl" for s in config.mix.adaptive.values())
 
 
+def _start(processes: int) -> str:
+    """The command that starts the script."""
+    return "python" if processes == 1 else f"accelerate launch --multi_gpu --num_processes {processes}"
+
+
 def script(config: RunConfig, run_id: int, version: str) -> str:
     """train_standalone.py: stock TRL and a reward function where that trains the same, else our trainer."""
     why, kl = _beyond_trl(config), _watches_kl(config)
     imports = OURS_IMPORTS if why else STOCK_IMPORTS
     if kl:
         imports = imports.replace("from worker.trainer", KL_IMPORT + "from worker.trainer")
-    head = HEAD.format(run=run_id, name=config.name, seed=config.seed, version=version, imports=imports)
+    start = _start(config.grpo.num_processes)
+    head = HEAD.format(start=start, run=run_id, name=config.name, seed=config.seed, version=version, imports=imports)
     body = OURS.format(why=why) if why else STOCK
     return head + body + (KL if kl else "") + TAIL
 
@@ -206,7 +214,7 @@ Back into a Showdown, as a new run:
 Train it again, into the database or alone:
 
     showdown run config.yaml
-    python train_standalone.py out
+    {_start(head["num_processes"])} train_standalone.py out
 
 On the same machine and versions this gives the same numbers. Paths in config.yaml are those of the machine it ran on.
 

@@ -3,7 +3,15 @@
 import streamlit as st
 
 from app import actions, cache, draft, forms, prose, theme, words
-from core.config import DataConfig, ExperimentConfig, LoraConfig, ModelConfig
+from core.config import (
+    CheckpointConfig,
+    DataConfig,
+    EvaluationConfig,
+    ExperimentConfig,
+    LoraConfig,
+    ModelConfig,
+    RetryConfig,
+)
 from core.errors import ConfigError
 from core.grpo import GrpoConfig
 from core.problems import arithmetic
@@ -13,10 +21,11 @@ from core.store.states import Status
 MODELS = ["tiny", "tiny-sparse", "Qwen/Qwen3-4B"]
 DATA = [arithmetic.NAME, "openai/gsm8k"]
 MAIN = ["max_steps", "prompts_per_step", "num_generations", "learning_rate", "max_completion_length", "beta"]
-ROOM = ["per_device_train_batch_size", "gradient_checkpointing", "use_liger_kernel"]
+ROOM = ["num_processes", "per_device_train_batch_size", "gradient_checkpointing", "use_liger_kernel"]
 VLLM = [n for n in GrpoConfig.model_fields if "vllm" in n]
 REST = [n for n in GrpoConfig.model_fields if n not in (*MAIN, *ROOM, *VLLM)]
 WEIGHTS = [n for n in ModelConfig.model_fields if n not in ("path", "chat_template_kwargs")]
+EVALUATION, KEPT, RETRY = (list(c.model_fields) for c in (EvaluationConfig, CheckpointConfig, RetryConfig))
 TICK_SECONDS = 2.0
 SHOWN, MOST_CELLS = 20, 40
 
@@ -56,10 +65,17 @@ def _settings(d: draft.Draft, faults: forms.Faults) -> None:
             run["data"]["eval"] = forms.source(run["data"]["eval"], f"{key}-eval", DATA)
             faults.beside("data.eval")
         run["data"] = forms.fields(DataConfig, ["answer_rule", "instruction"], run["data"], f"{key}-data", columns=2)
+    with st.expander("Evaluation and checkpoints"):
+        run["evaluation"] = forms.fields(EvaluationConfig, EVALUATION, run["evaluation"], f"{key}-evaluation", columns=5)
+        faults.beside("evaluation")
+        prose.head("Checkpoints", "a stop always writes one")
+        run["checkpoint"] = forms.fields(CheckpointConfig, KEPT, run["checkpoint"], f"{key}-checkpoint", columns=3)
+        faults.beside("checkpoint")
     with st.expander("More of GRPO, under TRL's names"):
         run["grpo"] = forms.fields(GrpoConfig, REST, run["grpo"], f"{key}-grpo", columns=4)
     with st.expander("Memory and speed"):
         run["grpo"] = forms.fields(GrpoConfig, ROOM, run["grpo"], f"{key}-grpo", columns=4)
+        run["retry"] = forms.fields(RetryConfig, RETRY, run["retry"], f"{key}-retry", columns=1)
         prose.head("Weights", "transformers' names")
         run["model"] = forms.fields(ModelConfig, WEIGHTS, run["model"], f"{key}-model", columns=4)
         prose.head("vLLM", "generates for the training; evaluations keep transformers' own")

@@ -219,9 +219,10 @@ def test_seeds_as_they_are_typed(typed: str, wanted: list[Any]) -> None:
 def test_every_setting_of_grpo_and_of_the_model_is_on_the_queue_page_once(sqlite: Path) -> None:
     at = page("queue")
     assert not at.exception
-    drawn = [w.label for kind in (at.toggle, at.number_input, at.selectbox, at.text_input) for w in kind]
-    wanted = [*GrpoConfig.model_fields, *(n for n in ModelConfig.model_fields if n not in ("path", "chat_template_kwargs"))]
-    assert [n for n in wanted if drawn.count(n) != 1] == []
+    drawn = [str(w.key) for kind in (at.toggle, at.number_input, at.selectbox, at.text_input) for w in kind]
+    wanted = [f"-grpo-{n}" for n in GrpoConfig.model_fields]
+    wanted += [f"-model-{n}" for n in ModelConfig.model_fields if n not in ("path", "chat_template_kwargs")]
+    assert [n for n in wanted if sum(key.endswith(n) for key in drawn) != 1] == []
     next(w for w in at.toggle if w.label == "load_in_4bit").set_value(True).run()
     next(w for w in at.toggle if w.label == "use_vllm").set_value(True).run()
     assert at.session_state["draft"]["run"]["model"]["load_in_4bit"] is True
@@ -406,3 +407,13 @@ def test_probes_nobody_can_judge_are_not_said_to_hold(sqlite: Path) -> None:
     assert "perplexity needs a policy or another model" in text
     beside = on_hybrid(page("design"), terms=[perplexity, {"component": "closeness", "side": "continuous", "weight": 1.0}])
     assert "perplexity needs a policy or another model" in prose(beside) and "Holds" in prose(beside)
+
+
+def test_evaluation_checkpoints_and_processes_are_set_on_the_queue_page(sqlite: Path) -> None:
+    at = page("queue")
+    labels = {w.label for kind in (at.number_input, at.toggle) for w in kind}
+    assert {"every", "num_samples", "greedy", "keep", "best", "num_processes", "smaller_micro_batch"} <= labels
+    next(n for n in at.number_input if n.key.endswith("-checkpoint-keep")).set_value(5).run()
+    next(n for n in at.number_input if n.key.endswith("-evaluation-num_samples")).set_value(4).run()
+    draft = at.session_state["draft"]["run"]
+    assert draft["checkpoint"]["keep"] == 5 and draft["evaluation"]["num_samples"] == 4
