@@ -64,7 +64,7 @@ def config(steps: int, terms: list[dict[str, Any]]) -> RunConfig:
 def start_ours(made: RunConfig, address: str) -> threading.Thread:
     """Through the queue's row and the supervisor, as every run; only the child's module is run inside the clock."""
     from core.store import runs
-    from worker import supervisor
+    from worker import children, supervisor
 
     def clocked(command: list[str], **more: Any) -> Any:
         python, _, module, *ids = command
@@ -73,7 +73,7 @@ def start_ours(made: RunConfig, address: str) -> threading.Thread:
 
     claim = claims.claim(runs.create_run(made), "benchmark", 60.0)
     assert claim is not None
-    supervisor.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": clocked})  # type: ignore[assignment]
+    children.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": clocked})  # type: ignore[assignment]
     thread = threading.Thread(target=supervisor.train_claimed, args=(claim,))
     thread.start()
     return thread
