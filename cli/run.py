@@ -23,7 +23,7 @@ import click
 from cli.progress import Pace, Seen, display
 from cli.up import open_store
 from core import presets
-from core.config import ExperimentConfig, RunConfig, mix_of
+from core.config import ExperimentConfig, RunConfig
 from core.errors import ShowdownError, StoreUnavailable
 from core.launch import settled
 from core.lint import cannot_act
@@ -33,6 +33,7 @@ from core.silence import Silence
 from core.store import claims, queries, runs
 from core.store.claims import Claim
 from core.store.states import Status
+from core.yaml_files import mix_of
 from worker import gpus, shared, supervisor
 
 LOOK_SECONDS = 0.5

@@ -19,10 +19,11 @@ import yaml
 
 from cli.export_texts import readme, script
 from cli.up import open_store
-from core.config import RunConfig, parse, read_yaml
+from core.config import RunConfig, parse
 from core.errors import DataError, SetupError
 from core.settings import settings
 from core.store import transfer
+from core.yaml_files import read_yaml
 from worker.shared import Shared, digest
 
 FORMAT, VERSION = "showdown-run", 1

@@ -1,20 +1,20 @@
 """RunConfig and ExperimentConfig: everything that defines a training, parsed once at the edge and then trusted.
 
 Called by the forms, the CLI, core.store (the row keeps the resolved JSON) and the training child. Names inside `grpo`
-and `lora` are TRL's and peft's own. YAML in and out; the same shape everywhere.
+and `lora` are TRL's and peft's own. The same shape everywhere.
 """
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from core.advantage import RULES
 from core.answers import AnswerRule
 from core.errors import ConfigError
+from core.frozen import Frozen
 from core.grpo import GrpoConfig
 from core.metrics import FAMILIES, METRICS, describe
 from core.mix import NAME, Mix
@@ -28,11 +28,7 @@ SHIPPED_MODELS = ("tiny", "tiny-sparse")  # worker.tiny holds their weights
 UNION_TAGS = {*SCHEDULES, *SHAPINGS, *COMBINATIONS, *RULES, "number", "schedule"}  # parts of a fault's path that no file has
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class ModelConfig(_Config):
+class ModelConfig(Frozen):
     """Which causal language model is trained."""
 
     path: str = Field("tiny", min_length=1)
@@ -59,7 +55,7 @@ class ModelConfig(_Config):
         return self
 
 
-class DataSource(_Config):
+class DataSource(Frozen):
     """A list of problems: the generated task, a local JSONL file, or a data set from the hub."""
 
     name: str = ""
@@ -85,7 +81,7 @@ class DataSource(_Config):
         return self
 
 
-class DataConfig(_Config):
+class DataConfig(Frozen):
     """What is trained on, what is held out, and what counts as an answer."""
 
     train: DataSource = DataSource(name=arithmetic.NAME)
@@ -98,7 +94,7 @@ class DataConfig(_Config):
     """Text put after every question, e.g. how to state the answer."""
 
 
-class LoraConfig(_Config):
+class LoraConfig(Frozen):
     """peft's LoraConfig, under its names."""
 
     r: int = Field(16, ge=1, le=1024)
@@ -111,7 +107,7 @@ class LoraConfig(_Config):
     """Which modules get an adapter."""
 
 
-class EvaluationConfig(_Config):
+class EvaluationConfig(Frozen):
     """How gold accuracy is measured: the same problems, decoding and random numbers at every evaluation of every arm."""
 
     every: int = Field(10, ge=1)
@@ -126,7 +122,7 @@ class EvaluationConfig(_Config):
     """Completions generated at once."""
 
 
-class CheckpointConfig(_Config):
+class CheckpointConfig(Frozen):
     """When a run saves what it needs to go on."""
 
     every: int = Field(10, ge=1)
@@ -137,7 +133,7 @@ class CheckpointConfig(_Config):
     """Also keep the one whose step had the highest eval/accuracy; of equal ones the later."""
 
 
-class JournalConfig(_Config):
+class JournalConfig(Frozen):
     """How much a training keeps in its folder while the database is away; beyond it the training waits."""
 
     max_steps: int = Field(1000, ge=1)
@@ -146,14 +142,14 @@ class JournalConfig(_Config):
     """Size of the file, at most."""
 
 
-class RetryConfig(_Config):
+class RetryConfig(Frozen):
     """What is tried again by itself when a training fails."""
 
     smaller_micro_batch: bool = False
     """Out of memory: go on from the last checkpoint with half per_device_train_batch_size and twice the accumulation."""
 
 
-class Guard(_Config):
+class Guard(Frozen):
     """Watches one metric of a run, and warns or stops when it stays beyond a bound."""
 
     metric: str
@@ -184,7 +180,7 @@ class Guard(_Config):
         return self
 
 
-class RunConfig(_Config):
+class RunConfig(Frozen):
     """One training: one mix, one seed."""
 
     name: str = Field("run", pattern=NAME)
@@ -244,7 +240,7 @@ class RunConfig(_Config):
         return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True)
 
 
-class Arm(_Config):
+class Arm(Frozen):
     """One mix in an experiment."""
 
     name: str = Field(pattern=NAME)
@@ -252,7 +248,7 @@ class Arm(_Config):
     mix: Mix
 
 
-class ExperimentConfig(_Config):
+class ExperimentConfig(Frozen):
     """Arms x seeds under one question; everything but the mix is the same in every arm."""
 
     name: str = Field(min_length=1, max_length=120)
@@ -315,43 +311,3 @@ def parse(kind: type[T], values: Any) -> T:
         return kind.model_validate(values)
     except ValidationError as error:
         raise explain(error) from error
-
-
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file; ConfigError naming file and place when it cannot be read."""
-    try:
-        return yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigError([(str(path), f"cannot be read: {error.strerror}")]) from error
-    except yaml.YAMLError as error:
-        raise ConfigError([(str(path), f"is not YAML: {error}")]) from error
-
-
-def load(path: Path) -> RunConfig | ExperimentConfig:
-    """A run or an experiment from a YAML file; an experiment is what has `arms`."""
-    values = read_yaml(path)
-    if not isinstance(values, dict):
-        raise ConfigError([(str(path), "holds no settings; a run needs at least `mix`")])
-    return parse(ExperimentConfig, values) if "arms" in values else parse(RunConfig, values)
-
-
-def load_mix(path: Path, arm: str | None = None) -> tuple[Mix, RunConfig | None]:
-    """A mix from a YAML file that holds one, a run, or an experiment (then `arm` says whose); and the run, if there is one."""
-    values = read_yaml(path)
-    if isinstance(values, dict) and "terms" in values:
-        return parse(Mix, values), None
-    return mix_of(load(path), arm, str(path))
-
-
-def mix_of(made: RunConfig | ExperimentConfig, arm: str | None, where: str) -> tuple[Mix, RunConfig]:
-    """The mix of a run, or of an experiment's arm."""
-    if isinstance(made, RunConfig):
-        return made.mix, made
-    names = [a.name for a in made.arms]
-    if arm is None and len(names) == 1:
-        arm = names[0]
-    if arm not in names:
-        said = f"{arm!r} is no arm of {where}" if arm is not None else f"{where} has {len(names)} arms"
-        raise ConfigError([("arm", f"{said}; say which with --arm: {', '.join(names)}")])
-    run = made.runs()[names.index(arm)]
-    return run.mix, run

@@ -2,13 +2,13 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from core.frozen import Frozen
 
 
-class GrpoConfig(BaseModel):
+class GrpoConfig(Frozen):
     """TRL's GRPOConfig, under its names; plus prompts_per_step. One generation per optimizer step."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     num_generations: int = Field(8, ge=2)
     """Completions per prompt: the group size G."""

@@ -20,7 +20,7 @@ from core.groups import Groups
 from core.mix import Mix
 from core.problems.problem import Problem
 from core.replay import Progress, nothing
-from core.store import queries
+from core.store import columns, queries
 from core.table import SampleTable, from_batch, join, plan
 
 SHIPPED = Path(__file__).parent / "tiny_samples.jsonl"  # 8 completions of 64 problems, half from each shipped base
@@ -44,7 +44,7 @@ def _tables(row: queries.RunRow, config: RunConfig, mixes: Sequence[Mix], progre
     parts, groups = [], 0
     for first in range(1, row.step + 1, STEPS_AT_ONCE):
         until = min(row.step, first + STEPS_AT_ONCE - 1)
-        found = queries.score_columns(row.id, first, until, stored)
+        found = columns.score_columns(row.id, first, until, stored)
         index = Groups.of(found.step * 1_000_000 + found.group_index)
         raw = found.raw
         if anew:
@@ -90,9 +90,9 @@ def pair_of_run(run_id: int, mix: Mix, progress: Progress = nothing) -> Pair:
 
 
 def _with_texts(
-    run_id: int, first: int, last: int, found: queries.ScoreColumns, groups: Groups, config: RunConfig
+    run_id: int, first: int, last: int, found: columns.ScoreColumns, groups: Groups, config: RunConfig
 ) -> RolloutBatch:
-    texts = queries.sample_texts(run_id, first, last)
+    texts = columns.sample_texts(run_id, first, last)
     return RolloutBatch(
         prompts=[t.prompt for t in texts],
         completions=[t.completion for t in texts],

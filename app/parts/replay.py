@@ -7,11 +7,12 @@ import streamlit as st
 from app import cache, draft, elements, prose
 from app.figures.preflight import dead_before_after
 from core import presets
-from core.config import RunConfig, mix_of
+from core.config import RunConfig
 from core.errors import ShowdownError
 from core.mix import Mix
 from core.replay import Outcome
 from core.store.queries import RunDetail
+from core.yaml_files import mix_of
 
 ENDS_WITH = 60
 

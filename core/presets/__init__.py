@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from core.config import ExperimentConfig, RunConfig, load, load_mix, mix_of
+from core.config import ExperimentConfig, RunConfig
 from core.errors import ConfigError
 from core.mix import Mix
+from core.yaml_files import load, load_mix, mix_of
 
 HERE = Path(__file__).parent
 DEMO = "first-showdown"

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from core import presets
-from core.config import ExperimentConfig, RunConfig, load, parse
+from core.config import ExperimentConfig, RunConfig, parse
 from core.errors import ConfigError
+from core.yaml_files import load
 from tests.samples import CONTINUOUS, HARD, HYBRID, run_config
 
 MIX = {"terms": HARD}
