@@ -241,7 +241,7 @@ def test_no_password_is_said_when_the_broker_is_away(secrets: Path) -> None:
 
 
 def test_no_password_is_said_when_the_database_is_away(secrets: Path) -> None:
-    code = "from core import errors\nfrom core.store import runs\n"
+    code = "from core import errors\nfrom core.store import moves\n"
     code += "try: moves.queued()\nexcept errors.StoreUnavailable as error: print(error)"
     made = enter(secrets, "python", "-c", code, POSTGRES_AT=f"127.0.0.1:{free_port()}", HOME=str(secrets), PYTHONPATH=str(REPO))
     assert "does not answer" in made.stdout, made.stderr

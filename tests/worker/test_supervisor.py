@@ -203,6 +203,7 @@ def children_of(run_id: int) -> list[int]:
             environment = (folder / "environ").read_bytes()
         except OSError:
             continue
-        if b"worker.train" in words and str(run_id).encode() in words and str(settings().home).encode() in environment:
+        run = words[words.index(b"worker.train") + 1] if b"worker.train" in words else b""
+        if run == str(run_id).encode() and str(settings().home).encode() in environment:
             found.append(int(folder.name))
     return found
