@@ -4,7 +4,9 @@ Also the step boundary: here a run is evaluated, a stop is obeyed, guards look, 
 processes the first stores, and all do what it says. Knows TRL's log keys.
 """
 
-from collections.abc import Callable
+import logging
+import math
+from collections.abc import Callable, Mapping
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from worker.journal import Journal, patiently
 from worker.keeper import Keeper
 from worker.trainer import Rollout, ShowdownTrainer
 
+log = logging.getLogger("showdown.recorder")
 # TRL's key in the log of a step -> ours (core.metrics says what each means)
 FROM_TRL = {
     "loss": "policy/loss",
@@ -127,6 +130,15 @@ def evaluation_metrics(found: Evaluation) -> dict[str, float]:
     }
 
 
+def _line(state: TrainerState, metrics: Mapping[str, float]) -> str:
+    """A step for the log's reader."""
+    parts = {
+        "reward": "reward/total", "accuracy": "reward/accuracy", "loss": "policy/loss", "held-out accuracy": "eval/accuracy"
+    }  # fmt: skip
+    said = ", ".join(f"{name} {metrics[key]:.4g}" for name, key in parts.items() if key in metrics)
+    return f"step {state.global_step} of {state.max_steps}: {said}, {metrics.get('speed/step_seconds', math.nan):.2f} s"
+
+
 class StoppedEarly(Exception):
     """A stop came before the first step: everything is still in the checkpoint the run began from."""
 
@@ -217,6 +229,7 @@ class Recorder(TrainerCallback):
         row = self.found.row if self.found else None
         switched, guarded = self.switched + self.trainer.switched, self.guards.observe(metrics)
         self._store(StepRecord(state.global_step, metrics, samples, row, switched, guarded))
+        log.info("%s", _line(state, metrics))
         self.found, self.switched = None, []
         if ranks.agree(self.guards.stopped):
             control.should_save = control.should_training_stop = True

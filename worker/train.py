@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -164,6 +165,9 @@ def main() -> int:
     """Run the recipe; turn an exception into error.json, a traceback in the log, and exit code 1."""
     run_id, attempt = int(sys.argv[1]), int(sys.argv[2])
     who = "%(name)s" if ranks.count() == 1 else f"%(name)s rank {ranks.rank()}"
+    # TRL 1.16 uses names that transformers 5.23 calls old, at every step: the log is for what its reader can change.
+    warnings.filterwarnings("ignore", ".*gradient_checkpointing` is deprecated", FutureWarning)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # at import it warns of what only 4 bits on a CPU would want
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {who} %(message)s", stream=sys.stderr)
     stop = StopFlag()
     folder = settings().run_folder(run_id)

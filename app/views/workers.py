@@ -66,6 +66,8 @@ def why(waiting: Sequence[int], machines: list[Machine]) -> str:
         idle = max(len(m.gpus) - len(m.leased) for m in machines)
         if most < wanted:
             return wide.format(words.count(wanted, "GPU"), most)
+        if idle == 0:
+            return f"{runs} {verb}: {words.count(sum(len(m.gpus) for m in machines), 'GPU')}, all taken."
         if idle < wanted:
             return wide.format(words.count(wanted, "free GPU"), idle)
     free = sum(max(0, m.slots - len(m.runs)) for m in machines)

@@ -167,3 +167,10 @@ def test_the_circumstances_of_a_run_are_kept(trained: int) -> None:
     assert made["versions"]["trl"] and made["versions"]["torch"] and made["device"].startswith("cpu")
     assert made["config_hash"] == queries.run_detail(trained).config_hash
     assert len(made["model"]["fingerprint"]) == len(made["data"]["train"]) == len(made["data"]["eval"]) == 16
+
+
+def test_the_log_has_a_line_a_step_and_nothing_its_reader_cannot_change(trained: int) -> None:
+    text = (settings().run_folder(trained) / "train.log").read_text()
+    lines = [line for line in text.splitlines() if "showdown.recorder step" in line]
+    assert len(lines) == STEPS and "step 3 of 6: reward " in lines[2] and "held-out accuracy" in lines[2]
+    assert "Warning" not in text and "Failed" not in text
