@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     reap_seconds: float = Field(5.0, gt=0)
     """How often lost runs are looked for."""
     busy_seconds: float = Field(60.0, gt=0)
-    """How long a write waits for a locked SQLite file before it counts as away."""
+    """How long a write waits for a locked SQLite file, or a locked row of PostgreSQL, before the database counts as away."""
     stop_grace_seconds: float = Field(120.0, gt=0)
     """How long a training may take to write its checkpoint before it is killed."""
     stall_seconds: float = Field(1800.0, gt=0)

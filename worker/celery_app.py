@@ -12,7 +12,6 @@ from typing import Any
 
 from celery import signals
 
-from core.errors import StoreUnavailable
 from core.queue import QUEUE, TRAIN, client
 from core.store import workers
 from worker import gpus, supervisor
@@ -38,8 +37,8 @@ def _heartbeat() -> None:
     while not supervisor.SHUTDOWN.is_set():
         try:
             workers.beat(NAME, socket.gethostname(), os.getpid(), gpus.slots(), gpus.read())
-        except StoreUnavailable as error:
-            logging.getLogger("showdown.worker").warning("no heartbeat: %s", error)
+        except Exception as error:  # whatever it is: a worker without a heartbeat counts as gone
+            logging.getLogger("showdown.worker").warning("no heartbeat: %s: %s", type(error).__name__, error)
         supervisor.SHUTDOWN.wait(BEAT_SECONDS)
 
 

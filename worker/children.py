@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 ALONE_SECONDS = 10.0  # a rank whose partner has died sees a closed connection at once, or never
+# Not a worker's own, which some launcher of its machine may have set.
+PLACE = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 # Of codes seen together, the first says why: a signal, then these, then any other. See worker.train for their meaning.
 TELLING = (4, 5, 3)
 
@@ -50,7 +52,7 @@ class Children:
                             stdout=file,
                             stderr=file,
                             start_new_session=True,
-                            env={**environment, **place},
+                            env={**{k: v for k, v in environment.items() if k not in PLACE}, **place},
                         )
                     )
             except BaseException:

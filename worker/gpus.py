@@ -10,29 +10,36 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
+from core.errors import SetupError
 from core.settings import settings
 from core.store.workers import Gpu
 
 FIELDS = "index,uuid,name,memory.total,memory.used,utilization.gpu"
 MIB = 1024 * 1024
+FIRST_SECONDS = 60.0
+DRIVER = Path("/proc/driver/nvidia/gpus")
 SECONDS = 5.0  # a hanging driver must not stop the heartbeat
 log = logging.getLogger("showdown.gpus")
 
 
 def read() -> list[Gpu]:
     """The GPUs this process may use, by index; none where there is no driver or it does not answer."""
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return []
     try:
-        asked = [command, f"--query-gpu={FIELDS}", "--format=csv,noheader,nounits"]
-        text = subprocess.run(asked, capture_output=True, text=True, timeout=SECONDS, check=True).stdout
+        return _ask(SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
         log.warning("nvidia-smi does not answer: %s", error)
         return []
-    found = [g for line in text.splitlines() if (g := parse(line)) is not None]
-    return visible(found, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def _ask(seconds: float) -> list[Gpu]:
+    command, named = shutil.which("nvidia-smi"), os.environ.get("CUDA_VISIBLE_DEVICES")
+    if command is None or named == "":
+        return []
+    asked = [command, f"--query-gpu={FIELDS}", "--format=csv,noheader,nounits"]
+    text = subprocess.run(asked, capture_output=True, text=True, timeout=seconds, check=True).stdout
+    return visible([g for line in text.splitlines() if (g := parse(line)) is not None], named)
 
 
 def parse(line: str) -> Gpu | None:
@@ -56,8 +63,26 @@ def visible(found: Sequence[Gpu], named: str | None) -> list[Gpu]:
 
 @cache
 def mine() -> tuple[Gpu, ...]:
-    """The GPUs as they were at the first call: what is leased must not change with a driver's moods."""
-    return tuple(read())
+    """The GPUs as they were at the first call: what is leased must not change with a driver's moods.
+
+    SetupError where there are some that cannot be named: to train on the CPU, or on a GPU that is not leased, would be worse.
+    """
+    repair = "Repair it, or set CUDA_VISIBLE_DEVICES to nothing to train on the CPU"
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if shutil.which("nvidia-smi") is None and named != "" and DRIVER.is_dir():
+        raise SetupError(f"{DRIVER} shows NVIDIA GPUs, but there is no nvidia-smi to tell them apart. {repair}")
+    try:
+        found = _ask(FIRST_SECONDS)  # eight idle GPUs may take a while to wake up
+    except subprocess.TimeoutExpired as error:
+        raise SetupError(f"nvidia-smi has not answered within {FIRST_SECONDS:.0f} s. {repair}") from error
+    except (OSError, subprocess.SubprocessError) as error:  # it says that it has no driver: then CUDA has none either
+        log.warning("nvidia-smi is here, but fails, so runs are trained on the CPU: %s", error)
+        return ()
+    if named and not found and named.strip() != "-1":
+        raise SetupError(
+            f"CUDA_VISIBLE_DEVICES={named} names no GPU that nvidia-smi shows (slices of one are not known). {repair}"
+        )
+    return tuple(found)
 
 
 def uuids() -> tuple[str, ...]:

@@ -150,13 +150,13 @@ class Keeper:
 
     def _share(self, step: int) -> bool:
         """Send a checkpoint. False: it could not be, and is remembered as one that only this machine has."""
-        if self._try(lambda: self.shared.send(checkpoints.path(self.folder, step), f"checkpoint-{step}", step)):
-            self._late_file.unlink(missing_ok=True)
-            return True
-        part = self._late_file.with_suffix(".part")
+        part = self._late_file.with_suffix(".part")  # before: who is killed while sending must find it again
         part.write_text(json.dumps({"attempt": self.attempt, "step": step}))
         part.replace(self._late_file)
-        return False
+        if not self._try(lambda: self.shared.send(checkpoints.path(self.folder, step), f"checkpoint-{step}", step)):
+            return False
+        self._late_file.unlink()
+        return True
 
     def _try(self, call: Callable[[], Any]) -> bool:
         """Whether it worked. That the place is away is said once until it answers again; the training goes on."""

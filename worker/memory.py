@@ -43,10 +43,11 @@ def _file(folder: Path) -> Path:
 
 def fitted(config: RunConfig, folder: Path) -> RunConfig:
     """The config with the micro-batch that this machine was found to have room for."""
-    kept = _file(folder)
-    if not kept.exists():
+    try:
+        size = int(_file(folder).read_text())
+    except (OSError, ValueError):  # none, or what an older version left of one on a full disk
         return config
-    grpo = config.grpo.model_copy(update={"per_device_train_batch_size": int(kept.read_text())})
+    grpo = config.grpo.model_copy(update={"per_device_train_batch_size": size})
     return config.model_copy(update={"grpo": grpo})
 
 
@@ -57,7 +58,9 @@ def smaller(config: RunConfig, folder: Path) -> str | None:
         return None
     share = grpo.completions_per_process
     half = next(n for n in range(grpo.micro_batch // 2, 0, -1) if share % n == 0)
-    _file(folder).write_text(str(half))
+    part = _file(folder).with_suffix(".part")
+    part.write_text(str(half))
+    part.replace(_file(folder))
     return (
         f"out of memory with per_device_train_batch_size {grpo.micro_batch}: goes on with {half} and "
         f"{share // half} accumulated, the same {grpo.completions_per_step} completions a step"

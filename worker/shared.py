@@ -18,6 +18,7 @@ from typing import Any
 
 from core.errors import PlaceUnavailable, SetupError, TrainingError
 from core.settings import settings
+from worker import stall
 
 LIST = "whole.json"
 ANSWER_SECONDS, SLOWEST = 30.0, 1e6  # an answer may take so long, and a file's bytes at so many a second beside
@@ -51,7 +52,8 @@ def file_system() -> tuple[Any, str]:
 def ask(system: Any, method: str, *words: Any, size: float = 0.0, **named: Any) -> Any:
     """Call a method; one that talks to a server gives up after a time that grows with the bytes. s3fs alone never would."""
     limit = {"timeout": ANSWER_SECONDS + size / SLOWEST} if system.async_impl else {}
-    return getattr(system, method)(*words, **named, **limit)
+    with stall.waiting():  # it has its own bound, and is no hang before that
+        return getattr(system, method)(*words, **named, **limit)
 
 
 def check() -> None:

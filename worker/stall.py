@@ -9,9 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.cause import first_cause
@@ -30,6 +31,24 @@ def touch(*_: object) -> None:
         _touched[0] = now
         with suppress(OSError, ValueError):  # a closed one, or one without a file
             os.utime(sys.stderr.fileno())
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Signs of life while one call takes long that has its own bound, such as sending a checkpoint."""
+    over = threading.Event()
+
+    def sign() -> None:
+        while not over.wait(10 * TOUCH_SECONDS):
+            touch()
+
+    thread = threading.Thread(target=sign, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 class Signs:

@@ -75,6 +75,9 @@ def train_claimed(claim: Claim) -> Status | None:
         log.warning("%s; its training is ended", error)
     except StoreUnavailable as error:
         log.warning("run %d: its end could not be said, the reaper will find it: %s", run_id, error)
+    except Exception as error:  # a bug here: said on the run, or the reaper would have it tried for ever
+        log.exception("run %d", run_id)
+        return _finish(claim, Status.FAILED, type(error).__name__, f"its worker failed: {type(error).__name__}: {error}")
     return None
 
 
@@ -96,6 +99,9 @@ def _child(claim: Claim, folder: Path) -> tuple[int, "Watched"]:
     child = _start(claim, folder)
     try:
         code, watched = _watch(claim, child, folder / "train.log")
+    except Fenced:
+        child.end(0.0)  # another attempt may have its GPU already, and no checkpoint of this one counts any more
+        raise
     finally:
         child.end(settings().stop_grace_seconds)
     return code, watched

@@ -38,7 +38,8 @@ log = logging.getLogger("showdown.train")
 class StopFlag:
     """Asked to stop by SIGTERM, or by the supervisor's death (its end of our standard input closes).
 
-    After the supervisor's death nobody would end a process that hangs: it has the grace time to end by itself.
+    After the supervisor's death nobody would end a process that hangs, and soon another may have its GPU: it has half a
+    lease to end by itself.
     """
 
     def __init__(self) -> None:
@@ -58,14 +59,22 @@ class StopFlag:
         while sys.stdin.buffer.read(1):
             pass
         self._event.set()
-        time.sleep(settings().stop_grace_seconds)
+        time.sleep(min(settings().stop_grace_seconds, settings().lease_seconds / 2))
         os._exit(STOPPED)
 
 
 def say(folder: Path, kind: str, message: str) -> None:
     """Leave the reason of an ending to the supervisor. The first process that says one is right: the others lost a partner."""
-    with suppress(FileExistsError), (folder / "error.json").open("x") as file:
-        file.write(json.dumps({"kind": kind, "message": message}))
+    part = folder / f"error-{ranks.rank()}.part"
+    part.write_text(json.dumps({"kind": kind, "message": message}))
+    try:
+        os.link(part, folder / "error.json")  # whole or not there: an empty one would keep the others from saying theirs
+    except FileExistsError:
+        part.unlink()
+    except OSError:  # a file system without links
+        part.replace(folder / "error.json")
+    else:
+        part.unlink()
 
 
 def train(run_id: int, attempt: int, stop: StopFlag) -> int:

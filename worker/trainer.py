@@ -114,20 +114,26 @@ class ShowdownTrainer(GRPOTrainer):
             "external": {key: model.score(questions, texts) for key, model in self.reward_models.items()},
             **self._asked_for(inputs, texts, golds, completion_ids_list),
         }
-        # A group may lie in several processes. Each scores the whole batch: cheaper than to send scores around.
+        # A group may lie in several processes: the whole batch is scored, by one, for a verdict may hang on a time limit.
         whole = ranks.joined(here)
         # One process asks: a judge's cache and budget are a run's.
         whole["external"] |= ranks.from_first(lambda: self._judge(whole["prompts"], whole["completions"], whole["golds"]))
         group = np.arange(len(whole["prompts"])) // self.num_generations
         batch = RolloutBatch(**whole, group=group, answer_rule=self.answer_rule)
-        # Samples generated after k updates train update k + 1: that is their step.
-        self._scored = self.engine.score(batch, self.state.global_step + 1)
-        finite.check_rewards(batch, self._scored)
-        self.switched = self.engine.observe(signals_of(batch, self._scored))
         self._batch = batch
+        self._scored, self.switched, state = ranks.from_first(self._score)
+        if not ranks.first():
+            self.engine.restore(state)
         self._score_seconds = time.perf_counter() - began
         self._judged = {name: count - judged[name] for name, count in self.judged().items()}
         return torch.tensor(self._scored.total, dtype=torch.float32, device=self.accelerator.device)[:, None]
+
+    def _score(self) -> tuple[ScoredBatch, list[str], dict[str, Any]]:
+        """Score the batch; let adaptive schedules see it. What they remember then is the third."""
+        # Samples generated after k updates train update k + 1: that is their step.
+        scored = self.engine.score(self._batch, self.state.global_step + 1)
+        finite.check_rewards(self._batch, scored)
+        return scored, self.engine.observe(signals_of(self._batch, scored)), self.engine.state()
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         output = super()._generate_and_score_completions(inputs)

@@ -15,12 +15,13 @@ from sqlalchemy.exc import IntegrityError
 
 from core.config import RunConfig, parse
 from core.errors import ConfigError, Fenced, NoGpu, NotFound
-from core.store.moves import NO_LEASE, add_event, insert_run, move, queued
+from core.store.moves import NO_LEASE, add_event, clean, insert_run, move, queued
 from core.store.session import reading, writing
 from core.store.states import Status
-from core.store.tables import gpu_lease, run
+from core.store.tables import gpu_lease, run, run_event
 
 CLAIMED = (Status.STARTING, Status.RUNNING)
+MOST_LOSSES = 5  # a run that ends its worker each time would take all of them, for ever
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def finish(
 ) -> bool:
     """DONE, FAILED or STOPPED, said once by the supervisor that holds the run."""
     with writing() as c:
-        return move(c, run_id, to, message or "", attempt, error_kind=kind, error_message=message, **_said(log_tail))
+        return move(c, run_id, to, message or "", attempt, error_kind=kind, error_message=clean(message), **_said(log_tail))
 
 
 def release(run_id: int, attempt: int, why: str, log_tail: str | None = None) -> bool:
@@ -206,4 +207,18 @@ def reap(lease: Lease) -> bool:
         if row is None:
             return False
         move(c, lease.run_id, Status.LOST, f"no sign of {row.worker}", **NO_LEASE)
-        return move(c, lease.run_id, Status.STOPPED if row.stop_requested else Status.QUEUED)
+        if row.stop_requested:
+            return move(c, lease.run_id, Status.STOPPED)
+        if _lost_in_a_row(c, lease.run_id) < MOST_LOSSES:
+            return move(c, lease.run_id, Status.QUEUED)
+        said = f"lost {MOST_LOSSES} times without a new checkpoint, each time with its worker; see the workers' logs"
+        return move(c, lease.run_id, Status.FAILED, said, error_kind="Lost", error_message=said)
+
+
+def _lost_in_a_row(c: Connection, run_id: int) -> int:
+    """How often the run was lost since its last checkpoint, or since it had ended and was queued again by hand."""
+    good = ("checkpoint", *(s.value for s in Status if s.finished))
+    here = (run_event.c.run_id == run_id, run_event.c.kind.in_(good))
+    since = select(func.coalesce(func.max(run_event.c.id), 0)).where(*here).scalar_subquery()
+    lost = (run_event.c.run_id == run_id, run_event.c.kind == Status.LOST.value, run_event.c.id > since)
+    return int(c.execute(select(func.count()).select_from(run_event).where(*lost)).scalar_one())

@@ -7,7 +7,7 @@ was faster.
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, delete, insert, select, update
 
@@ -19,9 +19,17 @@ from core.store.tables import gpu_lease, run, run_event
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 
 
+T = TypeVar("T", str, str | None)
+
+
+def clean(text: T) -> T:
+    """Text that both databases hold: a NUL becomes U+2400, its visible symbol, and half a surrogate pair a question mark."""
+    return text.replace("\x00", "\u2400").encode(errors="replace").decode() if text else text
+
+
 def add_event(c: Connection, run_id: int, kind: str, detail: str = "", step: int | None = None) -> None:
     """One line in the run's history."""
-    c.execute(insert(run_event).values(run_id=run_id, at=time.time(), step=step, kind=kind, detail=detail))
+    c.execute(insert(run_event).values(run_id=run_id, at=time.time(), step=step, kind=kind, detail=clean(detail)))
 
 
 def move(

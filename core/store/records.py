@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.errors import Fenced
 from core.store.bulk import insert_rows
-from core.store.moves import add_event
+from core.store.moves import add_event, clean
 from core.store.session import engine, writing
 from core.store.tables import evaluation, evaluation_item, metric, point, run, run_event, sample, score
 
@@ -105,8 +105,12 @@ def _names(of: type, but: Iterable[str] = ()) -> tuple[str, ...]:
     return tuple(f.name for f in fields(of) if f.name not in but)
 
 
-TEXTS = ("problem_id", "prompt", "completion", "gold")  # of a sample; they are cleaned
-SAMPLE, ITEM, EVALUATION = _names(SampleRow, (*TEXTS, "scores")), _names(ItemRow), _names(EvaluationRow, ("items",))
+TEXTS = ("problem_id", "prompt", "completion", "gold", "parsed")  # of a sample; they are cleaned
+SAMPLE, ITEM, EVALUATION = (
+    _names(SampleRow, (*TEXTS, "scores")),
+    _names(ItemRow, ("problem_id",)),
+    _names(EvaluationRow, ("items",)),
+)
 # The values of a row as a tuple. dataclasses.asdict copies every value: it took most of the time of a step's write.
 _sample, _item = attrgetter(*SAMPLE), attrgetter(*ITEM)
 
@@ -114,11 +118,6 @@ _sample, _item = attrgetter(*SAMPLE), attrgetter(*ITEM)
 def finite(value: float) -> float | None:
     """The number, or None for NaN and infinities: SQL knows them differently on each database."""
     return float(value) if math.isfinite(value) else None
-
-
-def clean(text: str) -> str:
-    """Text PostgreSQL can hold: a NUL becomes U+2400, its visible symbol."""
-    return text.replace("\x00", "\u2400")
 
 
 def _fence(c: Connection, run_id: int, attempt: int) -> None:
@@ -141,9 +140,7 @@ def register_metrics(names: Iterable[str]) -> dict[str, int]:
 
 
 def _insert_samples(c: Connection, run_id: int, step: int, samples: Sequence[SampleRow]) -> None:
-    rows = [
-        (run_id, step, clean(s.problem_id), clean(s.prompt), clean(s.completion), clean(s.gold), *_sample(s)) for s in samples
-    ]
+    rows = [(run_id, step, *map(clean, (s.problem_id, s.prompt, s.completion, s.gold, s.parsed)), *_sample(s)) for s in samples]
     insert_rows(c, sample, ("run_id", "step", *TEXTS, *SAMPLE), rows)
     if not any(s.scores for s in samples):
         return
@@ -171,8 +168,8 @@ def write_step(run_id: int, attempt: int, record: StepRecord, again: bool = Fals
         if found := record.evaluation:
             values = {name: getattr(found, name) for name in EVALUATION}
             c.execute(insert(evaluation).values(run_id=run_id, step=record.step, **values))
-            items = [(run_id, record.step, *_item(i)) for i in found.items]
-            insert_rows(c, evaluation_item, ("run_id", "step", *ITEM), items)
+            items = [(run_id, record.step, clean(i.problem_id), *_item(i)) for i in found.items]
+            insert_rows(c, evaluation_item, ("run_id", "step", "problem_id", *ITEM), items)
         for name in record.switched:
             add_event(c, run_id, SWITCHED, name, record.step)
         for said in record.guarded:

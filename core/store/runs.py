@@ -6,7 +6,7 @@ What workers do to them is in core.store.claims.
 import time
 from typing import Any
 
-from sqlalchemy import Connection, case, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, insert, select, update
 
 from core.config import ExperimentConfig, RunConfig, parse
 from core.errors import ConfigError, NotFound, TrainingError
@@ -73,10 +73,13 @@ def requeue(run_id: int) -> bool:
     """
     with writing() as c:
         _refuse_imported(c, run_id)
-        over = run.c.time_limit <= run.c.trained_seconds
-        limit = case((over, None), else_=run.c.time_limit)
-        again: dict[str, Any] = {"queued_at": time.time(), "stop_requested": False, "time_limit": limit}
+        again: dict[str, Any] = {"queued_at": time.time(), "stop_requested": False, "time_limit": _limit()}
         return move(c, run_id, Status.QUEUED, "by hand", among=ENDED, **again)
+
+
+def _limit() -> ColumnElement[Any]:
+    """The time limit of a run that goes on by hand: one that is over is lifted."""
+    return case((run.c.time_limit <= run.c.trained_seconds, None), else_=run.c.time_limit)
 
 
 def _refuse_imported(c: Connection, run_id: int) -> None:
@@ -110,7 +113,7 @@ def extend(run_id: int, max_steps: int) -> bool:
         )
         values: dict[str, Any] = {"config": longer.resolved(), "config_hash": longer.hash(), "max_steps": max_steps}
         ended = (*ENDED, Status.DONE)
-        again: dict[str, Any] = {"queued_at": time.time(), "stop_requested": False}
+        again: dict[str, Any] = {"queued_at": time.time(), "stop_requested": False, "time_limit": _limit()}
         return move(c, run_id, Status.QUEUED, f"extended to {max_steps} steps", among=ended, **again, **values)
 
 

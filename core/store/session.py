@@ -12,11 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.errors import StoreUnavailable
 from core.settings import settings
 
+IDLE_SECONDS = 300  # a transaction that nobody goes on with for so long is ended by the server, and its locks with it
+AWAY = ("25006", "25P03", "57P01")  # SQLSTATEs, whatever class a driver gives them: read-only (a failover), idle, shut down
 _engines: dict[str, Engine] = {}
 _making = threading.Lock()
 
@@ -24,13 +27,25 @@ _making = threading.Lock()
 def _make(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        given = {k: v for k, v in _patience().items() if k not in parsed.query}
+        return create_engine(parsed, pool_pre_ping=True, connect_args=given)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": settings().busy_seconds, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _patience() -> dict[str, Any]:
+    """libpq's settings: nobody waits without end for a row that a frozen process holds, or for a machine that fell silent.
+
+    The watchdog of a training, its stop and its lease all come after such a wait.
+    """
+    busy = round(settings().busy_seconds * 1000)
+    waits = f"-c lock_timeout={busy} -c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000}"
+    silence = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+    return {"options": waits, "connect_timeout": 10, **silence}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -67,7 +82,11 @@ def named_failures() -> Iterator[None]:
     """A database that is away or locked is StoreUnavailable; every other error is a bug and passes as it is."""
     try:
         yield
-    except OperationalError as error:
+    except PoolTimeout as error:
+        raise StoreUnavailable(f"the database {engine().url!r} does not answer: {error}") from error
+    except DBAPIError as error:
+        if not isinstance(error, OperationalError | InterfaceError) and getattr(error.orig, "sqlstate", None) not in AWAY:
+            raise
         raise StoreUnavailable(f"the database {engine().url!r} does not answer: {error.orig}") from error
 
 

@@ -31,7 +31,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     _S.QUEUED: frozenset({_S.STARTING, _S.STOPPED, _S.FAILED}),
     _S.STARTING: frozenset({_S.RUNNING, _S.DONE, _S.FAILED, _S.STOPPED, _S.LOST, _S.QUEUED}),
     _S.RUNNING: frozenset({_S.DONE, _S.FAILED, _S.STOPPED, _S.LOST, _S.QUEUED}),
-    _S.LOST: frozenset({_S.QUEUED, _S.STOPPED}),
+    _S.LOST: frozenset({_S.QUEUED, _S.STOPPED, _S.FAILED}),
     _S.FAILED: frozenset({_S.QUEUED}),
     _S.STOPPED: frozenset({_S.QUEUED}),
     _S.DONE: frozenset({_S.QUEUED}),  # only to be extended: with more steps than it has

@@ -13,7 +13,7 @@ from core import engine
 from core.config import ExperimentConfig, RunConfig, parse
 from core.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
 from core.store import claims, moves, queries, records, runs, workers
-from core.store.records import EvaluationRow, SampleRow, ScoreRow, StepRecord, finite
+from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord, finite
 from core.store.states import TRANSITIONS, Status
 from core.store.workers import Gpu
 from tests.conftest import reap
@@ -423,3 +423,72 @@ def test_only_an_ended_run_is_extended_and_keeps_its_curve() -> None:
     assert made.mix.hard_share(3) == 1.0 and made.mix.hard_share(1.5) == pytest.approx(0.5)
     with pytest.raises(ConfigError, match="12 is not above the 20 steps"):
         runs.extend(run_id, 12)
+
+
+def test_no_text_keeps_a_run_from_being_stored_or_from_ending() -> None:
+    """A tokenizer of bytes makes NULs, an own component may say anything in its error."""
+    claim = claimed()
+    row = replace(sample_row(), parsed="4\x002", problem_id="p\x00", completion="half \ud83d a pair")
+    item = ItemRow("p\x00", 1, 1, None, 1.0)
+    found = EvaluationRow(1, 1, 1.0, 1.0, 0.1, items=(item,))
+    records.write_step(claim.run_id, 1, StepRecord(1, {"reward/total": 1.0}, [row], found))
+    (seen,) = queries.samples_at(claim.run_id, 1)
+    assert (seen.parsed, seen.problem_id, seen.completion) == ("4\u24002", "p\u2400", "half ? a pair")
+    records.write_event(claim.run_id, 1, "note", "nul \x00")
+    assert claims.finish(claim.run_id, 1, Status.FAILED, "ValueError", "no number in \x00 \udc80")
+    assert queries.run_detail(claim.run_id).row.error_message == "no number in \u2400 ?"
+
+
+def test_a_run_that_ends_its_worker_each_time_is_not_tried_for_ever() -> None:
+    run_id = runs.create_run(run_config())
+    for attempt in range(1, claims.MOST_LOSSES + 3):
+        claim = claims.claim(run_id, "w", -1.0)
+        assert claim is not None, f"given up before attempt {attempt}"
+        if attempt == 2:
+            records.write_checkpoint(run_id, attempt, 1)  # it gets on, so the count begins anew
+        assert reap() == [run_id]
+        if status(run_id) == Status.FAILED:
+            break
+    assert attempt == claims.MOST_LOSSES + 1
+    assert "lost 5 times without a new checkpoint" in (queries.run_detail(run_id).row.error_message or "")
+    assert runs.requeue(run_id)  # who looks into it may have mended it
+    assert claims.claim(run_id, "w", -1.0) and reap() == [run_id] and status(run_id) == Status.QUEUED
+
+
+def test_a_row_or_file_that_somebody_holds_for_long_counts_as_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen process may sit in a transaction: the watchdog, the stop and the lease all come after this wait."""
+    from core.store.session import writing
+    from core.store.tables import run
+    from tests.conftest import forget_settings
+
+    claim = claimed()
+    monkeypatch.setenv("SHOWDOWN_BUSY_SECONDS", "1")
+    forget_settings()
+    gone, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with writing() as c:
+            c.execute(run.update().where(run.c.id == claim.run_id).values(step=7))
+            held.set()
+            gone.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    try:
+        with pytest.raises(StoreUnavailable):
+            claims.beat(claim.run_id, claim.attempt, 60.0)
+    finally:
+        gone.set()
+        thread.join()
+    assert claims.beat(claim.run_id, claim.attempt, 60.0) is False
+
+
+def test_an_extended_run_has_no_time_limit_that_is_over() -> None:
+    claim = claimed()
+    runs.set_time_limit(claim.run_id, 10.0)
+    assert claims.beat(claim.run_id, 1, 60.0, spent=11.0)
+    assert claims.finish(claim.run_id, 1, Status.STOPPED)
+    assert runs.extend(claim.run_id, 50)
+    again = claims.claim(claim.run_id, "w", 60.0)
+    assert again and claims.beat(claim.run_id, again.attempt, 60.0) is False

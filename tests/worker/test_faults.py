@@ -1,5 +1,6 @@
 """What ends a training by itself: numbers that are none, full memory, a full disk. Each is said, and nothing good is lost."""
 
+import json
 import os
 import resource
 import shutil
@@ -22,6 +23,7 @@ from tests.samples import run_config
 from tests.worker.conftest import STEPS, record, same, train
 from tests.worker.test_supervisor import children_of, started
 from worker import memory, policy, supervisor
+from worker.train import say
 
 pytestmark = pytest.mark.usefixtures("sqlite")
 
@@ -212,3 +214,17 @@ def test_a_full_disk_keeps_the_checkpoint_before(small_disk: Path, trained_home:
         straight = record(1)
     forget_settings()
     assert same(resumed[0], straight[0]) and resumed[1] == straight[1]
+
+
+def test_what_a_full_disk_left_of_the_micro_batch_does_not_stop_the_run(tmp_path: Path) -> None:
+    config = run_config(retry={"smaller_micro_batch": True})
+    (tmp_path / "micro_batch").write_text("")
+    assert memory.fitted(config, tmp_path) == config
+    assert memory.smaller(config, tmp_path) and memory.fitted(config, tmp_path).grpo.micro_batch == 8
+
+
+def test_the_first_reason_of_several_processes_stays(tmp_path: Path) -> None:
+    for kind in ("OutOfMemory", "ConnectionClosed"):  # the second only lost its partner
+        say(tmp_path, kind, "why")
+    assert json.loads((tmp_path / "error.json").read_text())["kind"] == "OutOfMemory"
+    assert [p.name for p in tmp_path.glob("error*")] == ["error.json"]

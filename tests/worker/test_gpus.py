@@ -1,10 +1,12 @@
 """GPUs as nvidia-smi prints them, and where it is missing, odd or hanging."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from core.errors import SetupError
 from core.store.workers import Gpu
 from worker import gpus
 
@@ -59,10 +61,56 @@ def test_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: st
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(gpus, "SECONDS", 0.5)
+    monkeypatch.setattr(gpus, "FIRST_SECONDS", 0.5)
     gpus.mine.cache_clear()
     assert len(gpus.read()) == count
-    seen = gpus.environment([g.uuid for g in gpus.mine()][:1])  # with a driver that is silent the child gets no card either
-    assert seen["CUDA_VISIBLE_DEVICES"] == ("0" if count else "")
+    if script != SLOW:
+        seen = gpus.environment([g.uuid for g in gpus.mine()][:1])  # with a driver that fails the child gets no card either
+        assert seen["CUDA_VISIBLE_DEVICES"] == ("0" if count else "")
+    gpus.mine.cache_clear()
+
+
+SLOW = "sleep 60"
+BROKEN = "echo no driver >&2; exit 9"
+ONE = "printf '0, GPU-u, A, 1, 1, 1\\n'"
+
+
+@pytest.mark.parametrize(
+    ("script", "named", "count", "fault"),
+    [
+        (ONE, None, 1, ""),
+        (SLOW, None, 0, "has not answered within"),  # to train on the CPU for the worker's whole life would be worse
+        (SLOW, "", 0, ""),  # nobody asks: the CPU is wanted
+        (BROKEN, None, 0, ""),  # no driver, so CUDA finds no GPU either
+        (ONE, "MIG-1", 0, "CUDA_VISIBLE_DEVICES=MIG-1 names no GPU"),
+        (ONE, "-1", 0, ""),
+    ],
+)
+def test_what_a_worker_leases_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, named: str | None, count: int, fault: str
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(gpus, "FIRST_SECONDS", 0.5)
+    if named is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    gpus.mine.cache_clear()
+    with pytest.raises(SetupError, match=fault) if fault else nullcontext():
+        assert len(gpus.uuids()) == count
+    gpus.mine.cache_clear()
+
+
+def test_gpus_that_nobody_can_name_are_not_shared_by_accident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(gpus, "DRIVER", tmp_path)  # the folder is there, nvidia-smi is not
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    gpus.mine.cache_clear()
+    with pytest.raises(SetupError, match="there is no nvidia-smi"):
+        gpus.uuids()
     gpus.mine.cache_clear()
 
 

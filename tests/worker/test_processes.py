@@ -23,6 +23,7 @@ from tests.samples import run_config
 from tests.worker.conftest import record, same, train
 from tests.worker.test_supervisor import at_step, children_of, started
 from worker import supervisor
+from worker.children import Children
 
 Made = dict[str, Any]
 
@@ -170,3 +171,15 @@ def test_a_step_is_shared_evenly(grpo: dict[str, int], message: str) -> None:
         parse(GrpoConfig, grpo)
     assert parse(GrpoConfig, {"num_processes": 4, "per_device_train_batch_size": 8}).micro_batch == 8
     assert parse(GrpoConfig, {"num_processes": 4}).micro_batch == 16
+
+
+def test_a_run_of_one_process_does_not_take_its_workers_rank_for_its_own(tmp_path: Path) -> None:
+    """Some launchers of machines set these for everything they start."""
+    said = tmp_path / "said"
+    around = {**os.environ, "RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "elsewhere"}
+    code = "import os; print([os.environ.get(k) for k in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR')])"
+    for n, wanted in ((1, [None] * 4), (2, ["0", "2", "0", "127.0.0.1"])):
+        child = Children([sys.executable, "-c", code], n, around, said)
+        assert wait_for("the end", lambda c=child: c.poll() is not None)
+        child.end(1.0)
+        assert said.read_text().splitlines().count(str(wanted)) == 1
