@@ -33,6 +33,7 @@ def _header(row: RunRow, config: RunConfig) -> None:
         ("model", f"{config.model.path} + LoRA r {config.lora.r}"),
         ("data", f"{train}, {config.grpo.prompts_per_step} prompts × {config.grpo.num_generations}"),
         ("worker", row.worker or "none yet"),
+        *([("processes", str(row.num_processes))] if row.num_processes > 1 else []),
         ("attempt", str(row.attempt)),
     ]
     crumb = " / ".join(filter(None, [row.experiment, f"arm {row.arm}", f"seed {row.seed}", f"run {row.id}"]))
