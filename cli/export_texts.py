@@ -16,6 +16,13 @@ checkpoints.
 """
 
 import json
+import os
+import sys
+
+if os.environ.get("WORLD_SIZE", "1") != "{processes}":
+    sys.exit("this run trained in {processes} process(es), and in another number of them it is another run. Start it with:\\n"
+             "    {start} train_standalone.py")
+
 {imports}
 HERE = Path(__file__).resolve().parent
 OUT = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "trained")
@@ -30,7 +37,6 @@ rows = data.rows(problems, config.data, tokenizer.chat_template is not None)
 '''
 
 STOCK_IMPORTS = """import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +87,7 @@ trainer = GRPOTrainer(
 )
 '''
 
-OURS_IMPORTS = """import sys
-from pathlib import Path
+OURS_IMPORTS = """from pathlib import Path
 
 import yaml
 from transformers import PrinterCallback, TrainerCallback, set_seed
@@ -175,7 +180,15 @@ def script(config: RunConfig, run_id: int, version: str) -> str:
     if kl:
         imports = imports.replace("from worker.trainer", KL_IMPORT + "from worker.trainer")
     start = _start(config.grpo.num_processes)
-    head = HEAD.format(start=start, run=run_id, name=config.name, seed=config.seed, version=version, imports=imports)
+    head = HEAD.format(
+        start=start,
+        processes=config.grpo.num_processes,
+        run=run_id,
+        name=config.name,
+        seed=config.seed,
+        version=version,
+        imports=imports,
+    )
     body = OURS.format(why=why) if why else STOCK
     return head + body + (KL if kl else "") + TAIL
 
@@ -216,7 +229,8 @@ Train it again, into the database or alone:
     showdown run config.yaml
     {_start(head["num_processes"])} train_standalone.py out
 
-On the same machine and versions this gives the same numbers. Paths in config.yaml are those of the machine it ran on.
+The script needs Showdown's `worker` extra, for rewards, data and settings. On the same machine and versions both give the
+same numbers. Paths in config.yaml are those of the machine it ran on.
 
 Read the numbers from anywhere:
 

@@ -35,6 +35,8 @@ def stop(run_id: int | None, experiment: int | None) -> None:
             f"experiment {experiment}: {len(stopped)} runs stop" + (f" ({', '.join(map(str, stopped))})" if stopped else "")
         )
     elif run_id is not None:
+        if (ended := queries.run_detail(run_id).row.status).finished:
+            raise ShowdownError(f"run {run_id} is {ended} already; there is nothing to stop")
         state = runs.request_stop(run_id)
         click.echo(f"run {run_id}: {state}" + (", stops at its next step" if state.claimed else ""))
 

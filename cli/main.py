@@ -6,6 +6,7 @@
 import json
 import os
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def list_runs(as_json: bool) -> None:
 @click.argument("run_id", type=int)
 @AS_JSON
 def show(run_id: int, as_json: bool) -> None:
-    """One run: state, config, history."""
+    """One run: state and history; with --json also its config."""
     instance.open_store()
     detail = queries.run_detail(run_id)
     history = queries.events(run_id)
@@ -135,7 +136,8 @@ def show(run_id: int, as_json: bool) -> None:
     if r.error_message:
         click.echo(f"{r.error_kind}: {r.error_message}")
     for e in history:
-        click.echo(f"  {e.kind:<16} {'' if e.step is None else f'step {e.step}':<10} {e.detail}")
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(e.at))
+        click.echo(f"  {at}  {e.kind:<16} {'' if e.step is None else f'step {e.step}':<10} {e.detail}")
 
 
 @main.group()

@@ -4,6 +4,7 @@ and the CLI at the moment of submitting.
 With a broker of one's own (SHOWDOWN_BROKER_URL) the workers may be elsewhere, and paths are theirs to judge.
 """
 
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +23,8 @@ def _folder_fault(path: str, otherwise: str) -> str | None:
     """Why a model's path cannot work on this machine; None for a usable folder and for every hub name."""
     local = Path(path).expanduser()
     if not local.is_absolute() and not path.startswith("."):
-        return None
+        slip = [] if path in SHIPPED_MODELS or local.is_dir() else get_close_matches(path, SHIPPED_MODELS, 1, 0.7)
+        return f"{path!r} is no model; did you mean {slip[0]}?" if slip else None
     if not local.is_dir():
         return f"{path!r} does not exist; give {otherwise}"
     if not (local / "config.json").is_file():
@@ -41,7 +43,7 @@ def packages_missing(run: RunConfig) -> list[tuple[str, str]]:
     """(field path, message) for settings whose package is not installed in this Python."""
     extra = "run pip install -e '.[{}]' in Showdown's folder".format
     wanted = [
-        ("grpo.use_vllm", run.grpo.use_vllm, "vllm", extra("vllm")),
+        ("grpo.use_vllm", run.grpo.use_vllm, "vllm", extra("worker,vllm")),
         ("grpo.use_liger_kernel", run.grpo.use_liger_kernel, "liger_kernel", extra("liger")),
         ("model.load_in_4bit", run.model.load_in_4bit, "bitsandbytes", extra("quantization")),
         (

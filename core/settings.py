@@ -9,7 +9,7 @@ import tempfile
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SOCKET_PATH_LIMIT = 100  # bytes: a unix socket path is cut at 108 on Linux and 104 on macOS
@@ -96,5 +96,10 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once. A value that cannot be one ends the process with its name: no command, worker
+    or page could do anything else, and this is asked while modules are loaded."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        said = (f"SHOWDOWN_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors())
+        raise SystemExit("showdown: " + "; ".join(said) + "; correct it, or unset it for the default") from None

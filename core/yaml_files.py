@@ -13,7 +13,8 @@ from core.mix import Mix
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file; ConfigError naming file and place when it cannot be read."""
     try:
-        return yaml.safe_load(path.read_text())
+        with path.open(encoding="utf-8") as file:  # as a file: YAML's errors then name it
+            return yaml.safe_load(file)
     except OSError as error:
         raise ConfigError([(str(path), f"cannot be read: {error.strerror}")]) from error
     except yaml.YAMLError as error:

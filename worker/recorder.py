@@ -229,7 +229,8 @@ class Recorder(TrainerCallback):
         row = self.found.row if self.found else None
         switched, guarded = self.switched + self.trainer.switched, self.guards.observe(metrics)
         self._store(StepRecord(state.global_step, metrics, samples, row, switched, guarded))
-        log.info("%s", _line(state, metrics))
+        if ranks.first():
+            log.info("%s", _line(state, metrics))
         self.found, self.switched = None, []
         if ranks.agree(self.guards.stopped):
             control.should_save = control.should_training_stop = True

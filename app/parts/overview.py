@@ -11,6 +11,7 @@ from core.metrics import verdict
 from core.metrics.series import Series
 from core.metrics.verdict import Verdict
 from core.store.queries import RunDetail
+from core.store.states import Status
 
 
 def _section(number: int, question: str, found: Verdict | None, otherwise: str) -> None:
@@ -30,8 +31,11 @@ def overview(detail: RunDetail, series: Mapping[str, Series], n_eval: int) -> No
     mix, steps, now = config.trained_mix, config.grpo.max_steps, detail.row.step
     if not series:
         with st.container(key="card-waiting"):
-            waiting = "It waits in the queue." if detail.row.status.value == "queued" else "The model is being loaded."
-            prose.empty("No points yet", f"{waiting} Charts fill in by themselves.")
+            if detail.row.status.finished:
+                prose.empty("No points", "The run ended before its first step. Its log says more.")
+            else:
+                waiting = "It waits in the queue." if detail.row.status == Status.QUEUED else "The model is being loaded."
+                prose.empty("No points yet", f"{waiting} Charts fill in by themselves.")
         return
     with st.grid(6, min_column_width=170):
         for key in figures.TILES:

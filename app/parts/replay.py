@@ -11,6 +11,7 @@ from core.config import RunConfig
 from core.errors import ShowdownError
 from core.mix import Mix
 from core.replay import Outcome
+from core.rewards.component import FROM_TEXT
 from core.store.queries import RunDetail
 from core.yaml_files import mix_of
 
@@ -44,7 +45,11 @@ def replay(detail: RunDetail, config: RunConfig) -> None:
             "The rewards and advantages these same completions would have had. It does not say what training with that mix "
             "would have done: other rewards make another policy, and another policy other completions."
         )
-        name = st.selectbox("Mix", list(mixes), key="replay-mix", help="The arms on the Design page, and the presets.")
+        # First one that these samples can answer: what a run did not measure cannot be asked of it now.
+        known = FROM_TEXT | config.mix.needs
+        begin = next((i for i, mix in enumerate(mixes.values()) if mix.needs <= known), 0)
+        note = "The arms on the Design page, and the presets."
+        name = st.selectbox("Mix", list(mixes), begin, key="replay-mix", help=note)
         mix = mixes[name].in_steps(config.grpo.max_steps)
         try:
             with st.spinner("Replaying the samples"):

@@ -13,6 +13,7 @@ from core.mix import Mix
 from core.store.queries import RunDetail, SampleView
 
 ENDS_WITH = 60  # characters of a completion shown in lists
+ENDS_WITH_BESIDE = 22  # in the narrow list beside the text: a table cuts what is too long at its end, where the answer is
 Key = Callable[[SampleView], float]
 
 
@@ -63,7 +64,7 @@ def _list(samples: list[SampleView], chosen: int) -> None:
             "total": s.total,
             "adv.": s.advantage,
             "terms": [x.contribution or 0.0 for x in s.scores],
-            "ends with": " ".join(s.completion.split())[-ENDS_WITH:],
+            "ends with": "… " + " ".join(s.completion.split())[-ENDS_WITH_BESIDE:],
         }
         for s in samples
     ]

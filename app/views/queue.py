@@ -132,7 +132,7 @@ def _cell(r: RunRow) -> None:
     label, tone = words.STATUS[r.status]
     accuracy = "" if r.accuracy is None else f" · gold {r.accuracy:.0%}"
     with st.container(key=f"card-run-{r.id}", gap="small"):
-        prose.head(f"{r.arm}, seed {r.seed}", tick=theme.arm_role(r.structure), chips=[prose.chip(label, tone)])
+        prose.head(f"{r.arm}, seed {r.seed}", f"run {r.id}", tick=theme.arm_role(r.structure), chips=[prose.chip(label, tone)])
         prose.progress(r.step, r.max_steps, accuracy.removeprefix(" · "), "")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.page_link("views/run.py", label="Open", icon=":material/monitoring:", query_params={"run": str(r.id)})

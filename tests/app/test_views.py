@@ -417,3 +417,10 @@ def test_evaluation_checkpoints_and_processes_are_set_on_the_queue_page(sqlite: 
     next(n for n in at.number_input if n.key.endswith("-evaluation-num_samples")).set_value(4).run()
     draft = at.session_state["draft"]["run"]
     assert draft["checkpoint"]["keep"] == 5 and draft["evaluation"]["num_samples"] == 4
+
+
+def test_a_run_that_failed_before_its_first_step_is_not_said_to_be_loading(sqlite: Path) -> None:
+    claim = claims.claim(runs.create_run(run_config()), "w", 60.0)
+    assert claim and claims.finish(claim.run_id, 1, Status.FAILED, "ModelError", "no such model")
+    text = prose(page("run", run=str(claim.run_id)))
+    assert "ended before its first step" in text and "being loaded" not in text

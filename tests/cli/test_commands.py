@@ -136,3 +136,18 @@ def test_logs_follow_until_the_run_ends(sqlite: Path, here: bool) -> None:
     say("one\ntwo\nthree")
     claims.finish(run_id, 1, Status.DONE, log_tail="one\ntwo\nthree")
     assert process.communicate(timeout=60)[0] == "three" and process.returncode == 0
+
+
+def test_a_slip_in_a_shipped_models_name_is_not_looked_for_on_the_hub(sqlite: Path, tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("model: {path: tiyn}\nmix: {terms: [{component: correctness, side: hard}]}\n")
+    made = showdown("submit", str(config))
+    assert made.exit_code == 1 and "'tiyn' is no model; did you mean tiny?" in made.output
+    assert queries.run_list() == []
+
+
+def test_a_run_that_has_ended_cannot_be_stopped(sqlite: Path) -> None:
+    run_id = runs.create_run(run_config())
+    assert showdown("stop", str(run_id)).exit_code == 0
+    again = showdown("stop", str(run_id))
+    assert again.exit_code == 1 and "is stopped already" in again.output

@@ -1,6 +1,7 @@
 """A run as a folder and back: equal to the last bit, all or nothing, and a script that trains the same numbers."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app import actions
+from cli.export_texts import script
 from cli.main import main
 from cli.transfer import export_run, import_run
 from core.config import RunConfig
@@ -322,7 +324,20 @@ def test_the_script_of_a_run_with_vllm_keeps_its_base_and_says_what_is_missing(s
     run_id = runs.create_run(run_config(mix={"terms": HARD}, grpo={"use_vllm": True}))
     runs.request_stop(run_id)
     assert showdown("export", str(run_id), str(tmp_path / "x")).exit_code == 0
-    script = tmp_path / "x" / "train_standalone.py"
-    assert "trainer = build(" in script.read_text()  # stock TRL merges the adapter into the base: worker.options
-    made = subprocess.run([sys.executable, str(script), str(tmp_path / "out")], capture_output=True, text=True, check=False)
+    made_script = tmp_path / "x" / "train_standalone.py"
+    assert "trainer = build(" in made_script.read_text()  # stock TRL merges the adapter into the base: worker.options
+    made = subprocess.run(
+        [sys.executable, str(made_script), str(tmp_path / "out")], capture_output=True, text=True, check=False
+    )
     assert made.returncode == 1 and "grpo.use_vllm: needs the package vllm" in made.stderr
+
+
+@pytest.mark.parametrize(("processes", "world"), [(2, ""), (1, "2")])
+def test_the_script_refuses_another_number_of_processes(tmp_path: Path, processes: int, world: str) -> None:
+    """It would train other numbers without a word."""
+    text = script(run_config(grpo={"num_processes": processes}), 3, "here")
+    (tmp_path / "train_standalone.py").write_text(text)
+    env = {k: v for k, v in os.environ.items() if k != "WORLD_SIZE"} | ({"WORLD_SIZE": world} if world else {})
+    made = subprocess.run([sys.executable, "train_standalone.py"], cwd=tmp_path, capture_output=True, text=True, env=env)
+    assert made.returncode == 1 and f"trained in {processes} process(es)" in made.stderr
+    assert ("accelerate launch --multi_gpu --num_processes 2" in made.stderr) == (processes == 2)

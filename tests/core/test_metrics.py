@@ -55,6 +55,11 @@ def test_learning(gold: list[float], reward: list[float], chip: str | None) -> N
     assert (found.chip if found else None) == chip
 
 
+def test_the_first_and_last_rewards_of_a_short_run_are_not_the_same() -> None:
+    found = verdict.learning({"eval/accuracy": series([0.9, 0.1]), "reward/total": series([0.0] * 3 + [1.0] * 3)}, n_eval=256)
+    assert found and found.chip == "flag: reward up, gold down" and "moved by +1.00" in found.answer
+
+
 @pytest.mark.parametrize(
     ("norm", "chip"),
     [([1.0] * 30, "Yes"), ([1.0] * 20 + [6.0] + [1.0] * 9, "Look once"), ([9.0] + [1.0] * 20, "Yes"), ([1.0] * 5, None)],

@@ -1,5 +1,8 @@
 """Settings: paths mean the same place whatever directory a process runs in."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,3 +30,12 @@ def test_a_database_file_is_whole(given: str, wanted: str, tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOWDOWN_DATABASE_URL", given)
     assert Settings().database == wanted.format(cwd=tmp_path)
+
+
+def test_a_value_that_cannot_be_one_is_named_by_every_command(home: Path) -> None:
+    """It is read while modules are loaded, before a command could catch anything."""
+    made = subprocess.run(
+        [sys.executable, "-m", "cli", "ls"], capture_output=True, text=True, env={**os.environ, "SHOWDOWN_PORT": "abc"}
+    )
+    assert made.returncode == 1 and "Traceback" not in made.stderr
+    assert made.stderr.startswith("showdown: SHOWDOWN_PORT='abc': Input should be a valid integer")
