@@ -64,7 +64,7 @@ def test_a_4_bit_base_is_described_as_transformers_wants_it(dtype: torch.dtype, 
 
 
 NEEDS = [
-    ({"grpo": {"use_vllm": True}}, "vllm", "grpo.use_vllm", "'.[vllm]'"),
+    ({"grpo": {"use_vllm": True}}, "vllm", "grpo.use_vllm", "'.[worker,vllm]'"),
     ({"grpo": {"use_liger_kernel": True}}, "liger_kernel", "grpo.use_liger_kernel", "'.[liger]'"),
     ({"model": {"load_in_4bit": True}}, "bitsandbytes", "model.load_in_4bit", "'.[quantization]'"),
     ({"model": {"attn_implementation": "flash_attention_2"}}, "flash_attn", "model.attn_implementation", "flash-attn"),
@@ -109,7 +109,7 @@ def test_a_run_that_wants_vllm_fails_with_the_command_before_a_model_is_loaded(s
     detail = queries.run_detail(run_id)
     assert detail.row.status == Status.FAILED and detail.row.error_kind == "ConfigError"
     assert "grpo.use_vllm: needs the package vllm" in str(detail.row.error_message)
-    assert "pip install -e '.[vllm]'" in str(detail.row.error_message)
+    assert "pip install -e '.[worker,vllm]'" in str(detail.row.error_message)
 
 
 class Sampled(ShowdownTrainer):
