@@ -4,11 +4,17 @@ Fresh data is looked for at most once a second however many people look. A finis
 """
 
 import time
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from app.figures.shown import Shown, View
+from app.live import Drawn
+from app.series import SeriesStore, Version
+from app.wire import Card, message
 from core import samples
 from core.answers import AnswerRule
+from core.config import RunConfig
 from core.metrics.series import Series
 from core.mix import Mix
 from core.preflight import Report, report
@@ -17,7 +23,7 @@ from core.store import queries, workers
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
 from core.store.workers import Machine
 
-LIVE_SECONDS = 0.9
+LIVE_SECONDS = 0.4  # with a tick a second, what is written is seen within two
 WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
 
 
@@ -31,21 +37,51 @@ def run_detail(run_id: int) -> RunDetail:
     return queries.run_detail(run_id)
 
 
-@st.cache_data(ttl=600, max_entries=64, show_spinner=False)
-def series(run_id: int, version: tuple[int, int, str]) -> dict[str, Series]:
-    """All metrics of a run; `version` (attempt, step, status) changes whenever there is more to read."""
-    del version
-    return queries.series(run_id)
+@st.cache_resource(show_spinner=False)
+def _series() -> SeriesStore:
+    return SeriesStore()
+
+
+def series(run_id: int, version: Version, names: tuple[str, ...] | None = None) -> Mapping[str, Series]:
+    """A run's metrics of these names (None: all), up to `version`; of a run that goes on, only what is new is read."""
+    return _series().get(run_id, version, names)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def config(run_id: int, config_hash: str) -> RunConfig:
+    """A run's settings; extending a run changes them, and their hash."""
+    del config_hash
+    return RunConfig.model_validate(queries.run_detail(run_id).config)
+
+
+def shown(detail: RunDetail, view: View) -> Shown:
+    """A run as its charts see it."""
+    made = config(detail.row.id, detail.config_hash)
+    found = series(detail.row.id, version(detail.row))
+    return Shown(found, made.trained_mix, made.grpo.max_steps, detail.row.step, made.grpo.completions_per_step, view)
+
+
+def card(detail: RunDetail, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
+    """A chart of a run; `name` tells it from the run's others."""
+    return _card(detail.row.id, version(detail.row), (view.over, view.log, view.smoothing), name, detail, make)
+
+
+@st.cache_resource(ttl=600, max_entries=512, show_spinner=False)
+def _card(
+    run_id: int, at: Version, how: tuple[str, bool, float], name: str, _detail: RunDetail, _make: Callable[[Shown], Card]
+) -> Drawn:
+    made = _make(shown(_detail, View(*how)))  # type: ignore[arg-type]
+    return Drawn(message(made, text_of(at), f"{run_id}.{at[0]}.{how}.{name}"), made)
 
 
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)
-def held_out(run_id: int, version: tuple[int, int, str]) -> int:
+def held_out(run_id: int, version: Version) -> int:
     del version
     return queries.held_out(run_id)
 
 
 @st.cache_data(ttl=600, max_entries=128, show_spinner=False)
-def samples_at(run_id: int, step: int, split: str, version: tuple[int, int, str]) -> list[SampleView]:
+def samples_at(run_id: int, step: int, split: str, version: Version) -> list[SampleView]:
     del version
     return queries.samples_at(run_id, step, split)
 
@@ -71,7 +107,7 @@ def waiting() -> list[int]:
 
 
 @st.cache_data(ttl=3600, max_entries=32, show_spinner=False)
-def preflight(mix: str, max_steps: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str]) -> Report:
+def preflight(mix: str, max_steps: int, answer_rule: AnswerRule, run_id: int, version: Version) -> Report:
     """A mix (as JSON) on a run's samples, or on the shipped ones for run 0."""
     del version
     made = Mix.model_validate_json(mix)
@@ -83,7 +119,7 @@ def preflight(mix: str, max_steps: int, answer_rule: AnswerRule, run_id: int, ve
 
 
 @st.cache_data(ttl=600, max_entries=4, show_spinner=False)
-def replay(run_id: int, mix: str, version: tuple[int, int, str]) -> tuple[Outcome, Outcome, Change, list[int]]:
+def replay(run_id: int, mix: str, version: Version) -> tuple[Outcome, Outcome, Change, list[int]]:
     """A run's samples under its own mix and another one (as JSON): both outcomes, what changes, and the samples' ids."""
     del version
     made = Mix.model_validate_json(mix)
@@ -103,6 +139,10 @@ def forget_runs() -> None:
         cached.clear()
 
 
-def version(row: RunRow) -> tuple[int, int, str]:
+def version(row: RunRow) -> Version:
     """Changes whenever a run has something new to show."""
     return (row.attempt, row.step, row.status)
+
+
+def text_of(at: Version) -> str:
+    return ".".join(map(str, at))

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import live
+
 HERE = Path(__file__).parent
 
 
 def main() -> None:
+    live.begin()
     st.set_page_config(page_title="Showdown", page_icon=str(HERE / "static" / "icon.svg"), layout="wide")
     st.html(HERE / "style.css")
     st.logo(str(HERE / "static" / "logo.svg"), size="medium")

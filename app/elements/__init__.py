@@ -4,15 +4,34 @@ Called by pages. Texts reach the page through `textContent` only, so a completio
 (`@hard`, `@ink/.4`), resolved in the browser on every draw, so that a theme flip needs no rerun.
 """
 
+import hashlib
+import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import plotly
 import streamlit as st
 
+from app import live
+from app.live import Drawn
+from app.wire import Card, message
+
 HERE = Path(__file__).parent
 STATIC = HERE.parent / "static"
+BUILT = STATIC / "built"
+LOADER = """
+const { default: draw, style } = await import(new URL("FILE", document.baseURI).href);
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(style);
+export default function (given) {
+  const home = given.parentElement.getRootNode();
+  if (!home.adoptedStyleSheets.includes(sheet)) home.adoptedStyleSheets = [...home.adoptedStyleSheets, sheet];
+  return draw(given);
+}
+"""
 
 
 def serve_plotly() -> None:
@@ -22,21 +41,53 @@ def serve_plotly() -> None:
         shutil.copyfile(source, target)
 
 
-def _define(name: str) -> Any:
-    script = (HERE / "shared.js").read_text() + (HERE / f"{name}.js").read_text()
-    style = (HERE / "shared.css").read_text() + (HERE / f"{name}.css").read_text()
-    return st.components.v2.component(f"showdown_{name}", js=script, css=style, html="<div class='root'></div>")
+def _read(*names: str) -> str:
+    return "".join((HERE / name).read_text() for name in names)
+
+
+def _define(name: str, *with_: str) -> Any:
+    """Register an element made of its own script and style, the shared ones and those of `with_`.
+
+    Streamlit repeats an element's script and style in every message to the browser, each second where a chart is live. So
+    they are served as one file under a name that changes with its contents, and the element itself is two lines.
+    """
+    style = json.dumps(_read("shared.css", f"{name}.css"))
+    script = f"{_read('shared.js', *(f'{w}.js' for w in with_), f'{name}.js')}\nexport const style = {style};\n"
+    served = BUILT / f"{name}-{hashlib.sha256(script.encode()).hexdigest()[:12]}.js"
+    if not served.is_file():
+        BUILT.mkdir(exist_ok=True)
+        for old in BUILT.glob(f"{name}-*.js"):
+            old.unlink(missing_ok=True)
+        half = served.with_suffix(f".{os.getpid()}")
+        half.write_text(script)
+        half.replace(served)  # another process that starts now must not serve half a file
+    loader = LOADER.replace("FILE", f"app/static/built/{served.name}")
+    return st.components.v2.component(f"showdown_{name}", js=loader, html="<div class='root'></div>")
 
 
 serve_plotly()
-_chart_card, _step_bar, _sum_table, _marked_text, _group, _log_view = map(
-    _define, ("chart_card", "step_bar", "sum_table", "marked_text", "group", "log_view")
+_chart_card = _define("chart_card", "wire")
+_step_bar, _sum_table, _marked_text, _group, _log_view, _pulse = map(
+    _define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "pulse")
 )
 
 
-def chart_card(key: str, card: dict[str, Any]) -> None:
+def chart_card(key: str, card: Card) -> None:
     """A titled card around a Plotly figure that keeps its zoom while data arrive. `card` is made by app.figures."""
-    _chart_card(key=key, data=card)
+    live_card(key, Drawn(message(card), card))
+
+
+def live_card(key: str, drawn: Drawn, early: bool = True) -> None:
+    """The same for a chart that grows: a browser is sent what it lacks, and nothing that it does not look at.
+
+    `early`: send it at once; else when the browser says that the card is on screen.
+    """
+    _chart_card(key=key, data=live.data(key, drawn, early), **live.asks(key))
+
+
+def pulse(key: str, version: str, drawn: str, moved: Callable[[], None]) -> None:
+    """Draws nothing; calls `moved` when there is another `version` than the one `drawn`, and somebody looks at the page."""
+    _pulse(key=key, data={"version": version, "drawn": drawn}, on_moved_change=moved)
 
 
 def step_bar(key: str, data: dict[str, Any]) -> int | None:

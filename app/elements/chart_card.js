@@ -1,4 +1,5 @@
-// Chart card: Plotly.react on one node that lives as long as the card, so zoom and hover survive every update.
+// Chart card: Plotly.react on one node that lives as long as the card, so zoom, hover and hidden lines survive every update.
+// It draws what wire.js hands over, tells Python whether it is on screen, and asks again for what it missed.
 const loadPlotly = () => window.showdownPlotly ??= new Promise((done, failed) => {
   const script = document.createElement("script");
   script.src = new URL("app/static/plotly.min.js", document.baseURI).href;
@@ -6,59 +7,173 @@ const loadPlotly = () => window.showdownPlotly ??= new Promise((done, failed) =>
   script.onerror = () => { window.showdownPlotly = undefined; failed(new Error("plotly.min.js did not load")); };
   document.head.append(script);
 });
+const NEAR = "240px";  // a card this close to the window counts as on screen, so that it is drawn before it is seen
+const RESET = { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false };
+
+function button(name, text, label, act) {
+  const made = node("button", name, text);
+  made.type = "button";
+  made.setAttribute("aria-label", label);
+  made.title = label;
+  made.onclick = act;
+  return made;
+}
 
 function build(root) {
-  const ui = { card: node("section", "card"), head: node("div", "head"), title: node("h3"), tip: node("button", "tip", "i"),
-    now: node("span", "now"), sub: node("p", "sub"), legend: node("div", "legend"), plot: node("div", "plot"),
-    hidden: new Set(), data: null, drawn: Promise.resolve() };
+  const ui = { root, card: node("section", "card"), head: node("div", "head"), title: node("h3"), tip: node("button", "tip", "i"),
+    now: node("span", "now"), sub: node("p", "sub"), legend: node("div", "legend"), plot: node("div", "plot"), says: node("p", "says"),
+    menu: node("div", "menu"), hidden: new Set(), received: undefined, zoomed: false, revision: 0, drawn: Promise.resolve() };
   ui.tip.type = "button";
-  ui.head.append(ui.title, ui.tip, ui.now);
-  ui.card.append(ui.head, ui.sub, ui.legend, ui.plot);
+  ui.follow = button("follow", "follow", "Back to the whole run: the chart follows the newest step again", () => follow(ui));
+  ui.more = button("more", "\u22ef", "Save or enlarge this chart", () => openMenu(ui, ui.menu.hidden));
+  ui.more.setAttribute("aria-expanded", "false");
+  ui.menu.append(...[["PNG", () => picture(ui, "png")], ["SVG", () => picture(ui, "svg")], ["CSV", () => ui.ask("csv")],
+    ["Enlarge", () => (document.fullscreenElement ? document.exitFullscreen() : ui.card.requestFullscreen())]]
+    .map(([text, act]) => button("item", text, text, () => { openMenu(ui, false); act(); })));
+  ui.menu.hidden = ui.follow.hidden = true;
+  ui.card.onkeydown = (event) => { if (event.key === "Escape" && !ui.menu.hidden) { openMenu(ui, false); ui.more.focus(); } };
+  ui.card.onfocusout = (event) => { if (!ui.card.contains(event.relatedTarget)) openMenu(ui, false); };
+  ui.head.append(ui.title, ui.tip, ui.now, ui.follow, ui.more, ui.menu);
+  ui.card.append(ui.head, ui.sub, ui.legend, ui.plot, ui.says);
   root.replaceChildren(ui.card);
   ui.plot.setAttribute("role", "img");
-  ui.observer = new ResizeObserver(() => { if (ui.plot.classList.contains("js-plotly-plot")) window.Plotly.Plots.resize(ui.plot); });
-  ui.observer.observe(ui.plot);
+  ui.resized = new ResizeObserver(() => { if (ui.bound) window.Plotly.Plots.resize(ui.plot); });
+  ui.resized.observe(ui.plot);
+  ui.seen = new IntersectionObserver((entries) => onScreen(ui, entries.at(-1).isIntersecting), { rootMargin: NEAR });
+  ui.seen.observe(ui.card);
   return ui;
 }
 
-function drawLegend(root, ui) {
-  ui.legend.replaceChildren(...(ui.data.legend ?? []).map(({ name, role, mark }) => {
-    const entry = node("button", `entry ${mark ?? "line"}`);
-    const swatch = node("i");
+function onScreen(ui, visible) {
+  if (ui.visible === visible) return;
+  ui.visible = visible;
+  ui.tell(visible);
+  if (visible && ui.late) draw(ui);
+}
+
+function openMenu(ui, open) {
+  ui.menu.hidden = !open;
+  ui.more.setAttribute("aria-expanded", String(open));
+  if (open) ui.menu.firstChild.focus();
+}
+
+function drawHead(ui) {
+  const { card } = ui.received;
+  ui.card.style.height = `${card.height}px`;
+  ui.title.textContent = card.title;
+  ui.tip.hidden = !card.help;
+  ui.tip.setAttribute("aria-label", card.help ?? "");
+  ui.tip.dataset.text = card.help ?? "";
+  ui.now.textContent = card.now ?? "";
+  ui.sub.textContent = card.sub ?? "";
+  ui.sub.hidden = !card.sub;
+  ui.plot.setAttribute("aria-label", card.alt ?? card.title);
+  drawLegend(ui);
+}
+
+function drawLegend(ui) {
+  const names = ui.received.card.legend ?? [];
+  ui.legend.hidden = !names.length;
+  ui.legend.replaceChildren(...names.map(({ name, role, mark }) => {
+    const entry = node("button", `entry ${mark ?? "line"}`), swatch = node("i");
     swatch.style.color = `var(--${role})`;
     entry.append(swatch, node("span", "", name));
     entry.type = "button";
     entry.setAttribute("aria-pressed", String(!ui.hidden.has(name)));
-    entry.onclick = () => { if (!ui.hidden.delete(name)) ui.hidden.add(name); drawLegend(root, ui); draw(root, ui); };
+    entry.onclick = () => {
+      if (!ui.hidden.delete(name)) ui.hidden.add(name);
+      const at = names.findIndex((n) => n.name === name);
+      drawLegend(ui);
+      ui.legend.children[at].focus();
+      draw(ui);
+    };
     return entry;
   }));
-  ui.legend.hidden = !(ui.data.legend ?? []).length;
 }
 
-function draw(root, ui) {
-  // One draw after the other: a react that overtakes another would leave the older figure.
-  ui.drawn = ui.drawn.then(loadPlotly).then((Plotly) => {
-    const { traces, layout } = ui.data;
-    const shown = traces.map((t) => ({ ...t, visible: !ui.hidden.has(t.legendgroup ?? t.name) }));
-    const config = { displayModeBar: false, responsive: false, doubleClick: "reset" };
-    return Plotly.react(ui.plot, resolve(root, shown), resolve(root, layout), config);
-  }).catch((error) => { ui.sub.textContent = `The chart could not be drawn: ${error.message}`; ui.sub.hidden = false; });
+// The figure as plotly takes it: roles as colours of the theme in force, hidden lines hidden. Arrays are shared, not copied.
+const figure = (ui) => {
+  const { traces, layout } = ui.received.card;
+  const shown = traces.map((t) => ({ ...t, visible: !ui.hidden.has(t.legendgroup ?? t.name) }));
+  return [resolve(ui.root, shown), { ...resolve(ui.root, layout), uirevision: `kept-${ui.revision}` }];
+};
+
+function draw(ui) {
+  // Nothing is drawn where nobody looks; one draw after the other, since a react that overtook another would leave the older.
+  ui.late = !ui.visible || ui.received.card.waiting;
+  if (ui.late) return;
+  ui.drawn = ui.drawn.then(loadPlotly).then(async (Plotly) => {
+    await Plotly.react(ui.plot, ...figure(ui), RESET);
+    if (!ui.bound) bind(ui);
+    ui.says.hidden = true;
+    ui.shown = ui.received.version;
+  }).catch((error) => { ui.says.textContent = `The chart could not be drawn: ${error.message}`; ui.says.hidden = false; });
 }
 
-export default function ({ data, parentElement }) {
+function bind(ui) {
+  ui.bound = true;
+  ui.plot.on("plotly_relayout", (change) => {
+    if (Object.keys(change).some((k) => /^[xy]axis\d*\.range/.test(k))) ui.follow.hidden = !(ui.zoomed = true);
+  });
+  ui.plot.on("plotly_doubleclick", () => follow(ui));
+  ui.plot.on("plotly_hover", ({ xvals }) => hoverOthers(ui, xvals?.[0]));
+  ui.plot.on("plotly_unhover", () => hoverOthers(ui, undefined));
+}
+
+function follow(ui) {
+  ui.zoomed = false;
+  ui.follow.hidden = true;
+  ui.revision += 1;  // plotly forgets what the reader had set
+  draw(ui);
+}
+
+// Charts over the same axis answer together: hovering one shows the same step in every other that is on screen.
+const linked = window.showdownCharts ??= new Set();
+function hoverOthers(ui, x) {
+  const axis = ui.received.card.axis;
+  if (!axis) return;
+  cancelAnimationFrame(window.showdownHover);
+  window.showdownHover = requestAnimationFrame(() => {
+    for (const other of linked) {
+      if (other === ui || !other.visible || !other.bound || other.received.card.axis !== axis) continue;
+      // The last argument keeps the other chart from telling it on.
+      if (x === undefined) window.Plotly.Fx.unhover(other.plot, undefined, undefined, true);
+      else window.Plotly.Fx.hover(other.plot, { xval: x }, "xy", true);
+    }
+  });
+}
+
+const save = (url, name) => Object.assign(document.createElement("a"), { href: url, download: name }).click();
+const fileName = (ui, kind) => `${ui.received.card.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.${kind}`;
+
+async function picture(ui, kind) {
+  const [data, layout] = figure(ui), ink = colourOf(ui.root, "@ink");
+  const titled = { ...layout, xaxis: { ...layout.xaxis, range: ui.plot.layout.xaxis.range }, paper_bgcolor: colourOf(ui.root, "@card"),
+    showlegend: (ui.received.card.legend ?? []).length > 0, legend: { orientation: "h", y: -0.12, font: { color: ink } },
+    title: { text: ui.received.card.title, x: 0.02, font: { size: 15, color: ink } }, margin: { ...layout.margin, t: 44 } };
+  const size = { width: Math.max(ui.plot.clientWidth, 640), height: Math.max(ui.plot.clientHeight + 60, 360) };
+  save(await window.Plotly.toImage({ data, layout: titled }, { format: kind, ...size, scale: 2 }), fileName(ui, kind));
+}
+
+function csvFile(ui, text) {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  save(url, fileName(ui, "csv"));
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = remember(parentElement, () => build(root));
-  ui.data = data;
-  ui.card.style.height = `${data.height}px`;
-  ui.title.textContent = data.title;
-  ui.tip.hidden = !data.help;
-  ui.tip.setAttribute("aria-label", data.help ?? "");
-  ui.tip.dataset.text = data.help ?? "";
-  ui.now.textContent = data.now ?? "";
-  ui.sub.textContent = data.sub ?? "";
-  ui.sub.hidden = !data.sub;
-  ui.plot.setAttribute("aria-label", data.alt ?? data.title);
-  drawLegend(root, ui);
-  draw(root, ui);
-  return () => { ui.observer.disconnect(); memory.delete(parentElement); };
+  ui.tell = (visible) => setStateValue("visible", visible);
+  ui.ask = (what) => setTriggerValue(what, true);
+  linked.add(ui);
+  const { now, fresh, lost, csv } = receive(ui.received, data);
+  const scheme = getComputedStyle(root).colorScheme, flipped = ui.scheme !== scheme;
+  ui.scheme = scheme;
+  ui.received = now ?? ui.received;
+  if (!lost) ui.asked = false;
+  else if (!ui.asked) { ui.asked = true; ui.ask("lost"); }
+  if (csv !== undefined) csvFile(ui, csv);
+  if (ui.received && (fresh || flipped)) { drawHead(ui); draw(ui); }
+  return () => { ui.resized.disconnect(); ui.seen.disconnect(); linked.delete(ui); memory.delete(parentElement); };
 }

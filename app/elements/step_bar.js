@@ -1,9 +1,9 @@
-// Step bar: a heat row, one cell a step; click, arrows and Page keys choose a step and tell Python.
+// Step bar: a heat row, one cell a step (or few); click, arrows and Page keys choose a step and tell Python.
 function build(root) {
   const ui = { card: node("section", "card"), head: node("div", "head"), step: node("b"), value: node("span"),
-    scale: node("span", "scale"), row: node("div", "row") };
+    scale: node("span", "scale"), row: node("div", "row"), marks: node("div", "marks") };
   ui.head.append(ui.step, ui.value, ui.scale);
-  ui.card.append(ui.head, ui.row);
+  ui.card.append(ui.head, ui.row, ui.marks);
   root.replaceChildren(ui.card);
   ui.row.tabIndex = 0;
   ui.row.setAttribute("role", "slider");
@@ -11,37 +11,46 @@ function build(root) {
   return ui;
 }
 
+const percent = (share) => `${(100 * share).toFixed(0)} %`;
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = remember(parentElement, () => build(root));
-  const { values, total, chosen, low, high, label } = data;  // values[i]: of step i + 1
-  const cells = Math.min(total, 200), per = total / cells;
+  const { cells, known, total, chosen, value, low, high, label, role, marks, labels } = data;
+  const said = (x) => (label === "reward" ? fixed(x, 3) : percent(x));
   const pick = (step) => {
-    const wanted = Math.max(1, Math.min(values.length, step));
-    if (wanted !== data.chosen) setTriggerValue("step", wanted);
+    const wanted = Math.max(1, Math.min(known, step));
+    if (wanted !== chosen && known) setTriggerValue("step", wanted);
   };
   ui.step.textContent = `Step ${chosen}`;
-  const at = values[chosen - 1];
-  ui.value.textContent = at === undefined || at === null ? "" : `${label} ${at.toFixed(3)}`;
-  ui.scale.textContent = values.length ? `${label} ${low.toFixed(2)} \u2013 ${high.toFixed(2)}, stronger is higher` : "";
-  ui.row.style.setProperty("--cells", cells);
-  while (ui.row.children.length > cells) ui.row.lastChild.remove();
-  while (ui.row.children.length < cells) ui.row.append(node("i"));
-  for (let c = 0; c < cells; c++) {
-    const first = Math.floor(c * per), last = Math.max(first, Math.floor((c + 1) * per) - 1);
-    const value = values[Math.min(last, values.length - 1)], cell = ui.row.children[c];
-    const known = first < values.length && value !== null && value !== undefined;
-    const heat = high > low ? (value - low) / (high - low) : 1;
-    cell.style.background = known ? `color-mix(in oklab, var(--accent) ${12 + 88 * heat}%, var(--heat0))` : "transparent";
-    cell.className = (known ? "known" : "") + (chosen - 1 >= first && chosen - 1 <= last ? " chosen" : "");
-    cell.title = known ? `step ${last + 1}: ${value.toFixed(3)}` : "";
-    cell.onclick = () => { if (first < values.length) pick(Math.min(last, values.length - 1) + 1); };
-  }
+  ui.value.textContent = value === null ? "" : `${label} ${said(value)}`;
+  ui.scale.textContent = known ? `${said(low)} \u2013 ${said(high)}, stronger is higher` : "";
+  ui.row.style.setProperty("--cells", cells.length);
+  ui.row.style.setProperty("--halves", Math.ceil(cells.length / 2));
+  while (ui.row.children.length > cells.length) ui.row.lastChild.remove();
+  while (ui.row.children.length < cells.length) ui.row.append(node("i"));
+  cells.forEach(([first, last, mean], c) => {
+    const cell = ui.row.children[c], there = first <= known && mean !== null;
+    const heat = high > low ? (mean - low) / (high - low) : 1;
+    cell.style.background = there ? `color-mix(in oklab, var(--${role}) ${12 + 88 * heat}%, var(--heat0))` : "";
+    cell.className = (first <= known ? "known" : "") + (there ? "" : " none") + (first <= chosen && chosen <= last ? " chosen" : "");
+    const until = Math.min(last, known), here = marks.filter(([step]) => first <= step && step <= last).map(([, text]) => text);
+    const name = first === last ? `step ${first}` : `steps ${first}\u2013${last}`;
+    cell.title = [there ? `${name}: ${label} ${said(mean)}` : name, ...here].join("\n");
+    cell.onclick = () => { if (first <= known) pick(until); };
+  });
+  ui.marks.hidden = !labels.length;
+  ui.marks.replaceChildren(...labels.map(([step, text]) => {
+    const mark = node("span", step > 0.8 * total ? "before" : "", text);
+    mark.style.left = `${(100 * (step - 0.5)) / total}%`;
+    return mark;
+  }));
   ui.row.setAttribute("aria-valuemin", "1");
-  ui.row.setAttribute("aria-valuemax", String(values.length));
+  ui.row.setAttribute("aria-valuemax", String(known));
   ui.row.setAttribute("aria-valuenow", String(chosen));
+  ui.row.setAttribute("aria-valuetext", `step ${chosen}${value === null ? "" : `, ${label} ${said(value)}`}`);
   ui.row.onkeydown = (event) => {
-    const move = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
+    const move = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: -known, End: known }[event.key];
     if (!move) return;
     event.preventDefault();
     pick(chosen + move);

@@ -1,59 +1,63 @@
 """The common layout and the common traces of every chart card. Values follow the look: quiet axes, no mode bar.
 
-Numbers travel as typed arrays (base64): small, and plotly reads them without parsing.
+Traces hold numpy arrays with every point; app.wire thins them and sends them as typed arrays. Two keys of a trace are ours:
+`saved` names its column in the CSV (None: it has none), `moving` says that its past changes while the run goes on.
 """
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 Trace = dict[str, Any]
+Numbers = Sequence[float] | npt.NDArray[np.float64]
 
 
-def packed(values: Sequence[float]) -> dict[str, str]:
-    """A list of numbers as plotly's typed-array spec, float32."""
-    return {"dtype": "f4", "bdata": base64.b64encode(np.asarray(values, dtype="<f4").tobytes()).decode()}
-
-
-def line(
-    name: str, x: Sequence[float], y: Sequence[float], role: str, width: float = 1.8, dash: str = "solid", **extra: Any
-) -> Trace:
+def line(name: str, x: Numbers, y: Numbers, role: str, width: float = 1.8, dash: str = "solid", **extra: Any) -> Trace:
     """A line in the colour of a role."""
     pen = {"color": f"@{role}", "width": width, "dash": dash}
-    return {"type": "scatter", "mode": "lines", "name": name, "x": packed(x), "y": packed(y), "line": pen, **extra}
+    arrays = {"x": np.asarray(x, dtype=float), "y": np.asarray(y, dtype=float)}
+    return {"type": "scatter", "mode": "lines", "name": name, **arrays, "line": pen, **extra}
 
 
-def smoothed(values: Sequence[float], weight: float = 0.8) -> list[float]:
-    """Exponential moving average with bias correction; drawn over the raw line, never in its place."""
-    out, running, mass = [], 0.0, 0.0
-    for v in values:
-        running, mass = weight * running + (1 - weight) * v, weight * mass + (1 - weight)
-        out.append(running / mass)
-    return out
+def smoothed(values: Numbers, weight: float = 0.8) -> npt.NDArray[np.float64]:
+    """Exponential moving average with bias correction [n]: sum of weight^k v_(i-k) over sum of weight^k.
+
+    Drawn over the raw line, never in its place. (Kingma and Ba, Adam, 2015, section 3: the correction.)
+    """
+    if not len(values):
+        return np.empty(0)
+    return pd.Series(np.asarray(values, dtype=float)).ewm(alpha=1 - weight, adjust=True).mean().to_numpy(copy=True)
 
 
-def raw_and_smooth(name: str, x: Sequence[float], y: Sequence[float], role: str) -> list[Trace]:
-    """The raw line, pale, under its moving average."""
+def raw_and_smooth(name: str, x: Numbers, y: Numbers, role: str, weight: float = 0.8, width: float = 2.2) -> list[Trace]:
+    """The raw line, pale, under its moving average; with weight 0 the raw line alone."""
+    if not weight:
+        return [line(name, x, y, role, width, legendgroup=name)]
     pale = line(name, x, y, f"{role}/.35", 1.1, hoverinfo="skip", legendgroup=name)
-    return [pale, line(name, x, smoothed(y), role, 2.2, legendgroup=name)]
+    average = line(name, x, smoothed(y, weight), role, width, legendgroup=name, saved=f"{name} (smoothed {weight:g})")
+    return [pale, average]
 
 
-def area(name: str, x: Sequence[float], y: Sequence[float], role: str, group: str = "one", alpha: float = 0.9) -> Trace:
+def area(name: str, x: Numbers, y: Numbers, role: str, group: str = "one", alpha: float = 0.9) -> Trace:
     """One layer of a stack, with a seam in the card's colour."""
     return line(name, x, y, "card", 0.5, stackgroup=group, fillcolor=f"@{role}/{alpha}", legendgroup=name)
 
 
-def signed_area(name: str, x: Sequence[float], y: Sequence[float], role: str) -> list[Trace]:
+def signed_area(name: str, x: Numbers, y: Numbers, role: str) -> list[Trace]:
     """One layer of a stack: what is positive upwards from zero, what is negative downwards."""
-    traces = [area(name, x, [max(v, 0.0) for v in y], role, "above")]
-    if any(v < 0 for v in y):
-        traces.append(area(name, x, [min(v, 0.0) for v in y], role, "below") | {"hoverinfo": "skip"})
+    values = np.asarray(y, dtype=float)
+    traces = [area(name, x, np.maximum(values, 0.0), role, "above")]
+    if (values < 0).any():
+        traces.append(area(name, x, np.minimum(values, 0.0), role, "below") | {"hoverinfo": "skip", "saved": f"{name} below 0"})
     return traces
 
 
-def layout(max_step: float, suffix: str = "", y_range: Sequence[float] | None = None, **extra: Any) -> dict[str, Any]:
+def layout(
+    max_step: float, suffix: str = "", y_range: Sequence[float] | None = None, hover: str = "step %{x}", **extra: Any
+) -> dict[str, Any]:
     """The layout all cards share. The x axis runs to the last planned step, so that what is still to come is seen."""
     y: dict[str, Any] = {
         "gridcolor": "@grid", "showline": False, "zeroline": False, "nticks": 5, "ticksuffix": suffix, "fixedrange": False,
@@ -69,13 +73,12 @@ def layout(max_step: float, suffix: str = "", y_range: Sequence[float] | None = 
         "xaxis": {
             "range": [0, max_step], "showgrid": False, "linecolor": "@line", "zeroline": False, "nticks": 6,
             "showspikes": True, "spikethickness": 1, "spikecolor": "@ink4", "spikedash": "solid", "spikemode": "across",
-            "unifiedhovertitle": {"text": "step %{x}"},
+            "unifiedhovertitle": {"text": hover},
         },
         "yaxis": y,
         "showlegend": False,
         "hovermode": "x unified",
         "hoverlabel": {"bgcolor": "@card/.94", "bordercolor": "@line", "font": {"size": 12, "color": "@ink"}},
-        "uirevision": "keep",
         **extra,
     }  # fmt: skip
 
@@ -83,5 +86,5 @@ def layout(max_step: float, suffix: str = "", y_range: Sequence[float] | None = 
 def card(
     title: str, traces: list[Trace], figure_layout: dict[str, Any], alt: str, height: int = 230, **more: Any
 ) -> dict[str, Any]:
-    """What app.elements.chart_card draws. `more`: help, now, sub, legend."""
+    """What app.elements.chart_card draws. `more`: help, now, sub, legend, `axis` (same: they hover together)."""
     return {"title": title, "traces": traces, "layout": figure_layout, "alt": alt, "height": height, **more}

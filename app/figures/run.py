@@ -1,158 +1,190 @@
-"""The charts of one run. Each function: series in, a card out; missing series give an empty, finished chart."""
+"""The charts of one run. Each function: a run as it is looked at in, a card out; what is missing is an empty chart."""
 
-from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from app.figures import base
+from app.figures.marks import LOUD, Mark
+from app.figures.shown import Shown
 from app.theme import dash, term_roles
 from app.words import change, help_of, value
 from core.metrics import describe
-from core.metrics.series import Series
 from core.mix import Mix
 
 Card = dict[str, Any]
-EMPTY = Series([], [])
 SCALE = {"share": 100.0}
 SIDES = [{"name": f"{side} side", "role": side, "mark": "area"} for side in ("hard", "continuous")]
+PLANNED_POINTS = 100
+EXACT = ("weight/", "blend/", "policy/learning_rate")  # planned, not measured: there is nothing to smooth
 
 
-def _get(series: Mapping[str, Series], key: str) -> Series:
-    return series.get(key, EMPTY)
-
-
-def _last(found: Series) -> float | None:
-    return found.values[-1] if found.values else None
-
-
-def _alt(key: str, found: Series) -> str:
+def _alt(run: Shown, key: str) -> str:
+    found = run.get(key)
     if not found.values:
         return f"{describe(key).title}: no data yet."
     now, start = value(key, found.values[-1]), value(key, found.values[0])
-    return f"{describe(key).title} by step; {now} at step {found.steps[-1]}, {start} at the start."
+    return f"{describe(key).title} by {run.view.over}; {now} at step {found.steps[-1]}, {start} at the start."
 
 
-def single(series: Mapping[str, Series], key: str, max_step: int, height: int = 180) -> Card:
+def _layout(run: Shown, suffix: str = "", y_range: list[float] | None = None, **extra: Any) -> dict[str, Any]:
+    return base.layout(run.end, suffix, y_range, run.hover, **extra)
+
+
+def _card(run: Shown, title: str, traces: list[base.Trace], layout: dict[str, Any], alt: str, height: int, **more: Any) -> Card:
+    return base.card(title, traces, layout, alt, height, axis=run.axis, **more)
+
+
+def single(run: Shown, key: str, height: int = 180) -> Card:
     """One metric, quiet."""
-    found, what = _get(series, key), describe(key)
-    scale = SCALE.get(what.unit, 1.0)
-    values = [scale * v for v in found.values]
-    markers = {"mode": "lines+markers", "marker": {"size": 5, "color": "@ink2"}} if key.startswith("eval/") else {}
-    trace = base.line(what.title, found.steps, values, "ink2", 1.6, **markers)
+    found, what = run.get(key), describe(key)
+    values = SCALE.get(what.unit, 1.0) * np.asarray(found.values, dtype=float)
+    sparse = key.startswith("eval/")
+    weight = 0.0 if key.startswith(EXACT) else run.view.smoothing
     suffix = " %" if what.unit == "share" else ""
-    figure = base.layout(max_step, suffix, [0, 100] if key == "signal/dead_groups" else None)
-    return base.card(what.title, [trace], figure, _alt(key, found), height, help=help_of(key), now=value(key, _last(found)))
+    layout = _layout(run, suffix, [0, 100] if key == "signal/dead_groups" and not run.view.log else None)
+    sub = ""
+    if run.view.log:
+        layout["yaxis"] |= {"type": "log", "nticks": 5, "dtick": None}
+        below = int((values <= 0).sum())
+        sub = f"{below} values of 0 or below cannot stand on a log axis." if below else ""
+        values = np.where(values > 0, values, np.nan)
+    if sparse:
+        marker = {"size": 5, "color": "@ink2"}
+        traces = [base.line(what.title, run.x(found.steps), values, "ink2", 1.6, mode="lines+markers", marker=marker)]
+    else:
+        traces = base.raw_and_smooth(what.title, run.x(found.steps), values, "ink2", weight, 1.6)
+    now = value(key, run.last(key))
+    return _card(run, what.title, traces, layout, _alt(run, key), height, sub=sub, help=help_of(key), now=now)
 
 
-def truth(series: Mapping[str, Series], mix: Mix, max_step: int, now: int) -> Card:
+def truth(run: Shown, marks: list[Mark]) -> Card:
     """Trained reward and gold accuracy on one chart, the blend as a strip below: past strong, planned pale."""
-    reward, gold = _get(series, "reward/total"), _get(series, "eval/accuracy")
-    traces = base.raw_and_smooth("reward", reward.steps, reward.values, mix.structure)
+    reward, gold = run.get("reward/total"), run.get("eval/accuracy")
+    traces = base.raw_and_smooth("reward", run.x(reward.steps), reward.values, run.mix.structure, run.view.smoothing)
     open_marker = {"size": 7, "color": "@card", "line": {"color": "@ink", "width": 1.6}}
-    traces.append(base.line("gold accuracy", gold.steps, gold.values, "ink", 2.0, mode="lines+markers", marker=open_marker))
-    for past, alpha in ((True, 0.6), (False, 0.22)):
-        part, shares = _blend(series, mix, max_step, now, past)
-        for side, values in (("hard", shares), ("continuous", [1 - v for v in shares])):
-            traces.append(
-                base.area(f"{side} side", part, values, side, group=f"blend{past}", alpha=alpha)
-                | {"yaxis": "y2", "hoverinfo": "all" if past else "skip"}
-            )
-    figure = base.layout(
-        max_step,
-        yaxis={"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1]},
-        yaxis2={
-            "domain": [0, 0.17],
-            "range": [0, 1],
-            "showticklabels": False,
-            "showgrid": False,
-            "zeroline": False,
-            "fixedrange": True,
-        },
-        shapes=[_mark(now, "ink3", 1)] if 0 < now < max_step else [],
-    )
-    accuracy = _last(gold)
-    return base.card(
-        "Trained reward and the truth", traces, figure,
-        f"{_alt('reward/total', reward)} {_alt('eval/accuracy', gold)}", 330,
+    gold_x = run.x(gold.steps)
+    traces.append(base.line("gold accuracy", gold_x, gold.values, "ink", 2.0, mode="lines+markers", marker=open_marker))
+    traces += _blend(run)
+    axis = {"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1]}
+    strip = {
+        "domain": [0, 0.17],
+        "range": [0, 1],
+        "showticklabels": False,
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+    now = [_line_at(run.x([run.now])[0], "ink3", 1)] if 0 < run.now < run.max_step else []
+    loud = [m for m in marks if m.kind in LOUD and m.step <= run.now]
+    layout = _layout(run, yaxis=axis, yaxis2=strip, shapes=[*now, *(_line_at(run.x([m.step])[0], "ink4", 0.7) for m in loud)])
+    layout["xaxis"]["anchor"] = "y2"  # its ticks stand below the strip
+    if loud:
+        traces.append(_marked(run, loud))
+    accuracy = run.last("eval/accuracy")
+    happened = "".join(f" Step {m.step}: {m.text}." for m in loud[-5:])
+    return _card(
+        run, "Trained reward and the truth", traces, layout,
+        f"{_alt(run, 'reward/total')} {_alt(run, 'eval/accuracy')}{happened}", 330,
         sub="Reward is what GRPO pushes; gold accuracy is never trained on. A reward that rises alone is a flag to look at.",
-        now="" if accuracy is None else f"{accuracy:.0%} gold at step {gold.steps[-1]}",
-        legend=[{"name": "reward", "role": mix.structure}, {"name": "gold accuracy", "role": "ink"}, *SIDES],
+        now="" if accuracy is None else f"{value('eval/accuracy', accuracy)} gold at step {gold.steps[-1]}",
+        legend=[{"name": "reward", "role": run.mix.structure}, {"name": "gold accuracy", "role": "ink"}, *SIDES],
     )  # fmt: skip
 
 
-def _mark(step: int, role: str, width: float) -> dict[str, Any]:
-    """A dotted line at a step, from top to bottom."""
+def _marked(run: Shown, found: list[Mark]) -> base.Trace:
+    """Small triangles at what happened, on the strip of the blend, named on hover."""
+    marker = {"symbol": "triangle-up", "size": 8, "color": "@ink2"}
+    trace = base.line("event", run.x([m.step for m in found]), [0.0] * len(found), "ink2", mode="markers", marker=marker)
+    texts = [m.text for m in found]
+    return trace | {"yaxis": "y2", "text": texts, "hovertemplate": "%{text}<extra></extra>", "saved": None, "moving": True}
+
+
+def _line_at(x: float, role: str, width: float) -> dict[str, Any]:
+    """A dotted line from top to bottom."""
     pen = {"color": f"@{role}", "width": width, "dash": "dot"}
-    return {"type": "line", "x0": step, "x1": step, "y0": 0, "y1": 1, "yref": "paper", "line": pen}
+    return {"type": "line", "x0": float(x), "x1": float(x), "y0": 0, "y1": 1, "yref": "paper", "line": pen}
 
 
-def _blend(series: Mapping[str, Series], mix: Mix, max_step: int, now: int, past: bool) -> tuple[list[int], list[float]]:
-    """(steps, hard shares): those that were used, or those still planned. An adaptive blend has no plan."""
-    used = _get(series, "blend/hard")
-    if past:
-        return list(used.steps), list(used.values)
-    if "blend" in mix.adaptive:
-        return [], []
-    part = sorted({now, max_step, *range(now, max_step + 1, max(1, max_step // 100))})
-    return part, [mix.hard_share(s) for s in part]
+def _blend(run: Shown) -> list[base.Trace]:
+    """The strip: the hard share that was used, and the one still planned. An adaptive blend has no plan."""
+    used = run.get("blend/hard")
+    parts = [(used.steps, used.values, 0.6, True)]
+    if "blend" not in run.mix.adaptive and run.view.over == "step" and run.now < run.max_step:
+        ahead = max(1, (run.max_step - run.now) // PLANNED_POINTS)
+        steps = sorted({*range(run.now, run.max_step, ahead), run.max_step, *_breaks(run.mix, run.now, run.max_step)})
+        parts.append((steps, [run.mix.hard_share(s) for s in steps], 0.22, False))
+    traces = []
+    for steps, shares, alpha, past in parts:
+        hard = np.asarray(shares, dtype=float)
+        for side, values in (("hard", hard), ("continuous", 1 - hard)):
+            layer = base.area(f"{side} side", run.x(steps), values, side, group=f"blend{past}", alpha=alpha)
+            layer |= {"yaxis": "y2", "hoverinfo": "all" if past else "skip"}
+            traces.append(layer if past else layer | {"saved": None, "moving": True})
+    return traces
 
 
 def _term_legend(mix: Mix, mark: str) -> list[dict[str, str]]:
     return [{"name": t, "role": r, "mark": mark} for t, r in term_roles(mix).items()]
 
 
-def _terms_alt(title: str, series: Mapping[str, Series], prefix: str, mix: Mix) -> str:
-    parts = [f"{t} {v:.2f}" for t in mix.labels if (v := _last(_get(series, prefix + t))) is not None]
-    return f"{title} by step. Now: {', '.join(parts)}." if parts else f"{title}: no data yet."
+def _terms_alt(run: Shown, title: str, prefix: str) -> str:
+    parts = [f"{t} {v:.2f}" for t in run.mix.labels if (v := run.last(prefix + t)) is not None]
+    return f"{title} by {run.view.over}. Now: {', '.join(parts)}." if parts else f"{title}: no data yet."
 
 
-def scores(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
+def scores(run: Shown) -> Card:
     """Mean raw score of each term."""
     traces, legend, used = [], [], dict[str, int]()
-    for term, role in term_roles(mix).items():
-        found = _get(series, f"score/{term}")
+    for term, role in term_roles(run.mix).items():
+        found = run.get(f"score/{term}")
         style = dash(used.get(role, 0))
         used[role] = used.get(role, 0) + 1
-        traces.append(base.line(term, found.steps, found.values, role, 1.8, style))
+        traces.append(base.line(term, run.x(found.steps), found.values, role, 1.8, style))
         legend.append({"name": term, "role": role, "mark": "line" if style == "solid" else "dash"})
-    alt = _terms_alt("Scores before weights", series, "score/", mix)
+    alt = _terms_alt(run, "Scores before weights", "score/")
     sub = "Mean raw score of each term, over the samples it applies to."
-    return base.card("Scores before weights", traces, base.layout(max_step), alt, 300, sub=sub, legend=legend)
+    return _card(run, "Scores before weights", traces, _layout(run), alt, 300, sub=sub, legend=legend,
+                 help="The component's own score, before shaping and weight. Key: score/<term>")  # fmt: skip
 
 
-def _signed_stack(series: Mapping[str, Series], mix: Mix, prefix: str, scale: float) -> list[base.Trace]:
-    """The terms as a stack."""
+def _signed_stack(run: Shown, prefix: str, scale: float) -> list[base.Trace]:
+    """The terms as a stack, each over the steps that have them all: layers of a stack need the same x."""
+    found = {term: run.get(prefix + term) for term in run.mix.labels}
+    steps = sorted({s for f in found.values() for s in f.steps})
     traces = []
-    for term, role in term_roles(mix).items():
-        found = _get(series, prefix + term)
-        traces += base.signed_area(term, found.steps, [scale * v for v in found.values], role)
+    for term, role in term_roles(run.mix).items():
+        known = dict(zip(found[term].steps, found[term].values, strict=True))
+        traces += base.signed_area(term, run.x(steps), [scale * known.get(s, 0.0) for s in steps], role)
     return traces
 
 
-def contributions(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
+def contributions(run: Shown) -> Card:
     """Weight x shaped score of each term, stacked; the line is the total."""
-    traces = _signed_stack(series, mix, "contribution/", 1.0)
-    reward = _get(series, "reward/total")
+    traces, reward = _signed_stack(run, "contribution/", 1.0), run.get("reward/total")
+    x = run.x(reward.steps)
     traces += [
-        base.line("halo", reward.steps, reward.values, "card", 3.6, hoverinfo="skip", legendgroup="total"),
-        base.line("total", reward.steps, reward.values, "ink", 1.8),
+        base.line("halo", x, reward.values, "card", 3.6, hoverinfo="skip", legendgroup="total", saved=None),
+        base.line("total", x, reward.values, "ink", 1.8),
     ]
-    alt = _terms_alt("Contributions to the reward", series, "contribution/", mix)
-    legend = [*_term_legend(mix, "area"), {"name": "total", "role": "ink"}]
+    alt = _terms_alt(run, "Contributions to the reward", "contribution/")
+    legend = [*_term_legend(run.mix, "area"), {"name": "total", "role": "ink"}]
     sub = "weight × shaped score, stacked; penalties hang below zero; the line is the total."
-    return base.card("Contributions to the reward", traces, base.layout(max_step), alt, 300, sub=sub, legend=legend)
+    return _card(run, "Contributions to the reward", traces, _layout(run), alt, 300, sub=sub, legend=legend,
+                 help="What each term adds to the mean total. Key: contribution/<term>")  # fmt: skip
 
 
-def advantage_shares(series: Mapping[str, Series], mix: Mix, max_step: int) -> Card:
+def advantage_shares(run: Shown) -> Card:
     """Each term's share of the advantage's variance, stacked to 100 %."""
-    traces = _signed_stack(series, mix, "signal/advantage_share/", 100.0)
-    alt = _terms_alt("Share of advantage variance", series, "signal/advantage_share/", mix)
-    undefined = "reward/total" in series and not any(k.startswith("signal/advantage_share/") for k in series)
+    traces = _signed_stack(run, "signal/advantage_share/", 100.0)
+    alt = _terms_alt(run, "Share of advantage variance", "signal/advantage_share/")
+    undefined = "reward/total" in run.series and not any(k.startswith("signal/advantage_share/") for k in run.series)
     sub = "A term that is equal inside groups trains nothing."
     if undefined:
         sub = "Not defined for this combination or advantage rule: its advantage is no sum over the terms."
-    return base.card(
-        "Share of advantage variance", traces, base.layout(max_step, " %"), alt, 330,
-        sub=sub, legend=[] if undefined else _term_legend(mix, "area"),
+    return _card(
+        run, "Share of advantage variance", traces, _layout(run, " %"), alt, 330,
+        sub=sub, legend=[] if undefined else _term_legend(run.mix, "area"),
         help="What trains is not what weighs: A_k is the part of the advantage that comes from term k, and its share is "
         "sum(A_k A) / sum(A^2). Negative: it pulls against the rest. Key: signal/advantage_share/<term>",
     )  # fmt: skip
@@ -160,7 +192,7 @@ def advantage_shares(series: Mapping[str, Series], mix: Mix, max_step: int) -> C
 
 def blend_curve(mix: Mix, max_step: int, look_at: int) -> Card:
     """The planned blend over the run, with the step that is looked at."""
-    steps = sorted({*range(0, max_step + 1, max(1, max_step // 200)), max_step, *_breaks(mix, max_step)})
+    steps = sorted({*range(0, max_step + 1, max(1, max_step // 200)), max_step, *_breaks(mix, 0, max_step)})
     hard = [100 * mix.hard_share(s) for s in steps]
     traces = [
         base.area("hard side", steps, hard, "hard", alpha=0.55),
@@ -170,7 +202,7 @@ def blend_curve(mix: Mix, max_step: int, look_at: int) -> Card:
     note = {"x": look_at, "y": 1.0, "yref": "paper", "yanchor": "bottom", "showarrow": False, "font": {"color": "@ink"}}
     anchor = "right" if look_at > 0.8 * max_step else "left" if look_at < 0.2 * max_step else "center"
     note |= {"text": f"step {look_at}: {share:.0%} hard", "xanchor": anchor}
-    figure = base.layout(max_step, " %", [0, 100], shapes=[_mark(look_at, "ink", 1.2)], annotations=[note])
+    figure = base.layout(max_step, " %", [0, 100], shapes=[_line_at(look_at, "ink", 1.2)], annotations=[note])
     figure["margin"] = {**figure["margin"], "t": 22}
     sub = "How the hard side's share moves while the run trains."
     if "blend" in mix.adaptive:
@@ -179,23 +211,25 @@ def blend_curve(mix: Mix, max_step: int, look_at: int) -> Card:
     return base.card("Blend", traces, figure, alt, 300, sub=sub, legend=SIDES)
 
 
-def _breaks(mix: Mix, max_step: int) -> list[float]:
-    return [b for b in mix.blend.breakpoints() if 0 <= b <= max_step] if mix.blend else []
+def _breaks(mix: Mix, first: int, last: int) -> list[float]:
+    return [b for b in mix.blend.breakpoints() if first <= b <= last] if mix.blend else []
 
 
 TILES = ("eval/accuracy", "reward/total", "signal/dead_groups", "eval/kl", "length/truncated", "speed/step_seconds")
+TILE_POINTS = 60
 
 
-def tile(series: Mapping[str, Series], key: str) -> dict[str, Any]:
+def tile(run: Shown, key: str) -> dict[str, Any]:
     """What st.metric needs: label, value, change since the start, sparkline, and whether the change is good or bad."""
-    found, what = _get(series, key), describe(key)
+    found, what = run.get(key), describe(key)
     moved = found.values[-1] - found.values[0] if len(found.values) > 1 else None
     colour = "off" if not what.better else "normal" if what.better == "up" else "inverse"
+    every = max(1, len(found.values) // TILE_POINTS)
     return {
         "label": what.title,
-        "value": value(key, _last(found)),
+        "value": value(key, run.last(key)),
         "delta": None if moved is None else change(key, moved),
         "delta_color": "off" if what.unit == "seconds" or not moved else colour,
         "help": help_of(key),
-        "chart_data": found.values or None,
+        "chart_data": [*found.values[::-every][::-1]] or None,
     }

@@ -1,17 +1,34 @@
-"""The overview of a run: tiles, then the questions in the order in which one should ask them."""
+"""The overview of a run: tiles, then the questions in the order in which one should ask them. Called by app.views.run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import streamlit as st
 
-from app import elements, prose
+from app import cache, elements, prose
 from app.figures import run as figures
-from core.config import RunConfig
+from app.figures.marks import marks
+from app.figures.shown import Shown, View
+from app.wire import Card
 from core.metrics import verdict
-from core.metrics.series import Series
 from core.metrics.verdict import Verdict
 from core.store.queries import RunDetail
 from core.store.states import Status
+
+SIGNAL = ("signal/dead_groups", "signal/group_spread", "reward/no_answer")
+STABLE = ("eval/kl", "policy/entropy", "policy/grad_norm", "length/mean")
+FAST = ("speed/step_seconds", "speed/generated_tokens_per_second")
+EARLY = 8  # charts of a first window; the others are sent when they come near it
+Make = Callable[[Shown], Card]
+
+
+def waiting(detail: RunDetail) -> None:
+    """Instead of charts, while there are none."""
+    with st.container(key="card-waiting"):
+        if detail.row.status.finished:
+            prose.empty("No points", "The run ended before its first step. Its log says more.")
+        else:
+            said = "It waits in the queue." if detail.row.status == Status.QUEUED else "The model is being loaded."
+            prose.empty("No points yet", f"{said} Charts fill in by themselves.")
 
 
 def _section(number: int, question: str, found: Verdict | None, otherwise: str) -> None:
@@ -19,38 +36,39 @@ def _section(number: int, question: str, found: Verdict | None, otherwise: str) 
     prose.section(number, question, found.answer if found else otherwise, chips)
 
 
-def _row(cards: list[tuple[str, dict[str, object]]], spec: list[int]) -> None:
-    for column, (key, card) in zip(st.columns(spec), cards, strict=True):
-        with column:
-            elements.chart_card(key, card)
+def _single(key: str) -> Make:
+    return lambda run: figures.single(run, key)
 
 
-def overview(detail: RunDetail, series: Mapping[str, Series], n_eval: int) -> None:
+def overview(detail: RunDetail, view: View) -> None:
     """Everything about one run at a glance."""
-    config = RunConfig.model_validate(detail.config)
-    mix, steps, now = config.trained_mix, config.grpo.max_steps, detail.row.step
-    if not series:
-        with st.container(key="card-waiting"):
-            if detail.row.status.finished:
-                prose.empty("No points", "The run ended before its first step. Its log says more.")
-            else:
-                waiting = "It waits in the queue." if detail.row.status == Status.QUEUED else "The model is being loaded."
-                prose.empty("No points yet", f"{waiting} Charts fill in by themselves.")
+    run, version = cache.shown(detail, view), cache.version(detail.row)
+    if not run.series:
+        waiting(detail)
         return
+    drawn = 0
+
+    def row(cards: list[tuple[str, Make]], spec: list[int]) -> None:
+        nonlocal drawn
+        for column, (name, make) in zip(st.columns(spec), cards, strict=True):
+            with column:
+                elements.live_card(f"chart-{name}", cache.card(detail, view, name, make), early=drawn < EARLY)
+            drawn += 1
+
+    def singles(keys: tuple[str, ...]) -> list[tuple[str, Make]]:
+        return [(key, _single(key)) for key in keys]
+
     with st.grid(6, min_column_width=170):
         for key in figures.TILES:
-            st.metric(**figures.tile(series, key), chart_type="area", delta_arrow="off", border=True)
-    _section(1, "Is there signal?", verdict.signal(series), "Known after two steps.")
-    signal_keys = ("signal/dead_groups", "signal/group_spread", "reward/no_answer")
-    _row([(f"chart-{k}", figures.single(series, k, steps)) for k in signal_keys], [1, 1, 1])
-    _section(2, "Is it learning the right thing?", verdict.learning(series, n_eval), "Known after the second evaluation.")
-    truth, shares = figures.truth(series, mix, steps, now), figures.advantage_shares(series, mix, steps)
-    _row([("chart-truth", truth), ("chart-shares", shares)], [3, 2])
-    adds, scores = figures.contributions(series, mix, steps), figures.scores(series, mix, steps)
-    _row([("chart-contributions", adds), ("chart-scores", scores)], [3, 2])
-    _section(3, "Is it stable?", verdict.stability(series), "Known after ten steps.")
-    stable_keys = ("eval/kl", "policy/entropy", "policy/grad_norm", "length/mean")
-    _row([(f"chart-{k}", figures.single(series, k, steps)) for k in stable_keys], [1, 1, 1, 1])
+            st.metric(**figures.tile(run, key), chart_type="area", delta_arrow="off", border=True)
+    _section(1, "Is there signal?", verdict.signal(run.series), "Known after two steps.")
+    row(singles(SIGNAL), [1, 1, 1])
+    n_eval = cache.held_out(detail.row.id, version)
+    _section(2, "Is it learning the right thing?", verdict.learning(run.series, n_eval), "Known after the second evaluation.")
+    happened = marks(cache.events(detail.row.id), run.mix, run.max_step)
+    row([("truth", lambda r: figures.truth(r, happened)), ("shares", figures.advantage_shares)], [3, 2])
+    row([("contributions", figures.contributions), ("scores", figures.scores)], [3, 2])
+    _section(3, "Is it stable?", verdict.stability(run.series), "Known after ten steps.")
+    row(singles(STABLE), [1, 1, 1, 1])
     prose.section(4, "How fast?")
-    fast_keys = ("speed/step_seconds", "speed/generated_tokens_per_second")
-    _row([(f"chart-{k}", figures.single(series, k, steps)) for k in fast_keys], [1, 1])
+    row(singles(FAST), [1, 1])

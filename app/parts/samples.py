@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app import cache, elements, prose, words
+from app.parts.step_bar import COLOURS, step_bar
 from app.theme import term_roles
 from core.advantage import AdvantageRule
 from core.config import RunConfig
@@ -42,14 +43,9 @@ def _sorters(terms: tuple[str, ...]) -> dict[str, Key]:
 def _choose_step(detail: RunDetail) -> int:
     """The step in the URL, the step bar's, else the newest."""
     row = detail.row
-    reward = cache.series(row.id, cache.version(row)).get("reward/total")
-    known = dict(zip(reward.steps, reward.values, strict=True)) if reward else {}
-    values = [known.get(s) for s in range(1, row.step + 1)]  # a step without a reward (no term applied) is an empty cell
     asked = st.query_params.get("step", "")
     step = min(max(int(asked), 1), row.step) if asked.isdigit() else row.step
-    low, high = (min(known.values()), max(known.values())) if known else (0.0, 0.0)
-    bar = {"values": values, "total": row.max_steps, "chosen": step, "low": low, "high": high, "label": "reward"}
-    chosen = elements.step_bar("step-bar", bar)
+    chosen = step_bar("step-bar", detail, step, st.session_state.get("colour", COLOURS[0]), quiet=True)
     if chosen is not None and chosen != step:
         st.query_params["step"] = str(chosen)
         st.query_params.pop("sample", None)

@@ -1,21 +1,32 @@
-"""One run: header with actions, progress, step bar, then overview, samples, config and log. `?run=ID&tab=..&step=..`"""
+"""One run: header with actions, progress, step bar, then overview, all metrics, samples, replay, config and log.
+
+`?run=ID&tab=..&step=..&over=..`: what is looked at is in the address. While the run is live, a pulse looks once a second
+whether a step is new (docs/decisions/0016-pulse.md) and only then draws the head and the open tab again.
+"""
 
 from statistics import median
 
 import streamlit as st
 
-from app import actions, cache, draft, prose, theme, words
+from app import actions, cache, draft, elements, prose, theme, words
+from app.figures.shown import OVER, Over, View
+from app.parts.all_metrics import all_metrics, choose
+from app.parts.config import config
 from app.parts.log import log
 from app.parts.overview import overview
 from app.parts.replay import replay
 from app.parts.samples import samples
+from app.parts.step_bar import COLOURS, step_bar
 from core.config import RunConfig
 from core.errors import NotFound
 from core.store.queries import RunDetail, RunRow
 
 TICK_SECONDS = 1.0
 RECENT = 20  # steps whose median says how long one takes
-TABS = ["Overview", "Samples", "Replay", "Config", "Log"]
+TABS = ["Overview", "All metrics", "Samples", "Replay", "Config", "Log"]
+LIVE_TABS = {"Overview": "run-overview", "All metrics": "run-metrics", "Log": "run-log"}  # their fragments
+DRAWN = "run-drawn"  # in the session: what the page shows
+SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
 
 
 def _run_id() -> int | None:
@@ -23,15 +34,15 @@ def _run_id() -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _header(row: RunRow, config: RunConfig) -> None:
+def _header(row: RunRow, made: RunConfig) -> None:
     label, tone = words.STATUS[row.status]
     chips = [prose.chip(label, tone)]
     if row.stop_requested and row.status.claimed:
         chips.append(prose.chip("stopping at the next step", "warn"))
-    train = config.data.train.name or config.data.train.path
+    train = made.data.train.name or made.data.train.path
     facts = [
-        ("model", f"{config.model.path} + LoRA r {config.lora.r}"),
-        ("data", f"{train}, {config.grpo.prompts_per_step} prompts × {config.grpo.num_generations}"),
+        ("model", f"{made.model.path} + LoRA r {made.lora.r}"),
+        ("data", f"{train}, {made.grpo.prompts_per_step} prompts × {made.grpo.num_generations}"),
         ("worker", row.worker or "none yet"),
         *([("processes", str(row.num_processes))] if row.num_processes > 1 else []),
         ("attempt", str(row.attempt)),
@@ -40,53 +51,49 @@ def _header(row: RunRow, config: RunConfig) -> None:
     prose.title(f"{row.arm}, seed {row.seed}", crumb=crumb, role=theme.arm_role(row.structure), chips=chips, facts=facts)
 
 
-def _more(row: RunRow, config: RunConfig) -> None:
+def _more(row: RunRow, made: RunConfig) -> None:
     """What is done to a run less often."""
     with st.popover("More", icon=":material/more_horiz:"):
         if st.button("Clone to Design", icon=":material/content_copy:", help="Its mix and settings as a new draft."):
-            draft.load_run(config, f"{row.experiment or row.arm} again")
+            draft.load_run(made, f"{row.experiment or row.arm} again")
             st.switch_page("views/design.py")
         if row.status.finished:
             steps = st.number_input("Go on to step", row.max_steps + 1, value=2 * row.max_steps, step=10, key="extend-to")
-            curve = " Its schedules keep the curve they had." if config.mix.schedules else ""
+            curve = " Its schedules keep the curve they had." if made.mix.schedules else ""
             if st.button("Extend", icon=":material/add:", help=f"More steps, from the last checkpoint.{curve}"):
-                st.toast(actions.extend(row.id, int(steps)))
-                cache.forget_runs()
-                st.rerun()
+                _did(actions.extend(row.id, int(steps)))
         elif row.status.value == "queued":
-            priority = st.number_input(
-                "Priority", value=row.priority, step=1, key="priority", help="Higher ones are taken first."
-            )
+            note = "Higher ones are taken first."
+            priority = st.number_input("Priority", value=row.priority, step=1, key="priority", help=note)
             if st.button("Set priority", disabled=priority == row.priority):
-                st.toast(actions.set_priority(row.id, int(priority)))
-                cache.forget_runs()
-                st.rerun()
+                _did(actions.set_priority(row.id, int(priority)))
+
+
+def _did(said: str) -> None:
+    """After a click that changed the run: say what happened, and draw the page anew."""
+    st.toast(said)
+    cache.forget_runs()
+    st.rerun()
 
 
 def _actions(row: RunRow) -> None:
     if row.status.finished and row.status.value != "done":
         if st.button("Resume", icon=":material/play_arrow:", help="Goes on from the last checkpoint."):
-            st.toast(actions.requeue(row.id))
-            cache.forget_runs()
-            st.rerun()
+            _did(actions.requeue(row.id))
     elif not row.status.finished:
-        stop_help = "Writes a checkpoint at the next step boundary, then ends. You can resume it."
-        if st.button("Stop", icon=":material/stop_circle:", help=stop_help, disabled=row.stop_requested):
-            st.toast(actions.stop(row.id))
-            cache.forget_runs()
-            st.rerun()
+        help_text = "Writes a checkpoint at the next step boundary, then ends. You can resume it."
+        if st.button("Stop", icon=":material/stop_circle:", help=help_text, disabled=row.stop_requested):
+            _did(actions.stop(row.id))
 
 
 def _progress(row: RunRow) -> None:
     if row.status.value == "queued":
-        listening = cache.machines()
-        why = "waits for a free worker" if listening else "no worker listens; start one: showdown worker"
+        why = "waits for a free worker" if cache.machines() else "no worker listens; start one: showdown worker"
         prose.progress(row.step, row.max_steps, why, "")
         return
     # From the steps themselves: the time on the clock also holds pauses, queues and attempts that got lost.
     found = cache.series(row.id, cache.version(row)).get("speed/step_seconds")
-    spent = sum(found.values) if found else 0.0
-    left = ""
+    spent, left = sum(found.values) if found else 0.0, ""
     if row.status.value == "running" and found:
         left = f"about {words.duration(median(found.values[-RECENT:]) * (row.max_steps - row.step))} left"
     elif row.status.value == "starting":
@@ -94,39 +101,73 @@ def _progress(row: RunRow) -> None:
     prose.progress(row.step, row.max_steps, f"{words.duration(spent)} of training", left)
 
 
-def _live_head(run_id: int, was_finished: bool) -> None:
+def _head(run_id: int) -> None:
     detail = cache.run_detail(run_id)
-    if detail.row.status.finished and not was_finished:
-        st.rerun()  # once: the fragments are defined again, without a timer
-    config = RunConfig.model_validate(detail.config)
+    row, made = detail.row, cache.config(run_id, detail.config_hash)
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left:
-        _header(detail.row, config)
+        _header(row, made)
     with right, st.container(horizontal=True, horizontal_alignment="right"):
-        _actions(detail.row)
-        _more(detail.row, config)
-    _progress(detail.row)
-    if detail.row.error_message:
-        prose.error_box(detail.row.error_kind or "Failed", detail.row.error_message)
+        _actions(row)
+        _more(row, made)
+    _progress(row)
+    if row.error_message:
+        prose.error_box(row.error_kind or "Failed", row.error_message)
+    st.session_state[DRAWN] = _said(row)
 
 
-def _overview(run_id: int) -> None:
+def _said(row: RunRow) -> str:
+    """All that the head shows of a run, so that it is drawn again when any of it changes."""
+    return f"{cache.text_of(cache.version(row))}.{row.stop_requested}.{row.worker}.{row.priority}.{row.max_steps}"
+
+
+def _pulse(run_id: int, was_finished: bool, open_tab: str) -> None:
+    row = cache.run_detail(run_id).row
+    if row.status.finished != was_finished:
+        st.rerun()  # once: without a timer from now on, or with one again
+    parts = ["run-head", *([LIVE_TABS[open_tab]] if open_tab in LIVE_TABS else [])]
+    elements.pulse("run-pulse", _said(row), st.session_state.get(DRAWN, ""), lambda: st.rerun(parts))
+
+
+def _bar(run_id: int) -> None:
+    """The row of steps; a click opens that step's samples."""
     detail = cache.run_detail(run_id)
-    version = cache.version(detail.row)
-    overview(detail, cache.series(run_id, version), cache.held_out(run_id, version))
+    if detail.row.step < 1:
+        return
+    colour = st.session_state.get("colour", COLOURS[0])
+    chosen = step_bar("run-steps", detail, detail.row.step, colour)
+    if chosen is not None:
+        st.query_params["step"] = str(chosen)
+        st.query_params["tab"] = "Samples"
+        st.query_params.pop("sample", None)
+        st.rerun()
 
 
-def _log(run_id: int) -> None:
-    log(cache.run_detail(run_id))
+def _view(bar: bool) -> View:
+    """How the charts are drawn, from the row of controls above them; with the row of steps, also what colours it."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+        over: Over = st.segmented_control(
+            "Charts over", list(OVER), default="step", key="over", bind="query-params", required=True,
+            help="  \n".join(f"{name}: {what}" for name, what in OVER.items()),
+        )  # fmt: skip
+        note = (
+            "Exponential moving average over the raw line, which stays; 0: the raw line alone. Evaluations are never smoothed."
+        )
+        smoothing = st.select_slider("Smoothing", SMOOTH, 0.8, key="smooth", bind="query-params", help=note, width=190)
+        log_scale = st.toggle("Log", key="log", bind="query-params", help="Single metrics on a logarithmic axis.")
+        if bar:
+            st.segmented_control(
+                "Steps by", COLOURS, default=COLOURS[0], key="colour", bind="query-params", required=True,
+                help="What colours the row of steps. Error: share of the step's samples that are wrong.",
+            )  # fmt: skip
+    return View(over, bool(log_scale), float(smoothing))
 
 
-def _config(detail: RunDetail) -> None:
-    with st.container(key="card-config"):
-        prose.head("Config", f"hash {detail.config_hash} · code {detail.revision}")
-        text = RunConfig.model_validate(detail.config).to_yaml()
-        st.code(text, language="yaml", height=520)
-        st.download_button("Download YAML", text, f"run-{detail.row.id}.yaml", "application/yaml", icon=":material/download:")
-        st.caption(f"The same run again: save it and `showdown submit run-{detail.row.id}.yaml`.")
+def _no_run() -> None:
+    prose.title("Run")
+    with st.container(key="card-none"):
+        prose.empty("No such run", f"There is no run {st.query_params.get('run', '')!r}. All runs are on the Runs page.")
+        st.page_link("views/runs.py", label="Runs", icon=":material/show_chart:")
 
 
 def main() -> None:
@@ -136,29 +177,33 @@ def main() -> None:
     except NotFound:
         detail = None
     if run_id is None or detail is None:
-        prose.title("Run")
-        with st.container(key="card-none"):
-            prose.empty("No such run", f"There is no run {st.query_params.get('run', '')!r}. All runs are on the Runs page.")
-            st.page_link("views/runs.py", label="Runs", icon=":material/show_chart:")
-        return
-    live = None if detail.row.status.finished else TICK_SECONDS
-    st.fragment(_live_head, run_every=live, key="run-head")(run_id, detail.row.status.finished)
-    tabs = st.tabs(TABS, on_change="rerun", key="tab", bind="query-params")
-    if tabs[0].open:
-        with tabs[0]:
-            st.fragment(_overview, run_every=live, key="run-overview")(run_id)
-    if tabs[1].open:
-        with tabs[1]:
-            samples(detail)
-    if tabs[2].open:
-        with tabs[2]:
-            replay(detail, RunConfig.model_validate(detail.config))
-    if tabs[3].open:
-        with tabs[3]:
-            _config(detail)
-    if tabs[4].open:
-        with tabs[4]:
-            st.fragment(_log, run_every=live, key="run-log")(run_id)
+        return _no_run()
+    st.fragment(_head, key="run-head")(run_id)
+    tabs = dict(zip(TABS, st.tabs(TABS, on_change="rerun", key="tab", bind="query-params"), strict=True))
+    open_tab = next((name for name, tab in tabs.items() if tab.open), TABS[0])
+    with tabs[open_tab]:
+        _tab(open_tab, run_id, detail)
+    if not detail.row.status.finished and st.session_state.get("live", True):
+        st.fragment(_pulse, run_every=TICK_SECONDS, key="run-pulse-fragment")(run_id, detail.row.status.finished, open_tab)
+
+
+def _tab(name: str, run_id: int, detail: RunDetail) -> None:
+    if name in ("Overview", "All metrics"):
+        view = _view(bar=name == "Overview")
+        if name == "Overview":
+            st.fragment(lambda: (_bar(run_id), overview(cache.run_detail(run_id), view)), key="run-overview")()
+        elif wanted := choose():
+            st.fragment(lambda: all_metrics(cache.run_detail(run_id), view, wanted), key="run-metrics")()
+        else:
+            st.fragment(lambda: None, key="run-metrics")()
+    elif name == "Samples":
+        samples(detail)
+    elif name == "Replay":
+        replay(detail, cache.config(run_id, detail.config_hash))
+    elif name == "Config":
+        config(detail)
+    else:
+        st.fragment(lambda: log(cache.run_detail(run_id)), key="run-log")()
 
 
 main()

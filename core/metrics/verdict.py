@@ -3,7 +3,7 @@
 No rule, no verdict: with too few steps a function returns None. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -25,8 +25,12 @@ class Verdict:
     answer: str
 
 
-def _mean(values: list[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
 
 
 def signal(series: Mapping[str, Series]) -> Verdict | None:
@@ -36,9 +40,9 @@ def signal(series: Mapping[str, Series]) -> Verdict | None:
         return None
     now, then = _mean(dead.values[-WINDOW:]), _mean(dead.values[:WINDOW])
     steps = min(WINDOW, len(dead.values))
-    answer = f"{1 - now:.0%} of the groups disagree inside, over the last {steps} steps; the rest teach nothing."
+    answer = f"{_percent(1 - now)} of the groups disagree inside, over the last {steps} steps; the rest teach nothing."
     if len(dead.values) >= 2 * WINDOW:
-        answer += f" Dead groups: {then:.0%} in the first {WINDOW} steps, {now:.0%} now."
+        answer += f" Dead groups: {_percent(then)} in the first {WINDOW} steps, {_percent(now)} now."
     if now < FEWER:
         return Verdict("Yes", "good", answer)
     return Verdict("Yes, but less", "warn", answer) if now < FEW else Verdict("Hardly", "bad", answer)
@@ -57,7 +61,7 @@ def learning(series: Mapping[str, Series], n_eval: int) -> Verdict | None:
     error = (max(first * (1 - first), now * (1 - now), 1e-4) * 2 / max(n_eval, 1)) ** 0.5
     steps = min(WINDOW, len(reward.values) // 2)  # the first and the last must not be the same
     up = _mean(reward.values[-steps:]) - _mean(reward.values[:steps])
-    said = f"Gold accuracy went from {first:.1%} to {now:.1%} at step {gold.steps[-1]}; the reward moved by {up:+.2f}."
+    said = f"Gold accuracy went from {_percent(first, 1)} to {_percent(now, 1)} at step {gold.steps[-1]}; the reward moved by {up:+.2f}."
     if now - first > 2 * error:
         return Verdict("Yes, so far", "good", said)
     if first - now > 2 * error:

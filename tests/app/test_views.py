@@ -1,6 +1,5 @@
 """Every page as Streamlit runs it, empty and full, and the logic behind its widgets. The browser's part is in tests/e2e."""
 
-import base64
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +30,7 @@ PAGES = ("runs", "design", "queue", "run", "workers")
 def page(name: str, **query: str) -> AppTest:
     """A page, opened as through a link."""
     st.cache_data.clear()
+    st.cache_resource.clear()
     at = AppTest.from_file(str(REPO / "app" / "main.py"), default_timeout=60)
     for key, value in query.items():
         at.query_params[key] = value
@@ -383,20 +383,14 @@ def test_the_replay_tab_compares_two_mixes_step_by_step(trained: int) -> None:
     assert not at.exception and len(elements(at, "chart_card")) == 1
 
 
-def drawn(packed: dict[str, str]) -> list[float]:
-    """The numbers of a trace as the browser reads them."""
-    found: list[float] = np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"]).tolist()
-    return found
-
-
 def test_the_chart_of_a_replay_has_one_point_a_step() -> None:
     table = from_batch(batch(["#### 72", "#### 1"] * 8, group_size=4), mix := parse(Mix, {"terms": HARD}))
     table = replace(table, step=np.repeat([1, 3], 8))
     alive = replay_run(table, mix)
     dead = replay_run(replace(table, raw={"correctness": np.zeros(16)}), mix)
     before, after = dead_before_after(alive, dead, 5)["traces"]
-    assert (drawn(before["x"]), drawn(before["y"])) == ([1, 3], [0.0, 0.0])  # four groups, but two steps
-    assert (drawn(after["x"]), drawn(after["y"])) == ([1, 3], [100.0, 100.0])
+    assert (before["x"].tolist(), before["y"].tolist()) == ([1, 3], [0.0, 0.0])  # four groups, but two steps
+    assert (after["x"].tolist(), after["y"].tolist()) == ([1, 3], [100.0, 100.0])
 
 
 def test_probes_nobody_can_judge_are_not_said_to_hold(sqlite: Path) -> None:

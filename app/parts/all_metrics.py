@@ -1,0 +1,54 @@
+"""Every recorded metric of a run, by family, narrowed by a regular expression. Called by app.views.run."""
+
+import re
+from itertools import groupby
+
+import streamlit as st
+
+from app import cache, elements, prose
+from app.figures import run as figures
+from app.figures.shown import View
+from app.parts.overview import waiting
+from core.store.queries import RunDetail
+
+EARLY = 9
+
+
+def choose() -> re.Pattern[str] | None:
+    """The box; None and a message beside it when it holds no regular expression."""
+    text = st.text_input(
+        "Filter", key="metrics", bind="query-params", placeholder="regular expression, e.g. ^score/|kl",
+        help="Python's `re.search` on the metric keys, case ignored.",
+    )  # fmt: skip
+    try:
+        return re.compile(text or "", re.IGNORECASE)
+    except re.error as error:
+        prose.fault(
+            f"{text!r} is no regular expression: {error}. A dot, bracket or star that is meant as such needs a \\ before it."
+        )
+        return None
+
+
+def all_metrics(detail: RunDetail, view: View, wanted: re.Pattern[str]) -> None:
+    """The cards, whole."""
+    run = cache.shown(detail, view)
+    if not run.series:
+        waiting(detail)
+        return
+    keys = sorted(k for k in run.series if wanted.search(k))
+    if not keys:
+        with st.container(key="card-nometrics"):
+            prose.empty(
+                "No metric is called so", f"This run records {len(run.series)}, such as {', '.join(list(run.series)[:4])}."
+            )
+        return
+    drawn = 0
+    for family, members in groupby(keys, key=lambda k: k.split("/")[0]):
+        names = list(members)
+        of = sum(k.startswith(f"{family}/") for k in run.series)
+        prose.section(None, family, chips=[prose.chip(str(of) if len(names) == of else f"{len(names)} of {of}", dot=False)])
+        with st.grid(3, min_column_width=260):
+            for key in names:
+                made = cache.card(detail, view, key, lambda r, key=key: figures.single(r, key))  # type: ignore[misc]
+                elements.live_card(f"metric-{key}", made, early=drawn < EARLY)
+                drawn += 1

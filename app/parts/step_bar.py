@@ -1,0 +1,52 @@
+"""The row of steps: one cell each, by reward, by error or by dead groups, with what happened below. Called by app.views.run
+and by the samples."""
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from app import cache, elements
+from app.figures.marks import LOUD, Mark, marks, spread
+from core.metrics.series import Series
+from core.store.queries import RunDetail
+
+Colour = Literal["reward", "error", "dead groups"]
+COLOURS = get_args(Colour)
+KEYS: dict[Colour, str] = {"reward": "reward/total", "error": "reward/accuracy", "dead groups": "signal/dead_groups"}
+MOST_CELLS = 200
+APART = 0.12  # of the row's width between two labels
+
+
+def step_bar(key: str, detail: RunDetail, chosen: int, colour: Colour, quiet: bool = False) -> int | None:
+    """Draw it; returns the step that was just chosen, once. `quiet`: without what happened."""
+    row = detail.row
+    found = cache.series(row.id, cache.version(row)).get(KEYS[colour])
+    happened = [] if quiet else marks(cache.events(row.id), cache.config(row.id, detail.config_hash).trained_mix, row.max_steps)
+    return elements.step_bar(key, data(found, row.step, row.max_steps, chosen, colour, happened))
+
+
+def data(found: Series | None, known: int, total: int, chosen: int, colour: Colour, happened: list[Mark]) -> dict[str, Any]:
+    """What the element draws: `cells` of (first step, last step, mean value or None), `marks` of (step, text)."""
+    values = np.full(total + 1, np.nan)
+    if found is not None:
+        values[np.asarray(found.steps)] = np.asarray(found.values)
+    if colour == "error":
+        values = 1 - values
+    edges = np.unique(np.linspace(1, total + 1, min(total, MOST_CELLS) + 1).astype(int))
+    cells = []
+    for first, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        part = values[first : min(end, known + 1)]
+        part = part[np.isfinite(part)]
+        cells.append([first, end - 1, float(part.mean()) if part.size else None])
+    inside = values[1 : known + 1]
+    inside = inside[np.isfinite(inside)]
+    at = values[chosen] if 0 <= chosen <= total else np.nan
+    low, high = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 0.0)
+    shares = colour != "reward"
+    return {
+        "cells": cells, "known": known, "total": total, "chosen": chosen, "value": None if np.isnan(at) else float(at),
+        "low": 0.0 if shares else low, "high": 1.0 if shares else high, "label": colour,
+        "role": "accent" if colour == "reward" else "bad",
+        "marks": [[m.step, m.text, m.kind in LOUD] for m in happened],
+        "labels": [[m.step, m.text] for m in spread(happened, APART * total)],
+    }  # fmt: skip

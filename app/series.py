@@ -1,0 +1,68 @@
+"""The series of runs in memory: read once, then only what is new, for all viewers together. Called by app.cache.
+
+A run's points only grow within an attempt; a new attempt may have replaced some, so it is read anew. The least recently used
+runs are let go when there are too many points. Knows nothing of pages.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+from core.metrics.series import Series
+from core.store import queries
+
+Version = tuple[int, int, str]  # attempt, step, status
+MOST_POINTS = 6_000_000  # 16 bytes each
+
+
+@dataclass
+class _Kept:
+    """What is in memory of one run, as of `version`."""
+
+    version: Version | None = None
+    series: Mapping[str, Series] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+    points: int = 0
+
+
+class SeriesStore:
+    """One for the process. Safe to use from the threads of many sessions."""
+
+    def __init__(self, most_points: int = MOST_POINTS) -> None:
+        self._kept: OrderedDict[tuple[int, tuple[str, ...] | None], _Kept] = OrderedDict()
+        self._lock = Lock()
+        self._most = most_points
+
+    def get(self, run_id: int, version: Version, names: tuple[str, ...] | None = None) -> Mapping[str, Series]:
+        """The metrics of these names (None: all) up to `version` at least. What is returned never changes."""
+        key = (run_id, names)
+        with self._lock:
+            kept = self._kept.setdefault(key, _Kept())
+            self._kept.move_to_end(key)
+        with kept.lock:
+            if kept.version != version and not _behind(version, kept.version):
+                kept.series = _grown(run_id, version, names, kept)
+                kept.version, kept.points = version, sum(len(s.steps) for s in kept.series.values())
+            found = kept.series
+        self._let_go()
+        return found
+
+    def _let_go(self) -> None:
+        with self._lock:
+            points = sum(k.points for k in self._kept.values())
+            while points > self._most and len(self._kept) > 1:
+                _, oldest = self._kept.popitem(last=False)
+                points -= oldest.points
+
+
+def _behind(asked: Version, kept: Version | None) -> bool:
+    """Another viewer has read further already."""
+    return kept is not None and asked[0] == kept[0] and asked[1] < kept[1]
+
+
+def _grown(run_id: int, version: Version, names: tuple[str, ...] | None, kept: _Kept) -> Mapping[str, Series]:
+    if kept.version is None or kept.version[0] != version[0] or kept.version[1] > version[1]:
+        return queries.series(run_id, names)
+    new = queries.series(run_id, names, since=kept.version[1])
+    return {**kept.series, **{n: kept.series[n].then(s) if n in kept.series else s for n, s in new.items()}}

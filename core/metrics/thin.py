@@ -1,0 +1,43 @@
+"""Which points of a long line to draw: the lowest and the highest of every bucket, so that no spike is lost.
+
+Called by app.wire. Buckets have a power of two as width and begin at the line's first point: while a line grows, the
+buckets before its last ones stay as they are, so a page that has them needs only what follows. Pure.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+MOST = 500  # points drawn of one line: about one a pixel of half a screen
+
+Floats = npt.NDArray[np.float64]
+
+
+def bucket_width(n: int, most: int = MOST) -> int:
+    """Points per bucket for a line of n points: the smallest power of two that leaves at most `most` points; 1: all."""
+    if n <= most:
+        return 1
+    width = 2
+    while 2 * -(-n // width) + 2 > most:  # two of each bucket, the first point and the last
+        width *= 2
+    return width
+
+
+def kept(values: Floats, most: int = MOST) -> npt.NDArray[np.int64]:
+    """Positions [m] of the points to draw of `values` [n], rising; m <= most.
+
+    Of every bucket its lowest and its highest finite value; the line's first point and its last. A bucket without a finite
+    value keeps one position, so that a gap stays a gap. (The "min-max" of Jugel et al., M4, VLDB 2014, section 4.)
+    """
+    n = len(values)
+    width = bucket_width(n, most)
+    if width == 1:
+        return np.arange(n)
+    rows = -(-n // width)
+    padded = np.full(rows * width, np.nan)
+    padded[:n] = values
+    table = padded.reshape(rows, width)
+    gone = ~np.isfinite(table)
+    low = np.where(gone, np.inf, table).argmin(axis=1)
+    high = np.where(gone, -np.inf, table).argmax(axis=1)
+    start = np.arange(rows) * width
+    return np.unique(np.concatenate([[0], start + low, start + high, [n - 1]]))

@@ -1,0 +1,143 @@
+"""Charts as bytes: the browser makes of them what was sent, whole or by tails, and notices what is lost."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+from app import wire
+from app.elements import HERE
+from app.figures import base
+from app.series import SeriesStore
+from core.store import queries
+from tests.e2e.browser import browser, chromium
+from tests.grow import grow, growing
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
+# Feeds messages to elements/wire.js one by one, and says what it made of the last, and of each whether it was lost.
+FEED = """(messages) => {
+  let now, lost = [], fresh = [];
+  for (const m of messages) {
+    const got = receive(now, Uint8Array.from(atob(m), (c) => c.charCodeAt(0)));
+    now = got.now; lost.push(!!got.lost); fresh.push(!!got.fresh);
+  }
+  return { lost, fresh, traces: now?.card.traces.map((t) => ({ ...t, x: [...t.x], y: [...t.y] })), title: now?.card.title };
+}"""
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with browser() as made:
+        opened = made.new_page()
+        opened.add_script_tag(content=(HERE / "wire.js").read_text())
+        yield opened
+
+
+def feed(page: Page, *messages: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = page.evaluate(FEED, [base64.b64encode(m).decode() for m in messages])
+    return found
+
+
+def line(n: int, seed: int = 0, **more: Any) -> wire.Card:
+    values = np.random.default_rng(seed).random(5000)
+    trace = base.line("a", np.arange(n), values[:n], "ink", **more)
+    return base.card("A <b>title</b>", [trace], base.layout(n), "alt", 180)
+
+
+def drawn(found: dict[str, Any], n: int = 0) -> tuple[list[float], list[float]]:
+    return found["traces"][n]["x"], found["traces"][n]["y"]
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [(3, 3), (0, 5), (20, 21, 22), (400, 430), (900, 901, 930), (3000, 3032)],
+    ids=["nothing new", "from nothing", "step by step", "a gap that fits", "thinned", "thinned, a gap that fits"],
+)
+def test_tails_make_the_same_line_as_the_whole(page: Page, lengths: tuple[int, ...]) -> None:
+    messages = [wire.message(line(n), f"v{n}", "run") for n in lengths]
+    joined = feed(page, messages[0].whole, *(m.tail for m in messages[1:]))
+    whole = feed(page, messages[-1].whole)
+    assert not any(joined["lost"]) and drawn(joined) == drawn(whole)
+    assert len(drawn(whole)[0]) <= 500 and whole["title"] == "A <b>title</b>"
+
+
+@pytest.mark.parametrize(
+    ("have", "then", "why"),
+    [
+        (line(20), (line(400), "run"), "a gap longer than a tail"),
+        (line(400), (line(430, seed=1), "run"), "another line under the same name"),
+        (line(400), (line(430), "other run"), "another history"),
+        (line(480), (line(520), "run"), "wider buckets"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_a_tail_that_does_not_fit_is_noticed(page: Page, have: wire.Card, then: tuple[wire.Card, str], why: str) -> None:
+    first, next_ = wire.message(have, "1", "run"), wire.message(then[0], "2", then[1])
+    found = feed(page, first.whole, next_.tail)
+    assert found["lost"] == [False, True], why
+    assert drawn(found) == drawn(feed(page, first.whole)), "what is there stays until the whole comes"
+    assert drawn(feed(page, first.whole, next_.tail, next_.whole)) == drawn(feed(page, next_.whole))
+
+
+def test_a_hold_without_anything_is_lost_and_a_wait_is_not(page: Page) -> None:
+    made = wire.message(line(10))
+    assert feed(page, made.hold)["lost"] == [True]
+    assert feed(page, made.wait, made.wait)["lost"] == [False, False]
+    assert feed(page, made.wait, made.hold)["lost"] == [False, True]  # the whole was sent, they say, but it never came
+    found = feed(page, made.wait, made.whole, made.hold)
+    assert found["fresh"] == [True, True, False] and drawn(found)[0] == list(range(10))
+
+
+def test_gaps_large_numbers_and_moving_lines_survive(page: Page) -> None:
+    y = np.array([1.0, np.nan, 3.0])
+    tokens = np.array([0, 2**24 + 1, 2**31 + 1], dtype=float)
+    planned = base.line("planned", [3, 4], [0.5, 0.6], "ink") | {"moving": True}
+    card = base.card("A", [base.line("a", tokens, y, "ink"), planned], base.layout(3), "alt")
+    found = feed(page, wire.message(card, "1").whole)
+    assert drawn(found)[0] == tokens.tolist()  # float32 would round them
+    assert drawn(found)[1][1] is None or drawn(found)[1][1] != drawn(found)[1][1]
+    later = replace_trace(card, 1, base.line("planned", [7], [0.7], "ink") | {"moving": True})
+    moved = feed(page, wire.message(card, "1", "e").whole, wire.message(later, "2", "e").tail)
+    assert drawn(moved, 1) == ([7], [pytest.approx(0.7)]) and moved["lost"] == [False, False]
+
+
+def replace_trace(card: wire.Card, at: int, trace: base.Trace) -> wire.Card:
+    traces = list(card["traces"])
+    traces[at] = trace
+    return {**card, "traces": traces}
+
+
+def test_layers_of_a_stack_keep_the_same_points() -> None:
+    rng = np.random.default_rng(0)
+    layers = [base.area(f"t{k}", np.arange(3000), rng.random(3000), "c1") for k in range(3)]
+    thinned = [wire._thinned(t) for t in wire._by_stack(layers)]
+    assert len({t["x"].tobytes() for t in thinned}) == 1 and len(thinned[0]["x"]) <= 500
+
+
+def test_series_are_read_on_and_a_new_attempt_is_read_anew(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run_id,) = growing(max_steps=100)
+    grow(run_id, 0, 10)
+    read: list[int] = []
+    real = queries.series
+
+    def counted(run_id: int, names: Any = None, since: int = 0) -> Any:
+        read.append(since)
+        return real(run_id, names, since)
+
+    monkeypatch.setattr(queries, "series", counted)
+    store = SeriesStore()
+    first = store.get(run_id, (1, 10, "running"))
+    assert store.get(run_id, (1, 10, "running")) is first  # nobody reads twice
+    grow(run_id, 11, 14)
+    second = store.get(run_id, (1, 14, "running"))
+    assert read == [0, 10] and second == real(run_id) and len(first["reward/total"].steps) == 10
+    assert store.get(run_id, (1, 12, "running")) is second  # a slower viewer does not turn it back
+    assert store.get(run_id, (2, 12, "running")) == real(run_id) and read[-1] == 0
+    only = store.get(run_id, (1, 14, "running"), ("eval/accuracy",))
+    assert list(only) == ["eval/accuracy"] and list(only["eval/accuracy"].steps) == [0, 10]
+    small = SeriesStore(most_points=1)
+    assert small.get(run_id, (1, 14, "running")) == second  # what is too much is given, and not kept next to others
