@@ -61,7 +61,8 @@ def learning(series: Mapping[str, Series], n_eval: int) -> Verdict | None:
     error = (max(first * (1 - first), now * (1 - now), 1e-4) * 2 / max(n_eval, 1)) ** 0.5
     steps = min(WINDOW, len(reward.values) // 2)  # the first and the last must not be the same
     up = _mean(reward.values[-steps:]) - _mean(reward.values[:steps])
-    said = f"Gold accuracy went from {_percent(first, 1)} to {_percent(now, 1)} at step {gold.steps[-1]}; the reward moved by {up:+.2f}."
+    moved = f"from {_percent(first, 1)} to {_percent(now, 1)} at step {gold.steps[-1]}"
+    said = f"Gold accuracy went {moved}; the reward moved by {up:+.2f}."
     if now - first > 2 * error:
         return Verdict("Yes, so far", "good", said)
     if first - now > 2 * error:
