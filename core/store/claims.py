@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.config import RunConfig, parse
 from core.errors import ConfigError, Fenced, NoGpu, NotFound
-from core.store.moves import NO_LEASE, add_event, clean, insert_run, move, queued
+from core.store.moves import NO_LEASE, add_event, clean, insert_run, move, waiting
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import gpu_lease, run, run_event
@@ -54,15 +54,16 @@ def claim_next(owner: str, lease_seconds: float, gpus: Sequence[str] = ()) -> Cl
     `gpus`: uuids of this machine's GPUs. A run that wants more of them than are free now holds back those behind it, or it
     would wait for ever; one that wants more than there are is left to another machine.
     """
-    for run_id in queued():
-        with reading() as c:
-            wanted = c.execute(select(run.c.num_processes).where(run.c.id == run_id)).scalar_one()
-            free = len(_free(c, gpus))
-        if gpus and free < wanted <= len(gpus):
+    queue, free = waiting(), _count_free(gpus)
+    for run_id, wanted in queue.items():
+        if gpus and wanted > len(gpus):
+            continue
+        if gpus and wanted > free:
             return None
-        claimed = claim(run_id, owner, lease_seconds, gpus) if not gpus or wanted <= free else None
+        claimed = claim(run_id, owner, lease_seconds, gpus)
         if claimed is not None:
             return claimed
+        free = _count_free(gpus)  # somebody was faster, and may have taken some
     return None
 
 
@@ -95,6 +96,11 @@ def create_claimed(config: RunConfig, owner: str, lease_seconds: float, gpus: Se
 def _free(c: Connection, gpus: Sequence[str]) -> list[str]:
     leased = set(c.execute(select(gpu_lease.c.uuid).where(gpu_lease.c.uuid.in_(gpus))).scalars()) if gpus else set()
     return [uuid for uuid in gpus if uuid not in leased]
+
+
+def _count_free(gpus: Sequence[str]) -> int:
+    with reading() as c:
+        return len(_free(c, gpus))
 
 
 def _take(c: Connection, run_id: int, owner: str, lease_seconds: float, gpus: Sequence[str]) -> Row[Any, Any, Any] | None:
