@@ -22,13 +22,12 @@ from core.store import claims, records
 from core.store.claims import Claim
 from core.store.states import Status
 from worker import gpus, stall
-from worker.children import Children
+from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED, Children
 from worker.journal import Journal, patiently, take_over
 from worker.memory import advice, fitted, smaller
 from worker.pulse import Pulse, last_words
 
 POLL_SECONDS = 0.5
-STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5  # as in worker.train; not imported from there, so that this module stays light
 # glibc gives big freed tensors back to the system and faults them in again: a third of a CPU step. Ignored elsewhere.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 # OpenMP threads that wait by spinning starve each other when two trainings share the cores: on two cores a step took
