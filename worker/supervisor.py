@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from core import logs
 from core.errors import Fenced, ShowdownError, StoreUnavailable
 from core.settings import settings
 from core.store import claims, records
@@ -109,7 +110,7 @@ def _child(claim: Claim, folder: Path) -> tuple[int, "Watched"]:
 def _start(claim: Claim, folder: Path) -> Children:
     log_file, n = folder / "train.log", claim.config.grpo.num_processes
     with log_file.open("a") as file:
-        file.write(f"--- attempt {claim.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        file.write(logs.attempt_line(claim.attempt))
     command = [sys.executable, "-m", "worker.train", str(claim.run_id), str(claim.attempt)]
     return Children(command, n, {**CHILD_ENV, **_cores(n), **os.environ, **gpus.environment(claim.gpus)}, log_file)
 
