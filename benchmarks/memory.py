@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.config import RunConfig, parse
+from core.config import RunConfig
+from core.parsing import parse
 from core.settings import settings
 from core.store import claims, queries, runs
 from migrations import upgrade

@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from core.batch import RolloutBatch, ScoredBatch
-from core.config import RunConfig, parse
+from core.config import RunConfig
+from core.parsing import parse
 from core.settings import settings
 from core.store import claims, queries, runs
 from core.store.records import StepRecord

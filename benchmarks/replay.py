@@ -11,8 +11,9 @@ from statistics import median
 
 import numpy as np
 
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.mix import Mix
+from core.parsing import parse
 from core.replay import compare, run
 from core.settings import settings
 from core.table import SampleTable

@@ -25,7 +25,8 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from core.config import RunConfig, parse
+from core.config import RunConfig
+from core.parsing import parse
 from core.settings import settings
 from core.store import claims
 

@@ -19,8 +19,9 @@ import yaml
 
 from cli.export_texts import readme, script
 from cli.up import open_store
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.errors import DataError, SetupError
+from core.parsing import parse
 from core.settings import settings
 from core.store import transfer
 from core.yaml_files import read_yaml

@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.errors import ConfigError, Fenced, NoGpu, NotFound
+from core.parsing import parse
 from core.store.moves import NO_LEASE, add_event, clean, insert_run, move, waiting
 from core.store.session import reading, writing
 from core.store.states import Status
