@@ -1,5 +1,7 @@
-"""One metric of one run over its steps. Made by core.store.queries; read by verdicts and figures."""
+"""One metric of one run over its steps. Made by core.store.queries; read by verdicts and figures. And which step is best,
+for worker.keeper and cli.transfer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -9,3 +11,8 @@ class Series:
 
     steps: list[int]
     values: list[float]
+
+
+def best_step(accuracies: Mapping[int, float]) -> int | None:
+    """The step with the highest accuracy, of equal ones the later; None where there is none."""
+    return max(accuracies, key=lambda step: (accuracies[step], step), default=None)
