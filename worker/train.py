@@ -70,11 +70,10 @@ def say(folder: Path, kind: str, message: str) -> None:
     try:
         os.link(part, folder / "error.json")  # whole or not there: an empty one would keep the others from saying theirs
     except FileExistsError:
-        part.unlink()
+        pass
     except OSError:  # a file system without links
         part.replace(folder / "error.json")
-    else:
-        part.unlink()
+    part.unlink(missing_ok=True)
 
 
 def train(run_id: int, attempt: int, stop: StopFlag) -> int:
