@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from core import presets
-from core.config import ExperimentConfig, RunConfig, parse
+from core.config import ExperimentConfig, RunConfig
 from core.errors import ConfigError
 from core.mix import Mix
+from core.parsing import parse
 
 Draft = dict[str, Any]
 Faults = list[tuple[str, str]]

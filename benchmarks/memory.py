@@ -5,18 +5,16 @@ memory along the way and, after the first quarter, its slope in MB per 1,000 ste
 """
 
 import argparse
-import os
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 
-from core.config import RunConfig, parse
-from core.settings import settings
+from benchmarks.home import own_home
+from core.config import RunConfig
+from core.parsing import parse
 from core.store import claims, queries, runs
-from migrations import upgrade
 from worker import supervisor
 
 LIMIT = 5.0  # MB per 1,000 steps: a run of 20,000 steps then grows by a tenth of what it needs anyway
@@ -73,12 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=2000)
     steps = parser.parse_args().steps
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["SHOWDOWN_HOME"] = home
-        os.environ.pop("SHOWDOWN_DATABASE_URL", None)
-        settings.cache_clear()
-        assert str(settings().home) == home  # never the user's own data
-        upgrade()
+    with own_home():
         seen = np.array([point for point in watch(steps) if point[0] > steps // 4])
     slope = 1000 * float(np.polyfit(seen[:, 0], seen[:, 1], 1)[0])
     verdict = "OK" if slope <= LIMIT else "GROWS"

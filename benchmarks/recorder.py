@@ -12,7 +12,6 @@ import argparse
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.home import own_home
 from core.batch import RolloutBatch, ScoredBatch
-from core.config import RunConfig, parse
+from core.config import RunConfig
+from core.parsing import parse
 from core.settings import settings
 from core.store import claims, queries, runs
 from core.store.records import StepRecord
 from core.store.session import forget_engines
-from migrations import upgrade
 from worker.outbox import Outbox
 from worker.recorder import sample_rows
 
@@ -96,7 +96,6 @@ def missing(run_id: int, steps: int) -> int:
 
 def one(name: str, steps: int, pause: float) -> None:
     """One run alone on the database of the settings."""
-    upgrade()
     run_id = new_run(steps)
     for what, ms in write(run_id, steps, pause).items():
         p50, p99 = np.percentile(ms, [50, 99])
@@ -152,15 +151,6 @@ def postgresql() -> Iterator[str | None]:
         shutil.rmtree(folder)
 
 
-def at(home: str, database: str = "") -> None:
-    """This process's settings: a home and a database that are nobody's."""
-    os.environ["SHOWDOWN_HOME"] = home
-    os.environ["SHOWDOWN_DATABASE_URL"] = database
-    forget_engines()
-    settings.cache_clear()
-    assert str(settings().home) == home and (home in settings().database or settings().database == database != "")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="fewer steps")
@@ -168,17 +158,15 @@ def main() -> None:
     args = parser.parse_args()
     steps = 60 if args.quick else 400
     print(f"{METRICS} metrics, {SAMPLES} samples x {TERMS} terms, {steps} steps; load average {os.getloadavg()[0]:.1f}")
-    with tempfile.TemporaryDirectory() as home:
-        at(home)
+    with own_home():
         one("SQLite", steps, args.pause)
         many(steps // 2, args.pause)
-    with tempfile.TemporaryDirectory() as home, postgresql() as url:
+    with postgresql() as url:
         if url is None:
             print("  PostgreSQL: skipped, it is not here; install Debian's `postgresql`, or set SHOWDOWN_BENCH_POSTGRES")
         else:
-            at(home, url)
-            one("PostgreSQL", steps, args.pause)
-            forget_engines()
+            with own_home(url):
+                one("PostgreSQL", steps, args.pause)
     print(f"load average {os.getloadavg()[0]:.1f}")
 
 

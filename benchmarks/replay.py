@@ -3,18 +3,16 @@ arithmetic against the limit of a million samples a second, the rate of reading 
 """
 
 import argparse
-import os
 import resource
-import tempfile
 import time
 from statistics import median
 
 import numpy as np
 
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.mix import Mix
+from core.parsing import parse
 from core.replay import compare, run
-from core.settings import settings
 from core.table import SampleTable
 
 LIMIT = 1_000_000  # samples a second
@@ -77,9 +75,7 @@ def reading(n: int) -> None:
     from core.store.session import writing
     from core.store.tables import run as run_table
     from core.store.tables import sample, score
-    from migrations import upgrade
 
-    upgrade()
     made = mix()
     steps = n // PER_STEP
     config = parse(RunConfig, {"mix": made, "grpo": {"max_steps": steps}})
@@ -128,10 +124,9 @@ def main() -> None:
     args = parser.parse_args()
     arithmetic(args.samples)
     if args.read:
-        with tempfile.TemporaryDirectory() as home:
-            os.environ["SHOWDOWN_HOME"] = home
-            settings.cache_clear()  # read when the components were imported: else this would write to the user's own data
-            assert str(settings().home) == home
+        from benchmarks.home import own_home  # here: the arithmetic alone needs no database in its memory
+
+        with own_home():
             reading(args.read)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak:,.0f} MiB")

@@ -6,19 +6,17 @@ Read from the child's log, the run's history and the database, each start in a f
 import argparse
 import os
 import re
-import tempfile
 import threading
 import time
 from datetime import datetime
 from statistics import median
 
+from benchmarks.home import own_home
 from core import presets
 from core.config import RunConfig
 from core.launch import settled
 from core.settings import settings
 from core.store import claims, queries, runs
-from core.store.session import forget_engines
-from migrations import upgrade
 from worker import supervisor
 
 IMPORTS = re.compile(r"^([-\d]+ [:\d]+),(\d+) showdown.train imports ([\d.]+) s", re.MULTILINE)
@@ -63,13 +61,7 @@ def main() -> None:
     took = []
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for _ in range(parser.parse_args().repeat):
-        with tempfile.TemporaryDirectory() as home:
-            os.environ["SHOWDOWN_HOME"] = home
-            os.environ.pop("SHOWDOWN_DATABASE_URL", None)
-            forget_engines()
-            settings.cache_clear()
-            assert str(settings().home) == home  # never the user's own data
-            upgrade()
+        with own_home():
             took.append(start(config))
     for part in took[0]:
         print(f"  {part:<42} {median(t[part] for t in took):6.2f} s")

@@ -17,7 +17,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
@@ -25,8 +24,9 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from core.config import RunConfig, parse
-from core.settings import settings
+from benchmarks.home import own_home
+from core.config import RunConfig
+from core.parsing import parse
 from core.store import claims
 
 LIMIT = 1.02
@@ -157,25 +157,16 @@ def main() -> None:
     steps = 20 if args.quick else 75
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for terms in (TERMS, [*TERMS, PERPLEXITY]):
-        with tempfile.TemporaryDirectory() as home:
-            os.environ["SHOWDOWN_HOME"] = home
-            os.environ.pop("SHOWDOWN_DATABASE_URL", None)
-            settings.cache_clear()
-            assert str(settings().home) == home  # never the user's own data
-            from core.store.session import forget_engines
-            from migrations import upgrade
-
-            forget_engines()
-            upgrade()
+        with own_home() as home:
             made = config(steps + 1, terms)
             try:
                 if terms is TERMS:
-                    compare(made, Path(home), [OURS, PEER, BARE] if args.bare else [OURS, PEER])
+                    compare(made, home, [OURS, PEER, BARE] if args.bare else [OURS, PEER])
                 else:
                     print("with the perplexity reward, our worker alone:")
-                    table(race(made, [OURS], Path(home)))
+                    table(race(made, [OURS], home))
             except (EOFError, OSError, TimeoutError):
-                for log in [*Path(home).glob("*/log"), *Path(home).glob("runs/*/train.log")]:
+                for log in [*home.glob("*/log"), *home.glob("runs/*/train.log")]:
                     print(f"--- {log}\n{log.read_text()[-3000:]}", file=sys.stderr)
                 raise
     print(f"load average {os.getloadavg()[0]:.1f}")

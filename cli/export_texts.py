@@ -46,8 +46,9 @@ from transformers.trainer_utils import SaveStrategy
 from trl import GRPOTrainer
 
 from core.batch import RolloutBatch
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.engine import RewardEngine, signals_of
+from core.parsing import parse
 from worker import data, options, policy
 from worker.trainer import grpo_config, lora_config
 """
@@ -93,7 +94,8 @@ import yaml
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_utils import SaveStrategy
 
-from core.config import RunConfig, parse
+from core.config import RunConfig
+from core.parsing import parse
 from worker import data, options, policy
 from worker.trainer import build
 """

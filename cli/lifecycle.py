@@ -4,8 +4,9 @@ import click
 
 from cli.up import open_store
 from core import queue
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.errors import BrokerError, ShowdownError
+from core.parsing import parse
 from core.revision import revision
 from core.store import queries, runs
 

@@ -1,6 +1,5 @@
 """`showdown logs`: a run's log, from its file where that is here, else its end from the database. Called by cli.main."""
 
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from core.settings import settings
 from core.store import queries
 
 LOOK_SECONDS = 1.0
-_ATTEMPT = re.compile(rb"^--- attempt (\d+), ", re.MULTILINE)
 
 
 def _here(run_id: int, attempt: int) -> Path | None:
@@ -23,7 +21,7 @@ def _here(run_id: int, attempt: int) -> Path | None:
     path = settings().run_folder(run_id) / "train.log"
     if not path.is_file():
         return None
-    found = _ATTEMPT.findall(path.read_bytes())
+    found = logs.ATTEMPT.findall(path.read_bytes().decode(errors="replace"))
     return path if not found or int(found[-1]) >= attempt else None
 
 

@@ -19,8 +19,10 @@ import yaml
 
 from cli.export_texts import readme, script
 from cli.up import open_store
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.errors import DataError, SetupError
+from core.metrics.series import best_step
+from core.parsing import parse
 from core.settings import settings
 from core.store import transfer
 from core.yaml_files import read_yaml
@@ -138,11 +140,11 @@ def _give_adapter(run_id: int, step: int, target: Path) -> bool:
 
 
 def _best(seen: transfer.View) -> dict[str, Any] | None:
-    """The evaluation with the highest accuracy, of equal ones the later; as worker.keeper keeps its checkpoint."""
+    """The evaluation with the highest accuracy; worker.keeper keeps the checkpoint of the same step."""
     names = list(transfer.columns("evaluation"))
-    rated = [(row[names.index("accuracy")], row[names.index("step")]) for row in seen.rows("evaluation")]
-    accuracy, step = max(rated, default=(None, None))
-    return None if step is None else {"step": step, "accuracy": accuracy}
+    rated = {row[names.index("step")]: row[names.index("accuracy")] for row in seen.rows("evaluation")}
+    step = best_step(rated)
+    return None if step is None else {"step": step, "accuracy": rated[step]}
 
 
 def _whole(folder: Path) -> dict[str, Any]:

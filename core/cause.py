@@ -8,9 +8,8 @@ import re
 from dataclasses import dataclass
 from itertools import takewhile
 
-from core.logs import tail
+from core.logs import ATTEMPT, tail
 
-MARKER = re.compile(r"^--- attempt \d+, ")  # worker.supervisor writes one line like this before every training
 _RANK = re.compile(r"^\[rank\d+\]: ?")  # torch.distributed puts it before what a rank says
 _GUTTER = re.compile(r"^ *\| ?")
 _PART = re.compile(r"^ *\+[-+]+(?: (?P<n>\d+|\.\.\.) -+)?$")  # between the parts of an exception group
@@ -53,7 +52,7 @@ def first_cause(text: str, signaled: bool = False) -> Cause | None:
     or a C library said while it died counts, else the last line.
     """
     lines = text.split("\n")
-    begin = max((i + 1 for i, line in enumerate(lines) if MARKER.match(line)), default=0)
+    begin = max((i + 1 for i, line in enumerate(lines) if ATTEMPT.match(line)), default=0)
     plain = [_plain(line) for line in lines]
     if signaled:
         return _fatal(plain, begin) or _last(plain, begin)
@@ -143,7 +142,7 @@ def _read(lines: list[str], at: int) -> tuple[_Found, int]:
 
 
 def _ends_message(line: str) -> bool:
-    ends = (MARKER, _HEADER, _PART, _LOGGED)
+    ends = (ATTEMPT, _HEADER, _PART, _LOGGED)
     return not line.strip() or line.startswith(_LINK) or any(x.match(line) for x in ends)
 
 

@@ -6,26 +6,19 @@ and `lora` are TRL's and peft's own. The same shape everywhere.
 
 import hashlib
 import json
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from core.advantage import RULES
 from core.answers import AnswerRule
-from core.errors import ConfigError
 from core.frozen import Frozen
 from core.grpo import GrpoConfig
 from core.metrics import FAMILIES, METRICS, describe
 from core.mix import NAME, Mix
 from core.problems import arithmetic
-from core.rules import COMBINATIONS
-from core.schedule import SCHEDULES
-from core.shaping import SHAPINGS
 
-T = TypeVar("T", bound=BaseModel)
 SHIPPED_MODELS = ("tiny", "tiny-sparse")  # worker.tiny holds their weights
-UNION_TAGS = {*SCHEDULES, *SHAPINGS, *COMBINATIONS, *RULES, "number", "schedule"}  # parts of a fault's path that no file has
 
 
 class ModelConfig(Frozen):
@@ -282,32 +275,3 @@ class ExperimentConfig(Frozen):
             for seed in self.seeds
             for arm in self.arms
         ]
-
-
-def explain(error: ValidationError) -> ConfigError:
-    """pydantic's faults as (field path, message) pairs in our words."""
-    faults = error.errors(include_url=False)
-    inner = [f["loc"] for f in faults]
-    problems = []
-    for fault in faults:
-        loc = fault["loc"]
-        if fault["type"] == "too_short" and any(other[: len(loc)] == loc and other != loc for other in inner):
-            continue  # the list is short only because its items were refused
-        path = ".".join(str(p) for p in loc if p not in UNION_TAGS)
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = "no such setting; check the spelling, or remove it"
-        elif fault["type"] == "missing":
-            message = "is missing; give it a value"
-        elif fault["type"] != "value_error" and not isinstance(fault.get("input"), dict):
-            message = f"{message} (got {fault.get('input')!r})"
-        problems.append((path, message))
-    return ConfigError(problems)
-
-
-def parse(kind: type[T], values: Any) -> T:
-    """`values` as a config of that kind; ConfigError with a message per fault."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise explain(error) from error

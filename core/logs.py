@@ -1,10 +1,13 @@
-"""The text of a training's log: what its bytes say, its end, and what came since. Called by worker.pulse, cli.logs and app.
+"""The text of a training's log: where each attempt begins, what its bytes say, its end, and what came since. Called by
+worker.supervisor, worker.pulse, core.cause, cli.logs and app.
 
 A log is written by whatever the training loads: it may hold progress bars, colours, NULs and bytes that are no UTF-8.
 """
 
 import re
+import time
 
+ATTEMPT = re.compile(r"^--- attempt (\d+), ", re.MULTILINE)
 TAIL = 8000  # characters of a log that the run's row keeps
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-Z\\^-~])"
@@ -12,6 +15,11 @@ _ESCAPES = re.compile(
 # Control characters become their symbols (U+2400 ...), what reverses the direction of writing becomes U+2426.
 _VISIBLE = {i: 0x2400 + i for i in range(32) if i not in (9, 10, 13)} | {0x7F: 0x2421}
 _VISIBLE |= dict.fromkeys((*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0x2426)
+
+
+def attempt_line(attempt: int) -> str:
+    """Written before every training; ATTEMPT finds it again."""
+    return f"--- attempt {attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n"
 
 
 def clean(data: bytes) -> str:

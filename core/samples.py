@@ -13,11 +13,12 @@ import numpy as np
 from core import scorefile
 from core.answers import AnswerRule
 from core.batch import RolloutBatch
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.engine import score_term
 from core.errors import DataError
 from core.groups import Groups
 from core.mix import Mix
+from core.parsing import parse
 from core.problems.problem import Problem
 from core.replay import Progress, nothing
 from core.store import columns, queries

@@ -5,9 +5,10 @@ from typing import Any
 
 import yaml
 
-from core.config import ExperimentConfig, RunConfig, parse
+from core.config import ExperimentConfig, RunConfig
 from core.errors import ConfigError
 from core.mix import Mix
+from core.parsing import parse
 
 
 def read_yaml(path: Path) -> Any:

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from core.config import ExperimentConfig, parse
+from core.config import ExperimentConfig
+from core.parsing import parse
 from core.store import claims, runs
 from core.store.records import EvaluationRow, StepRecord, write_step
 

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from core.batch import RolloutBatch
-from core.config import RunConfig, parse
+from core.config import RunConfig
+from core.parsing import parse
 
 HARD: list[dict[str, Any]] = [{"component": "correctness", "side": "hard", "weight": 1.0}]
 CONTINUOUS: list[dict[str, Any]] = [

@@ -1,4 +1,5 @@
-"""The processes of one run: started together, told together, ended together. Called by worker.supervisor. Light.
+"""The processes of one run: started together, told together, ended together. Called by worker.supervisor, and by
+worker.train for its exit codes. Light.
 
 Each has a rank and finds the others as torch.distributed and accelerate do, through RANK, WORLD_SIZE, MASTER_ADDR and
 MASTER_PORT. `accelerate launch` sets the same; it is not used because it keeps the ranks' exit codes to itself, and kills
@@ -17,8 +18,8 @@ from pathlib import Path
 ALONE_SECONDS = 10.0  # a rank whose partner has died sees a closed connection at once, or never
 # Not a worker's own, which some launcher of its machine may have set.
 PLACE = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-# Of codes seen together, the first says why: a signal, then these, then any other. See worker.train for their meaning.
-TELLING = (4, 5, 3)
+STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5  # exit codes of a rank; worker.train says what they mean
+TELLING = (OUT_OF_MEMORY, GUARDED, STOPPED)  # of codes seen together, the first says why: a signal, these, then any other
 
 
 def _free_port() -> int:

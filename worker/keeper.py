@@ -15,6 +15,7 @@ from typing import Any
 
 from core.config import CheckpointConfig
 from core.errors import PlaceUnavailable, StoreUnavailable
+from core.metrics.series import best_step
 from core.settings import settings
 from core.store import claims, queries, records
 from worker import checkpoints
@@ -127,13 +128,13 @@ class Keeper:
     # --- what is kept
 
     def _kept(self, there: Iterable[int]) -> set[int]:
-        """The newest of these steps, the best of them (of equal ones the later), and the one that the database names."""
+        """The newest of these steps, the best of them, and the one that the database names."""
         found = sorted(there)
         return {*found[-self.config.keep :], *self._best(found)} | {s for s in found if s == self.journal.announced}
 
     def _best(self, there: Iterable[int]) -> set[int]:
-        rated = [(self.accuracies[step], step) for step in there if step in self.accuracies]
-        return {max(rated)[1]} if rated and self.config.best else set()
+        best = best_step({step: self.accuracies[step] for step in there if step in self.accuracies})
+        return set() if best is None or not self.config.best else {best}
 
     def _rotate_there(self, step: int) -> None:
         """As here. The best, where it could not be sent while the place was away, is sent now."""

@@ -33,12 +33,10 @@ def dtype(config: ModelConfig) -> torch.dtype:
 
 def load(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The base model and its tokenizer, padding on the left. No code from the model's repository is run."""
-    where = location(config.path)
+    where, kind = location(config.path), dtype(config)
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(
-            where, dtype=dtype(config), **options.model_arguments(config, dtype(config))
-        )
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=kind, **options.model_arguments(config, kind))
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"model {config.path!r} cannot be loaded: {error}") from error
     options.keep_trainable(model)

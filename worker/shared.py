@@ -52,8 +52,8 @@ def file_system() -> tuple[Any, str]:
 def ask(system: Any, method: str, *words: Any, size: float = 0.0, **named: Any) -> Any:
     """Call a method; one that talks to a server gives up after a time that grows with the bytes. s3fs alone never would."""
     limit = {"timeout": ANSWER_SECONDS + size / SLOWEST} if system.async_impl else {}
-    with stall.waiting():  # it has its own bound, and is no hang before that
-        return getattr(system, method)(*words, **named, **limit)
+    stall.touch()
+    return getattr(system, method)(*words, **named, **limit)
 
 
 def check() -> None:
@@ -122,7 +122,8 @@ class Shared:
                 for parent in sorted({str(PurePosixPath(t).parent) for t in there}):
                     self.system.makedirs(parent, exist_ok=True)
             files = {n: digest(source / n) for n in names}
-            ask(self.system, "put", [str(source / n) for n in names], there, size=_size(files))
+            with stall.waiting():  # it has its own bound, and is no hang before that
+                ask(self.system, "put", [str(source / n) for n in names], there, size=_size(files))
             ask(self.system, "pipe_file", f"{self.folder}/{name}/{LIST}", json.dumps({"step": step, "files": files}).encode())
 
     def fetch(self, name: str, target: Path) -> bool:
@@ -142,7 +143,8 @@ class Shared:
         try:
             with self._asked(), suppress(FileNotFoundError):  # seen below
                 there = [f"{self.folder}/{name}/{n}" for n in names]
-                ask(self.system, "get", there, [str(part / n) for n in names], size=_size(said["files"]))
+                with stall.waiting():  # as in `send`
+                    ask(self.system, "get", there, [str(part / n) for n in names], size=_size(said["files"]))
             if not is_same(part, said):
                 raise TrainingError(
                     f"{self.folder}/{name} is damaged: its files are not those that its {LIST} names; put them back from a "

@@ -2,7 +2,7 @@
 
 A sign is anything the child writes to its log, and a touch of it: worker.train touches it at every forward of the model
 and wherever it looks whether it should stop. So a long generation or evaluation is told from a hang, and so is waiting for
-the database. Called by worker.supervisor (Signs, end) and worker.train (touch).
+the database. Called by worker.supervisor (Signs, end, why), worker.train (touch) and worker.shared (touch, waiting).
 """
 
 import os

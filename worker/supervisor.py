@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from core import logs
 from core.errors import Fenced, ShowdownError, StoreUnavailable
 from core.settings import settings
 from core.store import claims, records
 from core.store.claims import Claim
 from core.store.states import Status
 from worker import gpus, stall
-from worker.children import Children
+from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED, Children
 from worker.journal import Journal, patiently, take_over
 from worker.memory import advice, fitted, smaller
 from worker.pulse import Pulse, last_words
 
 POLL_SECONDS = 0.5
-STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5  # as in worker.train; not imported from there, so that this module stays light
 # glibc gives big freed tensors back to the system and faults them in again: a third of a CPU step. Ignored elsewhere.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 # OpenMP threads that wait by spinning starve each other when two trainings share the cores: on two cores a step took
@@ -110,7 +110,7 @@ def _child(claim: Claim, folder: Path) -> tuple[int, "Watched"]:
 def _start(claim: Claim, folder: Path) -> Children:
     log_file, n = folder / "train.log", claim.config.grpo.num_processes
     with log_file.open("a") as file:
-        file.write(f"--- attempt {claim.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        file.write(logs.attempt_line(claim.attempt))
     command = [sys.executable, "-m", "worker.train", str(claim.run_id), str(claim.attempt)]
     return Children(command, n, {**CHILD_ENV, **_cores(n), **os.environ, **gpus.environment(claim.gpus)}, log_file)
 

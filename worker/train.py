@@ -26,11 +26,11 @@ from core.settings import settings
 from core.store import claims, records
 from core.store.claims import Claim
 from worker import memory, options, ranks, stall
+from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED
 from worker.journal import Journal, patiently
 from worker.keeper import Keeper
 from worker.outbox import Outbox
 
-STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5
 KEEP_ADAPTER_ONLY = shutil.ignore_patterns("*.pt", "*.pth", "*.bin", "trainer_state.json")
 log = logging.getLogger("showdown.train")
 
@@ -70,11 +70,10 @@ def say(folder: Path, kind: str, message: str) -> None:
     try:
         os.link(part, folder / "error.json")  # whole or not there: an empty one would keep the others from saying theirs
     except FileExistsError:
-        part.unlink()
+        pass
     except OSError:  # a file system without links
         part.replace(folder / "error.json")
-    else:
-        part.unlink()
+    part.unlink(missing_ok=True)
 
 
 def train(run_id: int, attempt: int, stop: StopFlag) -> int:

@@ -119,8 +119,7 @@ class ShowdownTrainer(GRPOTrainer):
         # One process asks: a judge's cache and budget are a run's.
         whole["external"] |= ranks.from_first(lambda: self._judge(whole["prompts"], whole["completions"], whole["golds"]))
         group = np.arange(len(whole["prompts"])) // self.num_generations
-        batch = RolloutBatch(**whole, group=group, answer_rule=self.answer_rule)
-        self._batch = batch
+        self._batch = RolloutBatch(**whole, group=group, answer_rule=self.answer_rule)
         self._scored, self.switched, state = ranks.from_first(self._score)
         if not ranks.first():
             self.engine.restore(state)

@@ -14,11 +14,11 @@ from core import presets
 from core.advantage import RULES
 from core.advantage_rule import FOLLOWING
 from core.answers import AnswerRule
-from core.config import parse
 from core.errors import ConfigError
 from core.grpo import GrpoConfig
 from core.lint import cannot_act
 from core.mix import Mix
+from core.parsing import parse
 from core.rules import COMBINATIONS
 
 ADVANTAGES = {

@@ -1,7 +1,8 @@
-"""One metric of one run over its steps. Made by core.store.queries; read by verdicts and figures."""
+"""One metric of one run over its steps. Made by core.store.queries; read by verdicts and figures. And which step is best,
+for worker.keeper and cli.transfer."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -22,3 +23,8 @@ class Series:
         last = self.steps[-1] if self.steps else -1
         at = next((i for i, step in enumerate(more.steps) if step > last), len(more.steps))
         return Series(self.steps + more.steps[at:], self.values + more.values[at:])
+
+
+def best_step(accuracies: Mapping[int, float]) -> int | None:
+    """The step with the highest accuracy, of equal ones the later; None where there is none."""
+    return max(accuracies, key=lambda step: (accuracies[step], step), default=None)

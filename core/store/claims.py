@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.errors import ConfigError, Fenced, NoGpu, NotFound
-from core.store.moves import NO_LEASE, add_event, clean, insert_run, move, queued
+from core.parsing import parse
+from core.store.moves import NO_LEASE, add_event, clean, insert_run, move, waiting
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import gpu_lease, run, run_event
@@ -54,15 +55,16 @@ def claim_next(owner: str, lease_seconds: float, gpus: Sequence[str] = ()) -> Cl
     `gpus`: uuids of this machine's GPUs. A run that wants more of them than are free now holds back those behind it, or it
     would wait for ever; one that wants more than there are is left to another machine.
     """
-    for run_id in queued():
-        with reading() as c:
-            wanted = c.execute(select(run.c.num_processes).where(run.c.id == run_id)).scalar_one()
-            free = len(_free(c, gpus))
-        if gpus and free < wanted <= len(gpus):
+    queue, free = waiting(), _count_free(gpus)
+    for run_id, wanted in queue.items():
+        if gpus and wanted > len(gpus):
+            continue
+        if gpus and wanted > free:
             return None
-        claimed = claim(run_id, owner, lease_seconds, gpus) if not gpus or wanted <= free else None
+        claimed = claim(run_id, owner, lease_seconds, gpus)
         if claimed is not None:
             return claimed
+        free = _count_free(gpus)  # somebody was faster, and may have taken some
     return None
 
 
@@ -70,24 +72,24 @@ def claim(run_id: int, owner: str, lease_seconds: float, gpus: Sequence[str] = (
     """Take a queued run. None when another worker has it, it was stopped, or fewer of `gpus` are free than it wants."""
     try:
         with writing() as c:
-            row = _take(c, run_id, owner, lease_seconds, gpus)
+            taken = _take(c, run_id, owner, lease_seconds, gpus)
     except IntegrityError:  # two workers see the same GPUs, and the other was faster
         return None
-    return _claimed(run_id, row) if row is not None else None
+    return _claimed(run_id, *taken) if taken else None
 
 
 def create_claimed(config: RunConfig, owner: str, lease_seconds: float, gpus: Sequence[str], revision: str = "") -> Claim:
     """A run of its own that no other worker sees waiting. NoGpu when fewer of `gpus` are free than it wants."""
     with writing() as c:
         run_id = insert_run(c, config, None, revision)
-        row = _take(c, run_id, owner, lease_seconds, gpus)
-        if row is None:
+        taken = _take(c, run_id, owner, lease_seconds, gpus)
+        if taken is None:
             wanted, free = config.grpo.num_processes, len(_free(c, gpus))
             raise NoGpu(
                 f"grpo.num_processes {wanted} needs {wanted} free GPUs; of the {len(gpus)} here {free} are free. Wait for the "
                 "runs that have them, or submit it to the queue, where it waits by itself"
             )
-    claimed = _claimed(run_id, row)
+    claimed = _claimed(run_id, *taken)
     assert claimed is not None, "a config that was just written can be read"
     return claimed
 
@@ -97,8 +99,15 @@ def _free(c: Connection, gpus: Sequence[str]) -> list[str]:
     return [uuid for uuid in gpus if uuid not in leased]
 
 
-def _take(c: Connection, run_id: int, owner: str, lease_seconds: float, gpus: Sequence[str]) -> Row[Any, Any, Any] | None:
-    """STARTING, with its GPUs; None when that cannot be. The row has what a claim needs."""
+def _count_free(gpus: Sequence[str]) -> int:
+    with reading() as c:
+        return len(_free(c, gpus))
+
+
+def _take(
+    c: Connection, run_id: int, owner: str, lease_seconds: float, gpus: Sequence[str]
+) -> tuple[Row[Any, Any, Any], tuple[str, ...]] | None:
+    """STARTING, with its GPUs; None when that cannot be. A row with what a claim needs, and the GPUs' uuids."""
     now, free = time.time(), _free(c, gpus)
     wanted = c.execute(select(run.c.num_processes).where(run.c.id == run_id)).scalar() or 1
     if gpus and len(free) < wanted:
@@ -118,15 +127,14 @@ def _take(c: Connection, run_id: int, owner: str, lease_seconds: float, gpus: Se
     )
     if not taken:
         return None
-    if gpus:
-        c.execute(insert(gpu_lease), [{"uuid": uuid, "run_id": run_id} for uuid in free[:wanted]])
+    leased = tuple(free[:wanted])
+    if leased:
+        c.execute(insert(gpu_lease), [{"uuid": uuid, "run_id": run_id} for uuid in leased])
     c.execute(update(run).where(run.c.id == run_id).values(attempt=run.c.attempt + 1))
-    return c.execute(select(run.c.attempt, run.c.config, run.c.checkpoint_step).where(run.c.id == run_id)).one()
+    return c.execute(select(run.c.attempt, run.c.config, run.c.checkpoint_step).where(run.c.id == run_id)).one(), leased
 
 
-def _claimed(run_id: int, row: Row[Any, Any, Any]) -> Claim | None:
-    with reading() as c:
-        leased = tuple(c.execute(select(gpu_lease.c.uuid).where(gpu_lease.c.run_id == run_id)).scalars())
+def _claimed(run_id: int, row: Row[Any, Any, Any], leased: tuple[str, ...]) -> Claim | None:
     try:
         return Claim(run_id, row.attempt, parse(RunConfig, row.config), row.checkpoint_step, leased)
     except ConfigError as error:  # stored by another version: no worker of this one can train it

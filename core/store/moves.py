@@ -1,5 +1,5 @@
 """How a run gets from one state to another, and its history. Called by core.store.runs and core.store.claims alone, but for
-`add_event`, `new_id` and `queued`.
+`clean`, `add_event`, `new_id`, `waiting` and `queued`.
 
 Every move is a compare-and-set: it says from which states (and which attempt) it may happen, and returns False when somebody
 was faster.
@@ -85,8 +85,15 @@ def insert_run(c: Connection, config: RunConfig, experiment_id: int | None, revi
     return run_id
 
 
-def queued() -> list[int]:
-    """Runs that wait, in the order in which they are taken: highest priority first, then the longest waiting."""
+def waiting() -> dict[int, int]:
+    """Runs that wait, each with how many processes it wants, in the order in which they are taken: highest priority first,
+    then the longest waiting."""
     order = (run.c.priority.desc(), run.c.queued_at, run.c.id)
+    found = select(run.c.id, run.c.num_processes).where(run.c.status == Status.QUEUED.value).order_by(*order)
     with reading() as c:
-        return list(c.execute(select(run.c.id).where(run.c.status == "queued").order_by(*order)).scalars())
+        return {row.id: row.num_processes for row in c.execute(found)}
+
+
+def queued() -> list[int]:
+    """The runs that wait, in the same order."""
+    return list(waiting())

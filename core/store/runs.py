@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, insert, select, update
 
-from core.config import ExperimentConfig, RunConfig, parse
+from core.config import ExperimentConfig, RunConfig
 from core.errors import ConfigError, NotFound, TrainingError
+from core.parsing import parse
 from core.store.moves import add_event, insert_run, move, new_id
 from core.store.session import reading, writing
 from core.store.states import Status

@@ -1,7 +1,7 @@
 """Engines and transactions. Called by the modules beside it and by migrations.
 
 SQLite runs in WAL mode with foreign keys on; a writer takes its lock at BEGIN, so that two writers queue up instead of
-failing in the middle. PostgreSQL uses its defaults.
+failing in the middle. PostgreSQL is told how long anybody waits, for a lock or for a machine that fell silent.
 """
 
 import threading

@@ -14,8 +14,9 @@ from typing import Any, Literal
 from sqlalchemy import JSON, Boolean, Column, Connection, Float, Integer, Table, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.config import RunConfig, parse
+from core.config import RunConfig
 from core.errors import DataError, NotFound
+from core.parsing import parse
 from core.store.moves import add_event, new_id
 from core.store.records import register_metrics
 from core.store.session import reading, writing

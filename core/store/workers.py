@@ -1,11 +1,13 @@
 """Who trains: the workers' heartbeats, their GPUs, and what each of them runs. Called by worker.celery_app and app.cache."""
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import delete, insert, select, update
 
+from core.store import moves
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import gpu, gpu_lease, run, worker
@@ -81,7 +83,9 @@ def machines(seen_after: float) -> list[Machine]:
     with reading() as c:
         found = c.execute(select(worker).where(worker.c.seen_at > seen_after).order_by(worker.c.name)).all()
         columns = [gpu.c[f.name] for f in fields(Gpu)]
-        cards = c.execute(select(gpu.c.worker, *columns).order_by(gpu.c.worker, gpu.c.index)).all()
+        cards = defaultdict(list)
+        for owner, *values in c.execute(select(gpu.c.worker, *columns).order_by(gpu.c.worker, gpu.c.index)):
+            cards[owner].append(Gpu(*values))
         claimed = [s.value for s in Status if s.claimed]
         names = ("id", "arm", "seed", "status", "step", "max_steps", "num_processes")
         held = c.execute(
@@ -91,12 +95,12 @@ def machines(seen_after: float) -> list[Machine]:
     return [
         Machine(
             w.name, w.host, w.pid, w.slots, w.started_at, w.seen_at,
-            tuple(Gpu(*values) for owner, *values in cards if owner == w.name),
+            tuple(cards[w.name]),
             tuple(
                 Held(h.id, h.arm, h.seed, Status(h.status), h.step, h.max_steps, h.num_processes)
                 for h in held if h.worker == w.name
             ),
-            {g.uuid: leased[g.uuid] for owner, *values in cards if owner == w.name for g in [Gpu(*values)] if g.uuid in leased},
+            {g.uuid: leased[g.uuid] for g in cards[w.name] if g.uuid in leased},
         )
         for w in found
     ]  # fmt: skip
@@ -104,7 +108,4 @@ def machines(seen_after: float) -> list[Machine]:
 
 def waiting() -> list[int]:
     """How many processes each waiting run wants, in the order in which runs are taken."""
-    order = (run.c.priority.desc(), run.c.queued_at, run.c.id)
-    with reading() as c:
-        found = select(run.c.num_processes).where(run.c.status == Status.QUEUED.value).order_by(*order)
-        return list(c.execute(found).scalars())
+    return list(moves.waiting().values())

@@ -13,9 +13,10 @@ from streamlit.testing.v1 import AppTest
 from app import forms
 from app.figures.preflight import dead_before_after
 from core import presets
-from core.config import ExperimentConfig, ModelConfig, parse
+from core.config import ExperimentConfig, ModelConfig
 from core.grpo import GrpoConfig
 from core.mix import Mix
+from core.parsing import parse
 from core.replay import run as replay_run
 from core.store import claims, queries, runs, workers
 from core.store.states import Status

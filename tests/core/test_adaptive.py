@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from core.adaptive import Adaptive, AdaptiveState, Signals
 from core.batch import RolloutBatch, ScoredBatch
-from core.config import parse
 from core.engine import RewardEngine, signals_of
 from core.mix import Mix
+from core.parsing import parse
 from tests.samples import CONTINUOUS, HARD, HYBRID, batch
 
 # By default the value moves 0.1 a step and the signal is not averaged.

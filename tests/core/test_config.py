@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from core import presets
-from core.config import ExperimentConfig, RunConfig, parse
+from core.config import ExperimentConfig, RunConfig
 from core.errors import ConfigError
+from core.parsing import parse
 from core.yaml_files import load
 from tests.samples import CONTINUOUS, HARD, HYBRID, run_config
 

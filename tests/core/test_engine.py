@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from core import engine
-from core.config import parse
 from core.engine import score
 from core.errors import ComponentError
 from core.groups import Groups
 from core.mix import Mix, Term
+from core.parsing import parse
 from core.rewards import COMPONENTS
 from core.rewards.component import external_key
 from tests.samples import CONTINUOUS, HARD, HYBRID, batch

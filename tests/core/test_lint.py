@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from core import presets
-from core.config import ExperimentConfig, parse
+from core.config import ExperimentConfig
 from core.grpo import GrpoConfig
 from core.lint import cannot_act
 from core.mix import Mix
+from core.parsing import parse
 from tests.samples import CONTINUOUS, HARD, HYBRID
 
 AFFINE = {"type": "affine", "scale": 2.0}

@@ -9,11 +9,11 @@ import pytest
 
 from core import engine, preflight, replay, samples
 from core.agreement import auroc, spearman
-from core.config import parse
 from core.engine import RewardEngine, signals_of
 from core.errors import ConfigError, DataError
 from core.groups import Groups
 from core.mix import Mix
+from core.parsing import parse
 from core.preflight import report
 from core.problems import arithmetic
 from core.store import claims, records, runs

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.advantage import RULES
-from core.config import parse
 from core.errors import ConfigError
 from core.mix import Mix
+from core.parsing import parse
 from core.preflight import beaten
 from core.problems import arithmetic
 from core.rewards import COMPONENTS, SHIPPED, component

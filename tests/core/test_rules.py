@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from core import engine
-from core.config import parse
 from core.errors import ConfigError
 from core.groups import Groups
 from core.mix import Mix
+from core.parsing import parse
 from core.rules import COMBINATIONS, CombinationRule, Parts, totals
 from tests.samples import CONTINUOUS, HARD, HYBRID, batch
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from core import engine, scorefile
-from core.config import parse
 from core.errors import DataError
 from core.mix import Mix
+from core.parsing import parse
 from tests.samples import HYBRID, batch
 
 MIX = parse(Mix, HYBRID)

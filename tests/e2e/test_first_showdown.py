@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from core.store import claims, queries
 from core.store.states import Status
 from tests.conftest import REPO, forget_settings, free_port, wait_for
-from tests.e2e.browser import browser, button, chromium, settle, whole
+from tests.e2e.browser import browser, button, chromium, page_and_dialogs, settle, whole
 
 SHOTS = REPO / "shots" / "e2e"
 # The chart titled so: its number of points, its x range, and whether it is the very node that was marked before.
@@ -189,10 +189,7 @@ def test_hostile_text_is_text(dashboard: str, home: Path) -> None:
     claim = claims.claim(run_id, "somebody", 3600.0)
     assert claim is not None
     records.write_step(run_id, claim.attempt, StepRecord(1, {"reward/total": 0.0}, [sample_row(0), sample_row(1)]))
-    with browser() as made:
-        page = made.new_page()
-        dialogs: list[str] = []
-        page.on("dialog", lambda d: (dialogs.append(d.message), d.dismiss()))
+    with page_and_dialogs() as (page, dialogs):
         page.goto(f"{dashboard}/run?run={run_id}&tab=Samples&step=1")
         expect(page.get_by_text("How the reward came about")).to_be_visible(timeout=60_000)
         text = (
@@ -215,10 +212,7 @@ def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashbo
     def say(text: str) -> None:
         claims.beat(run_id, 1, 3600.0, log_tail=text)
 
-    with browser() as made:
-        page = made.new_page()
-        dialogs: list[str] = []
-        page.on("dialog", lambda d: (dialogs.append(d.message), d.dismiss()))
+    with page_and_dialogs() as (page, dialogs):
         page.goto(f"{dashboard}/run?run={run_id}&tab=Log")
         expect(page.get_by_text("No line yet")).to_be_visible(timeout=60_000)
         say(head + "half a li")

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.config import parse
 from core.errors import ConfigError
 from core.grpo import GrpoConfig
+from core.parsing import parse
 from core.settings import settings
 from core.store import queries, runs
 from core.store.states import Status
