@@ -4,12 +4,14 @@ Fresh data is looked for at most once a second however many people look. A finis
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 import streamlit as st
 
 from app.figures.shown import Shown, View
 from app.live import Drawn
+from app.memo import Memo
 from app.series import SeriesStore, Version
 from app.wire import Card, message
 from core import samples
@@ -23,6 +25,8 @@ from core.store import queries, workers
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
 from core.store.workers import Machine
 
+T = TypeVar("T")
+MEMO = 600  # cards of some 40 live runs, about 100 kB each
 LIVE_SECONDS = 0.4  # with a tick a second, what is written is seen within two
 WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
 
@@ -56,6 +60,10 @@ def config(run_id: int, config_hash: str) -> RunConfig:
 
 def shown(detail: RunDetail, view: View) -> Shown:
     """A run as its charts see it."""
+    return of_run(detail, ("shown", view), lambda: _shown(detail, view))
+
+
+def _shown(detail: RunDetail, view: View) -> Shown:
     made = config(detail.row.id, detail.config_hash)
     found = series(detail.row.id, version(detail.row))
     return Shown(found, made.trained_mix, made.grpo.max_steps, detail.row.step, made.grpo.completions_per_step, view)
@@ -63,15 +71,23 @@ def shown(detail: RunDetail, view: View) -> Shown:
 
 def card(detail: RunDetail, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
     """A chart of a run; `name` tells it from the run's others."""
-    return _card(detail.row.id, version(detail.row), (view.over, view.log, view.smoothing), name, detail, make)
+    at = version(detail.row)
+
+    def draw() -> Drawn:
+        made = make(shown(detail, view))
+        return Drawn(message(made, text_of(at), f"{detail.row.id}.{at[0]}.{view}.{name}"), made)
+
+    return of_run(detail, ("card", view, name), draw)
 
 
-@st.cache_resource(ttl=600, max_entries=512, show_spinner=False)
-def _card(
-    run_id: int, at: Version, how: tuple[str, bool, float], name: str, _detail: RunDetail, _make: Callable[[Shown], Card]
-) -> Drawn:
-    made = _make(shown(_detail, View(*how)))  # type: ignore[arg-type]
-    return Drawn(message(made, text_of(at), f"{run_id}.{at[0]}.{how}.{name}"), made)
+def of_run(detail: RunDetail, what: Hashable, make: Callable[[], T]) -> T:
+    """Something computed from a run as it stands now; `what` tells it from the run's others."""
+    return _memo().get((detail.row.id, version(detail.row), detail.config_hash, what), make)
+
+
+@st.cache_resource(show_spinner=False)
+def _memo() -> Memo:
+    return Memo(MEMO)
 
 
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)

@@ -63,6 +63,6 @@ def _behind(asked: Version, kept: Version | None) -> bool:
 
 def _grown(run_id: int, version: Version, names: tuple[str, ...] | None, kept: _Kept) -> Mapping[str, Series]:
     if kept.version is None or kept.version[0] != version[0] or kept.version[1] > version[1]:
-        return queries.series(run_id, names)
+        return {n: s.packed() for n, s in queries.series(run_id, names).items()}
     new = queries.series(run_id, names, since=kept.version[1])
-    return {**kept.series, **{n: kept.series[n].then(s) if n in kept.series else s for n, s in new.items()}}
+    return {**kept.series, **{n: kept.series[n].then(s) if n in kept.series else s.packed() for n, s in new.items()}}

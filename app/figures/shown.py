@@ -1,6 +1,6 @@
 """A run as its charts see it: its series, its mix, and over what and how they are drawn. Called by app.figures.run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -12,7 +12,7 @@ from core.metrics.series import Series
 from core.mix import Mix
 
 Over = Literal["step", "tokens", "time"]
-EMPTY = Series.of([], [])
+EMPTY = Series([], [])
 HOVER = {"step": "step %{x}", "tokens": "%{x:.4s} tokens", "time": "%{x:.2f} min"}
 OVER: dict[Over, str] = {
     "step": "Optimizer steps.",
@@ -61,7 +61,7 @@ class Shown:
         each[found.steps] = np.asarray(found.values) * scale
         return np.cumsum(each)
 
-    def x(self, steps: list[int]) -> Floats:
+    def x(self, steps: Sequence[int]) -> Floats:
         """Where these steps lie on the axis."""
         if self.view.over == "step":
             return np.asarray(steps, dtype=float)

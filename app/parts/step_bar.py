@@ -19,10 +19,16 @@ APART = 0.12  # of the row's width between two labels
 
 def step_bar(key: str, detail: RunDetail, chosen: int, colour: Colour, quiet: bool = False) -> int | None:
     """Draw it; returns the step that was just chosen, once. `quiet`: without what happened."""
+    return elements.step_bar(
+        key, cache.of_run(detail, ("bar", chosen, colour, quiet), lambda: _bar(detail, chosen, colour, quiet))
+    )
+
+
+def _bar(detail: RunDetail, chosen: int, colour: Colour, quiet: bool) -> dict[str, Any]:
     row = detail.row
     found = cache.series(row.id, cache.version(row)).get(KEYS[colour])
     happened = [] if quiet else marks(cache.events(row.id), cache.config(row.id, detail.config_hash).trained_mix, row.max_steps)
-    return elements.step_bar(key, data(found, row.step, row.max_steps, chosen, colour, happened))
+    return data(found, row.step, row.max_steps, chosen, colour, happened)
 
 
 def data(found: Series | None, known: int, total: int, chosen: int, colour: Colour, happened: list[Mark]) -> dict[str, Any]:

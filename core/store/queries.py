@@ -4,7 +4,6 @@ Lists are read with a limit. A page's freshness check is `run_list` or `run_deta
 touch no points.
 """
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -173,12 +172,12 @@ def series(run_id: int, names: Sequence[str] | None = None, since: int = 0) -> d
         # Named ids make it one short walk of the key for each metric, however long the run is.
         here = and_(point.c.run_id == run_id, point.c.metric_id.in_(ids), point.c.step >= since)
         rows = c.execute(columns.where(here).order_by(point.c.metric_id, point.c.step)).all()
-    found: dict[str, Series] = {}
+    found: dict[str, tuple[list[int], list[float]]] = {}
     for metric_id, step, value in rows:
-        line = found.setdefault(ids[metric_id], Series(array("q"), array("d")))
-        line.steps.append(step)
-        line.values.append(value)
-    return found
+        steps, values = found.setdefault(ids[metric_id], ([], []))
+        steps.append(step)
+        values.append(value)
+    return {name: Series(*line) for name, line in found.items()}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def test_an_undescribed_key_is_an_error(key: str) -> None:
 
 
 def series(values: list[float], first: int = 1) -> Series:
-    return Series.of(range(first, first + len(values)), values)
+    return Series(range(first, first + len(values)), values)
 
 
 @pytest.mark.parametrize(
