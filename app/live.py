@@ -47,7 +47,9 @@ def data(key: str, drawn: Drawn, early: bool) -> bytes:
         return made.hold
     sent[key] = made
     near = had is not None and had.epoch == made.epoch and made.length - had.length <= OVERLAP
-    return made.tail if near else made.whole
+    if not near:
+        return made.whole
+    return made.lean if had is not None and had.frame == made.frame else made.tail
 
 
 def asks(key: str) -> dict[str, Callable[[], Any]]:

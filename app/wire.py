@@ -1,7 +1,7 @@
 """A chart card as bytes for the browser: a JSON head and typed arrays. Called by app.live and app.elements.
 
-A card is a dict (app.figures.base.card) whose traces hold numpy arrays. Four messages say it: `whole` has everything; `tail`
-has of every growing array only what a browser cannot have yet; `hold` says that nothing is new; `wait` that the rest comes
+A card is a dict (app.figures.base.card) whose traces hold numpy arrays. Five messages say it: `whole` has everything; `tail`
+has of every growing array only what a browser cannot have yet, `lean` the same without titles, layout and styles; `hold` says that nothing is new; `wait` that the rest comes
 when the card is looked at. The other end is
 elements/wire.js. Layout: uint32 length of the head, the head as JSON padded to 8 bytes, the arrays, 8 bytes aligned.
 Knows nothing of sessions or of Streamlit.
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from core.metrics.thin import bucket_width, kept
 
+MOVING = ("now", "alt")  # what a card says of its newest point
 OVERLAP = 32  # newest raw points that a tail repeats: a browser may have missed so many and still be served by a tail
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
 
@@ -29,13 +30,15 @@ Card = dict[str, Any]
 @dataclass(frozen=True)
 class Message:
     """What may be sent of a card. `epoch` names the history that a tail goes on from; `version` what is drawn; `length` is
-    the number of points of its longest line."""
+    the number of points of its longest line; `frame` tells whether anything but points and `MOVING` is another."""
 
     version: str
     epoch: str
     length: int
+    frame: str
     whole: bytes
     tail: bytes
+    lean: bytes
     hold: bytes
     wait: bytes
 
@@ -49,11 +52,17 @@ def message(card: Card, version: str = "", epoch: str = "") -> Message:
     if not version:
         version = hashlib.sha256(_packed({"card": bare}, traces, tail=False)).hexdigest()[:16]
     head = {"version": version, "epoch": here, "card": bare}
+    still = {k: v for k, v in bare.items() if k not in MOVING}
+    styles = [{k: v for k, v in t.items() if not isinstance(v, np.ndarray) and k != "_keep"} for t in traces]
+    frame = hashlib.sha256(json.dumps([still, styles]).encode()).hexdigest()[:16]
     length = max((len(t["x"]) for t in card["traces"] if "x" in t), default=0)
     whole, tail = (_packed({**head, "kind": kind}, traces, tail=kind == "tail") for kind in ("whole", "tail"))
+    arrays = [{k: v for k, v in t.items() if isinstance(v, np.ndarray) or k == "_keep"} for t in traces]
+    moved = {**head, "kind": "lean", "card": {k: bare[k] for k in MOVING if k in bare}}
+    lean = _packed(moved, arrays, tail=True)
     shell = {k: bare[k] for k in ("title", "height")}
     return Message(
-        version, here, length, whole, tail,
+        version, here, length, frame, whole, tail, lean,
         _joined({"kind": "hold", "version": version}, b""), _joined({"kind": "wait", "version": version, "card": shell}, b""),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -94,18 +94,29 @@ def growing_runs(count: int, steps: int, max_steps: int) -> list[int]:
 def keep_growing(ids: Sequence[int], first: int, every: float = 1.0, wrote: dict[int, float] | None = None) -> Iterator[None]:
     """Another step of each run every so many seconds, until the block ends. `wrote`: step -> when it was committed (the first
     run's, time.time)."""
+
+    def write(step: int) -> None:
+        for k, run_id in enumerate(ids):
+            grow(run_id, step, step, k)
+            if k == 0 and wrote is not None:
+                wrote[step] = time.time()
+
+    with repeatedly(write, first, every):
+        yield
+
+
+@contextmanager
+def repeatedly(write: Callable[[int], None], first: int, every: float = 1.0) -> Iterator[None]:
+    """Call `write` with first, first + 1, ... in a thread, one every so many seconds, until the block ends."""
     ended = threading.Event()
 
-    def write() -> None:
+    def go() -> None:
         step, begin = first, time.monotonic()
         while not ended.wait(max(0.0, begin + every * (step - first + 1) - time.monotonic())):
-            for k, run_id in enumerate(ids):
-                grow(run_id, step, step, k)
-                if k == 0 and wrote is not None:
-                    wrote[step] = time.time()
+            write(step)
             step += 1
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=go)
     writer.start()
     try:
         yield

@@ -24,10 +24,10 @@ const receive = (previous, bytes) => {
   const { kind, version, epoch, card, csv } = head;
   if (kind === "hold") return { now: previous, fresh: false, lost: !previous || previous.card.waiting };
   if (kind === "wait") return { now: previous ?? { version: null, card: { ...card, traces: [], waiting: true } }, fresh: !previous };
-  if (kind === "tail" && previous?.epoch !== epoch) return { now: previous, fresh: false, lost: true };
+  if (kind !== "whole" && previous?.epoch !== epoch) return { now: previous, fresh: false, lost: true };
   const traces = [];
   for (const [i, entry] of card.traces.entries()) {
-    const trace = {};
+    const trace = kind === "lean" ? { ...previous.card.traces[i] } : {};
     for (const [key, value] of Object.entries(entry)) {
       if (!isRef(value)) { trace[key] = value; continue; }
       const rest = taken(body, value);
@@ -36,5 +36,6 @@ const receive = (previous, bytes) => {
     }
     traces.push(trace);
   }
-  return { now: { version, epoch, card: { ...card, traces } }, fresh: previous?.version !== version || kind === "whole", csv };
+  const base = kind === "lean" ? previous.card : {};
+  return { now: { version, epoch, card: { ...base, ...card, traces } }, fresh: previous?.version !== version || kind === "whole", csv };
 };

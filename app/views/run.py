@@ -143,7 +143,7 @@ def _bar(run_id: int) -> None:
         st.rerun()
 
 
-def _view(bar: bool) -> View:
+def _view(bar: bool, live: bool) -> View:
     """How the charts are drawn, from the row of controls above them; with the row of steps, also what colours it."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         over: Over = st.segmented_control(
@@ -155,6 +155,8 @@ def _view(bar: bool) -> View:
         )
         smoothing = st.select_slider("Smoothing", SMOOTH, 0.8, key="smooth", bind="query-params", help=note, width=190)
         log_scale = st.toggle("Log", key="log", bind="query-params", help="Single metrics on a logarithmic axis.")
+        if live:
+            st.toggle("Live", True, key="live", bind="query-params", help="Follows the newest step. Off: the page keeps still.")
         if bar:
             st.segmented_control(
                 "Steps by", COLOURS, default=COLOURS[0], key="colour", bind="query-params", required=True,
@@ -189,7 +191,7 @@ def main() -> None:
 
 def _tab(name: str, run_id: int, detail: RunDetail) -> None:
     if name in ("Overview", "All metrics"):
-        view = _view(bar=name == "Overview")
+        view = _view(bar=name == "Overview", live=not detail.row.status.finished)
         if name == "Overview":
             st.fragment(lambda: (_bar(run_id), overview(cache.run_detail(run_id), view)), key="run-overview")()
         elif wanted := choose():

@@ -61,6 +61,8 @@ def test_tails_make_the_same_line_as_the_whole(page: Page, lengths: tuple[int, .
     messages = [wire.message(line(n), f"v{n}", "run") for n in lengths]
     joined = feed(page, messages[0].whole, *(m.tail for m in messages[1:]))
     whole = feed(page, messages[-1].whole)
+    lean = feed(page, messages[0].whole, *(m.lean for m in messages[1:]))
+    assert lean == joined
     assert not any(joined["lost"]) and drawn(joined) == drawn(whole)
     assert len(drawn(whole)[0]) <= 500 and whole["title"] == "A <b>title</b>"
 

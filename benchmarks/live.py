@@ -1,0 +1,121 @@
+"""One viewer in a real browser: `python -m benchmarks.live [--runs 10] [--steps 2000] [--seconds 60] [--page PATH]`.
+
+Runs grow by a step a second under a dashboard of its own. Prints, each with its limit: the server's processor time per tick
+(with the viewer, less without), the browser's share of a core, the bytes a tick sends (counted by a simulated viewer that
+looks at the same page), and the time from a step's commit to its point on the screen.
+"""
+
+import argparse
+import asyncio
+import os
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from benchmarks.dashboard import Server, growing_runs, keep_growing, processor_of
+from benchmarks.home import own_home
+from benchmarks.viewer import Seen, Viewer
+from tests.e2e.browser import FLAGS, chromium
+
+LIMITS = {"server": 10.0, "browser": 0.5, "payload": 100.0, "latency": 2.0}
+OVERLAY = "/runs?runs=all&metrics=six"
+# Remembers when each step was first drawn, by the clock of this machine.
+STAMP = """() => { window.drawnAt = {}; setInterval(() => {
+  for (const ui of window.showdownCharts ?? []) {
+    if (!ui.visible || !ui.bound) continue;
+    const longest = ui.plot.data?.reduce((a, b) => (b.x.length > a.x.length ? b : a), ui.plot.data[0]);
+    const step = ui.received.card.axis === 'step' && longest ? Math.round(longest.x.at(-1)) : null;
+    if (step !== null && !(step in window.drawnAt)) window.drawnAt[step] = Date.now() / 1000;
+  } }, 20); }"""
+
+
+def descendants(pid: int) -> list[int]:
+    found = [pid]
+    for one in found:
+        for children in Path(f"/proc/{one}/task").glob("*/children"):
+            found += [int(child) for child in children.read_text().split()]
+    return found[1:]
+
+
+def browsers() -> list[int]:
+    """The browser's processes among this process's descendants; not the driver, not the server."""
+    names = {pid: Path(f"/proc/{pid}/comm") for pid in descendants(os.getpid())}
+    return [pid for pid, name in names.items() if name.exists() and "chrom" in name.read_text()]
+
+
+def said(what: str, value: float, unit: str, limit: float) -> None:
+    print(f"{what}: {value:.1f} {unit}, limit {limit:g}: ratio {value / limit:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--page", default=OVERLAY)
+    args = parser.parse_args()
+    with own_home() as home:
+        ids = growing_runs(args.runs, args.steps - 2 * args.seconds - 60, args.steps)
+        wrote: dict[int, float] = {}
+        with Server(home) as server, keep_growing(ids, args.steps - 2 * args.seconds - 59, wrote=wrote):
+            idle = used(server, args.seconds / 4)
+            in_browser(server, args.page, args.seconds, idle, wrote)
+            simulated(server, args.page, args.seconds, idle)
+
+
+def used(server: Server, seconds: float) -> float:
+    """Processor seconds a second."""
+    before = server.processor()
+    time.sleep(seconds)
+    return (server.processor() - before) / seconds
+
+
+def in_browser(server: Server, page: str, seconds: int, idle: float, wrote: dict[int, float]) -> None:
+    with sync_playwright() as playwright:
+        chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        opened = chrome.new_page(viewport={"width": 1440, "height": 1400})
+        begin = time.monotonic()
+        opened.goto(server.url + page)
+        opened.wait_for_function("[...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=60_000)
+        print(f"open until the first chart is drawn: {time.monotonic() - begin:.1f} s (cold)")
+        opened.evaluate(STAMP)
+        time.sleep(5)
+        before, mine, steps = server.processor(), processor_of(browsers()), len(wrote)
+        time.sleep(seconds)
+        ticks = len(wrote) - steps
+        share = (processor_of(browsers()) - mine) / seconds
+        said(
+            "server",
+            1000 * ((server.processor() - before) - idle * seconds) / ticks,
+            "ms of processor per tick",
+            LIMITS["server"],
+        )
+        said("browser", share, "of a core", LIMITS["browser"])
+        drawn = {int(k): v for k, v in opened.evaluate("window.drawnAt").items()}
+        late = np.array([drawn[s] - wrote[s] for s in sorted(drawn) if s in wrote][1:])
+        said("step written to point drawn, 95 % under", float(np.percentile(late, 95)), "s", LIMITS["latency"])
+        print(f"  {len(late)} of {ticks} steps seen one by one, median {np.median(late):.2f} s, longest {late.max():.2f} s")
+        chrome.close()
+
+
+def simulated(server: Server, page: str, seconds: int, idle: float) -> None:
+    seen = Seen()
+    path, _, query = page.strip("/").partition("?")
+    looking = threading.Thread(target=lambda: asyncio.run(Viewer(server.url, path, query, seen).watch(seconds)))
+    looking.start()
+    time.sleep(8)
+    sent, ticks, before = seen.bytes, len(seen.answers), server.processor()
+    time.sleep(seconds - 12)
+    ticks = len(seen.answers) - ticks
+    spent = (server.processor() - before) - idle * (seconds - 12)
+    looking.join()
+    assert not seen.errors, seen.errors[0]
+    said("payload", (seen.bytes - sent) / max(ticks, 1) / 1000, "kB per tick", LIMITS["payload"])
+    print(f"  simulated viewer: {ticks} ticks, {1000 * spent / max(ticks, 1):.1f} ms of the server's processor per tick")
+
+
+if __name__ == "__main__":
+    main()
