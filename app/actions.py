@@ -1,8 +1,8 @@
 """The only writer: create, stop, put back. Called by pages on a click; each returns what to tell the person."""
 
 from core import queue
-from core.config import ExperimentConfig
 from core.errors import BrokerError, TrainingError
+from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.revision import revision
 from core.store import runs

@@ -8,8 +8,9 @@ from typing import Any
 import streamlit as st
 
 from core import presets
-from core.config import ExperimentConfig, RunConfig, parse
+from core.config import RunConfig, parse
 from core.errors import ConfigError
+from core.experiment import ExperimentConfig
 from core.mix import Mix
 
 Draft = dict[str, Any]

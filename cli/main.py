@@ -20,8 +20,8 @@ from cli.new import new
 from cli.run import run_command
 from cli.transfer import export_command, import_command
 from core import presets
-from core.config import ExperimentConfig
 from core.errors import ShowdownError
+from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.lint import cannot_act
 from core.revision import revision

@@ -6,7 +6,7 @@ was faster.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, delete, insert, select, update
@@ -62,7 +62,10 @@ def new_id(made: CursorResult[Any]) -> int:
     return int(key[0])
 
 
-def insert_run(c: Connection, config: RunConfig, experiment_id: int | None, revision: str) -> int:
+def insert_run(
+    c: Connection, config: RunConfig, experiment_id: int | None, revision: str, swept: Mapping[str, Any] | None = None
+) -> int:
+    """A run that waits. `swept`: the settings in which it differs from others of its arm."""
     now = time.time()
     made = c.execute(
         insert(run).values(
@@ -72,6 +75,7 @@ def insert_run(c: Connection, config: RunConfig, experiment_id: int | None, revi
             structure=config.mix.structure,
             config=config.resolved(),
             config_hash=config.hash(),
+            swept=dict(swept) if swept else None,
             revision=revision,
             status=Status.QUEUED.value,
             max_steps=config.grpo.max_steps,

@@ -15,6 +15,7 @@ from core.metrics.series import Series
 from core.store.session import reading
 from core.store.states import Status
 from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
+from core.sweep import said
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class RunRow:
     experiment: str
     arm: str
     seed: int
+    swept: dict[str, Any] | None
     structure: str
     status: Status
     attempt: int
@@ -43,6 +45,16 @@ class RunRow:
     error_message: str | None
     accuracy: float | None
     first_accuracy: float | None
+
+    @property
+    def variant(self) -> str:
+        """The arm, and what is swept in it: runs that differ in nothing but the seed have the same."""
+        return ", ".join(filter(None, (self.arm, said(self.swept))))
+
+    @property
+    def name(self) -> str:
+        """hybrid, beta 0.04, seed 1."""
+        return f"{self.variant}, seed {self.seed}"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from app import forms
 from app.figures.preflight import dead_before_after
 from core import presets
-from core.config import ExperimentConfig, ModelConfig, parse
+from core.config import ModelConfig, parse
+from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
 from core.mix import Mix
 from core.replay import run as replay_run

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from core import presets
-from core.config import ExperimentConfig, parse
+from core.config import parse
+from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
 from core.lint import cannot_act
 from core.mix import Mix

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from core import engine
-from core.config import ExperimentConfig, RunConfig, parse
+from core.config import RunConfig, parse
 from core.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
+from core.experiment import ExperimentConfig
 from core.store import claims, moves, queries, records, runs, workers
 from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord, finite
 from core.store.states import TRANSITIONS, Status
