@@ -31,6 +31,14 @@ def requeue(run_id: int) -> str:
     return _send([run_id]) or "Queued; it goes on from its last checkpoint."
 
 
+def requeue_all(run_ids: list[int]) -> str:
+    """Put several stopped or failed runs back."""
+    said = {run_id: requeue(run_id) for run_id in run_ids}
+    kept = {text for text in said.values() if not text.startswith("Queued")}
+    done = sum(text.startswith("Queued") for text in said.values())
+    return " ".join([f"{done} of {len(run_ids)} runs are queued again.", *sorted(kept)])
+
+
 def stop_experiment(experiment_id: int) -> str:
     """Ask every run of an experiment to stop."""
     stopped = runs.request_stop_experiment(experiment_id)

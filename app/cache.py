@@ -4,16 +4,18 @@ Fresh data is looked for at most once a second however many people look. A finis
 """
 
 import time
+from typing import Any
 
 import streamlit as st
 
-from core import samples
+from core import health, paths, samples
 from core.answers import AnswerRule
+from core.estimate import Past
 from core.metrics.series import Series
 from core.mix import Mix
 from core.preflight import Report, report
 from core.replay import Change, Outcome, compare, run
-from core.store import queries, workers
+from core.store import many, past, queries, workers
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
 from core.store.workers import Machine
 
@@ -55,9 +57,68 @@ def events(run_id: int) -> list[Event]:
     return queries.events(run_id)
 
 
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
+def unfinished() -> list[RunRow]:
+    return queries.unfinished()
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=16, show_spinner=False)
+def gold_now(run_ids: tuple[int, ...]) -> dict[int, Series]:
+    return many.gold(run_ids)
+
+
+@st.cache_data(ttl=600, max_entries=16, show_spinner=False)
+def gold_done(runs: tuple[tuple[int, int], ...]) -> dict[int, Series]:
+    """Of runs that have ended, as (id, attempt): read once, however long the page ticks."""
+    return many.gold([run_id for run_id, _ in runs])
+
+
+def gold(rows: list[RunRow]) -> dict[int, Series]:
+    """Gold accuracy by step of some runs: two queries at most, and one of them only once."""
+    ended = tuple((r.id, r.attempt) for r in rows if r.status.finished)
+    return {**gold_done(ended), **gold_now(tuple(r.id for r in rows if not r.status.finished))}
+
+
+@st.cache_data(ttl=600, max_entries=256, show_spinner=False)
+def line(run_id: int, name: str, version: tuple[int, int, str]) -> Series:
+    del version
+    return many.line(run_id, name)
+
+
+@st.cache_data(ttl=600, max_entries=4, show_spinner=False)
+def settings_of(runs: tuple[tuple[int, int], ...]) -> dict[int, dict[str, Any]]:
+    """Every setting of some runs by its path; a run is (id, max_steps), the one setting that an extension changes."""
+    return {run_id: paths.flatten(config) for run_id, config in many.configs([run_id for run_id, _ in runs]).items()}
+
+
+@st.cache_data(ttl=30, max_entries=2, show_spinner=False)
+def metric_names() -> list[str]:
+    return many.metric_names()
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=32, show_spinner=False)
+def newest_of(run_ids: tuple[int, ...], name: str) -> dict[int, float]:
+    return many.newest_of(run_ids, name)
+
+
+@st.cache_data(ttl=20, max_entries=16, show_spinner=False)
+def past_runs(model: str) -> list[Past]:
+    return past.past_runs(model)
+
+
+@st.cache_data(ttl=5, max_entries=2, show_spinner=False)
+def system() -> health.System:
+    return health.system()
+
+
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=4, show_spinner=False)
 def experiments() -> list[ExperimentRow]:
     return queries.experiments()
+
+
+@st.cache_data(ttl=600, max_entries=16, show_spinner=False)
+def experiment_config(experiment_id: int) -> dict[str, Any]:
+    return queries.experiment_config(experiment_id)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
@@ -99,7 +160,7 @@ def samples_by_id(ids: tuple[int, ...]) -> list[SampleView]:
 
 def forget_runs() -> None:
     """After a write: whoever wrote sees it at once."""
-    for cached in (run_list, run_detail, events, experiments):
+    for cached in (run_list, run_detail, events, experiments, unfinished, waiting):
         cached.clear()
 
 

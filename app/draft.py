@@ -36,10 +36,20 @@ def load(name: str) -> None:
     touch()
 
 
+def load_experiment(values: dict[str, Any]) -> None:
+    """Replace the draft by an experiment as it was queued. ConfigError where this version cannot read it."""
+    found = parse(ExperimentConfig, values)
+    made = found.model_dump(mode="json", by_alias=True)
+    made["run"] = _common(found.runs()[0])
+    made["name"] = f"{found.name} again"[:120]
+    st.session_state["draft"] = made
+    touch()
+
+
 def load_run(config: RunConfig, name: str) -> None:
     """Replace the draft by one run's mix and settings."""
     arms = [{"name": config.name, "mix": config.mix}]
-    values = {"name": name, "arms": arms, "seeds": (config.seed,), "run": _common(config)}
+    values = {"name": name[:120], "arms": arms, "seeds": (config.seed,), "run": _common(config)}
     st.session_state["draft"] = parse(ExperimentConfig, values).model_dump(mode="json", by_alias=True)
     touch()
 

@@ -91,6 +91,11 @@ def empty(headline: str, text: str) -> None:
     st.html(f'<div class="sd-empty"><b>{escape(headline)}</b>{escape(text)}</div>')
 
 
+def note(message: str) -> None:
+    """A quiet sentence, as text: what st.caption says as markdown."""
+    st.html(f'<p class="sd-note">{escape(message)}</p>')
+
+
 def fault(message: str) -> None:
     """A message under the field it belongs to."""
     st.html(f'<p class="sd-fault" role="alert">{escape(message)}</p>')

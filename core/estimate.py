@@ -37,12 +37,15 @@ class Past:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of one run, and GiB of one process; None where nothing can be said. `basis`: what it is made from."""
+    """Seconds of one run, and GiB of one process; None where nothing can be said. `basis`: what it is made from.
+
+    `measured`: the memory is the most that a past run had; else it is that of the weights alone, the least it can be.
+    """
 
     seconds: float | None
     memory: float | None
     basis: str
-    guess: bool
+    measured: bool = False
 
 
 def estimate(config: RunConfig, past: Sequence[Past], hosts: Sequence[str], gpu: bool) -> Estimate:
@@ -60,11 +63,11 @@ def estimate(config: RunConfig, past: Sequence[Past], hosts: Sequence[str], gpu:
     evaluations = [p.evaluation_seconds * _asked(config, p.config) for p in same if p.evaluation_seconds is not None]
     total = (median(starts) if starts else 0.0) + config.grpo.max_steps * step
     total += evaluation_count(config) * median(evaluations) if evaluations else 0.0
-    memory = max((p.memory for p in same if p.memory is not None and _peak(p.config) >= _peak(config)), default=None)
+    memory = max((p.memory for p in here if p.memory is not None and _peak(p.config) >= _peak(config)), default=None)
     where = f"on {here[0].host}" if here[0].host in hosts else f"on {here[0].host}, which does not listen now"
     runs = f"{len(same)} run{'' if len(same) == 1 else 's'} of {config.model.path} {where} ({device})"
     basis = f"from {runs}" + ("" if _shape(same[0].config) == _shape(config) else ", scaled")
-    return Estimate(total, _weights(config) if memory is None else memory, basis, guess=False)
+    return Estimate(total, _weights(config) if memory is None else memory, basis, memory is not None)
 
 
 def evaluation_count(config: RunConfig) -> int:
@@ -114,8 +117,8 @@ def _weights(config: RunConfig) -> float | None:
 def _guess(config: RunConfig, gpu: bool) -> Estimate:
     n, none = parameters(config.model.path), f"no run of {config.model.path} has trained yet"
     if n is None:
-        return Estimate(None, None, f"{none}, and its name does not tell its size", guess=True)
+        return Estimate(None, None, f"{none}, and its name does not tell its size")
     speed, what = (ON_GPU, "20 TFLOP/s") if gpu else (ON_CPU, "50 GFLOP/s")
     tokens = config.grpo.max_steps * _work(config)
     basis = f"a guess, perhaps ten times off: {none}; {PASSES} × {n:.2g} weights × {tokens:.2g} tokens ÷ {what}"
-    return Estimate(PASSES * n * tokens / speed, _weights(config), basis, guess=True)
+    return Estimate(PASSES * n * tokens / speed, _weights(config), basis)

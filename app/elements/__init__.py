@@ -22,7 +22,7 @@ def serve_plotly() -> None:
         shutil.copyfile(source, target)
 
 
-def _define(name: str) -> Any:
+def define(name: str) -> Any:
     script = (HERE / "shared.js").read_text() + (HERE / f"{name}.js").read_text()
     style = (HERE / "shared.css").read_text() + (HERE / f"{name}.css").read_text()
     return st.components.v2.component(f"showdown_{name}", js=script, css=style, html="<div class='root'></div>")
@@ -30,7 +30,7 @@ def _define(name: str) -> Any:
 
 serve_plotly()
 _chart_card, _step_bar, _sum_table, _marked_text, _group, _log_view = map(
-    _define, ("chart_card", "step_bar", "sum_table", "marked_text", "group", "log_view")
+    define, ("chart_card", "step_bar", "sum_table", "marked_text", "group", "log_view")
 )
 
 

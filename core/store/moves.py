@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, delete, insert, select, update
 
 from core.config import RunConfig
 from core.store.session import reading
@@ -89,8 +89,12 @@ def insert_run(
     return run_id
 
 
+def in_order() -> tuple[ColumnElement[Any], ...]:
+    """How runs are taken: highest priority first, then the longest waiting."""
+    return (run.c.priority.desc(), run.c.queued_at, run.c.id)
+
+
 def queued() -> list[int]:
-    """Runs that wait, in the order in which they are taken: highest priority first, then the longest waiting."""
-    order = (run.c.priority.desc(), run.c.queued_at, run.c.id)
+    """Runs that wait, in the order in which they are taken."""
     with reading() as c:
-        return list(c.execute(select(run.c.id).where(run.c.status == "queued").order_by(*order)).scalars())
+        return list(c.execute(select(run.c.id).where(run.c.status == "queued").order_by(*in_order())).scalars())

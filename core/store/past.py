@@ -46,9 +46,7 @@ def _past(c: Connection, row: Any, values: dict[str, list[float]]) -> Past | Non
         return None
     spent = list(c.execute(select(evaluation.c.seconds).where(evaluation.c.run_id == row.id, evaluation.c.step > 0)).scalars())
     at = {
-        kind: c.execute(
-            select(func.max(run_event.c.at)).where(run_event.c.run_id == row.id, run_event.c.kind == kind)
-        ).scalar()
+        kind: c.execute(select(func.max(run_event.c.at)).where(run_event.c.run_id == row.id, run_event.c.kind == kind)).scalar()
         for kind in ("starting", "running")
     }
     start = at["running"] - at["starting"] if at["running"] and at["starting"] and at["running"] > at["starting"] else None

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, select
 
 from core.errors import NotFound
 from core.metrics.series import Series
+from core.store.moves import in_order
 from core.store.session import reading
 from core.store.states import Status
 from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
 from core.sweep import said
+
+SAID = 400  # characters of an error that lists are given
 
 
 @dataclass(frozen=True)
@@ -133,10 +136,13 @@ def _accuracy(newest: bool) -> ColumnElement[Any]:
     return pick.scalar_subquery()
 
 
-def _run_select() -> Select[Any]:
-    names = [f for f in RunRow.__dataclass_fields__ if f not in ("experiment", "accuracy", "first_accuracy")]
+def _run_select(whole: bool = False) -> Select[Any]:
+    """`whole`: with all of an error's text, which may be a megabyte."""
+    names = [f for f in RunRow.__dataclass_fields__ if f not in ("experiment", "accuracy", "first_accuracy", "error_message")]
+    error = run.c.error_message if whole else func.substr(run.c.error_message, 1, SAID)
     return select(
         *(run.c[n] for n in names),
+        error.label("error_message"),
         func.coalesce(experiment.c.name, "").label("experiment"),
         _accuracy(True).label("accuracy"),
         _accuracy(False).label("first_accuracy"),
@@ -157,9 +163,20 @@ def run_list(experiment_id: int | None = None, limit: int = 500) -> list[RunRow]
         return [_run_row(r) for r in c.execute(query)]
 
 
+def unfinished(limit: int = 1000) -> list[RunRow]:
+    """Runs that train, then those that wait, in the order in which they are taken."""
+    ended = [s.value for s in Status if s.finished]
+    waits = case((run.c.status == Status.QUEUED.value, 1), else_=0)
+    query = _run_select().where(run.c.status.not_in(ended))
+    with reading() as c:
+        return [_run_row(r) for r in c.execute(query.order_by(waits, *in_order()).limit(limit))]
+
+
 def run_detail(run_id: int) -> RunDetail:
     """One run; NotFound when there is none."""
-    query = _run_select().add_columns(run.c.config, run.c.config_hash, run.c.revision, run.c.log_tail, run.c.environment)
+    query = _run_select(whole=True).add_columns(
+        run.c.config, run.c.config_hash, run.c.revision, run.c.log_tail, run.c.environment
+    )
     with reading() as c:
         row = c.execute(query.where(run.c.id == run_id)).first()
     if row is None:
@@ -260,6 +277,15 @@ def experiments(limit: int = 100) -> list[ExperimentRow]:
     columns = (experiment.c.id, experiment.c.name, experiment.c.question, experiment.c.created_at)
     with reading() as c:
         return [ExperimentRow(*r) for r in c.execute(select(*columns).order_by(experiment.c.id.desc()).limit(limit))]
+
+
+def experiment_config(experiment_id: int) -> dict[str, Any]:
+    """An experiment as it was queued; NotFound when there is none."""
+    with reading() as c:
+        found: dict[str, Any] | None = c.execute(select(experiment.c.config).where(experiment.c.id == experiment_id)).scalar()
+    if found is None:
+        raise NotFound(f"there is no experiment {experiment_id}")
+    return found
 
 
 def accuracies(run_id: int) -> dict[int, float]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import delete, insert, select, update
 
+from core.store.moves import in_order
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import gpu, gpu_lease, run, worker
@@ -104,7 +105,6 @@ def machines(seen_after: float) -> list[Machine]:
 
 def waiting() -> list[int]:
     """How many processes each waiting run wants, in the order in which runs are taken."""
-    order = (run.c.priority.desc(), run.c.queued_at, run.c.id)
     with reading() as c:
-        found = select(run.c.num_processes).where(run.c.status == Status.QUEUED.value).order_by(*order)
+        found = select(run.c.num_processes).where(run.c.status == Status.QUEUED.value).order_by(*in_order())
         return list(c.execute(found).scalars())
