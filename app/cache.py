@@ -20,12 +20,13 @@ from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleVi
 from core.store.workers import Machine
 
 LIVE_SECONDS = 0.9
+MOST_RUNS = 600  # a list has the newest so many; the largest experiment has fewer
 WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=64, show_spinner=False)
 def run_list(experiment_id: int | None = None) -> list[RunRow]:
-    return queries.run_list(experiment_id)
+    return queries.run_list(experiment_id, MOST_RUNS)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)

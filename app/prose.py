@@ -9,6 +9,7 @@ from typing import Literal
 
 import streamlit as st
 
+MARKS = "\\`*_{}[]()<>#+-.!|~$:"
 Tone = Literal["neutral", "accent", "good", "warn", "bad"]
 
 
@@ -91,9 +92,22 @@ def empty(headline: str, text: str) -> None:
     st.html(f'<div class="sd-empty"><b>{escape(headline)}</b>{escape(text)}</div>')
 
 
+def plain(text: str) -> str:
+    """Text for a label that Streamlit would read as markdown: it is shown as it is."""
+    return "".join(f"\\{c}" if c in MARKS else c for c in text.replace("\n", " "))
+
+
 def note(message: str) -> None:
     """A quiet sentence, as text: what st.caption says as markdown."""
     st.html(f'<p class="sd-note">{escape(message)}</p>')
+
+
+def item(name: str, text: str, href: str, role: str, tone: Tone) -> None:
+    """A line of news: a name that links, and what happened to it. `href` is ours."""
+    st.html(
+        f'<p class="sd-item">{square(role)}<a href="{escape(href)}" target="_self">{escape(name)}</a> '
+        f'<span class="sd-{tone}-text">{escape(text)}</span></p>'
+    )
 
 
 def fault(message: str) -> None:

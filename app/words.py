@@ -1,5 +1,6 @@
 """Wording shown to people: states, times, numbers with units. Called by pages and figures."""
 
+import json
 import time
 
 from app.prose import Tone
@@ -7,6 +8,7 @@ from core.metrics import describe
 from core.rewards import COMPONENTS
 from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY
 from core.store.states import Status
+from core.sweep import shown
 
 STATUS: dict[Status, tuple[str, Tone]] = {
     Status.QUEUED: ("Queued", "neutral"),
@@ -25,6 +27,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def setting(value: object) -> str:
+    """A setting's value as text: `empty` for none, JSON for lists."""
+    return shown(value) if value is None or isinstance(value, bool | float) else json.dumps(value, ensure_ascii=False)
 
 
 def count(n: int, what: str) -> str:

@@ -64,8 +64,8 @@ def estimate(config: RunConfig, past: Sequence[Past], hosts: Sequence[str], gpu:
     total = (median(starts) if starts else 0.0) + config.grpo.max_steps * step
     total += evaluation_count(config) * median(evaluations) if evaluations else 0.0
     memory = max((p.memory for p in here if p.memory is not None and _peak(p.config) >= _peak(config)), default=None)
-    where = f"on {here[0].host}" if here[0].host in hosts else f"on {here[0].host}, which does not listen now"
-    runs = f"{len(same)} run{'' if len(same) == 1 else 's'} of {config.model.path} {where} ({device})"
+    away = "" if here[0].host in hosts else ", which does not listen now"
+    runs = f"{len(same)} run{'' if len(same) == 1 else 's'} of {config.model.path} on {here[0].host} ({device}){away}"
     basis = f"from {runs}" + ("" if _shape(same[0].config) == _shape(config) else ", scaled")
     return Estimate(total, _weights(config) if memory is None else memory, basis, memory is not None)
 

@@ -1,4 +1,7 @@
-"""Experiments as cards: one bar with a cell per run, what can be done to the whole, its runs on demand. Called by the Queue page."""
+"""Experiments as cards: one bar with a cell per run, what can be done to the whole, its runs on demand.
+
+Called by the Queue page; `bar` also by Home.
+"""
 
 from collections.abc import Sequence
 

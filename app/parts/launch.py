@@ -1,4 +1,7 @@
-"""Launch an experiment: its settings, what is swept, the runs that come of it with what they will take. Called by the Queue page."""
+"""Launch an experiment: its settings, what is swept, the runs that come of it and what they will take.
+
+Called by the Queue page.
+"""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""What runs of a model took: seconds per step, of an evaluation, of the start; memory. Called by app.cache for core.estimate."""
+"""What runs of a model took: seconds of a step, an evaluation and the start; memory. Called by app.cache for core.estimate."""
 
 from statistics import median
 from typing import Any
