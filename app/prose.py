@@ -102,6 +102,11 @@ def note(message: str) -> None:
     st.html(f'<p class="sd-note">{escape(message)}</p>')
 
 
+def fact(name: str, text: str) -> None:
+    """A name and what there is to say of it, on one line."""
+    st.html(f'<p class="sd-item"><b>{escape(name)}</b> {escape(text)}</p>')
+
+
 def item(name: str, text: str, href: str, role: str, tone: Tone) -> None:
     """A line of news: a name that links, and what happened to it. `href` is ours."""
     st.html(

@@ -15,6 +15,8 @@ BASE = {
     "state": "State", "progress": "Progress", "gold": "Gold accuracy", "curve": "Gold by step", "start": "At start",
     "age": "Queued", "worker": "Worker", "experiment": "Experiment", "seed": "Seed", "structure": "Structure",
 }  # fmt: skip
+FOLLOWS = ["arm", "variant", "structure", "experiment"]  # what runs are grouped by most, and no setting of its own
+NOT_SET = "not set"
 FIRST = ["state", "progress", "gold", "curve", "start", "age", "worker", "experiment"]
 STATES = {status: label for status, (label, _) in words.STATUS.items()}
 
@@ -48,24 +50,34 @@ def _experiment(r: RunRow) -> str:
 def choose(rows: Sequence[RunRow], paths: Iterable[str], metrics: Iterable[str]) -> Shown:
     """The widgets."""
     known = [f"metric {name}" for name in metrics if name in METRICS or "/" in name]
-    settings = sorted(paths)
-    with st.container(key="card-filters"), st.grid(4, min_column_width=210):
-        text = st.text_input(
-            "Find", key="find", bind="query-params", placeholder="run, arm, experiment, worker, error", icon=":material/search:"
-        )
-        states = st.multiselect("State", [STATES[s] for s in Status], key="state", bind="query-params", placeholder="any")
-        arms = st.multiselect("Arm", sorted({r.arm for r in rows}), key="arm", bind="query-params", placeholder="any")
-        experiments = list(dict.fromkeys(_experiment(r) for r in rows))
-        experiment = st.selectbox("Experiment", experiments, None, key="experiment", bind="query-params", placeholder="any")
-        group = st.selectbox(
-            "Group by", settings, None, key="group", bind="query-params", placeholder="nothing",
-            help="Any setting of the config: one line a value, with the mean gold accuracy of its runs.",
-        )  # fmt: skip
-        columns = st.multiselect(
-            "Columns", [*BASE, *settings, *known], FIRST, key="columns", bind="query-params",
-            format_func=lambda c: BASE.get(c, c), help="Any setting of the config, and the newest value of any metric.",
-        )  # fmt: skip
+    settings = sorted(set(paths) - {"name", "seed"})
+    experiments = list(dict.fromkeys(_experiment(r) for r in rows))
+    with st.container(key="card-filters"):
+        with st.grid(4, min_column_width=210):
+            text = st.text_input(
+                "Find", key="find", bind="query-params", placeholder="run, arm, worker, error", icon=":material/search:"
+            )
+            states = st.multiselect("State", [STATES[s] for s in Status], key="state", bind="query-params", placeholder="any")
+            arms = st.multiselect("Arm", sorted({r.arm for r in rows}), key="arm", bind="query-params", placeholder="any")
+            experiment = st.selectbox("Experiment", experiments, None, key="experiment", bind="query-params", placeholder="any")
+        left, right = st.columns([1, 3])
+        with left:
+            group = st.selectbox(
+                "Group by", [*FOLLOWS, "seed", *settings], None, key="group", bind="query-params", placeholder="nothing",
+                help="Any setting of the config: one line a value, with the mean gold accuracy of its runs.",
+            )  # fmt: skip
+        with right:
+            columns = st.multiselect(
+                "Columns", [*BASE, *settings, *known], FIRST, key="columns", bind="query-params",
+                format_func=lambda c: BASE.get(c, c), help="Any setting of the config, and the newest value of any metric.",
+            )  # fmt: skip
     return Shown(text, tuple(states), tuple(arms), experiment or "", group or "", tuple(columns))
+
+
+def setting(r: RunRow, settings: Mapping[int, Mapping[str, Any]], path: str) -> Any:
+    """A run's value of a setting, or of what follows from its settings."""
+    own = {"arm": r.arm, "structure": r.structure, "experiment": r.experiment or "on its own", "variant": r.variant}
+    return own[path] if path in own else settings.get(r.id, {}).get(path, NOT_SET)
 
 
 def plain(value: Any) -> Any:
@@ -86,12 +98,12 @@ def groups(rows: Sequence[RunRow], settings: Mapping[int, Mapping[str, Any]], pa
     """By value, numbers in their order; runs without the setting last."""
     found: dict[str, tuple[Any, list[RunRow]]] = {}
     for r in rows:
-        value = plain(settings.get(r.id, {}).get(path, "not set"))
+        value = plain(setting(r, settings, path))
         found.setdefault(repr(value), (value, []))[1].append(r)
 
     def order(group: tuple[Any, list[RunRow]]) -> tuple[bool, bool, Any]:
         number = isinstance(group[0], int | float)
-        return (group[0] == "not set", not number, group[0] if number else str(group[0]))
+        return (group[0] == NOT_SET, not number, group[0] if number else str(group[0]))
 
     return [
         Group(value, tuple(runs), tuple(r.accuracy for r in runs if r.accuracy is not None))

@@ -61,7 +61,7 @@ def _next_steps(runs: list[RunRow]) -> None:
          {"run": str(seen.id)} if seen else None, ":material/monitoring:"),
         ("2", "Read what it writes", "Every completion with its reward, term by term, and the group it competed with.",
          "Read samples", "views/run.py", {"run": str(seen.id), "tab": "Samples"} if seen else None, ":material/article:"),
-        ("3", "Design your own mix", "Weights, curves and rules, tried on text before a GPU is spent.", "Design", "views/design.py",
+        ("3", "Design your own mix", "Weights, curves and rules, tried on text first.", "Design", "views/design.py",
          {}, ":material/tune:"),
     ]  # fmt: skip
     prose.section(None, "Three next steps")
@@ -89,7 +89,7 @@ def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
         lines = cache.gold(runs)
         shown = [r for r in runs if r.id in lines or not r.status.finished][:MOST_LINES]
         if shown:
-            card = overlay(shown, lines, "eval/accuracy", 250, f"Gold accuracy: {e.name}")
+            card = overlay(shown, lines, "eval/accuracy", 290, f"Gold accuracy: {e.name}")
             card["sub"] = "Share of held-out problems answered right. Never trained on."
             elements.chart_card("home-chart", card)
 
@@ -101,12 +101,7 @@ def _live() -> None:
         _experiment(e, cache.run_list(e.id), i == running)
 
 
-def main() -> None:
-    rows, visit = cache.run_list(), _visit()
-    prose.title("Showdown", sub=WHAT[0] if visit.since is None or not rows else "")
-    if visit.since is None or not rows:
-        prose.note(WHAT[1])
-    remember_visit(visit.keep)
+def _page(rows: list[RunRow], visit: visits.Visit) -> None:
     if not rows:
         _first_launch()
         _next_steps(rows)
@@ -115,7 +110,7 @@ def main() -> None:
         changes(news(rows, visit.since), visit.since, sum(r.status.claimed for r in rows))
     experiments = cache.experiments()
     if experiments:
-        prose.section(None, "Experiments" if visit.since else "The newest experiment, live")
+        prose.section(None, "Experiments" if visit.since else "The newest experiment")
     live = any(not r.status.finished for r in rows)
     st.fragment(_live, run_every=TICK_SECONDS if live else None, key="home-live")()
     alone = sum(r.experiment_id is None for r in rows)
@@ -126,6 +121,15 @@ def main() -> None:
             prose.note(f"{words.count(alone, 'run')} on their own.")
     if visit.since is None:
         _next_steps(rows)
+
+
+def main() -> None:
+    rows, visit = cache.run_list(), _visit()
+    prose.title("Showdown", sub=WHAT[0] if visit.since is None or not rows else "")
+    if visit.since is None or not rows:
+        prose.note(WHAT[1])
+    _page(rows, visit)
+    remember_visit(visit.keep)
 
 
 main()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, prose, waits, words
+from app import cache, prose, waits
 from app.elements.runs import run_rows
 from app.parts import experiments, run_actions
 from app.parts.launch import launch_card
@@ -10,7 +10,7 @@ from core.store.queries import RunRow
 from core.store.states import Status
 
 TICK_SECONDS = 2.0
-A_PAGE, ROWS = 10, 40
+A_PAGE, ROWS = 10, 12
 
 
 def _line(rows: list[RunRow], why: dict[int, str]) -> None:
@@ -22,10 +22,11 @@ def _line(rows: list[RunRow], why: dict[int, str]) -> None:
         prose.head("Running and waiting", f"{training} running · {len(waiting)} waiting")
         if waiting and not cache.machines():
             st.info("No worker listens. Start one: `showdown worker`.", icon=":material/info:")
-        shown = [run_actions.row(r, experiments.said(r, why), place.get(r.id, "")) for r in rows[:ROWS]]
+        pages = -(-len(rows) // ROWS)
+        number = st.pagination(pages, key="line-page", bind="query-params") if pages > 1 else 1
+        here = rows[ROWS * (number - 1) : ROWS * number]
+        shown = [run_actions.row(r, experiments.said(r, why), place.get(r.id, "")) for r in here]
         run_actions.answer(run_rows("line", shown, "Runs that train or wait, next first"))
-        if len(rows) > ROWS:
-            prose.note(f"The first {ROWS} of {words.count(len(rows), 'run')}; all are on the Runs page.")
 
 
 def _live() -> None:

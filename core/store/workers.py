@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
@@ -10,6 +11,7 @@ from core.store.moves import in_order
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import gpu, gpu_lease, run, worker
+from core.sweep import said
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,17 @@ class Held:
     id: int
     arm: str
     seed: int
+    swept: dict[str, Any] | None
+    structure: str
     status: Status
     step: int
     max_steps: int
     num_processes: int
+
+    @property
+    def name(self) -> str:
+        """hybrid, beta 0.04, seed 1."""
+        return ", ".join(filter(None, (self.arm, said(self.swept), f"seed {self.seed}")))
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ def machines(seen_after: float) -> list[Machine]:
         columns = [gpu.c[f.name] for f in fields(Gpu)]
         cards = c.execute(select(gpu.c.worker, *columns).order_by(gpu.c.worker, gpu.c.index)).all()
         claimed = [s.value for s in Status if s.claimed]
-        names = ("id", "arm", "seed", "status", "step", "max_steps", "num_processes")
+        names = tuple(f.name for f in fields(Held))
         held = c.execute(
             select(run.c.worker, *(run.c[n] for n in names)).where(run.c.status.in_(claimed)).order_by(run.c.id)
         ).all()
@@ -94,7 +103,7 @@ def machines(seen_after: float) -> list[Machine]:
             w.name, w.host, w.pid, w.slots, w.started_at, w.seen_at,
             tuple(Gpu(*values) for owner, *values in cards if owner == w.name),
             tuple(
-                Held(h.id, h.arm, h.seed, Status(h.status), h.step, h.max_steps, h.num_processes)
+                Held(**{**{n: getattr(h, n) for n in names}, "status": Status(h.status)})
                 for h in held if h.worker == w.name
             ),
             {g.uuid: leased[g.uuid] for owner, *values in cards if owner == w.name for g in [Gpu(*values)] if g.uuid in leased},
