@@ -23,7 +23,7 @@ def next_waits(wanted: int, machines: Sequence[Machine]) -> str:
         if idle < wanted:
             return f"wants {words.count(wanted, 'free GPU')} of one machine, and none has more than {idle}"
     if free := slots_free(machines):
-        return f"{words.count(free, 'slot')} free: starts within seconds"
+        return f"{words.count(free, 'slot')} free, starts within seconds"
     taken = sum(m.slots for m in machines)
     return "the only slot is taken" if taken == 1 else f"all {taken} slots are taken"
 

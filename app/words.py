@@ -31,7 +31,9 @@ def duration(seconds: float) -> str:
 
 def setting(value: object) -> str:
     """A setting's value as text: `empty` for none, JSON for lists."""
-    return shown(value) if value is None or isinstance(value, bool | int | float | str) else json.dumps(value, ensure_ascii=False)
+    return (
+        shown(value) if value is None or isinstance(value, bool | int | float | str) else json.dumps(value, ensure_ascii=False)
+    )
 
 
 def count(n: int, what: str) -> str:

@@ -26,7 +26,7 @@ from core.table import from_batch
 from tests.conftest import REPO
 from tests.samples import HARD, batch, run_config
 
-PAGES = ("runs", "design", "queue", "run", "workers")
+PAGES = ("home", "runs", "design", "queue", "run", "workers")
 
 
 def page(name: str, **query: str) -> AppTest:
@@ -36,7 +36,7 @@ def page(name: str, **query: str) -> AppTest:
     for key, value in query.items():
         at.query_params[key] = value
     at.run()
-    if name != "runs":
+    if name != "home":
         at.switch_page(f"views/{name}.py").run()
     assert not at.exception, at.exception
     return at
@@ -55,6 +55,7 @@ def elements(at: AppTest, name: str) -> list[Any]:
 def test_an_empty_page_says_what_to_do(sqlite: Path, name: str) -> None:
     text = prose(page(name))
     wanted = {
+        "home": "Nothing has been trained yet",
         "runs": "No runs yet",
         "design": "Design a reward mix",
         "queue": "Nothing is queued",
@@ -234,9 +235,8 @@ def test_a_run_of_its_own_is_on_the_queue_page(sqlite: Path) -> None:
     run_id = runs.create_run(run_config())
     at = page("queue")
     assert "Runs of their own" in prose(at)
-    next(b for b in at.button if b.key == f"stop-{run_id}").click().run()
-    assert queries.run_detail(run_id).row.status == Status.STOPPED
-    assert "Stopped" in prose(at)  # at once, not at the next tick
+    (line,) = elements(at, "run_rows")
+    assert [r["id"] for r in json.loads(line.proto.json)["rows"]] == [run_id]
 
 
 def test_opening_a_preset_on_the_design_page_changes_no_config(sqlite: Path) -> None:
@@ -250,12 +250,12 @@ def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> Non
     waiting = runs.create_run(run_config())
     assert "1 run waits: no worker listens" in prose(page("workers"))
     workers.beat("box-1", "box <1>", 42, 1, [Gpu(0, "H200", 140.0 * 2**30, 70.0 * 2**30, 0.9)])
-    assert "1 run waits, and 1 slot free" in prose(page("workers"))
+    assert "1 run waits: 1 slot free, starts within seconds" in prose(page("workers"))
     claim = claims.claim(waiting, "box-1", 60.0)
     assert claim is not None
     runs.create_run(run_config(seed=1))
     text = prose(page("workers"))
-    assert "1 run waits: 1 slot of 1 worker, all taken" in text
+    assert "1 run waits: the only slot is taken" in text
     assert "box &lt;1&gt;" in text and "GPU 0: H200" in text and "70.0 of 140 GiB" in text and "90% busy" in text
     assert f"run {waiting}: hybrid, seed 0" in text
 
@@ -263,9 +263,9 @@ def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> Non
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ([], "1 run waits, and 1 slot free"),
-        ([4], "the next wants 4 GPUs of one machine, and none has more than 2"),
-        ([2], "the next wants 2 free GPUs of one machine, and none has more than 1"),
+        ([], "1 run waits: 1 slot free, starts within seconds"),
+        ([4], "it wants 4 GPUs of one machine, and none has more than 2"),
+        ([2], "it wants 2 free GPUs of one machine, and none has more than 1"),
     ],
 )
 def test_why_a_run_that_wants_gpus_waits(sqlite: Path, wanted: list[int], said: str) -> None:
@@ -299,7 +299,7 @@ def test_a_finished_run_is_extended_and_cloned_from_its_page(sqlite: Path) -> No
 def test_an_experiment_is_stopped_whole_from_the_queue(sqlite: Path) -> None:
     runs.create_experiment(presets.demo())
     at = page("queue")
-    next(b for b in at.button if b.label == "Stop all").click().run()
+    next(b for b in at.button if b.label == "Stop them").click().run()
     assert {r.status for r in queries.run_list()} == {Status.STOPPED} and not at.exception
 
 
