@@ -22,7 +22,8 @@ def test_a_sweep_is_a_product_with_arms_and_seeds_in_the_order_of_the_queue() ->
     made = experiment(sweep={"grpo.beta": [0.0, 0.04], "lora.r": [8]}, seeds=[0, 1]).planned()
     assert len(made) == 3 * 2 * 2
     assert [p.name for p in made[:4]] == [
-        "hard, beta 0, r 8, seed 0", "continuous, beta 0, r 8, seed 0", "hybrid, beta 0, r 8, seed 0", "hard, beta 0.04, r 8, seed 0",
+        "hard, beta 0, r 8, seed 0", "continuous, beta 0, r 8, seed 0", "hybrid, beta 0, r 8, seed 0",
+        "hard, beta 0.04, r 8, seed 0",
     ]  # fmt: skip
     assert {p.config.seed for p in made[:6]} == {0}  # the first seed of everything before the next one
     assert (made[3].config.grpo.beta, made[3].config.lora.r, made[3].config.grpo.max_steps) == (0.04, 8, 100)
