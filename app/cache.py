@@ -159,6 +159,14 @@ def samples_by_id(ids: tuple[int, ...]) -> list[SampleView]:
     return queries.samples_by_id(ids)
 
 
+def runs_of(experiment_id: int) -> list[RunRow]:
+    """An experiment's runs, out of the list that every page reads where that is whole."""
+    rows = run_list()
+    if len(rows) < MOST_RUNS:
+        return [r for r in rows if r.experiment_id == experiment_id]
+    return run_list(experiment_id)
+
+
 def forget_runs() -> None:
     """After a write: whoever wrote sees it at once."""
     for cached in (run_list, run_detail, events, experiments, unfinished, waiting):

@@ -3,30 +3,33 @@
 A list whose items have a name (terms by their label, arms) is walked by that name, so that a path means the same in every run.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Plain = Mapping[str, Any]
 
 
 def _label(item: Any) -> str | None:
-    return str(item.get("name") or item["component"]) if isinstance(item, Mapping) and "component" in item else None
+    return str(item.get("name") or item["component"]) if isinstance(item, dict) and "component" in item else None
 
 
 def flatten(values: Plain) -> dict[str, Any]:
     """Every setting of a config under its path; lists of unnamed items stay whole."""
-    return dict(_walk(values, ""))
+    found: dict[str, Any] = {}
+    _into(found, values, "")
+    return found
 
 
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
+def _into(found: dict[str, Any], value: Any, path: str) -> None:
+    """One dictionary filled on the way down: a table of runs flattens hundreds of configs."""
+    if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _walk(inner, f"{path}.{key}" if path else str(key))
+            _into(found, inner, f"{path}.{key}" if path else key)
     elif isinstance(value, list | tuple) and value and all(_label(item) for item in value):
         for item in value:
-            yield from _walk(item, f"{path}.{_label(item)}")
+            _into(found, item, f"{path}.{_label(item)}")
     else:
-        yield path, value
+        found[path] = value
 
 
 def put(values: Plain, path: str, value: Any) -> dict[str, Any]:

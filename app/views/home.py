@@ -96,9 +96,9 @@ def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
 
 def _live() -> None:
     found = cache.experiments()[:EXPERIMENTS]
-    running = next((i for i, e in enumerate(found) if any(r.status.claimed for r in cache.run_list(e.id))), 0)
+    running = next((i for i, e in enumerate(found) if any(r.status.claimed for r in cache.runs_of(e.id))), 0)
     for i, e in enumerate(found):
-        _experiment(e, cache.run_list(e.id), i == running)
+        _experiment(e, cache.runs_of(e.id), i == running)
 
 
 def _page(rows: list[RunRow], visit: visits.Visit) -> None:

@@ -45,7 +45,7 @@ def _live() -> None:
     pages = -(-len(found) // A_PAGE)
     number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     for e in found[A_PAGE * (number - 1) : A_PAGE * number]:
-        experiments.card(e, cache.run_list(e.id), why)
+        experiments.card(e, cache.runs_of(e.id), why)
     alone = [r for r in rows if r.experiment_id is None]
     if alone and number == 1:
         experiments.card(None, alone, why)
