@@ -3,6 +3,8 @@
 Called by the Queue page.
 """
 
+from typing import Any
+
 import streamlit as st
 
 from app import actions, cache, draft, forms, prose
@@ -49,36 +51,60 @@ def _settings(d: draft.Draft, faults: forms.Faults) -> None:
     run["grpo"] = forms.fields(GrpoConfig, MAIN, run["grpo"], f"{key}-grpo", columns=6)
     faults.beside("grpo")
     sweep(d, faults, key)
-    with st.expander("Data: what is trained on, what is held out"):
-        left, right = st.columns(2)
-        with left:
-            prose.head("Train")
-            run["data"]["train"] = forms.source(run["data"]["train"], f"{key}-train", DATA)
-            faults.beside("data.train")
-        with right:
-            prose.head("Held out", "gold accuracy is measured on it")
-            run["data"]["eval"] = forms.source(run["data"]["eval"], f"{key}-eval", DATA)
-            faults.beside("data.eval")
-        run["data"] = forms.fields(DataConfig, ["answer_rule", "instruction"], run["data"], f"{key}-data", columns=2)
-    with st.expander("Evaluation and checkpoints"):
-        run["evaluation"] = forms.fields(EvaluationConfig, EVALUATION, run["evaluation"], f"{key}-evaluation", columns=5)
-        faults.beside("evaluation")
-        prose.head("Checkpoints", "a stop always writes one")
-        run["checkpoint"] = forms.fields(CheckpointConfig, KEPT, run["checkpoint"], f"{key}-checkpoint", columns=3)
-        faults.beside("checkpoint")
-    with st.expander("More of GRPO, under TRL's names"):
-        run["grpo"] = forms.fields(GrpoConfig, REST, run["grpo"], f"{key}-grpo", columns=4)
-    with st.expander("Memory and speed"):
-        run["grpo"] = forms.fields(GrpoConfig, ROOM, run["grpo"], f"{key}-grpo", columns=4)
-        run["retry"] = forms.fields(RetryConfig, RETRY, run["retry"], f"{key}-retry", columns=1)
-        prose.head("Weights", "transformers' names")
-        run["model"] = forms.fields(ModelConfig, WEIGHTS, run["model"], f"{key}-model", columns=4)
-        prose.head("vLLM", "generates for the training; evaluations keep transformers' own")
-        run["grpo"] = forms.fields(GrpoConfig, VLLM, run["grpo"], f"{key}-grpo", columns=4)
-    with st.expander("LoRA, under peft's names"):
-        names = [n for n in LoraConfig.model_fields if n != "target_modules"]
-        run["lora"] = forms.fields(LoraConfig, names, run["lora"], f"{key}-lora", columns=3)
-        faults.beside("lora")
+    for name, label, draw, paths in SECTIONS:
+        # Closed ones are not drawn: sixty widgets that nobody sees cost the browser seconds. The draft keeps their values.
+        section = st.expander(label, on_change="rerun", key=f"open-{name}")
+        if section.open:
+            with section:
+                draw(run, faults, key)
+        faults.beside(*paths)
+
+
+def _data(run: dict[str, Any], faults: forms.Faults, key: str) -> None:
+    left, right = st.columns(2)
+    with left:
+        prose.head("Train")
+        run["data"]["train"] = forms.source(run["data"]["train"], f"{key}-train", DATA)
+        faults.beside("data.train")
+    with right:
+        prose.head("Held out", "gold accuracy is measured on it")
+        run["data"]["eval"] = forms.source(run["data"]["eval"], f"{key}-eval", DATA)
+        faults.beside("data.eval")
+    run["data"] = forms.fields(DataConfig, ["answer_rule", "instruction"], run["data"], f"{key}-data", columns=2)
+
+
+def _evaluation(run: dict[str, Any], faults: forms.Faults, key: str) -> None:
+    run["evaluation"] = forms.fields(EvaluationConfig, EVALUATION, run["evaluation"], f"{key}-evaluation", columns=5)
+    faults.beside("evaluation")
+    prose.head("Checkpoints", "a stop always writes one")
+    run["checkpoint"] = forms.fields(CheckpointConfig, KEPT, run["checkpoint"], f"{key}-checkpoint", columns=3)
+
+
+def _more(run: dict[str, Any], _faults: forms.Faults, key: str) -> None:
+    run["grpo"] = forms.fields(GrpoConfig, REST, run["grpo"], f"{key}-grpo", columns=4)
+
+
+def _room(run: dict[str, Any], _faults: forms.Faults, key: str) -> None:
+    run["grpo"] = forms.fields(GrpoConfig, ROOM, run["grpo"], f"{key}-grpo", columns=4)
+    run["retry"] = forms.fields(RetryConfig, RETRY, run["retry"], f"{key}-retry", columns=1)
+    prose.head("Weights", "transformers' names")
+    run["model"] = forms.fields(ModelConfig, WEIGHTS, run["model"], f"{key}-model", columns=4)
+    prose.head("vLLM", "generates for the training; evaluations keep transformers' own")
+    run["grpo"] = forms.fields(GrpoConfig, VLLM, run["grpo"], f"{key}-grpo", columns=4)
+
+
+def _lora(run: dict[str, Any], _faults: forms.Faults, key: str) -> None:
+    names = [n for n in LoraConfig.model_fields if n != "target_modules"]
+    run["lora"] = forms.fields(LoraConfig, names, run["lora"], f"{key}-lora", columns=3)
+
+
+SECTIONS = (  # name, label, what draws it, whose faults stand under it
+    ("data", "Data: what is trained on, what is held out", _data, ("data",)),
+    ("evaluation", "Evaluation and checkpoints", _evaluation, ("evaluation", "checkpoint")),
+    ("grpo", "More of GRPO, under TRL's names", _more, ()),
+    ("room", "Memory and speed", _room, ("retry",)),
+    ("lora", "LoRA, under peft's names", _lora, ("lora",)),
+)
 
 
 def launch_card() -> None:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import forms
 from app.figures.preflight import dead_before_after
+from app.parts.launch import SECTIONS
 from core import presets
 from core.config import ModelConfig, parse
 from core.experiment import ExperimentConfig
@@ -40,6 +41,13 @@ def page(name: str, **query: str) -> AppTest:
         at.switch_page(f"views/{name}.py").run()
     assert not at.exception, at.exception
     return at
+
+
+def opened(at: AppTest) -> AppTest:
+    """The Queue page with every section of its form open."""
+    for name, *_ in SECTIONS:
+        at.session_state[f"open-{name}"] = True
+    return at.run()
 
 
 def prose(at: AppTest) -> str:
@@ -219,7 +227,7 @@ def test_seeds_as_they_are_typed(typed: str, wanted: list[Any]) -> None:
 
 
 def test_every_setting_of_grpo_and_of_the_model_is_on_the_queue_page_once(sqlite: Path) -> None:
-    at = page("queue")
+    at = opened(page("queue"))
     assert not at.exception
     drawn = [str(w.key) for kind in (at.toggle, at.number_input, at.selectbox, at.text_input) for w in kind]
     wanted = [f"-grpo-{n}" for n in GrpoConfig.model_fields]
@@ -411,7 +419,7 @@ def test_probes_nobody_can_judge_are_not_said_to_hold(sqlite: Path) -> None:
 
 
 def test_evaluation_checkpoints_and_processes_are_set_on_the_queue_page(sqlite: Path) -> None:
-    at = page("queue")
+    at = opened(page("queue"))
     labels = {w.label for kind in (at.number_input, at.toggle) for w in kind}
     assert {"every", "num_samples", "greedy", "keep", "best", "num_processes", "smaller_micro_batch"} <= labels
     next(n for n in at.number_input if n.key.endswith("-checkpoint-keep")).set_value(5).run()
