@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 
-from sqlalchemy.engine import make_url
-
 from core import queue
 from core.errors import BrokerError, StoreUnavailable
 from core.revision import revision
@@ -50,6 +48,5 @@ def system() -> System:
         broker_fault = str(error)
     found = {"Showdown": revision(), "Python": python_version()}
     found |= {name: made for name in PACKAGES if (made := _version(name))}
-    kind = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(make_url(settings().database).get_backend_name(), "")
     broker = "a broker of your own" if settings().broker_url else "the private broker"
-    return System(kind, fault, schema, size, broker, broker_fault, messages, found)
+    return System(state.kind(), fault, schema, size, broker, broker_fault, messages, found)

@@ -2,12 +2,18 @@
 
 from sqlalchemy import inspect
 
-from core.store.session import reading
+from core.store.session import engine, reading
 
 SIZE = {
     "sqlite": "select page_count * page_size from pragma_page_count(), pragma_page_size()",
     "postgresql": "select pg_database_size(current_database())",
 }
+
+
+def kind() -> str:
+    """What people call it."""
+    name = engine().dialect.name
+    return {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(name, name)
 
 
 def schema() -> str:
