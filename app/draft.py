@@ -12,6 +12,7 @@ from core.config import RunConfig, parse
 from core.errors import ConfigError
 from core.experiment import ExperimentConfig
 from core.mix import Mix
+from core.sweep import size
 
 Draft = dict[str, Any]
 Faults = list[tuple[str, str]]
@@ -66,6 +67,11 @@ def touch() -> None:
 
 def edition() -> int:
     return int(st.session_state.get("edition", 0))
+
+
+def count(draft: Draft) -> int:
+    """How many runs it would make, right or wrong."""
+    return size(len(draft["arms"]), len(draft["seeds"]), draft.get("sweep") or {})
 
 
 def check(draft: Draft) -> tuple[ExperimentConfig | None, Faults]:

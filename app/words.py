@@ -22,11 +22,14 @@ STATUS: dict[Status, tuple[str, Tone]] = {
 
 
 def duration(seconds: float) -> str:
-    """12 s, 3 min, 2 h 5 min."""
+    """12 s, 3 min, 2 h 5 min, 3 d 4 h."""
     if seconds < 99:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 def setting(value: object) -> str:

@@ -115,7 +115,7 @@ def list_runs(as_json: bool) -> None:
     for r in rows:
         accuracy = "" if r.accuracy is None else f"{r.accuracy:.1%}"
         progress = f"{r.step}/{r.max_steps}"
-        click.echo(f"{r.id:>5}  {r.status:<8}  {r.arm:<24}  seed {r.seed:<4} {progress:>9}  {accuracy:>6}  {r.experiment}")
+        click.echo(f"{r.id:>5}  {r.status:<8}  {r.variant:<24}  seed {r.seed:<4} {progress:>9}  {accuracy:>6}  {r.experiment}")
 
 
 @main.command()

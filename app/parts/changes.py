@@ -17,17 +17,22 @@ def changes(found: News, since: float, running: int) -> None:
         prose.head("Since your last visit", words.ago(since), chips=_chips(found, running))
         if not found:
             prose.note("No run has ended since." if running else "Nothing has happened since.")
-        for best in found.best:
-            _line(best.run, _best(best), "good")
-        for r in found.failed[:MOST]:
-            _line(r, f"failed at step {r.step}: {first_line(r)}", "bad")
-        for r in found.stopped[:MOST]:
-            _line(r, f"was stopped at step {r.step} of {r.max_steps}", "neutral")
-        named = {b.run.id for b in found.best}
-        for r in [r for r in found.done if r.id not in named][:MOST]:
-            gold = "" if r.accuracy is None else f": gold accuracy {words.value('eval/accuracy', r.accuracy)}"
-            _line(r, f"is done{gold}", "neutral")
+        with st.container(gap="xxsmall"):
+            _lines(found)
         _more(found)
+
+
+def _lines(found: News) -> None:
+    for best in found.best:
+        _line(best.run, _best(best), "good")
+    for r in found.failed[:MOST]:
+        _line(r, f"failed at step {r.step}: {first_line(r)}", "bad")
+    for r in found.stopped[:MOST]:
+        _line(r, f"was stopped at step {r.step} of {r.max_steps}", "neutral")
+    named = {b.run.id for b in found.best}
+    for r in [r for r in found.done if r.id not in named][:MOST]:
+        gold = "" if r.accuracy is None else f": gold accuracy {words.value('eval/accuracy', r.accuracy)}"
+        _line(r, f"is done{gold}", "neutral")
 
 
 def first_line(r: RunRow) -> str:

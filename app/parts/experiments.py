@@ -49,11 +49,13 @@ def card(e: ExperimentRow | None, runs: list[RunRow], why: dict[int, str]) -> No
             if e:
                 _whole(e, runs)
         bar(f"cells-{name}", runs)
-        rows = st.expander(f"{words.count(len(runs), 'run')}, one by one", on_change="rerun", key=f"rows-open-{name}")
+        rows = st.expander(
+            f"{words.count(len(runs), 'run')}, one by one", on_change="rerun", key=f"rows-open-{name}", bind="query-params"
+        )
         if rows.open:
             with rows:
                 shown = [run_actions.row(r, said(r, why)) for r in runs[:OPEN_ROWS]]
-                run_actions.answer(run_rows(f"rows-{name}", shown, f"Runs of {e.name if e else 'their own'}"))
+                run_actions.answer(run_rows(f"rows-{name}", shown, prose.visible(f"Runs of {e.name if e else 'their own'}")))
                 if len(runs) > OPEN_ROWS:
                     st.caption(f"The first {OPEN_ROWS} of {len(runs)}; all are on the Runs page.")
 

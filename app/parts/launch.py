@@ -53,7 +53,7 @@ def _settings(d: draft.Draft, faults: forms.Faults) -> None:
     sweep(d, faults, key)
     for name, label, draw, paths in SECTIONS:
         # Closed ones are not drawn: sixty widgets that nobody sees cost the browser seconds. The draft keeps their values.
-        section = st.expander(label, on_change="rerun", key=f"open-{name}")
+        section = st.expander(label, on_change="rerun", key=f"open-{name}", bind="query-params")
         if section.open:
             with section:
                 draw(run, faults, key)

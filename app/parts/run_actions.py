@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import actions, cache, draft, theme, words
+from app import actions, cache, draft, prose, theme, words
 from core.config import RunConfig
 from core.errors import ShowdownError
 from core.store.queries import RunRow
@@ -39,11 +39,12 @@ def offered(r: RunRow) -> list[dict[str, str]]:
 def row(r: RunRow, why: str, place: str = "") -> dict[str, Any]:
     """A run as app.elements.runs.run_rows draws it."""
     label, tone = words.STATUS[r.status]
-    note = [r.experiment or "on its own", f"run {r.id}"]
-    note += [f"priority {r.priority:+d}"] if r.priority else []
+    note = [f"priority {r.priority:+d}"] if r.priority else []
+    note += [r.experiment or "on its own", f"run {r.id}"]
     return {
         "id": r.id, "name": r.name, "role": theme.arm_role(r.structure), "state": label, "tone": tone, "place": place,
-        "note": " · ".join(note), "why": why, "share": r.step / r.max_steps, "actions": offered(r),
+        "note": prose.visible(" · ".join(note)), "why": prose.visible(why), "share": r.step / r.max_steps,
+        "actions": offered(r),
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import words
+from app import prose, words
 from core.metrics import METRICS
 from core.store.queries import RunRow
 from core.store.states import Status
@@ -44,7 +44,7 @@ class Shown:
 
 
 def _experiment(r: RunRow) -> str:
-    return f"{r.experiment_id}: {r.experiment}" if r.experiment_id else "on their own"
+    return prose.visible(f"{r.experiment_id}: {r.experiment}") if r.experiment_id else "on their own"
 
 
 def choose(rows: Sequence[RunRow], paths: Iterable[str], metrics: Iterable[str]) -> Shown:

@@ -59,7 +59,7 @@ def _cells(rows: Sequence[RunRow], shown: Shown, settings: Mapping[int, Mapping[
             "gold": _percent(r.accuracy),
             "curve": gold[r.id].values if r.id in gold else None, "start": _percent(r.first_accuracy),
             "age": words.ago(r.queued_at),
-            "worker": r.worker or "", "experiment": r.experiment, "seed": r.seed, "structure": r.structure,
+            "worker": r.worker or "", "experiment": prose.visible(r.experiment), "seed": r.seed, "structure": r.structure,
         }  # fmt: skip
         picked = {k: v for k, v in base.items() if k in ("run", "id") or k in shown.columns}
         picked |= {path: plain(setting(r, settings, path)) for path in dict.fromkeys(paths)}

@@ -25,7 +25,7 @@ def system(found: System) -> None:
         )
         shown = " · ".join(f"{name} {made}" for name, made in found.versions.items())
         prose.note(f"This dashboard: {shown}")
-        prose.note("What a run was trained with (versions, device) is stored with it: `showdown show RUN --json`.")
+        st.caption("What a run was trained with (versions, device) is stored with it: `showdown show RUN --json`.")
 
 
 def _line(name: str, text: str, fault: str) -> None:

@@ -49,7 +49,7 @@ def _first_launch() -> None:
             st.toast(warning or f"Queued {len(run_ids)} runs.")
             cache.forget_runs()
             st.rerun()
-        prose.note(
+        st.caption(
             "In a terminal: `make demo` starts everything and launches it, `showdown submit first-showdown` only queues it."
         )
 
@@ -89,7 +89,7 @@ def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
         lines = cache.gold(runs)
         shown = [r for r in runs if r.id in lines or not r.status.finished][:MOST_LINES]
         if shown:
-            card = overlay(shown, lines, "eval/accuracy", 290, f"Gold accuracy: {e.name}")
+            card = overlay(shown, lines, "eval/accuracy", 290, prose.visible(f"Gold accuracy: {e.name}"))
             card["sub"] = "Share of held-out problems answered right. Never trained on."
             elements.chart_card("home-chart", card)
 

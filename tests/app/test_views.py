@@ -16,11 +16,12 @@ from app.figures.preflight import dead_before_after
 from app.parts.launch import SECTIONS
 from core import presets
 from core.config import ModelConfig, parse
+from core.estimate import estimate
 from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
 from core.mix import Mix
 from core.replay import run as replay_run
-from core.store import claims, queries, runs, workers
+from core.store import claims, past, queries, runs, workers
 from core.store.states import Status
 from core.store.workers import Gpu
 from core.table import from_batch
@@ -79,6 +80,14 @@ def test_the_run_page_shows_charts_tiles_and_answers(trained: int) -> None:
     text = prose(at)
     assert "hybrid, seed 0" in text and "Done" in text and "Is it learning the right thing?" in text
     assert not [b for b in at.button if b.label in ("Stop", "Resume")]  # a finished run has nothing to stop
+
+
+def test_a_run_like_one_that_trained_is_estimated_from_it(trained: int) -> None:
+    found = estimate(run_config(), past.past_runs("tiny"), [], gpu=False)
+    assert found.basis.startswith("from 1 run of tiny on ") and found.measured
+    assert found.memory is not None and 0.1 < found.memory < 8  # GiB of a process with torch in it
+    spent = queries.series(trained)["speed/step_seconds"].values
+    assert found.seconds is not None and found.seconds > len(spent) * min(spent)
 
 
 def test_the_samples_tab_shows_the_sum_and_the_group(trained: int) -> None:

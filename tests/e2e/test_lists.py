@@ -76,6 +76,7 @@ def test_ticked_runs_are_in_the_url_and_overlaid(page: Page) -> None:
     expect(page.get_by_text("7 runs")).to_be_visible(timeout=20_000)
     expect(page).to_have_url(re.compile("runs=2-1$"))
     expect(chart).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(1)  # the table before is gone
     box = page.get_by_test_id("stDataFrame").bounding_box()
     assert box
     page.mouse.click(box["x"] + 100, box["y"] + 36 + 18)
