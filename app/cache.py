@@ -20,6 +20,7 @@ from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleVi
 from core.store.workers import Machine
 
 LIVE_SECONDS = 0.9
+MOST_EXPERIMENTS = 200
 MOST_RUNS = 600  # a list has the newest so many; the largest experiment has fewer
 WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
 
@@ -114,7 +115,7 @@ def system() -> health.System:
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=4, show_spinner=False)
 def experiments() -> list[ExperimentRow]:
-    return queries.experiments()
+    return queries.experiments(MOST_EXPERIMENTS)
 
 
 @st.cache_data(ttl=600, max_entries=16, show_spinner=False)

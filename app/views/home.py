@@ -18,7 +18,7 @@ from core.store.states import Status
 TICK_SECONDS = 2.0
 EXPERIMENTS, MOST_LINES = 4, 9
 WHAT = (
-    "Showdown trains one small language model under several reward mixes and shows which teaches it best.",
+    "Showdown trains a language model under several reward mixes and shows which of them teaches it best.",
     "A mix is made of terms: hard ones that say right or wrong, continuous ones that say how nearly, and a blend between them.",
 )
 
@@ -34,9 +34,9 @@ def _visit() -> visits.Visit:
 def _first_launch() -> None:
     with st.container(key="card-first"):
         prose.head("Nothing has been trained yet", "start with the first showdown")
-        prose.remark(
-            "Three structures (hard, continuous, hybrid) train a model of 1 million weights on sums, 100 steps each: "
-            "about seven minutes on two CPU cores."
+        prose.note(
+            "Three structures (hard, continuous, hybrid) train a model of 0.8 million weights on sums, 100 steps each: a few "
+            "minutes on two CPU cores."
         )
         if not cache.machines():
             st.info(f"No worker listens. {waits.START_ONE.replace(': ', ': `')}`.", icon=":material/info:")

@@ -46,6 +46,8 @@ def _live() -> None:
     number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     for e in found[A_PAGE * (number - 1) : A_PAGE * number]:
         experiments.card(e, cache.runs_of(e.id), why)
+    if len(found) == cache.MOST_EXPERIMENTS:
+        prose.note(f"The newest {cache.MOST_EXPERIMENTS} experiments.")
     alone = [r for r in rows if r.experiment_id is None]
     if alone and number == 1:
         experiments.card(None, alone, why)

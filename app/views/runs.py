@@ -56,7 +56,7 @@ def _live(shown: Shown) -> None:
         chosen = table(fitting, shown, settings)
         prose.note("Click a run's name to open it. Tick rows to lay their curves over each other.")
         if len(rows) == cache.MOST_RUNS:
-            st.caption(f"The newest {cache.MOST_RUNS} runs. `showdown ls` and the Queue page have older ones.")
+            prose.note(f"The newest {cache.MOST_RUNS} runs; older ones are under their experiments on the Queue page.")
     if chosen:
         _overlay(chosen)
 
