@@ -120,7 +120,7 @@ def experiments() -> list[ExperimentRow]:
 
 @st.cache_data(ttl=600, max_entries=16, show_spinner=False)
 def experiment_config(experiment_id: int) -> dict[str, Any]:
-    return queries.experiment_config(experiment_id)
+    return many.experiment_config(experiment_id)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)

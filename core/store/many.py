@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import select
 
+from core.errors import NotFound
 from core.metrics.series import Series
 from core.store.session import reading
-from core.store.tables import evaluation, metric, point, run
+from core.store.tables import evaluation, experiment, metric, point, run
 
 
 def gold(run_ids: Sequence[int]) -> dict[int, Series]:
@@ -51,3 +52,12 @@ def newest_of(run_ids: Sequence[int], name: str) -> dict[int, float]:
         last = select(point.c.value).where(*here).order_by(point.c.step.desc()).limit(1).scalar_subquery()
         rows = c.execute(select(run.c.id, last.label("value")).where(run.c.id.in_(run_ids)))
         return {row.id: row.value for row in rows if row.value is not None}
+
+
+def experiment_config(experiment_id: int) -> dict[str, Any]:
+    """An experiment as it was queued; NotFound when there is none."""
+    with reading() as c:
+        found: dict[str, Any] | None = c.execute(select(experiment.c.config).where(experiment.c.id == experiment_id)).scalar()
+    if found is None:
+        raise NotFound(f"there is no experiment {experiment_id}")
+    return found

@@ -279,15 +279,6 @@ def experiments(limit: int = 100) -> list[ExperimentRow]:
         return [ExperimentRow(*r) for r in c.execute(select(*columns).order_by(experiment.c.id.desc()).limit(limit))]
 
 
-def experiment_config(experiment_id: int) -> dict[str, Any]:
-    """An experiment as it was queued; NotFound when there is none."""
-    with reading() as c:
-        found: dict[str, Any] | None = c.execute(select(experiment.c.config).where(experiment.c.id == experiment_id)).scalar()
-    if found is None:
-        raise NotFound(f"there is no experiment {experiment_id}")
-    return found
-
-
 def accuracies(run_id: int) -> dict[int, float]:
     """Step -> eval/accuracy of a run."""
     own = (point.c.run_id == run_id, metric.c.name == "eval/accuracy")
