@@ -1,8 +1,8 @@
 """The only writer: create, stop, put back. Called by pages on a click; each returns what to tell the person."""
 
 from core import queue
-from core.config import ExperimentConfig
 from core.errors import BrokerError, TrainingError
+from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.revision import revision
 from core.store import runs
@@ -29,6 +29,14 @@ def requeue(run_id: int) -> str:
     except TrainingError as error:  # imported, without a checkpoint
         return str(error)
     return _send([run_id]) or "Queued; it goes on from its last checkpoint."
+
+
+def requeue_all(run_ids: list[int]) -> str:
+    """Put several stopped or failed runs back."""
+    said = {run_id: requeue(run_id) for run_id in run_ids}
+    kept = {text for text in said.values() if not text.startswith("Queued")}
+    done = sum(text.startswith("Queued") for text in said.values())
+    return " ".join([f"{done} of {len(run_ids)} runs are queued again.", *sorted(kept)])
 
 
 def stop_experiment(experiment_id: int) -> str:

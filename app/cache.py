@@ -4,36 +4,40 @@ Fresh data is looked for at most once a second however many people look. A finis
 """
 
 import time
-from collections.abc import Callable, Hashable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import streamlit as st
 
+from app.figures.overlay import overlay as overlaid
 from app.figures.shown import Shown, View
 from app.live import Drawn
 from app.memo import Memo
 from app.series import SeriesStore, Version
 from app.wire import Card, message
-from core import samples
+from core import health, paths, samples
 from core.answers import AnswerRule
 from core.config import RunConfig
+from core.estimate import Past
 from core.metrics.series import Series
 from core.mix import Mix
 from core.preflight import Report, report
 from core.replay import Change, Outcome, compare, run
-from core.store import queries, workers
+from core.store import many, past, queries, workers
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
 from core.store.workers import Machine
 
 T = TypeVar("T")
 MEMO = 600  # cards of some 40 live runs, about 100 kB each
 LIVE_SECONDS = 0.4  # with a tick a second, what is written is seen within two
+MOST_EXPERIMENTS = 200
+MOST_RUNS = 600  # a list has the newest so many; the largest experiment has fewer
 WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=64, show_spinner=False)
 def run_list(experiment_id: int | None = None) -> list[RunRow]:
-    return queries.run_list(experiment_id)
+    return queries.run_list(experiment_id, MOST_RUNS)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
@@ -107,9 +111,79 @@ def events(run_id: int) -> list[Event]:
     return queries.events(run_id)
 
 
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
+def unfinished() -> list[RunRow]:
+    return queries.unfinished()
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=16, show_spinner=False)
+def gold_now(run_ids: tuple[int, ...]) -> dict[int, Series]:
+    return many.gold(run_ids)
+
+
+@st.cache_data(ttl=600, max_entries=16, show_spinner=False)
+def gold_done(runs: tuple[tuple[int, int], ...]) -> dict[int, Series]:
+    """Of runs that have ended, as (id, attempt): read once, however long the page ticks."""
+    return many.gold([run_id for run_id, _ in runs])
+
+
+def gold(rows: list[RunRow]) -> dict[int, Series]:
+    """Gold accuracy by step of some runs: two queries at most, and one of them only once."""
+    ended = tuple((r.id, r.attempt) for r in rows if r.status.finished)
+    return {**gold_done(ended), **gold_now(tuple(r.id for r in rows if not r.status.finished))}
+
+
+def overlay(rows: Sequence[RunRow], names: tuple[str, ...], name: str, smoothing: float, height: int) -> Drawn:
+    """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
+    said, attempts = text_of_all(rows), [(r.id, r.attempt) for r in rows]
+
+    def draw() -> Drawn:
+        lines = {r.id: series(r.id, version(r), names).get(name, Series([], [])) for r in rows}
+        made = overlaid(rows, lines, name, height, smoothing=smoothing)
+        return Drawn(message(made, said, f"{attempts}.{name}.{smoothing}"), made)
+
+    return _memo().get((said, tuple(attempts), name, smoothing, height), draw)
+
+
+def text_of_all(rows: Sequence[RunRow]) -> str:
+    """Changes whenever one of the runs has something new to show."""
+    return " ".join(text_of(version(r)) for r in rows)
+
+
+@st.cache_data(ttl=600, max_entries=4, show_spinner=False)
+def settings_of(runs: tuple[tuple[int, int], ...]) -> dict[int, dict[str, Any]]:
+    """Every setting of some runs by its path; a run is (id, max_steps), the one setting that an extension changes."""
+    return {run_id: paths.flatten(config) for run_id, config in many.configs([run_id for run_id, _ in runs]).items()}
+
+
+@st.cache_data(ttl=30, max_entries=2, show_spinner=False)
+def metric_names() -> list[str]:
+    return many.metric_names()
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=32, show_spinner=False)
+def newest_of(run_ids: tuple[int, ...], name: str) -> dict[int, float]:
+    return many.newest_of(run_ids, name)
+
+
+@st.cache_data(ttl=20, max_entries=16, show_spinner=False)
+def past_runs(model: str) -> list[Past]:
+    return past.past_runs(model)
+
+
+@st.cache_data(ttl=5, max_entries=2, show_spinner=False)
+def system() -> health.System:
+    return health.system()
+
+
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=4, show_spinner=False)
 def experiments() -> list[ExperimentRow]:
-    return queries.experiments()
+    return queries.experiments(MOST_EXPERIMENTS)
+
+
+@st.cache_data(ttl=600, max_entries=16, show_spinner=False)
+def experiment_config(experiment_id: int) -> dict[str, Any]:
+    return many.experiment_config(experiment_id)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
@@ -149,9 +223,17 @@ def samples_by_id(ids: tuple[int, ...]) -> list[SampleView]:
     return queries.samples_by_id(ids)
 
 
+def runs_of(experiment_id: int) -> list[RunRow]:
+    """An experiment's runs, out of the list that every page reads where that is whole."""
+    rows = run_list()
+    if len(rows) < MOST_RUNS:
+        return [r for r in rows if r.experiment_id == experiment_id]
+    return run_list(experiment_id)
+
+
 def forget_runs() -> None:
     """After a write: whoever wrote sees it at once."""
-    for cached in (run_list, run_detail, events, experiments):
+    for cached in (run_list, run_detail, events, experiments, unfinished, waiting):
         cached.clear()
 
 

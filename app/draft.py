@@ -8,10 +8,12 @@ from typing import Any
 import streamlit as st
 
 from core import presets
-from core.config import ExperimentConfig, RunConfig
+from core.config import RunConfig
 from core.errors import ConfigError
+from core.experiment import ExperimentConfig
 from core.mix import Mix
 from core.parsing import parse
+from core.sweep import size
 
 Draft = dict[str, Any]
 Faults = list[tuple[str, str]]
@@ -36,10 +38,20 @@ def load(name: str) -> None:
     touch()
 
 
+def load_experiment(values: dict[str, Any]) -> None:
+    """Replace the draft by an experiment as it was queued. ConfigError where this version cannot read it."""
+    found = parse(ExperimentConfig, values)
+    made = found.model_dump(mode="json", by_alias=True)
+    made["run"] = _common(found.runs()[0])
+    made["name"] = f"{found.name} again"[:120]
+    st.session_state["draft"] = made
+    touch()
+
+
 def load_run(config: RunConfig, name: str) -> None:
     """Replace the draft by one run's mix and settings."""
     arms = [{"name": config.name, "mix": config.mix}]
-    values = {"name": name, "arms": arms, "seeds": (config.seed,), "run": _common(config)}
+    values = {"name": name[:120], "arms": arms, "seeds": (config.seed,), "run": _common(config)}
     st.session_state["draft"] = parse(ExperimentConfig, values).model_dump(mode="json", by_alias=True)
     touch()
 
@@ -56,6 +68,11 @@ def touch() -> None:
 
 def edition() -> int:
     return int(st.session_state.get("edition", 0))
+
+
+def count(draft: Draft) -> int:
+    """How many runs it would make, right or wrong."""
+    return size(len(draft["arms"]), len(draft["seeds"]), draft.get("sweep") or {})
 
 
 def check(draft: Draft) -> tuple[ExperimentConfig | None, Faults]:

@@ -27,6 +27,17 @@ def arm_role(structure: str) -> str:
     return structure
 
 
+def run_lines(runs: Sequence[tuple[int, str]]) -> dict[int, tuple[str, str]]:
+    """(id, structure) of some runs -> id -> (colour role, dash): the hue of the arm, the n-th of a hue in the n-th dash."""
+    seen: dict[str, int] = {}
+    lines: dict[int, tuple[str, str]] = {}
+    for run_id, structure in runs:
+        role, position = arm_role(structure), seen.get(structure, 0)
+        lines[run_id] = (role, dash(position))
+        seen[structure] = position + 1
+    return lines
+
+
 def dash(position: int) -> str:
     """The n-th line of one hue: solid, then dashes, before inventing hues."""
     styles: Sequence[str] = ("solid", "dash", "dot", "dashdot")

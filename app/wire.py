@@ -1,9 +1,9 @@
 """A chart card as bytes for the browser: a JSON head and typed arrays. Called by app.live and app.elements.
 
 A card is a dict (app.figures.base.card) whose traces hold numpy arrays. Five messages say it: `whole` has everything; `tail`
-has of every growing array only what a browser cannot have yet, `lean` the same without titles, layout and styles; `hold` says that nothing is new; `wait` that the rest comes
-when the card is looked at. The other end is
-elements/wire.js. Layout: uint32 length of the head, the head as JSON padded to 8 bytes, the arrays, 8 bytes aligned.
+has of every growing array only what a browser cannot have yet, `lean` the same without titles, layout and styles; `hold` says
+that nothing is new; `wait` that the rest comes when the card is looked at. The other end is elements/wire.js. Layout: uint32
+length of the head, the head as JSON padded to 8 bytes, the arrays, 8 bytes aligned.
 Knows nothing of sessions or of Streamlit.
 """
 

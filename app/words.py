@@ -1,5 +1,6 @@
 """Wording shown to people: states, times, numbers with units. Called by pages and figures."""
 
+import json
 import time
 
 from app.prose import Tone
@@ -7,6 +8,7 @@ from core.metrics import describe
 from core.rewards import COMPONENTS
 from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY
 from core.store.states import Status
+from core.sweep import shown
 
 STATUS: dict[Status, tuple[str, Tone]] = {
     Status.QUEUED: ("Queued", "neutral"),
@@ -20,11 +22,21 @@ STATUS: dict[Status, tuple[str, Tone]] = {
 
 
 def duration(seconds: float) -> str:
-    """12 s, 3 min, 2 h 5 min."""
+    """12 s, 3 min, 2 h 5 min, 3 d 4 h."""
     if seconds < 99:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def setting(value: object) -> str:
+    """A setting's value as text: `empty` for none, JSON for lists."""
+    return (
+        shown(value) if value is None or isinstance(value, bool | int | float | str) else json.dumps(value, ensure_ascii=False)
+    )
 
 
 def count(n: int, what: str) -> str:

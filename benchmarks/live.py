@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from playwright.sync_api import sync_playwright
@@ -21,7 +22,8 @@ from benchmarks.viewer import Seen, Viewer
 from tests.e2e.browser import FLAGS, chromium
 
 LIMITS = {"server": 10.0, "browser": 0.5, "payload": 100.0, "latency": 2.0}
-OVERLAY = "/runs?runs=all&metrics=six"
+KEYS = ("reward/total", "signal/dead_groups", "signal/group_spread", "policy/entropy", "policy/grad_norm", "length/mean")
+OVERLAY = "/runs?runs=1-2-3-4-5-6-7-8-9-10&" + "&".join(f"metrics={quote(key, safe='')}" for key in KEYS)
 # Remembers when each step was first drawn, by the clock of this machine.
 STAMP = """() => { window.drawnAt = {}; setInterval(() => {
   for (const ui of window.showdownCharts ?? []) {

@@ -25,11 +25,10 @@ from playwright.sync_api import Page
 
 from benchmarks.dashboard import Server, growing_runs, keep_growing, processor_of, repeatedly
 from benchmarks.home import own_home
-from benchmarks.live import OVERLAY, browsers, descendants
+from benchmarks.live import KEYS, OVERLAY, browsers, descendants
 from tests.e2e.browser import browser
 from tests.grow import metrics
 
-KEYS = ("reward/total", "signal/dead_groups", "signal/group_spread", "policy/entropy", "policy/grad_norm", "length/mean")
 SAME = 0.01  # share of pixels that may differ in a picture that stayed
 # Fills trackio's store with the numbers on its standard input, line by line, as its own logging does.
 FILL = """

@@ -63,7 +63,7 @@ def report(seen: Seen, marks: list[tuple[float, float, float]], viewers: int) ->
     answers = np.array(seen.answers or [np.nan])
     used = (processor[-1] - processor[0]) / (60 * (minutes[-1] - minutes[0]))
     print(f"{viewers} viewers for {minutes[-1]:.1f} minutes: {used:.0%} of a core, {len(answers)} drawings, "
-          f"{seen.cards} cards with data, {seen.bytes / 1e6:.0f} MB sent, {len(seen.errors)} errors {seen.errors[:1]}")  # fmt: skip
+          f"{seen.cards} cards with data, {seen.bytes / 1e6:.0f} MB sent, errors {seen.errors[:1]}")  # fmt: skip
     median, late_answers = np.median(answers), np.percentile(answers, 95)
     print(f"server per drawing and viewer: {1000 * (processor[-1] - processor[0]) / max(len(answers), 1):.1f} ms of processor")
     print(f"a drawing after the pulse: median {1000 * median:.0f} ms, 95 % under {1000 * late_answers:.0f} ms")

@@ -20,8 +20,8 @@ from cli.new import new
 from cli.run import run_command
 from cli.transfer import export_command, import_command
 from core import presets
-from core.config import ExperimentConfig
 from core.errors import ShowdownError
+from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.lint import cannot_act
 from core.revision import revision
@@ -115,7 +115,7 @@ def list_runs(as_json: bool) -> None:
     for r in rows:
         accuracy = "" if r.accuracy is None else f"{r.accuracy:.1%}"
         progress = f"{r.step}/{r.max_steps}"
-        click.echo(f"{r.id:>5}  {r.status:<8}  {r.arm:<24}  seed {r.seed:<4} {progress:>9}  {accuracy:>6}  {r.experiment}")
+        click.echo(f"{r.id:>5}  {r.status:<8}  {r.variant:<24}  seed {r.seed:<4} {progress:>9}  {accuracy:>6}  {r.experiment}")
 
 
 @main.command()

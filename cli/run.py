@@ -23,8 +23,9 @@ import click
 from cli.progress import Pace, Seen, display
 from cli.up import open_store
 from core import presets
-from core.config import ExperimentConfig, RunConfig
+from core.config import RunConfig
 from core.errors import ShowdownError, StoreUnavailable
+from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.lint import cannot_act
 from core.revision import revision

@@ -1,4 +1,4 @@
-"""RunConfig and ExperimentConfig: everything that defines a training, parsed once at the edge and then trusted.
+"""RunConfig: everything that defines a training, parsed once at the edge and then trusted.
 
 Called by the forms, the CLI, core.store (the row keeps the resolved JSON) and the training child. Names inside `grpo`
 and `lora` are TRL's and peft's own. The same shape everywhere.
@@ -98,6 +98,16 @@ class LoraConfig(Frozen):
     """Dropout on the adapter's input."""
     target_modules: str | tuple[str, ...] = "all-linear"
     """Which modules get an adapter."""
+
+    @field_validator("target_modules")
+    @classmethod
+    def _not_the_head(cls, names: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if any(n.rpartition(".")[2] == "lm_head" for n in ([names] if isinstance(names, str) else names)):
+            raise ValueError(
+                "target_modules names lm_head, which TRL refuses: it computes log-probabilities from lm_head's own weight, so "
+                "an adapter there would never be trained; remove lm_head"
+            )
+        return names
 
 
 class EvaluationConfig(Frozen):
@@ -231,47 +241,3 @@ class RunConfig(Frozen):
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True)
-
-
-class Arm(Frozen):
-    """One mix in an experiment."""
-
-    name: str = Field(pattern=NAME)
-    """Name of the arm, unique in the experiment."""
-    mix: Mix
-
-
-class ExperimentConfig(Frozen):
-    """Arms x seeds under one question; everything but the mix is the same in every arm."""
-
-    name: str = Field(min_length=1, max_length=120)
-    """Title."""
-    question: str = ""
-    """What the experiment asks."""
-    arms: tuple[Arm, ...] = Field(min_length=1, max_length=16)
-    """The mixes compared."""
-    seeds: tuple[int, ...] = Field((0,), min_length=1, max_length=64)
-    """One run per arm and seed."""
-    run: dict[str, Any] = {}
-    """Everything else of a RunConfig, common to all arms."""
-
-    @model_validator(mode="after")
-    def _expands(self) -> "ExperimentConfig":
-        given: dict[str, list[str]] = {"arm": [a.name for a in self.arms], "seed": [str(s) for s in self.seeds]}
-        for what, items in given.items():
-            twice = [x for x in items if items.count(x) > 1]
-            if twice:
-                raise ValueError(f"{what} {twice[0]} is given twice")
-        extra = sorted(set(self.run) & {"mix", "name", "seed"})
-        if extra:
-            raise ValueError(f"run.{extra[0]} comes from the arms and seeds; leave it out of `run`")
-        self.runs()
-        return self
-
-    def runs(self) -> list[RunConfig]:
-        """The runs in the order in which they are queued: every arm of the first seed, then of the next."""
-        return [
-            RunConfig.model_validate({**self.run, "name": arm.name, "mix": arm.mix, "seed": seed})
-            for seed in self.seeds
-            for arm in self.arms
-        ]

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.frozen import Frozen
 
@@ -92,6 +92,16 @@ class GrpoConfig(Frozen):
     """That ratio: of the whole completion or of each token; beyond its bound masked or truncated."""
     vllm_importance_sampling_clip_max: float = Field(3.0, gt=0)
     """Bound of that ratio."""
+
+    @field_validator("num_generations", mode="before")
+    @classmethod
+    def _a_group_is_compared(cls, size: Any) -> Any:
+        if isinstance(size, int) and size < 2:
+            raise ValueError(
+                f"num_generations {size} is too small: GRPO takes a completion's advantage from the others of its group, so "
+                "TRL wants at least 2"
+            )
+        return size
 
     @model_validator(mode="before")
     @classmethod

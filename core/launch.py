@@ -5,17 +5,20 @@ With a broker of one's own (SHOWDOWN_BROKER_URL) the workers may be elsewhere, a
 """
 
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
-from core.config import SHIPPED_MODELS, DataConfig, DataSource, ExperimentConfig, ModelConfig, RunConfig
+from core.config import SHIPPED_MODELS, DataConfig, DataSource, ModelConfig, RunConfig
 from core.errors import ConfigError, DataError
+from core.experiment import ExperimentConfig
 from core.mix import Mix
 from core.problems import jsonl
 from core.rewards import reward_model
 from core.settings import settings
 
+PATHS = ("model.path", "data.train.path", "data.eval.path")  # settings that may name something on this machine
 T = TypeVar("T", RunConfig, ExperimentConfig)
 
 
@@ -37,6 +40,22 @@ def _mixes(config: RunConfig | ExperimentConfig) -> list[tuple[str, Mix]]:
     if isinstance(config, RunConfig):
         return [("mix", config.mix)]
     return [(f"arms.{i}.mix", arm.mix) for i, arm in enumerate(config.arms)]
+
+
+@lru_cache(maxsize=64)  # the runs of a sweep share their files
+def _unreadable(path: str, question: str, answer: str, size: int | None, _changed: float) -> str:
+    try:  # the file is parsed whole: a bad line is said now
+        jsonl.read(Path(path), question, answer, size)
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def _file_fault(source: DataSource) -> str:
+    """Why a data file cannot be used; empty for a good one."""
+    path = Path(source.path).expanduser()
+    changed = path.stat().st_mtime if path.is_file() else 0.0
+    return _unreadable(str(path), source.question, source.answer, source.size, changed)
 
 
 def packages_missing(run: RunConfig) -> list[tuple[str, str]]:
@@ -62,17 +81,14 @@ def packages_missing(run: RunConfig) -> list[tuple[str, str]]:
 
 def problems_here(config: RunConfig | ExperimentConfig) -> list[tuple[str, str]]:
     """(field path, message) for model folders, data files and missing packages that cannot work on this machine."""
-    run = config if isinstance(config, RunConfig) else config.runs()[0]
-    fault = _folder_fault(run.model.path, "a folder, a hub name, tiny or tiny-sparse")
-    found = [("model.path", fault)] if fault else []
-    found += packages_missing(run)
-    sources: list[tuple[str, DataSource]] = [("data.train.path", run.data.train), ("data.eval.path", run.data.eval)]
-    for field, source in sources:
-        if source.path:
-            try:  # the file is parsed whole: a bad line is said now
-                jsonl.read(Path(source.path).expanduser(), source.question, source.answer, source.size)
-            except DataError as error:
-                found.append((field, str(error)))
+    found: list[tuple[str, str]] = []
+    for run in [config] if isinstance(config, RunConfig) else config.runs():
+        fault = _folder_fault(run.model.path, "a folder, a hub name, tiny or tiny-sparse")
+        here = [("model.path", fault)] if fault else []
+        here += packages_missing(run)
+        sources: list[tuple[str, DataSource]] = [("data.train.path", run.data.train), ("data.eval.path", run.data.eval)]
+        here += [(field, said) for field, source in sources if source.path and (said := _file_fault(source))]
+        found += [fault for fault in here if fault not in found]
     for where, mix in _mixes(config):
         for i, term in enumerate(mix.terms):
             if term.component == reward_model.NAME:
@@ -118,4 +134,8 @@ def settled(config: T) -> T:
         return config.model_copy(update={**_with_whole_paths(config), "mix": _whole_mix(config.mix)})
     whole = {k: v.model_dump(mode="json") for k, v in _with_whole_paths(config.runs()[0]).items()}
     arms = tuple(a.model_copy(update={"mix": _whole_mix(a.mix)}) for a in config.arms)
-    return config.model_copy(update={"run": {**config.run, **whole}, "arms": arms})
+    sweep = {
+        path: tuple(v if v in SHIPPED_MODELS else _whole(str(v)) for v in values) if path in PATHS else values
+        for path, values in config.sweep.items()
+    }
+    return config.model_copy(update={"run": {**config.run, **whole}, "arms": arms, "sweep": sweep})

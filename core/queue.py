@@ -57,6 +57,7 @@ def waiting() -> int:
     """Messages no worker has taken yet."""
     try:
         with client().connection_for_read() as connection:
+            connection.ensure_connection(**FAIL_FAST)  # else kombu tries for six seconds
             return int(connection.default_channel.client.llen(QUEUE))
     except (OperationalError, *client().connection_for_read().recoverable_connection_errors) as error:
         raise BrokerError(f"{_away()}: {error}") from error

@@ -5,8 +5,9 @@ from typing import Any
 
 import yaml
 
-from core.config import ExperimentConfig, RunConfig
+from core.config import RunConfig
 from core.errors import ConfigError
+from core.experiment import ExperimentConfig
 from core.mix import Mix
 from core.parsing import parse
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from core.config import ExperimentConfig
+from core.experiment import ExperimentConfig
 from core.parsing import parse
 from core.store import claims, runs
 from core.store.records import EvaluationRow, StepRecord, write_step

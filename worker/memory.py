@@ -1,8 +1,11 @@
-"""Memory ran out: what to lower, and the smaller micro-batch a run goes on with. Called by worker.train and .supervisor.
+"""Memory: its peak; when it ran out, what to lower and the smaller micro-batch a run goes on with. Called by worker.train,
+.recorder and .supervisor.
 
 Light: the supervisor loads it, so errors of torch are known by their names.
 """
 
+import resource
+import sys
 from pathlib import Path
 
 from core.config import RunConfig
@@ -10,6 +13,15 @@ from core.grpo import GrpoConfig
 
 NAMES = {"OutOfMemoryError", "MemoryError"}
 SAYINGS = ("can't allocate memory", "not enough memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
+
+def peak_gib() -> float:
+    """The most memory this process has had, in GiB: torch's on the GPU, else everything of the process."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        return float(torch.cuda.max_memory_allocated()) / 1024**3
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size / (1024**3 if sys.platform == "darwin" else 1024**2)
 
 
 def ran_out(error: BaseException) -> bool:

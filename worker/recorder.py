@@ -17,7 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from core.batch import FloatArray, RolloutBatch, ScoredBatch
 from core.store import queries, records
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
-from worker import checkpoints, ranks
+from worker import checkpoints, memory, ranks
 from worker.checkpoints import restore_judges
 from worker.evaluate import Evaluation, Evaluator
 from worker.guards import Guards
@@ -221,6 +221,7 @@ class Recorder(TrainerCallback):
             return  # the summary at the end of training
         metrics = {ours: float(logs[theirs]) for theirs, ours in FROM_TRL.items() if theirs in logs}
         metrics |= reward_metrics(rollout)
+        metrics["memory/peak"] = memory.peak_gib()
         metrics["speed/generated_tokens_per_second"] = float(rollout.batch.n_tokens.sum()) / rollout.generate_seconds
         samples = sample_rows(rollout.batch, "train", rollout.scored, rollout.advantages)
         if self.found is not None:

@@ -45,7 +45,7 @@ def _read(*names: str) -> str:
     return "".join((HERE / name).read_text() for name in names)
 
 
-def _define(name: str, *with_: str) -> Any:
+def define(name: str, *with_: str) -> Any:
     """Register an element made of its own script and style, the shared ones and those of `with_`.
 
     Streamlit repeats an element's script and style in every message to the browser, each second where a chart is live. So
@@ -66,9 +66,9 @@ def _define(name: str, *with_: str) -> Any:
 
 
 serve_plotly()
-_chart_card = _define("chart_card", "wire")
+_chart_card = define("chart_card", "wire")
 _step_bar, _sum_table, _marked_text, _group, _log_view, _pulse = map(
-    _define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "pulse")
+    define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "pulse")
 )
 
 

@@ -32,12 +32,14 @@ def smoothed(values: Numbers, weight: float = 0.8) -> npt.NDArray[np.float64]:
     return pd.Series(np.asarray(values, dtype=float)).ewm(alpha=1 - weight, adjust=True).mean().to_numpy(copy=True)
 
 
-def raw_and_smooth(name: str, x: Numbers, y: Numbers, role: str, weight: float = 0.8, width: float = 2.2) -> list[Trace]:
+def raw_and_smooth(
+    name: str, x: Numbers, y: Numbers, role: str, weight: float = 0.8, width: float = 2.2, dash: str = "solid"
+) -> list[Trace]:
     """The raw line, pale, under its moving average; with weight 0 the raw line alone."""
     if not weight:
-        return [line(name, x, y, role, width, legendgroup=name)]
+        return [line(name, x, y, role, width, dash, legendgroup=name)]
     pale = line(name, x, y, f"{role}/.35", 1.1, hoverinfo="skip", legendgroup=name)
-    average = line(name, x, smoothed(y, weight), role, width, legendgroup=name, saved=f"{name} (smoothed {weight:g})")
+    average = line(name, x, smoothed(y, weight), role, width, dash, legendgroup=name, saved=f"{name} (smoothed {weight:g})")
     return [pale, average]
 
 

@@ -164,7 +164,7 @@ def _queue_bar(d: draft.Draft) -> None:
     _, faults = draft.check(d)
     with st.container(key="card-next", horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
-            n = len(d["arms"]) * len(d["seeds"])
+            n = draft.count(d)
             prose.head(f"{n} runs" if n != 1 else "1 run", f"arms {len(d['arms'])} × seeds {len(d['seeds'])}")
             for path, message in faults[:3]:
                 prose.fault(f"{path}: {message}")

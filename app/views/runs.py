@@ -1,85 +1,65 @@
-"""Runs: every run in one table, newest first; a click opens it."""
-
-from typing import Any
+"""Runs: every run in one table; filter it, group it by any setting, choose its columns, lay chosen runs over each other."""
 
 import streamlit as st
 
-from app import cache, prose, words
+from app import cache, prose, waits, words
+from app.parts.overlays import overlays
+from app.parts.run_filters import Shown, choose, groups
+from app.parts.run_table import group_table, in_url, table
 from core.store.queries import RunRow
 from core.store.states import Status
 
-COLUMNS = {
-    "run": st.column_config.NumberColumn("Run", width=60),
-    "state": st.column_config.TextColumn("State", width=90),
-    "arm": st.column_config.TextColumn("Arm"),
-    "structure": st.column_config.TextColumn("Structure"),
-    "seed": st.column_config.NumberColumn("Seed", width=60),
-    "progress": st.column_config.ProgressColumn("Progress", min_value=0, max_value=1, format="percent"),
-    "gold": st.column_config.NumberColumn("Gold accuracy", format="percent", help=words.help_of("eval/accuracy")),
-    "start": st.column_config.NumberColumn("At start", format="percent"),
-    "age": st.column_config.TextColumn("Queued"),
-    "worker": st.column_config.TextColumn("Worker"),
-    "experiment": st.column_config.TextColumn("Experiment"),
-}
+TICK_SECONDS = 4.0  # of the table; curves have a pulse of their own
 
 
-def _row(r: RunRow) -> dict[str, Any]:
-    return {
-        "run": r.id,
-        "arm": r.arm,
-        "state": words.STATUS[r.status][0],
-        "gold": r.accuracy,
-        "progress": r.step / r.max_steps,
-        "start": r.first_accuracy,
-        "seed": r.seed,
-        "structure": r.structure,
-        "age": words.ago(r.queued_at),
-        "worker": r.worker or "",
-        "experiment": r.experiment,
-    }
+def _head(rows: list[RunRow], fitting: list[RunRow]) -> None:
+    done = sum(r.status == Status.DONE for r in rows)
+    running = sum(r.status.claimed for r in rows)
+    waiting = [r for r in rows if r.status == Status.QUEUED]
+    many = words.count(len(rows), "run") if len(fitting) == len(rows) else f"{len(fitting)} of {words.count(len(rows), 'run')}"
+    prose.head(many, f"{running} running · {len(waiting)} waiting · {done} done")
+    if waiting and not cache.machines():
+        st.info(f"No worker listens. {waits.START_ONE.replace(': ', ': `')}`.", icon=":material/info:")
 
 
-def _table(rows: list[RunRow]) -> None:
-    chosen = st.dataframe(
-        [_row(r) for r in rows],
-        column_config=COLUMNS,
-        hide_index=True,
-        row_height=36,
-        height=min(38 + 36 * len(rows), 620),
-        on_select="rerun",
-        selection_mode="single-cell",
-        key="runs-table",
-        alt="All runs, newest first",
-    ).selection.cells
-    if chosen and chosen[0][0] < len(rows):
-        st.switch_page("views/run.py", query_params={"run": str(rows[chosen[0][0]].id)})
-    st.caption("Click a row to open the run.")
+def _live(shown: Shown, drawn: set[int]) -> None:
+    rows = cache.run_list()
+    fitting = [r for r in rows if shown.fits(r)]
+    settings = cache.settings_of(tuple((r.id, r.max_steps) for r in rows))
+    with st.container(key="card-runs"):
+        _head(rows, fitting)
+        if not fitting:
+            prose.empty("No run fits", "Take a filter away.")
+            return
+        if shown.group:
+            found = groups(fitting, settings, shown.group)
+            group_table(found, shown.group)
+            fitting = [r for g in found for r in g.runs]
+        chosen = table(fitting, shown, settings)
+        prose.note("Click a run's name to open it. Tick rows to lay their curves over each other.")
+        if len(rows) == cache.MOST_RUNS:
+            prose.note(f"The newest {cache.MOST_RUNS} runs; older ones are under their experiments on the Queue page.")
+    if {r.id for r in chosen} != drawn:
+        st.rerun()  # the curves stand outside this fragment, which ticks for the table alone
 
 
 def main() -> None:
     rows = cache.run_list()
-    live = any(not r.status.finished for r in rows)
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    with left:
-        prose.title("Runs", sub="Every training, newest first.")
-    with right, st.container(horizontal=True, horizontal_alignment="right"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width="stretch"):
+            prose.title("Runs", sub="Every training, newest first.")
         st.page_link("views/design.py", label="Design a mix", icon=":material/tune:")
-    st.fragment(_live, run_every=2 if live else None, key="runs-live")()
-
-
-def _live() -> None:
-    rows = cache.run_list()
-    with st.container(key="card-runs"):
-        if not rows:
-            prose.empty("No runs yet", "Design a mix, or launch the first showdown from the Queue page.")
-            return
-        done = sum(r.status == Status.DONE for r in rows)
-        running = sum(r.status.claimed for r in rows)
-        waiting = sum(r.status == Status.QUEUED for r in rows)
-        prose.head(f"{len(rows)} runs", f"{running} running · {waiting} waiting · {done} done")
-        if waiting and not cache.machines():
-            st.info("No worker listens. Start one: `showdown worker`.", icon=":material/info:")
-        _table(rows)
+    if not rows:
+        with st.container(key="card-runs"):
+            prose.empty("No runs yet", "Design a mix, or launch the first showdown from Home.")
+        return
+    settings = cache.settings_of(tuple((r.id, r.max_steps) for r in rows))
+    shown = choose(rows, {path for found in settings.values() for path in found}, cache.metric_names())
+    live = any(not r.status.finished for r in rows)
+    chosen = [r for r in rows if r.id in in_url() and shown.fits(r)]
+    st.fragment(_live, run_every=TICK_SECONDS if live else None, key="runs-live")(shown, {r.id for r in chosen})
+    if chosen:
+        overlays(chosen)
 
 
 main()

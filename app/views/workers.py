@@ -1,14 +1,14 @@
-"""Workers: machines, their GPUs, what each runs, when it was last heard of, and why runs wait."""
+"""Workers: machines, their GPUs, what each runs, when it was last heard of, why runs wait, and what all of it stands on."""
 
 import time
-from collections.abc import Sequence
 
 import streamlit as st
 
-from app import cache, prose, words
+from app import cache, prose, theme, waits, words
+from app.parts.system import system
 from core.store.workers import Gpu, Held, Machine
 
-TICK_SECONDS = 2.0
+TICK_SECONDS, SYSTEM_SECONDS = 2.0, 10.0
 LATE_SECONDS = 12.0  # a worker beats every five seconds
 GIB = 1024**3
 
@@ -30,7 +30,8 @@ def _run(r: Held) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
             note = words.count(r.num_processes, "process") if r.num_processes > 1 else ""
-            prose.head(f"run {r.id}: {r.arm}, seed {r.seed}", note, chips=[prose.chip(label, tone)])
+            role = theme.arm_role(r.structure)
+            prose.head(f"run {r.id}: {r.name}", note, tick=role, chips=[prose.chip(label, tone)])
             prose.progress(r.step, r.max_steps, "", "")
         st.page_link("views/run.py", label="Open", icon=":material/monitoring:", query_params={"run": str(r.id)})
 
@@ -52,35 +53,10 @@ def _machine(m: Machine) -> None:
             st.caption("It runs nothing.")
 
 
-def why(waiting: Sequence[int], machines: list[Machine]) -> str:
-    """Why runs wait, in one sentence. `waiting`: how many processes each wants, the next to start first."""
-    if not waiting:
-        return "No run waits."
-    runs = words.count(len(waiting), "run")
-    verb = "wait" if len(waiting) > 1 else "waits"
-    wide = f"{runs} {verb}: the next wants {{}} of one machine, and none has more than {{}}."
-    if not machines:
-        return f"{runs} {verb}: no worker listens. Start one: showdown worker"
-    wanted, most = waiting[0], max(len(m.gpus) for m in machines)
-    if most and all(m.gpus for m in machines):
-        idle = max(len(m.gpus) - len(m.leased) for m in machines)
-        if most < wanted:
-            return wide.format(words.count(wanted, "GPU"), most)
-        if idle == 0:
-            return f"{runs} {verb}: {words.count(sum(len(m.gpus) for m in machines), 'GPU')}, all taken."
-        if idle < wanted:
-            return wide.format(words.count(wanted, "free GPU"), idle)
-    free = sum(max(0, m.slots - len(m.runs)) for m in machines)
-    if free:
-        return f"{runs} {verb}, and {words.count(free, 'slot')} free: the next starts within seconds."
-    taken = words.count(sum(m.slots for m in machines), "slot")
-    return f"{runs} {verb}: {taken} of {words.count(len(machines), 'worker')}, all taken."
-
-
 def _live() -> None:
     machines, waiting = cache.machines(), cache.waiting()
     with st.container(key="card-queue-depth"):
-        prose.head("Queue", why(waiting, machines))
+        prose.head("Queue", waits.queue(waiting, machines))
     if not machines:
         with st.container(key="card-noworker"):
             prose.empty(
@@ -91,9 +67,15 @@ def _live() -> None:
         _machine(m)
 
 
+def _system() -> None:
+    """Apart: a broker that is away takes a while to say so."""
+    system(cache.system())
+
+
 def main() -> None:
     prose.title("Workers", sub="Machines that train, and what they are doing.")
     st.fragment(_live, run_every=TICK_SECONDS, key="workers-live")()
+    st.fragment(_system, run_every=SYSTEM_SECONDS, key="workers-system")()
 
 
 main()

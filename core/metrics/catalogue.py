@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Better = Literal["up", "down", ""]
-Unit = Literal["share", "reward", "nats", "tokens", "seconds", "tokens/s", "number"]
+Unit = Literal["share", "reward", "nats", "tokens", "seconds", "tokens/s", "GiB", "number"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ METRICS: dict[str, Metric] = {
         Metric("speed/generate_seconds", "Generation time", "seconds", "down", "Part of the step spent generating."),
         Metric("speed/score_seconds", "Scoring time", "seconds", "down",
                "Part of the step spent scoring, with the forward for log-probs where a component needs it."),
+        Metric("memory/peak", "Peak memory", "GiB", "down",
+               "Most memory that the first process had so far: torch's on its GPU, the whole process's on the CPU."),
         Metric("speed/generated_tokens_per_second", "Generation speed", "tokens/s", "up",
                "Generated tokens per second of generation time."),
     )

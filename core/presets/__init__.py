@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from core.config import ExperimentConfig, RunConfig
+from core.config import RunConfig
 from core.errors import ConfigError
+from core.experiment import ExperimentConfig
 from core.mix import Mix
 from core.yaml_files import load, load_mix, mix_of
 

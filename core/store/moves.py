@@ -6,10 +6,10 @@ was faster.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, delete, insert, select, update
 
 from core.config import RunConfig
 from core.store.session import reading
@@ -62,7 +62,10 @@ def new_id(made: CursorResult[Any]) -> int:
     return int(key[0])
 
 
-def insert_run(c: Connection, config: RunConfig, experiment_id: int | None, revision: str) -> int:
+def insert_run(
+    c: Connection, config: RunConfig, experiment_id: int | None, revision: str, swept: Mapping[str, Any] | None = None
+) -> int:
+    """A run that waits. `swept`: the settings in which it differs from others of its arm."""
     now = time.time()
     made = c.execute(
         insert(run).values(
@@ -72,6 +75,7 @@ def insert_run(c: Connection, config: RunConfig, experiment_id: int | None, revi
             structure=config.mix.structure,
             config=config.resolved(),
             config_hash=config.hash(),
+            swept=dict(swept) if swept else None,
             revision=revision,
             status=Status.QUEUED.value,
             max_steps=config.grpo.max_steps,
@@ -85,11 +89,14 @@ def insert_run(c: Connection, config: RunConfig, experiment_id: int | None, revi
     return run_id
 
 
+def in_order() -> tuple[ColumnElement[Any], ...]:
+    """How runs are taken: highest priority first, then the longest waiting."""
+    return (run.c.priority.desc(), run.c.queued_at, run.c.id)
+
+
 def waiting() -> dict[int, int]:
-    """Runs that wait, each with how many processes it wants, in the order in which they are taken: highest priority first,
-    then the longest waiting."""
-    order = (run.c.priority.desc(), run.c.queued_at, run.c.id)
-    found = select(run.c.id, run.c.num_processes).where(run.c.status == Status.QUEUED.value).order_by(*order)
+    """Runs that wait, each with how many processes it wants, in the order in which they are taken."""
+    found = select(run.c.id, run.c.num_processes).where(run.c.status == Status.QUEUED.value).order_by(*in_order())
     with reading() as c:
         return {row.id: row.num_processes for row in c.execute(found)}
 

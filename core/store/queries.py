@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, select
 
 from core.errors import NotFound
 from core.metrics.series import Series
+from core.store.moves import in_order
 from core.store.session import reading
 from core.store.states import Status
 from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
+from core.sweep import said
+
+SAID = 400  # characters of an error that lists are given
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class RunRow:
     experiment: str
     arm: str
     seed: int
+    swept: dict[str, Any] | None
     structure: str
     status: Status
     attempt: int
@@ -43,6 +48,16 @@ class RunRow:
     error_message: str | None
     accuracy: float | None
     first_accuracy: float | None
+
+    @property
+    def variant(self) -> str:
+        """The arm, and what is swept in it: runs that differ in nothing but the seed have the same."""
+        return ", ".join(filter(None, (self.arm, said(self.swept))))
+
+    @property
+    def name(self) -> str:
+        """hybrid, beta 0.04, seed 1."""
+        return f"{self.variant}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -121,10 +136,13 @@ def _accuracy(newest: bool) -> ColumnElement[Any]:
     return pick.scalar_subquery()
 
 
-def _run_select() -> Select[Any]:
-    names = [f for f in RunRow.__dataclass_fields__ if f not in ("experiment", "accuracy", "first_accuracy")]
+def _run_select(whole: bool = False) -> Select[Any]:
+    """`whole`: with all of an error's text, which may be a megabyte."""
+    names = [f for f in RunRow.__dataclass_fields__ if f not in ("experiment", "accuracy", "first_accuracy", "error_message")]
+    error = run.c.error_message if whole else func.substr(run.c.error_message, 1, SAID)
     return select(
         *(run.c[n] for n in names),
+        error.label("error_message"),
         func.coalesce(experiment.c.name, "").label("experiment"),
         _accuracy(True).label("accuracy"),
         _accuracy(False).label("first_accuracy"),
@@ -145,9 +163,20 @@ def run_list(experiment_id: int | None = None, limit: int = 500) -> list[RunRow]
         return [_run_row(r) for r in c.execute(query)]
 
 
+def unfinished(limit: int = 1000) -> list[RunRow]:
+    """Runs that train, then those that wait, in the order in which they are taken."""
+    ended = [s.value for s in Status if s.finished]
+    waits = case((run.c.status == Status.QUEUED.value, 1), else_=0)
+    query = _run_select().where(run.c.status.not_in(ended))
+    with reading() as c:
+        return [_run_row(r) for r in c.execute(query.order_by(waits, *in_order()).limit(limit))]
+
+
 def run_detail(run_id: int) -> RunDetail:
     """One run; NotFound when there is none."""
-    query = _run_select().add_columns(run.c.config, run.c.config_hash, run.c.revision, run.c.log_tail, run.c.environment)
+    query = _run_select(whole=True).add_columns(
+        run.c.config, run.c.config_hash, run.c.revision, run.c.log_tail, run.c.environment
+    )
     with reading() as c:
         row = c.execute(query.where(run.c.id == run_id)).first()
     if row is None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, insert, select, update
 
-from core.config import ExperimentConfig, RunConfig
+from core.config import RunConfig
 from core.errors import ConfigError, NotFound, TrainingError
+from core.experiment import ExperimentConfig
 from core.parsing import parse
-from core.store.moves import add_event, insert_run, move, new_id
+from core.store.moves import add_event, clean, insert_run, move, new_id
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import experiment, run, run_event
@@ -30,14 +31,14 @@ def create_experiment(config: ExperimentConfig, revision: str = "") -> tuple[int
     with writing() as c:
         made = c.execute(
             insert(experiment).values(
-                name=config.name,
-                question=config.question,
+                name=clean(config.name),
+                question=clean(config.question),
                 config=config.model_dump(mode="json", by_alias=True),
                 created_at=time.time(),
             )
         )
         experiment_id = new_id(made)
-        return experiment_id, [insert_run(c, r, experiment_id, revision) for r in config.runs()]
+        return experiment_id, [insert_run(c, p.config, experiment_id, revision, p.swept) for p in config.planned()]
 
 
 def request_stop(run_id: int) -> Status:

@@ -53,6 +53,7 @@ run = Table(
     Column("structure", String(16), nullable=False),
     Column("config", JSON, nullable=False),
     Column("config_hash", String(16), nullable=False),
+    Column("swept", JSON),
     Column("revision", String(64), nullable=False, default=""),
     Column("status", String(16), nullable=False, index=True),
     Column("attempt", Integer, nullable=False, default=0),

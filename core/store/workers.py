@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
@@ -11,6 +12,7 @@ from core.store import moves
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import gpu, gpu_lease, run, worker
+from core.sweep import said
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,17 @@ class Held:
     id: int
     arm: str
     seed: int
+    swept: dict[str, Any] | None
+    structure: str
     status: Status
     step: int
     max_steps: int
     num_processes: int
+
+    @property
+    def name(self) -> str:
+        """hybrid, beta 0.04, seed 1."""
+        return ", ".join(filter(None, (self.arm, said(self.swept), f"seed {self.seed}")))
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ def machines(seen_after: float) -> list[Machine]:
         for owner, *values in c.execute(select(gpu.c.worker, *columns).order_by(gpu.c.worker, gpu.c.index)):
             cards[owner].append(Gpu(*values))
         claimed = [s.value for s in Status if s.claimed]
-        names = ("id", "arm", "seed", "status", "step", "max_steps", "num_processes")
+        names = tuple(f.name for f in fields(Held))
         held = c.execute(
             select(run.c.worker, *(run.c[n] for n in names)).where(run.c.status.in_(claimed)).order_by(run.c.id)
         ).all()
@@ -97,7 +106,7 @@ def machines(seen_after: float) -> list[Machine]:
             w.name, w.host, w.pid, w.slots, w.started_at, w.seen_at,
             tuple(cards[w.name]),
             tuple(
-                Held(h.id, h.arm, h.seed, Status(h.status), h.step, h.max_steps, h.num_processes)
+                Held(**{**{n: getattr(h, n) for n in names}, "status": Status(h.status)})
                 for h in held if h.worker == w.name
             ),
             {g.uuid: leased[g.uuid] for g in cards[w.name] if g.uuid in leased},

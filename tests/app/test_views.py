@@ -12,20 +12,23 @@ from streamlit.testing.v1 import AppTest
 
 from app import forms
 from app.figures.preflight import dead_before_after
+from app.parts.launch import SECTIONS
 from core import presets
-from core.config import ExperimentConfig, ModelConfig
+from core.config import ModelConfig
+from core.estimate import estimate
+from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
 from core.mix import Mix
 from core.parsing import parse
 from core.replay import run as replay_run
-from core.store import claims, queries, runs, workers
+from core.store import claims, past, queries, runs, workers
 from core.store.states import Status
 from core.store.workers import Gpu
 from core.table import from_batch
 from tests.conftest import REPO
 from tests.samples import HARD, batch, run_config
 
-PAGES = ("runs", "design", "queue", "run", "workers")
+PAGES = ("home", "runs", "design", "queue", "run", "workers")
 
 
 def page(name: str, **query: str) -> AppTest:
@@ -36,10 +39,17 @@ def page(name: str, **query: str) -> AppTest:
     for key, value in query.items():
         at.query_params[key] = value
     at.run()
-    if name != "runs":
+    if name != "home":
         at.switch_page(f"views/{name}.py").run()
     assert not at.exception, at.exception
     return at
+
+
+def opened(at: AppTest) -> AppTest:
+    """The Queue page with every section of its form open."""
+    for name, *_ in SECTIONS:
+        at.session_state[f"open-{name}"] = True
+    return at.run()
 
 
 def prose(at: AppTest) -> str:
@@ -55,6 +65,7 @@ def elements(at: AppTest, name: str) -> list[Any]:
 def test_an_empty_page_says_what_to_do(sqlite: Path, name: str) -> None:
     text = prose(page(name))
     wanted = {
+        "home": "Nothing has been trained yet",
         "runs": "No runs yet",
         "design": "Design a reward mix",
         "queue": "Nothing is queued",
@@ -70,6 +81,14 @@ def test_the_run_page_shows_charts_tiles_and_answers(trained: int) -> None:
     text = prose(at)
     assert "hybrid, seed 0" in text and "Done" in text and "Is it learning the right thing?" in text
     assert not [b for b in at.button if b.label in ("Stop", "Resume")]  # a finished run has nothing to stop
+
+
+def test_a_run_like_one_that_trained_is_estimated_from_it(trained: int) -> None:
+    found = estimate(run_config(), past.past_runs("tiny"), [], gpu=False)
+    assert found.basis.startswith("from 1 run of tiny on ") and found.measured
+    assert found.memory is not None and 0.1 < found.memory < 8  # GiB of a process with torch in it
+    spent = queries.series(trained)["speed/step_seconds"].values
+    assert found.seconds is not None and found.seconds > len(spent) * min(spent)
 
 
 def test_the_samples_tab_shows_the_sum_and_the_group(trained: int) -> None:
@@ -218,7 +237,7 @@ def test_seeds_as_they_are_typed(typed: str, wanted: list[Any]) -> None:
 
 
 def test_every_setting_of_grpo_and_of_the_model_is_on_the_queue_page_once(sqlite: Path) -> None:
-    at = page("queue")
+    at = opened(page("queue"))
     assert not at.exception
     drawn = [str(w.key) for kind in (at.toggle, at.number_input, at.selectbox, at.text_input) for w in kind]
     wanted = [f"-grpo-{n}" for n in GrpoConfig.model_fields]
@@ -234,9 +253,8 @@ def test_a_run_of_its_own_is_on_the_queue_page(sqlite: Path) -> None:
     run_id = runs.create_run(run_config())
     at = page("queue")
     assert "Runs of their own" in prose(at)
-    next(b for b in at.button if b.key == f"stop-{run_id}").click().run()
-    assert queries.run_detail(run_id).row.status == Status.STOPPED
-    assert "Stopped" in prose(at)  # at once, not at the next tick
+    (line,) = elements(at, "run_rows")
+    assert [r["id"] for r in json.loads(line.proto.json)["rows"]] == [run_id]
 
 
 def test_opening_a_preset_on_the_design_page_changes_no_config(sqlite: Path) -> None:
@@ -250,12 +268,12 @@ def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> Non
     waiting = runs.create_run(run_config())
     assert "1 run waits: no worker listens" in prose(page("workers"))
     workers.beat("box-1", "box <1>", 42, 1, [Gpu(0, "H200", 140.0 * 2**30, 70.0 * 2**30, 0.9)])
-    assert "1 run waits, and 1 slot free" in prose(page("workers"))
+    assert "1 run waits: 1 slot free, starts within seconds" in prose(page("workers"))
     claim = claims.claim(waiting, "box-1", 60.0)
     assert claim is not None
     runs.create_run(run_config(seed=1))
     text = prose(page("workers"))
-    assert "1 run waits: 1 slot of 1 worker, all taken" in text
+    assert "1 run waits: the only slot is taken" in text
     assert "box &lt;1&gt;" in text and "GPU 0: H200" in text and "70.0 of 140 GiB" in text and "90% busy" in text
     assert f"run {waiting}: hybrid, seed 0" in text
 
@@ -263,9 +281,9 @@ def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> Non
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ([], "1 run waits, and 1 slot free"),
-        ([4], "the next wants 4 GPUs of one machine, and none has more than 2"),
-        ([2], "the next wants 2 free GPUs of one machine, and none has more than 1"),
+        ([], "1 run waits: 1 slot free, starts within seconds"),
+        ([4], "it wants 4 GPUs of one machine, and none has more than 2"),
+        ([2], "it wants 2 free GPUs of one machine, and none has more than 1"),
     ],
 )
 def test_why_a_run_that_wants_gpus_waits(sqlite: Path, wanted: list[int], said: str) -> None:
@@ -299,7 +317,7 @@ def test_a_finished_run_is_extended_and_cloned_from_its_page(sqlite: Path) -> No
 def test_an_experiment_is_stopped_whole_from_the_queue(sqlite: Path) -> None:
     runs.create_experiment(presets.demo())
     at = page("queue")
-    next(b for b in at.button if b.label == "Stop all").click().run()
+    next(b for b in at.button if b.label == "Stop them").click().run()
     assert {r.status for r in queries.run_list()} == {Status.STOPPED} and not at.exception
 
 
@@ -405,7 +423,7 @@ def test_probes_nobody_can_judge_are_not_said_to_hold(sqlite: Path) -> None:
 
 
 def test_evaluation_checkpoints_and_processes_are_set_on_the_queue_page(sqlite: Path) -> None:
-    at = page("queue")
+    at = opened(page("queue"))
     labels = {w.label for kind in (at.number_input, at.toggle) for w in kind}
     assert {"every", "num_samples", "greedy", "keep", "best", "num_processes", "smaller_micro_batch"} <= labels
     next(n for n in at.number_input if n.key.endswith("-checkpoint-keep")).set_value(5).run()

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from core import presets
-from core.config import ExperimentConfig, RunConfig
+from core.config import RunConfig
 from core.errors import ConfigError
+from core.experiment import ExperimentConfig
 from core.parsing import parse
 from core.yaml_files import load
 from tests.samples import CONTINUOUS, HARD, HYBRID, run_config
@@ -63,7 +64,7 @@ VLLM = {"use_vllm": True}
             "mix.terms.0.shaping.low",
             "finite",
         ),
-        ({"mix": MIX, "grpo": {"num_generations": 1}}, "grpo.num_generations", "greater than or equal to 2 (got 1)"),
+        ({"mix": MIX, "grpo": {"num_generations": 1}}, "grpo.num_generations", "TRL wants at least 2"),
         ({"mix": MIX, "grpo": {"lr": 1}}, "grpo.lr", "no such setting"),
         ({"mix": MIX, "model": {"path": ""}}, "model.path", "at least 1 character"),
         ({"mix": MIX, "data": {"train": {"name": "a", "path": "b"}}}, "data.train", "give exactly one"),

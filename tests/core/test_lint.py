@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core import presets
-from core.config import ExperimentConfig
+from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
 from core.lint import cannot_act
 from core.mix import Mix

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from core import engine
-from core.config import ExperimentConfig, RunConfig
+from core.config import RunConfig
 from core.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
+from core.experiment import ExperimentConfig
 from core.parsing import parse
 from core.store import claims, moves, queries, records, runs, workers
 from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord, finite

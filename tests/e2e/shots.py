@@ -16,15 +16,17 @@ from tests.conftest import REPO, forget_settings, free_port, wait_for
 from tests.e2e.browser import browser, settle, whole
 
 OUT = REPO / "shots"
-EMPTY = {"runs-empty": "/", "queue-empty": "/queue", "run-none": "/run?run=1"}
+EMPTY = {"home-empty": "/", "runs-empty": "/runs", "queue-empty": "/queue", "run-none": "/run?run=1"}
 FULL = {
-    "runs": "/",
+    "home": "/",
+    "runs": "/runs?runs=1-2-3",
     "design": "/design",
     "queue": "/queue",
     "run": "/run?run=3",
     "samples": "/run?run=3&tab=Samples&step=60",
     "config": "/run?run=3&tab=Config",
     "log": "/run?run=3&tab=Log",
+    "workers": "/workers",
 }
 
 

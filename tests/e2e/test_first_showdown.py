@@ -116,7 +116,7 @@ def test_design_launch_watch_read_stop(url: str, home: Path) -> None:
         steps.press("Enter")
         settle(page)
         button(page, "Queue 3 runs").click()
-        expect(page.get_by_text("hard, seed 0")).to_be_visible()
+        expect(page.get_by_role("link", name="hard, seed 0", exact=True)).to_be_visible()
         shot(page, "2-queue")
         rows = queries.run_list()
         assert len(rows) == 3 and {r.max_steps for r in rows} == {300}
@@ -165,7 +165,7 @@ def test_design_launch_watch_read_stop(url: str, home: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_and_both_themes_have_no_sideways_scroll(dashboard: str, scheme: str) -> None:
     with browser() as made:
-        for path in ("", "/design", "/queue"):
+        for path in ("", "/design", "/queue", "/runs", "/workers"):
             context = made.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
             page = context.new_page()
             page.goto(dashboard + path)

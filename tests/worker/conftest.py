@@ -34,7 +34,7 @@ def record(run_id: int) -> tuple[list[SampleView], dict[str, dict[int, float]]]:
     metrics = {
         name: dict(zip(found.steps, found.values, strict=True))
         for name, found in queries.series(run_id).items()
-        if not name.startswith("speed/") and name != "eval/seconds"
+        if not name.startswith(("speed/", "memory/")) and name != "eval/seconds"
     }
     return samples, metrics
 

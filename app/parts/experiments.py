@@ -1,0 +1,102 @@
+"""Experiments as cards: one bar with a cell per run, what can be done to the whole, its runs on demand.
+
+Called by the Queue page; `bar` also by Home.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import actions, cache, draft, prose, words
+from app.elements.runs import run_cells, run_rows
+from app.parts import run_actions
+from core.errors import ShowdownError
+from core.store.queries import ExperimentRow, RunRow
+from core.store.states import Status
+
+OPEN_ROWS = 60  # rows drawn for one experiment; the Runs page has all
+
+
+def counts(runs: Sequence[RunRow]) -> str:
+    """2 of 9 done, 1 running, 6 waiting."""
+    done = sum(r.status == Status.DONE for r in runs)
+    others = [
+        (sum(r.status.claimed for r in runs), "running"),
+        (sum(r.status in (Status.QUEUED, Status.LOST) for r in runs), "waiting"),
+        (sum(r.status == Status.FAILED for r in runs), "failed"),
+        (sum(r.status == Status.STOPPED for r in runs), "stopped"),
+    ]
+    return ", ".join([f"{done} of {len(runs)} done", *(f"{n} {what}" for n, what in others if n)])
+
+
+def bar(key: str, runs: Sequence[RunRow]) -> None:
+    """Progress of all steps, and a cell per run that opens it."""
+    prose.progress(sum(r.step for r in runs), sum(r.max_steps for r in runs), counts(runs), "")
+    opened = run_cells(key, [run_actions.cell(r) for r in runs], "Runs, one cell each")
+    if opened is not None:
+        st.switch_page("views/run.py", query_params={"run": str(opened)})
+
+
+def card(e: ExperimentRow | None, runs: list[RunRow], why: dict[int, str]) -> None:
+    """One experiment, or (None) the runs that belong to none. `why` each waiting run waits."""
+    name = f"{e.id if e else 'alone'}"
+    runs = sorted(runs, key=lambda r: r.id)
+    with st.container(key=f"card-experiment-{name}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(width="stretch"):
+                note = f"{e.question} · queued {words.ago(e.created_at)}".removeprefix(" · ") if e else "submitted one by one"
+                prose.head(e.name if e else "Runs of their own", note)
+            if e:
+                _whole(e, runs)
+        bar(f"cells-{name}", runs)
+        rows = st.expander(
+            f"{words.count(len(runs), 'run')}, one by one", on_change="rerun", key=f"rows-open-{name}", bind="query-params"
+        )
+        if rows.open:
+            with rows:
+                shown = [run_actions.row(r, said(r, why)) for r in runs[:OPEN_ROWS]]
+                run_actions.answer(run_rows(f"rows-{name}", shown, prose.visible(f"Runs of {e.name if e else 'their own'}")))
+                if len(runs) > OPEN_ROWS:
+                    st.caption(f"The first {OPEN_ROWS} of {len(runs)}; all are on the Runs page.")
+
+
+def said(r: RunRow, why: dict[int, str]) -> str:
+    """What a row says of a run."""
+    if r.error_message:
+        return f"{r.error_kind}: {r.error_message}"
+    if r.stop_requested and r.status.claimed:
+        return "stops at the next step"
+    gold = "" if r.accuracy is None else f" · gold {r.accuracy:.0%}"
+    return f"{r.step} of {r.max_steps}{gold}" if r.step or r.status.finished else why.get(r.id, "")
+
+
+def _whole(e: ExperimentRow, runs: list[RunRow]) -> None:
+    """Stop, requeue and clone all of it."""
+    going = [r for r in runs if not r.status.finished]
+    again = [r for r in runs if r.status in (Status.FAILED, Status.STOPPED)]
+    if going:
+        with st.popover("Stop all", icon=":material/stop_circle:", key=f"stop-all-{e.id}"):
+            training = sum(r.status.claimed for r in going)
+            st.caption(f"{words.count(len(going), 'run')}; {training} of them train now and write a checkpoint first.")
+            if st.button("Stop them", key=f"stop-them-{e.id}", type="primary"):
+                _did(actions.stop_experiment(e.id))
+    if again and st.button(
+        "Requeue", icon=":material/replay:", key=f"requeue-{e.id}", help="Its failed and stopped runs go on."
+    ):
+        _did(actions.requeue_all([r.id for r in again]))
+    if st.button(
+        "Clone", icon=":material/content_copy:", key=f"clone-{e.id}", help="Its arms, seeds and settings as a new draft."
+    ):
+        try:
+            draft.load_experiment(cache.experiment_config(e.id))
+        except ShowdownError as error:
+            st.toast(str(error), icon=":material/error:")
+            return
+        st.toast("Cloned into the form above.")
+        st.rerun()
+
+
+def _did(message: str) -> None:
+    st.toast(message)
+    cache.forget_runs()
+    st.rerun()

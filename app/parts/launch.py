@@ -1,0 +1,141 @@
+"""Launch an experiment: its settings, what is swept, the runs that come of it and what they will take.
+
+Called by the Queue page.
+"""
+
+from typing import Any
+
+import streamlit as st
+
+from app import actions, cache, draft, forms, prose
+from app.parts.planned import planned
+from app.parts.sweep import sweep
+from core.config import CheckpointConfig, DataConfig, EvaluationConfig, LoraConfig, ModelConfig, RetryConfig
+from core.errors import ConfigError
+from core.experiment import ExperimentConfig
+from core.grpo import GrpoConfig
+from core.problems import arithmetic
+
+MODELS = ["tiny", "tiny-sparse", "Qwen/Qwen3-4B"]
+DATA = [arithmetic.NAME, "openai/gsm8k"]
+MAIN = ["max_steps", "prompts_per_step", "num_generations", "learning_rate", "max_completion_length", "beta"]
+ROOM = ["num_processes", "per_device_train_batch_size", "gradient_checkpointing", "use_liger_kernel"]
+VLLM = [n for n in GrpoConfig.model_fields if "vllm" in n]
+REST = [n for n in GrpoConfig.model_fields if n not in (*MAIN, *ROOM, *VLLM)]
+WEIGHTS = [n for n in ModelConfig.model_fields if n not in ("path", "chat_template_kwargs")]
+EVALUATION, KEPT, RETRY = (list(c.model_fields) for c in (EvaluationConfig, CheckpointConfig, RetryConfig))
+
+
+def _settings(d: draft.Draft, faults: forms.Faults) -> None:
+    run, key = d["run"], f"q{draft.edition()}"
+    left, right = st.columns(2)
+    with left:
+        d["name"] = st.text_input("Name", d["name"], key=f"{key}-name", max_chars=120)
+        faults.beside("name")
+    with right:
+        d["question"] = st.text_input("Question", d["question"], key=f"{key}-question", placeholder="What does it ask?")
+    left, right = st.columns(2)
+    with left:
+        now = run["model"]["path"]
+        options = MODELS if now in MODELS else [*MODELS, now]
+        note = ModelConfig.model_fields["path"].description
+        path = st.selectbox("Model", options, options.index(now), accept_new_options=True, key=f"{key}-model", help=note)
+        run["model"] = {**run["model"], "path": path or ""}
+        faults.beside("run.model", "model")
+    with right:
+        text = st.text_input(
+            "Seeds", ", ".join(map(str, d["seeds"])), key=f"{key}-seeds", help="One run per arm and seed: `0, 1, 2` or `0-4`"
+        )
+        d["seeds"] = forms.seeds(text)
+        faults.beside("seeds")
+    run["grpo"] = forms.fields(GrpoConfig, MAIN, run["grpo"], f"{key}-grpo", columns=6)
+    faults.beside("grpo")
+    sweep(d, faults, key)
+    for name, label, draw, paths in SECTIONS:
+        # Closed ones are not drawn: sixty widgets that nobody sees cost the browser seconds. The draft keeps their values.
+        section = st.expander(label, on_change="rerun", key=f"open-{name}", bind="query-params")
+        if section.open:
+            with section:
+                draw(run, faults, key)
+        faults.beside(*paths)
+
+
+def _data(run: dict[str, Any], faults: forms.Faults, key: str) -> None:
+    left, right = st.columns(2)
+    with left:
+        prose.head("Train")
+        run["data"]["train"] = forms.source(run["data"]["train"], f"{key}-train", DATA)
+        faults.beside("data.train")
+    with right:
+        prose.head("Held out", "gold accuracy is measured on it")
+        run["data"]["eval"] = forms.source(run["data"]["eval"], f"{key}-eval", DATA)
+        faults.beside("data.eval")
+    run["data"] = forms.fields(DataConfig, ["answer_rule", "instruction"], run["data"], f"{key}-data", columns=2)
+
+
+def _evaluation(run: dict[str, Any], faults: forms.Faults, key: str) -> None:
+    run["evaluation"] = forms.fields(EvaluationConfig, EVALUATION, run["evaluation"], f"{key}-evaluation", columns=5)
+    faults.beside("evaluation")
+    prose.head("Checkpoints", "a stop always writes one")
+    run["checkpoint"] = forms.fields(CheckpointConfig, KEPT, run["checkpoint"], f"{key}-checkpoint", columns=3)
+
+
+def _more(run: dict[str, Any], _faults: forms.Faults, key: str) -> None:
+    run["grpo"] = forms.fields(GrpoConfig, REST, run["grpo"], f"{key}-grpo", columns=4)
+
+
+def _room(run: dict[str, Any], _faults: forms.Faults, key: str) -> None:
+    run["grpo"] = forms.fields(GrpoConfig, ROOM, run["grpo"], f"{key}-grpo", columns=4)
+    run["retry"] = forms.fields(RetryConfig, RETRY, run["retry"], f"{key}-retry", columns=1)
+    prose.head("Weights", "transformers' names")
+    run["model"] = forms.fields(ModelConfig, WEIGHTS, run["model"], f"{key}-model", columns=4)
+    prose.head("vLLM", "generates for the training; evaluations keep transformers' own")
+    run["grpo"] = forms.fields(GrpoConfig, VLLM, run["grpo"], f"{key}-grpo", columns=4)
+
+
+def _lora(run: dict[str, Any], _faults: forms.Faults, key: str) -> None:
+    names = [n for n in LoraConfig.model_fields if n != "target_modules"]
+    run["lora"] = forms.fields(LoraConfig, names, run["lora"], f"{key}-lora", columns=3)
+
+
+SECTIONS = (  # name, label, what draws it, whose faults stand under it
+    ("data", "Data: what is trained on, what is held out", _data, ("data",)),
+    ("evaluation", "Evaluation and checkpoints", _evaluation, ("evaluation", "checkpoint")),
+    ("grpo", "More of GRPO, under TRL's names", _more, ()),
+    ("room", "Memory and speed", _room, ("retry",)),
+    ("lora", "LoRA, under peft's names", _lora, ("lora",)),
+)
+
+
+def launch_card() -> None:
+    """The form, the runs it makes, and the button."""
+    d = draft.get()
+    here: draft.Faults = st.session_state.pop("launch-faults", [])
+    faults = forms.Faults()
+    with st.container(key="card-launch"):
+        prose.head("Launch an experiment", "arms × seeds × what is swept; all else is the same in every run")
+        _settings(d, faults)
+        config, found = draft.check(d)
+        faults.beside("arms")
+        if config:
+            planned(config)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(width="stretch"):
+                arms = ", ".join(a["name"] for a in d["arms"])
+                prose.note(f"Arms: {arms}. Their mixes are drawn on the Design page.")
+            st.page_link("views/design.py", label="Edit the mixes", icon=":material/tune:")
+            count = len(config.runs()) if config else 0
+            label = f"Queue {count} run{'' if count == 1 else 's'}" if config else "Queue"
+            if st.button(label, type="primary", icon=":material/play_arrow:", disabled=config is None) and config:
+                _launch(config)
+        faults.fill(found + here)
+
+
+def _launch(config: ExperimentConfig) -> None:
+    try:
+        _, run_ids, warning = actions.launch(config)
+    except ConfigError as error:
+        st.session_state["launch-faults"] = error.problems
+        st.rerun()
+    st.toast(warning or f"Queued {len(run_ids)} runs.", icon=":material/warning:" if warning else ":material/check:")
+    cache.forget_runs()

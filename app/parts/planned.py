@@ -1,0 +1,63 @@
+"""The runs that an experiment will queue, with what each will take. Called by app.parts.launch."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import cache, prose, words
+from core.estimate import Estimate, estimate
+from core.experiment import ExperimentConfig, Planned
+from core.store.workers import Machine
+
+HELP = (
+    "Start, steps and evaluations, each the median of past runs of this model on this machine. Seconds of a step are scaled by "
+    "completions per process and max_completion_length."
+)
+MEMORY = "The most that a past run of this model had, where its batch was at least as large; else the weights alone, with ≥."
+COLUMNS = {
+    "run": st.column_config.TextColumn("Run", width="medium"),
+    "steps": st.column_config.NumberColumn("Steps", width="small"),
+    "completions": st.column_config.NumberColumn("Completions", width="small", help="Steps × completions per step."),
+    "time": st.column_config.TextColumn("Time, about", width="small", help=HELP),
+    "memory": st.column_config.TextColumn("Memory", width="small", help=MEMORY),
+    "config": st.column_config.TextColumn("Config", width="small", help="Differs when anything in the config differs."),
+}
+
+
+def planned(config: ExperimentConfig) -> None:
+    """The list, and the whole in one sentence."""
+    runs, machines = config.planned(), cache.machines()
+    found = estimates(runs, machines)
+    prose.head(f"{words.count(len(runs), 'run')} will be queued", whole(found, machines))
+    rows = [_row(p, e) for p, e in zip(runs, found, strict=True)]
+    height = min(38 + 34 * len(rows), 38 + 34 * 8 + 17)
+    st.dataframe(
+        rows, hide_index=True, column_config=COLUMNS, height=height, row_height=34, alt="The runs that will be queued",
+    )  # fmt: skip
+    for basis in dict.fromkeys(e.basis for e in found):
+        prose.note(f"Estimate: {basis}.")
+
+
+def estimates(runs: list[Planned], machines: list[Machine]) -> list[Estimate]:
+    """Of each run; the past of a model is read once."""
+    hosts, gpu = [m.host for m in machines], any(m.gpus for m in machines)
+    return [estimate(p.config, cache.past_runs(p.config.model.path), hosts, gpu) for p in runs]
+
+
+def whole(found: list[Estimate], machines: list[Machine]) -> str:
+    """How long all of them take."""
+    seconds = [e.seconds for e in found]
+    if any(s is None for s in seconds):
+        return "how long they take is not known"
+    slots = sum(m.slots for m in machines) or 1
+    total = max(sum(s or 0.0 for s in seconds) / slots, max(s or 0.0 for s in seconds))
+    return f"about {words.duration(total)} in all, on {words.count(slots, 'slot')}, after what waits already"
+
+
+def _row(p: Planned, e: Estimate) -> dict[str, Any]:
+    grpo = p.config.grpo
+    memory = "–" if e.memory is None else f"{'' if e.measured else '≥ '}{e.memory:.1f} GiB"
+    return {
+        "run": p.name, "steps": grpo.max_steps, "completions": grpo.max_steps * grpo.completions_per_step,
+        "time": "–" if e.seconds is None else words.duration(e.seconds), "memory": memory, "config": p.config.hash(),
+    }  # fmt: skip

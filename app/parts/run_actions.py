@@ -1,0 +1,91 @@
+"""What can be done to a run from a list of runs, and doing it. Called by the Queue page."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import actions, cache, draft, prose, theme, words
+from core.config import RunConfig
+from core.errors import ShowdownError
+from core.store.queries import RunRow
+from core.store.states import Status
+
+HELP = {
+    "stop": "Writes a checkpoint at the next step boundary, then ends. You can resume it.",
+    "drop": "It leaves the queue. You can put it back.",
+    "requeue": "Back into the queue; it goes on from its last checkpoint.",
+    "clone": "Its mix and settings as a new draft on the Design page.",
+    "up": "Higher priority: taken before those with a lower one.",
+    "down": "Lower priority: taken after those with a higher one.",
+}
+
+
+def _action(name: str, label: str, ask: str = "", about: str = "") -> dict[str, str]:
+    return {"name": name, "label": label, "ask": ask, "help": HELP[about or name]}
+
+
+def offered(r: RunRow) -> list[dict[str, str]]:
+    """What this run allows now, in the order of its buttons."""
+    found = []
+    if r.status == Status.QUEUED:
+        found += [_action("up", "▲"), _action("down", "▼"), _action("stop", "Stop", about="drop")]
+    elif r.status.claimed and not r.stop_requested:
+        found.append(_action("stop", "Stop", ask="Stop it now?"))
+    elif r.status in (Status.FAILED, Status.STOPPED):
+        found.append(_action("requeue", "Requeue"))
+    return [*found, _action("clone", "Clone")]
+
+
+def row(r: RunRow, why: str, place: str = "") -> dict[str, Any]:
+    """A run as app.elements.runs.run_rows draws it."""
+    label, tone = words.STATUS[r.status]
+    note = [f"priority {r.priority:+d}"] if r.priority else []
+    note += [r.experiment or "on its own", f"run {r.id}"]
+    return {
+        "id": r.id, "name": r.name, "role": theme.arm_role(r.structure), "state": label, "tone": tone, "place": place,
+        "note": prose.visible(" · ".join(note)), "why": prose.visible(why), "share": r.step / r.max_steps,
+        "actions": offered(r),
+    }  # fmt: skip
+
+
+def cell(r: RunRow) -> dict[str, Any]:
+    """A run as app.elements.runs.run_cells draws it."""
+    said = [words.STATUS[r.status][0], f"{r.step} of {r.max_steps} steps"]
+    said += [f"gold accuracy {r.accuracy:.0%}"] if r.accuracy is not None else []
+    return {
+        "id": r.id, "name": r.name, "state": r.status.value, "said": ", ".join(said), "share": r.step / r.max_steps,
+        "role": theme.arm_role(r.structure),
+    }  # fmt: skip
+
+
+def do(run_id: int, action: str) -> str:
+    """Do it; what to tell the person. NotFound without such a run."""
+    detail = cache.run_detail(run_id)
+    if action == "stop":
+        return actions.stop(run_id)
+    if action == "requeue":
+        return actions.requeue(run_id)
+    if action in ("up", "down"):
+        return actions.set_priority(run_id, detail.row.priority + (1 if action == "up" else -1))
+    if action == "clone":
+        draft.load_run(RunConfig.model_validate(detail.config), f"{detail.row.experiment or detail.row.arm} again")
+        return "Cloned into the draft."
+    raise ValueError(f"no action is called {action!r}")
+
+
+def answer(chosen: tuple[int, str] | None) -> None:
+    """What a press of a row's button or name leads to."""
+    if chosen is None:
+        return
+    run_id, action = chosen
+    if action == "open":
+        st.switch_page("views/run.py", query_params={"run": str(run_id)})
+    try:
+        st.toast(do(run_id, action))
+    except ShowdownError as error:
+        st.toast(str(error), icon=":material/error:")
+        return
+    cache.forget_runs()
+    if action == "clone":
+        st.switch_page("views/design.py")
+    st.rerun()

@@ -1,0 +1,111 @@
+"""What of the runs the Runs page shows: filters, grouping, columns, all of them in the URL. Called by the Runs page."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from app import prose, words
+from core.metrics import METRICS
+from core.store.queries import RunRow
+from core.store.states import Status
+
+BASE = {
+    "state": "State", "progress": "Progress", "gold": "Gold accuracy", "curve": "Gold by step", "start": "At start",
+    "age": "Queued", "worker": "Worker", "experiment": "Experiment", "seed": "Seed", "structure": "Structure",
+}  # fmt: skip
+FOLLOWS = ["arm", "variant", "structure", "experiment"]  # what runs are grouped by most, and no setting of its own
+NOT_SET = "not set"
+FIRST = ["state", "progress", "gold", "curve", "start", "age", "worker", "experiment"]
+STATES = {status: label for status, (label, _) in words.STATUS.items()}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The filters as they stand. `group`: a path, or empty."""
+
+    text: str
+    states: tuple[str, ...]
+    arms: tuple[str, ...]
+    experiment: str
+    group: str
+    columns: tuple[str, ...]
+
+    def fits(self, r: RunRow) -> bool:
+        """This run is shown."""
+        words_ = f"{r.id} {r.name} {r.experiment} {r.worker or ''} {r.error_kind or ''} {r.error_message or ''}".lower()
+        return (
+            all(word in words_ for word in self.text.lower().split())
+            and (not self.states or STATES[r.status] in self.states)
+            and (not self.arms or r.arm in self.arms)
+            and (not self.experiment or _experiment(r) == self.experiment)
+        )
+
+
+def _experiment(r: RunRow) -> str:
+    return prose.visible(f"{r.experiment_id}: {r.experiment}") if r.experiment_id else "on their own"
+
+
+def choose(rows: Sequence[RunRow], paths: Iterable[str], metrics: Iterable[str]) -> Shown:
+    """The widgets."""
+    known = [f"metric {name}" for name in metrics if name in METRICS or "/" in name]
+    settings = sorted(set(paths) - {"name", "seed"})
+    experiments = list(dict.fromkeys(_experiment(r) for r in rows))
+    with st.container(key="card-filters"):
+        with st.grid(4, min_column_width=210):
+            text = st.text_input(
+                "Find", key="find", bind="query-params", placeholder="run, arm, worker, error", icon=":material/search:"
+            )
+            states = st.multiselect("State", [STATES[s] for s in Status], key="state", bind="query-params", placeholder="any")
+            arms = st.multiselect("Arm", sorted({r.arm for r in rows}), key="arm", bind="query-params", placeholder="any")
+            experiment = st.selectbox("Experiment", experiments, None, key="experiment", bind="query-params", placeholder="any")
+        left, right = st.columns([1, 3])
+        with left:
+            group = st.selectbox(
+                "Group by", [*FOLLOWS, "seed", *settings], None, key="group", bind="query-params", placeholder="nothing",
+                help="Any setting of the config: one line a value, with the mean gold accuracy of its runs.",
+            )  # fmt: skip
+        with right:
+            columns = st.multiselect(
+                "Columns", [*BASE, *settings, *known], FIRST, key="columns", bind="query-params",
+                format_func=lambda c: BASE.get(c, c), help="Any setting of the config, and the newest value of any metric.",
+            )  # fmt: skip
+    return Shown(text, tuple(states), tuple(arms), experiment or "", group or "", tuple(columns))
+
+
+def setting(r: RunRow, settings: Mapping[int, Mapping[str, Any]], path: str) -> Any:
+    """A run's value of a setting, or of what follows from its settings."""
+    own = {"arm": r.arm, "structure": r.structure, "experiment": r.experiment or "on its own", "variant": r.variant}
+    return own[path] if path in own else settings.get(r.id, {}).get(path, NOT_SET)
+
+
+def plain(value: Any) -> Any:
+    """A setting as a table shows it."""
+    return value if isinstance(value, int | float | str) and not isinstance(value, bool) else words.setting(value)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that have one value of a setting in common. `gold`: the newest gold accuracies of those that have one."""
+
+    value: Any
+    runs: tuple[RunRow, ...]
+    gold: tuple[float, ...]
+
+
+def groups(rows: Sequence[RunRow], settings: Mapping[int, Mapping[str, Any]], path: str) -> list[Group]:
+    """By value, numbers in their order; runs without the setting last."""
+    found: dict[str, tuple[Any, list[RunRow]]] = {}
+    for r in rows:
+        value = plain(setting(r, settings, path))
+        found.setdefault(repr(value), (value, []))[1].append(r)
+
+    def order(group: tuple[Any, list[RunRow]]) -> tuple[bool, bool, Any]:
+        number = isinstance(group[0], int | float)
+        return (group[0] == NOT_SET, not number, group[0] if number else str(group[0]))
+
+    return [
+        Group(value, tuple(runs), tuple(r.accuracy for r in runs if r.accuracy is not None))
+        for value, runs in sorted(found.values(), key=order)
+    ]

@@ -1,0 +1,124 @@
+"""What a run will take, in time and memory, from past runs of its model; a stated guess where there are none.
+
+Called by the Queue page with what core.store.past found. Pure. The formulas, which the page shows:
+time = start + max_steps x seconds per step + evaluations x seconds of one; a past run's seconds are scaled by completions per
+process and by max_completion_length, and the median over the past runs is taken.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from core.config import RunConfig
+
+GIB = 1024.0**3
+BYTES = {"auto": 2, "float32": 4, "bfloat16": 2, "float16": 2}
+FOUR_BITS = 0.56  # bytes a weight, with the scales of its blocks
+ON_CPU, ON_GPU = 5e10, 2e13  # multiplications and additions a second that a training gets out of them: a guess
+PASSES = 8  # 2 operations a weight and token, in generation, forward and (twice) backward
+TOLD = re.compile(r"(\d+(?:\.\d+)?)\s*([bm])(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run that trained, as far as an estimate needs it. Seconds are medians; None where it has none."""
+
+    run_id: int
+    host: str
+    device: str
+    config: RunConfig
+    step_seconds: float
+    evaluation_seconds: float | None
+    start_seconds: float | None
+    memory: float | None
+    """Largest memory of a process, in GiB."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of one run, and GiB of one process; None where nothing can be said. `basis`: what it is made from.
+
+    `measured`: the memory is the most that a past run had; else it is that of the weights alone, the least it can be.
+    """
+
+    seconds: float | None
+    memory: float | None
+    basis: str
+    measured: bool = False
+
+
+def estimate(config: RunConfig, past: Sequence[Past], hosts: Sequence[str], gpu: bool) -> Estimate:
+    """Of one run. `hosts`: machines that listen now; runs of others count where none of theirs is there.
+    `gpu`: whether a machine that listens has one, for the guess."""
+    mine = [p for p in past if p.config.model.path == config.model.path]
+    here = [p for p in mine if p.host in hosts] or mine
+    if not here:
+        return _guess(config, gpu)
+    device = here[0].device  # the newest
+    here = [p for p in here if p.device == device]
+    same = [p for p in here if _shape(p.config) == _shape(config)] or here
+    starts = [p.start_seconds for p in here if p.start_seconds is not None]
+    step = median(p.step_seconds * _work(config) / _work(p.config) for p in same)
+    evaluations = [p.evaluation_seconds * _asked(config, p.config) for p in same if p.evaluation_seconds is not None]
+    total = (median(starts) if starts else 0.0) + config.grpo.max_steps * step
+    total += evaluation_count(config) * median(evaluations) if evaluations else 0.0
+    memory = max((p.memory for p in here if p.memory is not None and _peak(p.config) >= _peak(config)), default=None)
+    away = "" if here[0].host in hosts else ", which does not listen now"
+    runs = f"{len(same)} run{'' if len(same) == 1 else 's'} of {config.model.path} on {here[0].host} ({device}){away}"
+    basis = f"from {runs}" + ("" if _shape(same[0].config) == _shape(config) else ", scaled")
+    return Estimate(total, _weights(config) if memory is None else memory, basis, memory is not None)
+
+
+def evaluation_count(config: RunConfig) -> int:
+    """The start, every so many steps, and the last."""
+    steps, every = config.grpo.max_steps, config.evaluation.every
+    return 1 + steps // every + (steps % every > 0)
+
+
+def _shape(config: RunConfig) -> tuple[float, ...]:
+    g = config.grpo
+    return (g.completions_per_process, g.num_processes, g.max_completion_length)
+
+
+def _work(config: RunConfig) -> float:
+    """What the time of a step is taken to grow with."""
+    return float(config.grpo.completions_per_process * config.grpo.max_completion_length)
+
+
+def _peak(config: RunConfig) -> float:
+    """What the memory of a step is taken to grow with."""
+    return float(config.grpo.micro_batch * config.grpo.max_completion_length)
+
+
+def _asked(config: RunConfig, other: RunConfig) -> float:
+    """How much more an evaluation has to write than another one."""
+
+    def size(c: RunConfig) -> float:
+        return float((c.data.eval.size or 0) * c.evaluation.num_samples * c.grpo.max_completion_length)
+
+    known = config.data.eval.size and other.data.eval.size
+    return size(config) / size(other) if known else config.evaluation.num_samples / other.evaluation.num_samples
+
+
+def parameters(path: str) -> float | None:
+    """How many weights a model's name tells: 4e9 of Qwen3-4B."""
+    told = TOLD.findall(path.rpartition("/")[2])
+    return float(told[-1][0]) * (1e9 if told[-1][1] in "bB" else 1e6) if told else None
+
+
+def _weights(config: RunConfig) -> float | None:
+    """GiB of the model's weights alone: the least that it can take."""
+    n = parameters(config.model.path)
+    size = FOUR_BITS if config.model.load_in_4bit else BYTES[config.model.dtype]
+    return None if n is None else n * size / GIB
+
+
+def _guess(config: RunConfig, gpu: bool) -> Estimate:
+    n, none = parameters(config.model.path), f"no run of {config.model.path} has trained yet"
+    if n is None:
+        return Estimate(None, None, f"{none}, and its name does not tell its size")
+    speed, what = (ON_GPU, "20 TFLOP/s") if gpu else (ON_CPU, "50 GFLOP/s")
+    tokens = config.grpo.max_steps * _work(config)
+    basis = f"a guess, perhaps ten times off: {none}; {PASSES} × {n:.2g} weights × {tokens:.2g} tokens ÷ {what}"
+    return Estimate(PASSES * n * tokens / speed, _weights(config), basis)

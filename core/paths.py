@@ -1,0 +1,46 @@
+"""Names of settings as dotted paths: `grpo.beta`, `mix.terms.closeness.weight`. Called by core.sweep and the Runs page. Pure.
+
+A list whose items have a name (terms by their label, arms) is walked by that name, so that a path means the same in every run.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Plain = Mapping[str, Any]
+
+
+def _label(item: Any) -> str | None:
+    return str(item.get("name") or item["component"]) if isinstance(item, dict) and "component" in item else None
+
+
+def flatten(values: Plain) -> dict[str, Any]:
+    """Every setting of a config under its path; lists of unnamed items stay whole."""
+    found: dict[str, Any] = {}
+    _into(found, values, "")
+    return found
+
+
+def _into(found: dict[str, Any], value: Any, path: str) -> None:
+    """One dictionary filled on the way down: a table of runs flattens hundreds of configs."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            _into(found, inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list | tuple) and value and all(_label(item) for item in value):
+        for item in value:
+            _into(found, item, f"{path}.{_label(item)}")
+    else:
+        found[path] = value
+
+
+def put(values: Plain, path: str, value: Any) -> dict[str, Any]:
+    """A copy with one setting replaced. KeyError where a list on the way has no item of that name."""
+    head, _, rest = path.partition(".")
+    if not rest:
+        return {**values, head: value}
+    inner = values.get(head, {})
+    if isinstance(inner, list | tuple):
+        name, _, rest = rest.partition(".")
+        if name not in [_label(item) for item in inner]:
+            raise KeyError(name)
+        return {**values, head: [put(item, rest, value) if _label(item) == name else item for item in inner]}
+    return {**values, head: put(inner if isinstance(inner, Mapping) else {}, rest, value)}

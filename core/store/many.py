@@ -1,0 +1,55 @@
+"""What is read of many runs at once: one query each, however many there are. Called by app.cache for tables and overlays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from core.errors import NotFound
+from core.metrics.series import Series
+from core.store.session import reading
+from core.store.tables import evaluation, experiment, metric, point, run
+
+
+def gold(run_ids: Sequence[int]) -> dict[int, Series]:
+    """Gold accuracy by step of some runs, in one query; runs without an evaluation are left out."""
+    found: dict[int, tuple[list[int], list[float]]] = {}
+    columns = (evaluation.c.run_id, evaluation.c.step, evaluation.c.accuracy)
+    query = select(*columns).where(evaluation.c.run_id.in_(run_ids)).order_by(evaluation.c.run_id, evaluation.c.step)
+    with reading() as c:
+        for run_id, step, accuracy in c.execute(query):
+            steps, values = found.setdefault(run_id, ([], []))
+            steps.append(step)
+            values.append(accuracy)
+    return {run_id: Series(*line) for run_id, line in found.items()}
+
+
+def configs(run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The configs of some runs."""
+    with reading() as c:
+        return {row.id: row.config for row in c.execute(select(run.c.id, run.c.config).where(run.c.id.in_(run_ids)))}
+
+
+def metric_names() -> list[str]:
+    """Every metric that some run has recorded."""
+    with reading() as c:
+        return sorted(c.execute(select(metric.c.name)).scalars())
+
+
+def newest_of(run_ids: Sequence[int], name: str) -> dict[int, float]:
+    """The newest value of one metric for each of some runs: one look at the end of an index a run."""
+    with reading() as c:
+        metric_id = c.execute(select(metric.c.id).where(metric.c.name == name)).scalar()
+        here = (point.c.run_id == run.c.id, point.c.metric_id == metric_id)
+        last = select(point.c.value).where(*here).order_by(point.c.step.desc()).limit(1).scalar_subquery()
+        rows = c.execute(select(run.c.id, last.label("value")).where(run.c.id.in_(run_ids)))
+        return {row.id: row.value for row in rows if row.value is not None}
+
+
+def experiment_config(experiment_id: int) -> dict[str, Any]:
+    """An experiment as it was queued; NotFound when there is none."""
+    with reading() as c:
+        found: dict[str, Any] | None = c.execute(select(experiment.c.config).where(experiment.c.id == experiment_id)).scalar()
+    if found is None:
+        raise NotFound(f"there is no experiment {experiment_id}")
+    return found
