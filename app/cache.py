@@ -14,7 +14,7 @@ from app.figures.shown import Shown, View
 from app.live import Drawn
 from app.memo import Memo
 from app.series import SeriesStore, Version
-from app.wire import Card, message
+from app.wire import Card, Message
 from core import health, paths, samples
 from core.answers import AnswerRule
 from core.config import RunConfig
@@ -38,6 +38,11 @@ WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listen
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=64, show_spinner=False)
 def run_list(experiment_id: int | None = None) -> list[RunRow]:
     return queries.run_list(experiment_id, MOST_RUNS)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=64, show_spinner=False)
+def rows(run_ids: tuple[int, ...]) -> list[RunRow]:
+    return queries.rows(run_ids)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
@@ -79,7 +84,7 @@ def card(detail: RunDetail, view: View, name: str, make: Callable[[Shown], Card]
 
     def draw() -> Drawn:
         made = make(shown(detail, view))
-        return Drawn(message(made, text_of(at), f"{detail.row.id}.{at[0]}.{view}.{name}"), made)
+        return Drawn(Message(made, text_of(at), f"{detail.row.id}.{at[0]}.{view}.{name}"), made)
 
     return of_run(detail, ("card", view, name), draw)
 
@@ -140,7 +145,7 @@ def overlay(rows: Sequence[RunRow], names: tuple[str, ...], name: str, smoothing
     def draw() -> Drawn:
         lines = {r.id: series(r.id, version(r), names).get(name, Series([], [])) for r in rows}
         made = overlaid(rows, lines, name, height, smoothing=smoothing)
-        return Drawn(message(made, said, f"{attempts}.{name}.{smoothing}"), made)
+        return Drawn(Message(made, said, f"{attempts}.{name}.{smoothing}"), made)
 
     return _memo().get((said, tuple(attempts), name, smoothing, height), draw)
 

@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -27,6 +27,15 @@ class Drawn:
     card: Card
 
 
+class Had(NamedTuple):
+    """What of a message tells whether the next one may be a tail of it; the message itself would keep its arrays."""
+
+    epoch: str
+    version: str
+    length: int
+    frame: str
+
+
 def begin() -> None:
     """The whole page is drawn: nothing is known to be in the browser."""
     st.session_state[SENT] = {}
@@ -37,19 +46,18 @@ def data(key: str, drawn: Drawn, early: bool) -> bytes:
     made, sent = drawn.message, st.session_state.setdefault(SENT, {})
     if key in st.session_state.get(WANTED, ()):
         st.session_state[WANTED].discard(key)
-        sent[key] = made
+        sent[key] = Had(made.epoch, made.version, made.length, made.frame)
         return with_csv(made.whole, csv_of(drawn.card))
     visible = (st.session_state.get(key) or {}).get("visible")
     if visible is False or (visible is None and not early):
         return made.hold if key in sent else made.wait
-    had: Message | None = sent.get(key)
+    had: Had | None = sent.get(key)
     if had is not None and (had.epoch, had.version) == (made.epoch, made.version):
         return made.hold
-    sent[key] = made
-    near = had is not None and had.epoch == made.epoch and made.length - had.length <= OVERLAP
-    if not near:
+    sent[key] = Had(made.epoch, made.version, made.length, made.frame)
+    if had is None or had.epoch != made.epoch or made.length - had.length > OVERLAP:
         return made.whole
-    return made.lean if had is not None and had.frame == made.frame else made.tail
+    return made.lean if had.frame == made.frame else made.tail
 
 
 def asks(key: str) -> dict[str, Callable[[], Any]]:

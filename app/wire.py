@@ -11,7 +11,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,44 +27,58 @@ Array = npt.NDArray[np.float64]
 Card = dict[str, Any]
 
 
-@dataclass(frozen=True)
 class Message:
-    """What may be sent of a card. `epoch` names the history that a tail goes on from; `version` what is drawn; `length` is
-    the number of points of its longest line; `frame` tells whether anything but points and `MOVING` is another."""
+    """What may be sent of a card: bytes, each made when it is first asked for.
 
-    version: str
-    epoch: str
-    length: int
-    frame: str
-    whole: bytes
-    tail: bytes
-    lean: bytes
-    hold: bytes
-    wait: bytes
+    `epoch` names the history that a tail goes on from; `version` what is drawn; `length` is the number of points of its
+    longest line; `frame` tells whether anything but points and `MOVING` is another.
+    """
 
+    def __init__(self, card: Card, version: str = "", epoch: str = "") -> None:
+        lengths = [len(t["x"]) for t in card["traces"] if "x" in t]
+        widths = ",".join(str(bucket_width(n)) for n in lengths)
+        self.epoch = f"{epoch}|{len(card['traces'])}|{widths}"  # wider buckets make another history
+        self.length = max(lengths, default=0)
+        self._given = card["traces"]
+        self._bare = {k: v for k, v in card.items() if k != "traces"}
+        # Without a version, it is told from others by its contents.
+        self.version = version or hashlib.sha256(_packed({"card": self._bare}, self._traces, tail=False)).hexdigest()[:16]
 
-def message(card: Card, version: str = "", epoch: str = "") -> Message:
-    """All the messages of a card. Without a version, it is told from others by its contents."""
-    traces = [_thinned(t) for t in _by_stack(card["traces"])]
-    widths = ",".join(str(bucket_width(len(t["x"]))) for t in card["traces"] if "x" in t)
-    here = f"{epoch}|{len(traces)}|{widths}"  # wider buckets make another history
-    bare = {k: v for k, v in card.items() if k != "traces"}
-    if not version:
-        version = hashlib.sha256(_packed({"card": bare}, traces, tail=False)).hexdigest()[:16]
-    head = {"version": version, "epoch": here, "card": bare}
-    still = {k: v for k, v in bare.items() if k not in MOVING}
-    styles = [{k: v for k, v in t.items() if not isinstance(v, np.ndarray) and k != "_keep"} for t in traces]
-    frame = hashlib.sha256(json.dumps([still, styles]).encode()).hexdigest()[:16]
-    length = max((len(t["x"]) for t in card["traces"] if "x" in t), default=0)
-    whole, tail = (_packed({**head, "kind": kind}, traces, tail=kind == "tail") for kind in ("whole", "tail"))
-    arrays = [{k: v for k, v in t.items() if isinstance(v, np.ndarray) or k == "_keep"} for t in traces]
-    moved = {**head, "kind": "lean", "card": {k: bare[k] for k in MOVING if k in bare}}
-    lean = _packed(moved, arrays, tail=True)
-    shell = {k: bare[k] for k in ("title", "height")}
-    return Message(
-        version, here, length, frame, whole, tail, lean,
-        _joined({"kind": "hold", "version": version}, b""), _joined({"kind": "wait", "version": version, "card": shell}, b""),
-    )  # fmt: skip
+    @cached_property
+    def _traces(self) -> list[Card]:
+        return [_thinned(t) for t in _by_stack(self._given)]
+
+    def _head(self, kind: str) -> Card:
+        return {"kind": kind, "version": self.version, "epoch": self.epoch, "card": self._bare}
+
+    @cached_property
+    def frame(self) -> str:
+        still = {k: v for k, v in self._bare.items() if k not in MOVING}
+        styles = [{k: v for k, v in t.items() if not isinstance(v, np.ndarray)} for t in self._given]
+        return hashlib.sha256(json.dumps([still, styles]).encode()).hexdigest()[:16]
+
+    @cached_property
+    def whole(self) -> bytes:
+        return _packed(self._head("whole"), self._traces, tail=False)
+
+    @cached_property
+    def tail(self) -> bytes:
+        return _packed(self._head("tail"), self._traces, tail=True)
+
+    @cached_property
+    def lean(self) -> bytes:
+        moved = {**self._head("lean"), "card": {k: self._bare[k] for k in MOVING if k in self._bare}}
+        arrays = [{k: v for k, v in t.items() if isinstance(v, np.ndarray) or k == "_keep"} for t in self._traces]
+        return _packed(moved, arrays, tail=True)
+
+    @cached_property
+    def hold(self) -> bytes:
+        return _joined({"kind": "hold", "version": self.version}, b"")
+
+    @cached_property
+    def wait(self) -> bytes:
+        shell = {k: self._bare[k] for k in ("title", "height")}
+        return _joined({"kind": "wait", "version": self.version, "card": shell}, b"")
 
 
 def with_csv(whole: bytes, text: str) -> bytes:
@@ -100,8 +114,7 @@ def _thinned(trace: Card) -> Card:
 
 def _type(values: Array) -> str:
     """float32, but for large whole numbers (tokens, Unix seconds) that it cannot tell apart."""
-    finite = values[np.isfinite(values)]
-    return "f8" if finite.size and np.abs(finite).max() > EXACT else "f4"
+    return "f8" if (np.abs(values) > EXACT).any() else "f4"
 
 
 def _packed(head: Card, traces: Sequence[Card], tail: bool) -> bytes:

@@ -93,7 +93,7 @@ class Viewer:
         if made.component_name.endswith("chart_card"):
             self._visible[made.id] = json.dumps({"visible": True})
             (size,) = struct.unpack_from("<I", made.bytes)
-            if json.loads(made.bytes[4 : 4 + size])["kind"] in ("whole", "tail"):
+            if json.loads(made.bytes[4 : 4 + size])["kind"] in ("whole", "tail", "lean"):
                 self._seen.cards += 1
                 if self._asked_at is not None:
                     self._seen.answers.append(now - self._asked_at)

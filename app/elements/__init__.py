@@ -17,7 +17,7 @@ import streamlit as st
 
 from app import live
 from app.live import Drawn
-from app.wire import Card, message
+from app.wire import Card, Message
 
 HERE = Path(__file__).parent
 STATIC = HERE.parent / "static"
@@ -74,7 +74,7 @@ _step_bar, _sum_table, _marked_text, _group, _log_view, _pulse = map(
 
 def chart_card(key: str, card: Card) -> None:
     """A titled card around a Plotly figure that keeps its zoom while data arrive. `card` is made by app.figures."""
-    live_card(key, Drawn(message(card), card))
+    live_card(key, Drawn(Message(card), card))
 
 
 def live_card(key: str, drawn: Drawn, early: bool = True) -> None:

@@ -1,5 +1,6 @@
 """Several runs' lines of one metric in one chart. Called by the Runs page and Home."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,13 +20,18 @@ def overlay(
     what, looks = describe(name), theme.run_lines([(r.id, r.structure) for r in runs])
     scale = SCALE.get(what.unit, 1.0)
     marked = {"mode": "lines+markers", "marker": {"size": 5}} if name.startswith("eval/") else {}
+    averages = {}
+    if smoothing and not name.startswith(("eval/", *EXACT)):
+        all_values = [scale * np.asarray(lines[r.id].values, dtype=float) if r.id in lines else np.empty(0) for r in runs]
+        averages = dict(zip([r.id for r in runs], base.smoothed_all(all_values, smoothing), strict=True))
+    names = Counter(r.name for r in runs)
     traces, legend, said = [], [], []
     for r in runs:
         found, (role, dash) = lines.get(r.id, Series([], [])), looks[r.id]
-        label = f"{r.name} · run {r.id}" if [x.name for x in runs].count(r.name) > 1 else r.name
+        label = f"{r.name} · run {r.id}" if names[r.name] > 1 else r.name
         values = scale * np.asarray(found.values, dtype=float)
-        if smoothing and not name.startswith(("eval/", *EXACT)):
-            traces += base.raw_and_smooth(label, found.steps, values, role, smoothing, 2.0, dash)
+        if averages:
+            traces += base.raw_and(averages[r.id], label, found.steps, values, role, smoothing, 2.0, dash)
         else:
             traces.append(base.line(label, found.steps, values, role, 2.0, dash, legendgroup=label, **marked))
         legend.append({"name": label, "role": role, "mark": "line" if dash == "solid" else "dash"})

@@ -39,12 +39,8 @@ def overlays(chosen: Sequence[RunRow]) -> None:
         prose.note(f"The first {MOST_LINES} of {len(chosen)} chosen runs.")
 
 
-def _rows(ids: list[int]) -> list[RunRow]:
-    return [cache.run_detail(i).row for i in ids]
-
-
 def _charts(ids: list[int], names: list[str], smoothing: float) -> None:
-    rows = _rows(ids)
+    rows = cache.rows(tuple(ids))
     if not names:
         with st.container(key="card-no-metric"):
             prose.empty("No metric chosen", "Choose one above; the curves of the ticked runs come here.")
@@ -57,6 +53,6 @@ def _charts(ids: list[int], names: list[str], smoothing: float) -> None:
 
 
 def _pulse(ids: list[int]) -> None:
-    rows = _rows(ids)
+    rows = cache.rows(tuple(ids))
     said, drawn = cache.text_of_all(rows), st.session_state.get(DRAWN, "")
     elements.pulse("overlays-moved", said, drawn, lambda: st.rerun("overlays"))

@@ -21,7 +21,10 @@ class Series:
     def then(self, more: "Series") -> "Series":
         """This one and the points of `more` that lie behind its last step, packed; neither is changed."""
         at = bisect_right(more.steps, self.steps[-1]) if self.steps else 0
-        return Series(array("q", [*self.steps, *more.steps[at:]]), array("d", [*self.values, *more.values[at:]]))
+        steps, values = array("q", self.steps), array("d", self.values)
+        steps.extend(more.steps[at:])
+        values.extend(more.values[at:])
+        return Series(steps, values)
 
 
 def best_step(accuracies: Mapping[int, float]) -> int | None:

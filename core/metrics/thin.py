@@ -39,5 +39,11 @@ def kept(values: Floats, most: int = MOST) -> npt.NDArray[np.int64]:
     gone = ~np.isfinite(table)
     low = np.where(gone, np.inf, table).argmin(axis=1)
     high = np.where(gone, -np.inf, table).argmax(axis=1)
+    found = np.empty(2 * rows + 2, dtype=np.int64)
     start = np.arange(rows) * width
-    return np.unique(np.concatenate([[0], start + low, start + high, [n - 1]]))
+    found[0], found[-1] = 0, n - 1
+    found[1:-1:2] = start + np.minimum(low, high)
+    found[2:-1:2] = start + np.maximum(low, high)
+    twice = np.concatenate([[False], np.diff(found) == 0])  # they rise already
+    rising: npt.NDArray[np.int64] = found[~twice]
+    return rising

@@ -172,6 +172,13 @@ def unfinished(limit: int = 1000) -> list[RunRow]:
         return [_run_row(r) for r in c.execute(query.order_by(waits, *in_order()).limit(limit))]
 
 
+def rows(run_ids: Sequence[int]) -> list[RunRow]:
+    """Some runs, in the order of their ids as given; those that are not there are left out."""
+    with reading() as c:
+        found = {r.id: _run_row(r) for r in c.execute(_run_select().where(run.c.id.in_(run_ids)))}
+    return [found[i] for i in run_ids if i in found]
+
+
 def run_detail(run_id: int) -> RunDetail:
     """One run; NotFound when there is none."""
     query = _run_select(whole=True).add_columns(

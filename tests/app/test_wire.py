@@ -58,7 +58,7 @@ def drawn(found: dict[str, Any], n: int = 0) -> tuple[list[float], list[float]]:
     ids=["nothing new", "from nothing", "step by step", "a gap that fits", "thinned", "thinned, a gap that fits"],
 )
 def test_tails_make_the_same_line_as_the_whole(page: Page, lengths: tuple[int, ...]) -> None:
-    messages = [wire.message(line(n), f"v{n}", "run") for n in lengths]
+    messages = [wire.Message(line(n), f"v{n}", "run") for n in lengths]
     joined = feed(page, messages[0].whole, *(m.tail for m in messages[1:]))
     whole = feed(page, messages[-1].whole)
     lean = feed(page, messages[0].whole, *(m.lean for m in messages[1:]))
@@ -78,7 +78,7 @@ def test_tails_make_the_same_line_as_the_whole(page: Page, lengths: tuple[int, .
     ids=lambda v: v if isinstance(v, str) else "",
 )
 def test_a_tail_that_does_not_fit_is_noticed(page: Page, have: wire.Card, then: tuple[wire.Card, str], why: str) -> None:
-    first, next_ = wire.message(have, "1", "run"), wire.message(then[0], "2", then[1])
+    first, next_ = wire.Message(have, "1", "run"), wire.Message(then[0], "2", then[1])
     found = feed(page, first.whole, next_.tail)
     assert found["lost"] == [False, True], why
     assert drawn(found) == drawn(feed(page, first.whole)), "what is there stays until the whole comes"
@@ -86,7 +86,7 @@ def test_a_tail_that_does_not_fit_is_noticed(page: Page, have: wire.Card, then: 
 
 
 def test_a_hold_without_anything_is_lost_and_a_wait_is_not(page: Page) -> None:
-    made = wire.message(line(10))
+    made = wire.Message(line(10))
     assert feed(page, made.hold)["lost"] == [True]
     assert feed(page, made.wait, made.wait)["lost"] == [False, False]
     assert feed(page, made.wait, made.hold)["lost"] == [False, True]  # the whole was sent, they say, but it never came
@@ -99,11 +99,11 @@ def test_gaps_large_numbers_and_moving_lines_survive(page: Page) -> None:
     tokens = np.array([0, 2**24 + 1, 2**31 + 1], dtype=float)
     planned = base.line("planned", [3, 4], [0.5, 0.6], "ink") | {"moving": True}
     card = base.card("A", [base.line("a", tokens, y, "ink"), planned], base.layout(3), "alt")
-    found = feed(page, wire.message(card, "1").whole)
+    found = feed(page, wire.Message(card, "1").whole)
     assert drawn(found)[0] == tokens.tolist()  # float32 would round them
     assert drawn(found)[1][1] is None or drawn(found)[1][1] != drawn(found)[1][1]
     later = replace_trace(card, 1, base.line("planned", [7], [0.7], "ink") | {"moving": True})
-    moved = feed(page, wire.message(card, "1", "e").whole, wire.message(later, "2", "e").tail)
+    moved = feed(page, wire.Message(card, "1", "e").whole, wire.Message(later, "2", "e").tail)
     assert drawn(moved, 1) == ([7], [pytest.approx(0.7)]) and moved["lost"] == [False, False]
 
 
