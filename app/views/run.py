@@ -24,7 +24,7 @@ from core.store.queries import RunDetail, RunRow
 TICK_SECONDS = 1.0
 RECENT = 20  # steps whose median says how long one takes
 TABS = ["Overview", "All metrics", "Samples", "Replay", "Config", "Log"]
-LIVE_TABS = {"Overview": "run-overview", "All metrics": "run-metrics", "Log": "run-log"}  # their fragments
+LIVE_TABS = {"Overview": "run-overview", "All metrics": "run-metrics"}  # the fragments that a new step draws again
 DRAWN = "run-drawn"  # in the session: what the page shows
 SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
 
@@ -205,7 +205,8 @@ def _tab(name: str, run_id: int, detail: RunDetail) -> None:
     elif name == "Config":
         config(detail)
     else:
-        st.fragment(lambda: log(cache.run_detail(run_id)), key="run-log")()
+        live = None if detail.row.status.finished else TICK_SECONDS  # a log also grows between two steps
+        st.fragment(lambda: log(cache.run_detail(run_id)), run_every=live, key="run-log")()
 
 
 main()
