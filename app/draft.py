@@ -1,12 +1,18 @@
-"""The experiment being designed: plain dicts in the shape of ExperimentConfig, kept for the session. Called by pages.
+"""The experiment being designed: plain dicts in the shape of ExperimentConfig. Called by pages.
 
-Dicts, because a draft may be wrong while it is typed; `check` says what is wrong with it, field by field.
+Dicts, because a draft may be wrong while it is typed; `check` says what is wrong with it, field by field. It lives in the
+session, and after every change in the database, under the id that the address holds (docs/decisions/0019-drafts.md).
 """
 
+import json
+import re
+import secrets
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
+from app import actions, cache
 from core import presets
 from core.config import ExperimentConfig, RunConfig, parse
 from core.errors import ConfigError
@@ -14,33 +20,90 @@ from core.mix import Mix
 
 Draft = dict[str, Any]
 Faults = list[tuple[str, str]]
+ID = re.compile(r"[0-9a-f]{12}")
+MOST_UNDO = 50
+TYPED = ("try-text", "yaml-text")  # widgets whose text is no part of the experiment, but should not be lost either
+
+
+@dataclass
+class Kept:
+    """What is stored of this session's draft. `version` 0: nothing, it is as it was opened. `others`: ids it went by."""
+
+    id: str
+    version: int = 0
+    text: str = ""
+    typed: dict[str, str] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)
+    undo: list[str] = field(default_factory=list)
+    redo: list[str] = field(default_factory=list)
 
 
 def get() -> Draft:
-    """This session's draft; at first the demo's experiment."""
-    if "draft" not in st.session_state:
-        load(presets.DEMO)
+    """This session's draft: the one in the address, else the one it has, else the demo's experiment."""
+    wanted = st.query_params.get("draft", "")
+    kept = _kept()
+    if wanted != kept.id and wanted not in kept.others and not open_stored(wanted) and wanted:
+        st.toast(f"There is no draft {wanted[:40]}: this is another one.", icon=":material/info:")
+        kept.others.add(wanted)
     draft: Draft = st.session_state["draft"]
     return draft
 
 
-def load(name: str) -> None:
-    """Replace the draft by a preset. Widgets are drawn anew: their keys carry `edition`."""
-    found = presets.preset(name)
-    if isinstance(found, RunConfig):
-        return load_run(found, name)
-    made = found.model_dump(mode="json", by_alias=True)
-    made["run"] = _common(found.runs()[0])
-    st.session_state["draft"] = made
+def _kept() -> Kept:
+    if "draft" not in st.session_state:
+        st.session_state["draft-kept"] = Kept(secrets.token_hex(6))
+        st.session_state["draft"] = _preset(presets.DEMO)
+        _kept().text = _text(st.session_state["draft"])
+    kept: Kept = st.session_state["draft-kept"]
+    return kept
+
+
+def open_stored(draft_id: str) -> bool:
+    """Go on with a stored draft; False when there is none of that id."""
+    stored = cache.draft(draft_id) if ID.fullmatch(draft_id) else None
+    if stored is None:
+        return False
+    before = _kept()
+    others = (before.others | {before.id}) - {stored.id}
+    st.session_state["draft-kept"] = Kept(stored.id, stored.version, _text(stored.config), stored.typed, others)
+    st.session_state["draft"] = stored.config
+    st.session_state.update({k: v for k, v in stored.typed.items() if k in TYPED})
     touch()
+    return True
+
+
+def begin(values: Draft) -> None:
+    """Replace the draft; `undo` brings back what it was."""
+    _kept()
+    st.session_state["draft"] = values
+    touch()
+
+
+def load(name: str) -> None:
+    """Replace the draft by a preset."""
+    begin(_preset(name))
 
 
 def load_run(config: RunConfig, name: str) -> None:
     """Replace the draft by one run's mix and settings."""
+    begin(of_run(config, name))
+
+
+def _preset(name: str) -> Draft:
+    found = presets.preset(name)
+    return of_run(found, name) if isinstance(found, RunConfig) else of_experiment(found)
+
+
+def of_experiment(config: ExperimentConfig) -> Draft:
+    """An experiment as a draft: with every setting that is common to its runs."""
+    return {**config.model_dump(mode="json", by_alias=True), "run": _common(config.runs()[0])}
+
+
+def of_run(config: RunConfig, name: str) -> Draft:
+    """Likewise one run, as an experiment of one arm."""
     arms = [{"name": config.name, "mix": config.mix}]
     values = {"name": name, "arms": arms, "seeds": (config.seed,), "run": _common(config)}
-    st.session_state["draft"] = parse(ExperimentConfig, values).model_dump(mode="json", by_alias=True)
-    touch()
+    return parse(ExperimentConfig, values).model_dump(mode="json", by_alias=True)
 
 
 def _common(config: RunConfig) -> dict[str, Any]:
@@ -49,12 +112,85 @@ def _common(config: RunConfig) -> dict[str, Any]:
 
 
 def touch() -> None:
-    """The draft was changed from outside its widgets: draw them anew."""
+    """The draft was changed from outside its widgets: draw them anew; their keys carry `edition`."""
     st.session_state["edition"] = edition() + 1
 
 
 def edition() -> int:
     return int(st.session_state.get("edition", 0))
+
+
+def keep(in_address: bool) -> None:
+    """Store what changed since the last time. Called once after every page; costs nothing where nothing changed."""
+    if "draft" not in st.session_state:
+        return
+    kept, text = _kept(), _text(st.session_state["draft"])
+    typed = kept.typed | {k: str(st.session_state[k]) for k in TYPED if st.session_state.get(k) is not None}
+    if text == kept.text and (typed == kept.typed or not kept.typed):
+        kept.typed = typed
+        _catch_up(kept)
+    else:
+        _store(kept, text, typed)
+    if in_address and kept.version:
+        st.query_params["draft"] = kept.id
+
+
+def _store(kept: Kept, text: str, typed: dict[str, str]) -> None:
+    if text != kept.text:
+        kept.undo, kept.redo = [*kept.undo, kept.text][-MOST_UNDO:], []
+    config = json.loads(text)
+    if not actions.keep_draft(kept.id, config, typed, kept.version):
+        kept.others.add(kept.id)
+        kept.id, kept.version = secrets.token_hex(6), 0
+        actions.keep_draft(kept.id, config, typed, 0)
+        st.toast(
+            "This draft was changed in another window meanwhile. Yours goes on as a copy; the other is under Templates.",
+            icon=":material/content_copy:", duration="long",
+        )  # fmt: skip
+    kept.version, kept.text, kept.typed = kept.version + 1, text, typed
+
+
+def _catch_up(kept: Kept) -> None:
+    """Nothing was typed here: show what another window wrote."""
+    stored = cache.draft(kept.id) if kept.version else None
+    if stored is not None and stored.version > kept.version:
+        open_stored(kept.id)
+        st.toast("Changed in another window: this is the newest.", icon=":material/sync:")
+        st.rerun()
+
+
+def _text(draft: Draft) -> str:
+    """The draft in one spelling: with every default where it is right, as it was typed where it is wrong."""
+    config, _ = check(draft)
+    return json.dumps(of_experiment(config) if config else draft, sort_keys=True)
+
+
+def untouched() -> bool:
+    """Nobody has changed anything in it yet."""
+    kept = _kept()
+    return kept.version == 0 and kept.text == _text(st.session_state["draft"])
+
+
+def can_undo() -> tuple[bool, bool]:
+    """There is something to undo, and to redo."""
+    kept = _kept()
+    return bool(kept.undo), bool(kept.redo)
+
+
+def undo(back: bool = True) -> None:
+    """One change back, or forth again."""
+    kept = _kept()
+    source, target = (kept.undo, kept.redo) if back else (kept.redo, kept.undo)
+    if not source:
+        return
+    target.append(kept.text)
+    text = source.pop()
+    config = json.loads(text)
+    kept_undo, kept_redo = list(kept.undo), list(kept.redo)
+    _store(kept, text, kept.typed)
+    kept.undo, kept.redo = kept_undo, kept_redo
+    st.session_state["draft"] = config
+    touch()
 
 
 def check(draft: Draft) -> tuple[ExperimentConfig | None, Faults]:

@@ -34,10 +34,17 @@ def title(
     parts.append(f'<div class="sd-title">{square(role) if role else ""}<h1>{escape(text)}</h1>{"".join(chips)}</div>')
     if sub:
         parts.append(f'<p class="sd-sub">{escape(sub)}</p>')
-    shown = "".join(f"<span>{escape(k)} <b>{escape(v)}</b></span>" for k, v in facts)
-    if shown:
-        parts.append(f'<div class="sd-facts">{shown}</div>')
-    st.html("".join(parts))
+    st.html("".join([*parts, _facts(facts)]))
+
+
+def _facts(given: Iterable[tuple[str, str]]) -> str:
+    shown = "".join(f"<span>{escape(k)} <b>{escape(v)}</b></span>" for k, v in given)
+    return f'<div class="sd-facts">{shown}</div>' if shown else ""
+
+
+def facts(given: Iterable[tuple[str, str]]) -> None:
+    """Names and values in a line."""
+    st.html(_facts(given))
 
 
 def section(number: int | None, question: str, answer: str = "", chips: Sequence[str] = ()) -> None:

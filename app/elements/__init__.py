@@ -5,6 +5,7 @@ Called by pages. Texts reach the page through `textContent` only, so a completio
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ def serve_plotly() -> None:
         shutil.copyfile(source, target)
 
 
-def _define(name: str) -> Any:
-    script = (HERE / "shared.js").read_text() + (HERE / f"{name}.js").read_text()
+def _define(name: str, *before: str) -> Any:
+    """`before`: scripts of its own that it builds on."""
+    script = "".join((HERE / f"{part}.js").read_text() for part in ("shared", *before, name))
     style = (HERE / "shared.css").read_text() + (HERE / f"{name}.css").read_text()
     return st.components.v2.component(f"showdown_{name}", js=script, css=style, html="<div class='root'></div>")
 
@@ -32,6 +34,7 @@ serve_plotly()
 _chart_card, _step_bar, _sum_table, _marked_text, _group, _log_view = map(
     _define, ("chart_card", "step_bar", "sum_table", "marked_text", "group", "log_view")
 )
+_curve_editor = _define("curve_editor", "curve_laws")
 
 
 def chart_card(key: str, card: dict[str, Any]) -> None:
@@ -64,3 +67,8 @@ def group(key: str, data: dict[str, Any]) -> int | None:
 def log_view(key: str, data: dict[str, Any]) -> None:
     """The end of a log that grows: `text`, `note`, `empty` (headline, sentence) and, of a failure, `cause`."""
     _log_view(key=key, data=data)
+
+
+def curve_editor(key: str, data: dict[str, Any], moved: Callable[[], None]) -> None:
+    """A schedule with handles; `moved` is called when one was let go, and finds what it says in `st.session_state[key]`."""
+    _curve_editor(key=key, data=data, on_moved_change=moved)
