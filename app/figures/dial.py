@@ -55,5 +55,5 @@ def by_term(dial: Dial, roles: dict[str, str], max_step: int) -> Card:
     last = ", ".join(f"{t} {v:.0%}" for t, v in zip(dial.terms, dial.now.shares, strict=True))
     legend = [{"name": t, "role": roles[t], "mark": "area"} for t in dial.terms]
     figure = base.layout(max_step, " %", shapes=[_look(dial.now.step)])
-    note = "Each term's share of the advantage's variance, were these samples made at that step. Key: signal/advantage_share/<term>"
+    note = "Share of the advantage's variance, were these samples made at that step. Key: signal/advantage_share/<term>"
     return base.card("By term", traces, figure, f"Shares at step {dial.now.step}: {last}.", HEIGHT, help=note, legend=legend)

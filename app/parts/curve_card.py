@@ -1,4 +1,4 @@
-"""The curve card: the blend or one term's weight over the run, drawn and typed; the step looked at. Called by the design page."""
+"""The curve card: the blend or one term's weight over the run, drawn and typed; the step looked at. Called by the page."""
 
 from typing import Any
 
@@ -21,26 +21,24 @@ TICKS = 4
 def curve_card(mix: dict[str, Any], faults: forms.Faults, max_steps: int, at: int, key: str) -> tuple[Mix | None, int]:
     """Draw it; changes go into `mix` in place. Returns the mix, with its schedules in steps, and the step looked at."""
     with st.container(key="card-blend", height="stretch"):
-        target = _target(mix)
+        left, right = st.columns([3, 2], wrap=False)
+        with left:
+            target = _target(mix)
+        with right:
+            step = _look(max_steps)
         if target is None:
             only = "hard" if any(t["side"] == "hard" for t in mix["terms"]) else "continuous"
-            prose.head("Blend", f"only the {only} side has terms, so it has the whole reward")
-            st.caption("Add a term to the other side to blend; choose a term above to let its weight move.")
+            st.caption(f"Only the {only} side has terms, so it has the whole reward. Add a term to the other side to blend.")
         else:
             element = f"curve-{at}-{target}"
-            key = f"{key}-{target}-{seen(element)}"
-            drawn = _schedule(mix, target, max_steps, key)
+            _schedule(mix, target, max_steps, f"{key}-{target}-{seen(element)}")
             faults.beside(*_paths(mix, target))
-        step = _look(max_steps)
         parsed, found = draft.check_mix(mix)
         faults.fill(found)
         parsed = parsed.in_steps(max_steps) if parsed else None
         if target is not None and parsed is not None:
-            with drawn:
-                elements.curve_editor(
-                    element, data(parsed, _get(mix, target), target, max_steps, step, seen(element)),
-                    lambda: moved(element, at, target),
-                )  # fmt: skip
+            drawn = data(parsed, _get(mix, target), target, max_steps, step, seen(element))
+            elements.curve_editor(element, drawn, lambda: moved(element, at, target))
         elif parsed is not None:
             _composition(parsed, step)
     return parsed, step
@@ -95,17 +93,15 @@ def _paths(mix: dict[str, Any], target: str) -> tuple[str, ...]:
     return (f"terms.{next(i for i, t in enumerate(mix['terms']) if label(t) == target)}.weight",)
 
 
-def _schedule(mix: dict[str, Any], target: str, max_steps: int, key: str) -> Any:
-    """Kind, direction and numbers, with the place of the drawing between them."""
-    blend, now = target == BLEND, _get(mix, target)
+def _schedule(mix: dict[str, Any], target: str, max_steps: int, key: str) -> None:
+    """Kind, direction and numbers; the schedule they make goes into `mix`."""
+    blend = target == BLEND
     kinds = curves.KINDS if blend else [curves.NUMBER, *curves.KINDS]
-    made = curves.pick(now, max_steps, key, TURNS[blend], kinds)
-    drawn = st.container()
+    made = curves.pick(_get(mix, target), max_steps, key, TURNS[blend], kinds)
     # The boxes hold what they were first given: after a change of kind, direction or unit they are drawn anew.
     state = f"{curves.kind(made)}-{made.get('unit')}-{curves.rises(made)}" if isinstance(made, dict) else curves.NUMBER
     low, high = (0.0, 1.0) if blend else (None, None)
     _set(mix, target, curves.numbers(made, f"{key}-{state}", low, high))
-    return drawn
 
 
 def _look(max_steps: int) -> int:

@@ -54,17 +54,19 @@ def _curve(mix: Mix) -> str:
     edge = [(100 * x / POINTS, 100 - 100 * made.hard_share(x)) for x in range(POINTS + 1)]
     shape = ", ".join(f"{x:.1f}% {y:.1f}%" for x, y in edge)
     moves = "<em>moves by itself</em>" if "blend" in mix.adaptive else ""
-    return f'<span class="sd-curve" aria-hidden="true"><i style="clip-path:polygon(0% 100%, {shape}, 100% 100%)"></i>{moves}</span>'
+    area = f'<i style="clip-path:polygon(0% 100%, {shape}, 100% 100%)"></i>'
+    return f'<span class="sd-curve" aria-hidden="true">{area}{moves}</span>'
 
 
 def _presets() -> None:
     prose.head("Whole experiments", "arms, seeds, model and data; they replace the draft")
-    for name in presets.names():
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(name, key=f"preset-{name}", type="tertiary"):
-                draft.load(name)
-                arms.show(max(0, len(st.session_state["draft"]["arms"]) - 1))
-            st.caption(_about(name))
+    with st.container(gap=None):
+        for name in presets.names():
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if st.button(name, key=f"preset-{name}", type="tertiary"):
+                    draft.load(name)
+                    arms.show(max(0, len(st.session_state["draft"]["arms"]) - 1))
+                st.caption(_about(name))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
@@ -80,13 +82,13 @@ def _drafts() -> None:
     found = cache.recent_drafts()
     if not found:
         st.caption("None yet. A draft is kept from its first change on.")
-    for stored in found:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(_title(stored.config), key=f"draft-{stored.id}", type="tertiary"):
-                draft.open_stored(stored.id)
-                st.session_state.pop(arms.ARM, None)
-                st.rerun()
-            st.caption(_left(stored))
+    with st.container(gap=None):
+        for stored in found:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if st.button(_title(stored.config), key=f"draft-{stored.id}", type="tertiary"):
+                    draft.open_stored(stored.id)
+                    arms.show(0)
+                st.caption(_left(stored))
 
 
 def _title(config: dict[str, Any]) -> str:

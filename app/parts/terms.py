@@ -1,4 +1,4 @@
-"""The terms of a mix as cards, one a side; of each term weight, shaping, and a popover for the rest. Called by the design page."""
+"""The terms of a mix as cards, one a side; of each term weight, shaping, and a popover for the rest. Called by the page."""
 
 from typing import Any
 
@@ -94,8 +94,8 @@ def _weight(term: dict[str, Any], key: str) -> None:
     name, now = f"weight of {label(term)}", term.get("weight", 1.0)
     if isinstance(now, dict):
         st.button(
-            str(now.get("type")), icon=":material/show_chart:", key=f"{key}-curve", width="stretch", on_click=term_settings.choose,
-            args=(label(term),), help=f"The {name} moves over the run: show its curve",
+            str(now.get("type")), icon=":material/show_chart:", key=f"{key}-curve", width="stretch",
+            on_click=term_settings.choose, args=(label(term),), help=f"The {name} moves over the run: show its curve",
         )  # fmt: skip
         return
     term["weight"] = st.number_input(
