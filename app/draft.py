@@ -45,6 +45,7 @@ def get() -> Draft:
     if wanted != kept.id and wanted not in kept.others and not open_stored(wanted) and wanted:
         st.toast(f"There is no draft {wanted[:40]}: this is another one.", icon=":material/info:")
         kept.others.add(wanted)
+    st.session_state.update(st.session_state.pop("draft-typed", {}))  # here, because the widgets come later
     draft: Draft = st.session_state["draft"]
     return draft
 
@@ -54,12 +55,13 @@ def _kept() -> Kept:
         st.session_state["draft-kept"] = Kept(secrets.token_hex(6))
         st.session_state["draft"] = _preset(presets.DEMO)
         _kept().text = _text(st.session_state["draft"])
+        touch()
     kept: Kept = st.session_state["draft-kept"]
     return kept
 
 
-def open_stored(draft_id: str) -> bool:
-    """Go on with a stored draft; False when there is none of that id."""
+def open_stored(draft_id: str, with_typed: bool = True) -> bool:
+    """Go on with a stored draft, and the texts typed beside it; False when there is none of that id."""
     stored = cache.draft(draft_id) if ID.fullmatch(draft_id) else None
     if stored is None:
         return False
@@ -67,7 +69,8 @@ def open_stored(draft_id: str) -> bool:
     others = (before.others | {before.id}) - {stored.id}
     st.session_state["draft-kept"] = Kept(stored.id, stored.version, _text(stored.config), stored.typed, others)
     st.session_state["draft"] = stored.config
-    st.session_state.update({k: v for k, v in stored.typed.items() if k in TYPED})
+    if with_typed:
+        st.session_state["draft-typed"] = {k: v for k, v in stored.typed.items() if k in TYPED}
     touch()
     return True
 
@@ -126,18 +129,19 @@ def keep(in_address: bool) -> None:
         return
     kept, text = _kept(), _text(st.session_state["draft"])
     typed = kept.typed | {k: str(st.session_state[k]) for k in TYPED if st.session_state.get(k) is not None}
-    if text == kept.text and (typed == kept.typed or not kept.typed):
+    if text != kept.text:
+        _store(kept, text, typed)
+    elif kept.typed and typed != kept.typed:
+        _store_typed(kept, typed)
+    else:
         kept.typed = typed
         _catch_up(kept)
-    else:
-        _store(kept, text, typed)
     if in_address and kept.version:
         st.query_params["draft"] = kept.id
 
 
 def _store(kept: Kept, text: str, typed: dict[str, str]) -> None:
-    if text != kept.text:
-        kept.undo, kept.redo = [*kept.undo, kept.text][-MOST_UNDO:], []
+    kept.undo, kept.redo = [*kept.undo, kept.text][-MOST_UNDO:], []
     config = json.loads(text)
     if not actions.keep_draft(kept.id, config, typed, kept.version):
         kept.others.add(kept.id)
@@ -150,11 +154,19 @@ def _store(kept: Kept, text: str, typed: dict[str, str]) -> None:
     kept.version, kept.text, kept.typed = kept.version + 1, text, typed
 
 
-def _catch_up(kept: Kept) -> None:
-    """Nothing was typed here: show what another window wrote."""
+def _store_typed(kept: Kept, typed: dict[str, str]) -> None:
+    """A text beside the experiment is no reason for a copy of it: where another window wrote, its draft is taken."""
+    if actions.keep_draft(kept.id, json.loads(kept.text), typed, kept.version):
+        kept.version, kept.typed = kept.version + 1, typed
+    else:
+        _catch_up(kept, with_typed=False)
+
+
+def _catch_up(kept: Kept, with_typed: bool = True) -> None:
+    """Nothing was changed here: show what another window wrote."""
     stored = cache.draft(kept.id) if kept.version else None
     if stored is not None and stored.version > kept.version:
-        open_stored(kept.id)
+        open_stored(kept.id, with_typed)
         st.toast("Changed in another window: this is the newest.", icon=":material/sync:")
         st.rerun()
 
@@ -186,9 +198,9 @@ def undo(back: bool = True) -> None:
     target.append(kept.text)
     text = source.pop()
     config = json.loads(text)
-    kept_undo, kept_redo = list(kept.undo), list(kept.redo)
+    stacks = list(kept.undo), list(kept.redo)
     _store(kept, text, kept.typed)
-    kept.undo, kept.redo = kept_undo, kept_redo
+    kept.undo, kept.redo = stacks
     st.session_state["draft"] = config
     touch()
 

@@ -18,7 +18,7 @@ from core.mix import Mix
 from core.probes import RIGHT, probes
 from core.problems.problem import Problem
 from core.rewards.component import FROM_TEXT
-from core.table import SampleTable
+from core.table import SampleTable, from_batch
 
 BINS = 24
 CURVE_POINTS = 21
@@ -155,9 +155,9 @@ def beaten(
     hits: dict[tuple[str, int], int] = {}
     for problem in problems:
         texts = probes(problem)
-        batch = of_problem(problem, [p.text for p in texts], answer_rule)
+        table = from_batch(of_problem(problem, [p.text for p in texts], answer_rule), mix)  # scored once, weighed at each step
         for step in steps:
-            total = np.nan_to_num(engine.score(batch, mix, step).total, nan=-np.inf)
+            total = np.nan_to_num(at_step(table, mix, table.matrix(mix), step).total, nan=-np.inf)
             for i, probe in enumerate(texts):
                 if probe.name == RIGHT or total[i] <= total[0] + 1e-9:
                     continue

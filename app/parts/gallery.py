@@ -32,8 +32,14 @@ def gallery(d: draft.Draft) -> None:
         _drafts()
 
 
+def _done(at: int) -> None:
+    """Something has been chosen: close the panel, and show this arm."""
+    st.session_state["panel-close"] = True
+    arms.show(at)
+
+
 def _card(d: draft.Draft, t: Template) -> None:
-    with st.container(key=f"card-template-{t.name}", height="stretch", gap="small"):
+    with st.container(key=f"card-template-{t.name}", height="stretch", vertical_alignment="distribute"):
         st.html(
             f'<div class="sd-template">{_curve(t.mix)}<div>{prose.square(t.mix.structure)} <b>{escape(t.name)}</b>'
             f"<p>{escape(t.what)}</p><small>{escape(t.source)}</small></div></div>"
@@ -43,7 +49,7 @@ def _card(d: draft.Draft, t: Template) -> None:
                 "Use", key=f"use-{t.name}", help="In the place of all arms. Settings and seeds stay; Undo brings back."
             ):
                 draft.begin({**d, "arms": [{"name": t.name, "mix": t.mix.resolved()}]})
-                arms.show(0)
+                _done(0)
             if st.button("Add as arm", key=f"add-{t.name}", type="tertiary", icon=":material/add:"):
                 arms.add(d, t.name, t.mix)
 
@@ -65,7 +71,7 @@ def _presets() -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button(name, key=f"preset-{name}", type="tertiary"):
                     draft.load(name)
-                    arms.show(max(0, len(st.session_state["draft"]["arms"]) - 1))
+                    _done(len(st.session_state["draft"]["arms"]) - 1)
                 st.caption(_about(name))
 
 
@@ -87,7 +93,7 @@ def _drafts() -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 if st.button(_title(stored.config), key=f"draft-{stored.id}", type="tertiary"):
                     draft.open_stored(stored.id)
-                    arms.show(0)
+                    _done(0)
                 st.caption(_left(stored))
 
 

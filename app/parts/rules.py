@@ -34,12 +34,15 @@ COMBINATION = {
 def rules(mix: dict[str, Any], faults: forms.Faults, key: str) -> None:
     labels = [terms.label(t) for t in mix["terms"]]
     with st.container(key="card-rule"):
-        now = mix.get("rule") or {"type": "sum"}
-        mix["rule"] = forms.union("Combination rule", COMBINATION, COMBINATIONS, now, f"{key}-rule", labels)
-        faults.beside("rule")
-        now = mix.get("advantage") or {"type": "group"}
-        made = forms.union("Advantage", ADVANTAGES, RULES, now, f"{key}-advantage", labels, FOLLOWING)
-        with st.popover("What follows the rule", icon=":material/filter_alt:"):
-            st.caption("Applied to the rule's advantages. All off: the rule's own.")
-            mix["advantage"] = made | forms.any_fields(RULES[made["type"]], FOLLOWING, now, f"{key}-following")
-        faults.beside("advantage")
+        left, right = st.columns(2)
+        with left:
+            now = mix.get("rule") or {"type": "sum"}
+            mix["rule"] = forms.union("Combination rule", COMBINATION, COMBINATIONS, now, f"{key}-rule", labels)
+            faults.beside("rule")
+        with right:
+            now = mix.get("advantage") or {"type": "group"}
+            made = forms.union("Advantage", ADVANTAGES, RULES, now, f"{key}-advantage", labels, FOLLOWING)
+            with st.popover("What follows the rule", icon=":material/filter_alt:"):
+                st.caption("Applied to the rule's advantages. All off: the rule's own.")
+                mix["advantage"] = made | forms.any_fields(RULES[made["type"]], FOLLOWING, now, f"{key}-following")
+            faults.beside("advantage")

@@ -4,6 +4,7 @@ The address holds the draft, the arm, the step looked at, the curve, the samples
 """
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import draft, forms, prose
 from app.parts import terms
@@ -21,22 +22,29 @@ from app.parts.yaml_panel import yaml_panel
 from core.answers import AnswerRule
 from core.mix import Mix
 
+PANEL = "panel"  # the widget, and the address, of the open panel
 PANELS = ("Templates", "YAML", "Versions")
 
 
-def _header(d: draft.Draft) -> str | None:
-    """Title, undo, and the panels; returns the one that is open."""
+def _header(d: draft.Draft) -> tuple[str, DeltaGenerator]:
+    """Title and panels; returns the one that is open, and the place of undo."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         prose.title("Design a reward mix", crumb=d["name"], sub="Everything but the mix is the same in every arm.")
-    back, forth = draft.can_undo()
     with right, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        st.button("", icon=":material/undo:", key="undo", help="Undo the last change", disabled=not back, on_click=draft.undo)
-        st.button(
-            "", icon=":material/redo:", key="redo", help="Redo", disabled=not forth, on_click=draft.undo, args=(False,)
-        )  # fmt: skip
-        opened = st.pills("Panel", PANELS, key="panel", bind="query-params", label_visibility="collapsed")
-    return str(opened) if opened else "Templates" if draft.untouched() else None
+        undo = st.container(horizontal=True, width="content")
+        fresh = PANEL not in st.session_state and PANEL not in st.query_params and draft.untouched()
+        if fresh or st.session_state.pop(f"{PANEL}-close", False):
+            st.session_state[PANEL] = "Templates" if fresh else None
+        opened = st.pills("Panel", PANELS, key=PANEL, bind="query-params", label_visibility="collapsed")
+    return str(opened or ""), undo
+
+
+def _undo() -> None:
+    """Drawn last, when what changed in this run is known."""
+    back, forth = draft.can_undo()
+    st.button("", icon=":material/undo:", key="undo", help="Undo the last change", disabled=not back, on_click=draft.undo)
+    st.button("", icon=":material/redo:", key="redo", help="Redo", disabled=not forth, on_click=draft.undo, args=(False,))
 
 
 def _editor(d: draft.Draft, at: int) -> tuple[Mix | None, int]:
@@ -55,16 +63,18 @@ def _editor(d: draft.Draft, at: int) -> tuple[Mix | None, int]:
 
 def main() -> None:
     d = draft.get()
-    panel = _header(d)
+    panel, undo = _header(d)
     if panel == "Templates":
         gallery(d)
     at = arms(d)
     name_faults(d, at)
-    if panel == "YAML":
-        yaml_panel(d, at)
-    elif panel == "Versions":
-        versions(d, at)
+    place = st.container()  # filled when everything below has been typed
     mix, step = _editor(d, at)
+    with place:
+        if panel == "YAML":
+            yaml_panel(d, at)
+        elif panel == "Versions":
+            versions(d, at)
     if mix is None:
         with st.container(key="card-broken"):
             prose.empty("This mix cannot be computed yet", "What is wrong stands beside the fields above.")
@@ -73,6 +83,9 @@ def main() -> None:
         idle(mix, d["run"]["grpo"])
         _evidence(d, mix, step)
     next_step(d)
+    draft.keep(in_address=True)
+    with undo:
+        _undo()
 
 
 def _evidence(d: draft.Draft, mix: Mix, step: int) -> None:

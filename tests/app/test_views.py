@@ -180,12 +180,13 @@ def test_a_model_folder_that_is_not_there_is_refused_before_queueing(sqlite: Pat
 
 def test_every_preset_can_be_started_from(sqlite: Path) -> None:
     at = page("design", panel="Templates")
-    names = [b.label for b in at.button if b.label in presets.names()]
-    assert names == presets.names()
-    for name in names:
+    assert [b.label for b in at.button if b.label in presets.names()] == presets.names()
+    for name in ("tiny-hard", "tiny-structures", "gsm8k-qwen3-4b-hybrid-to-hard"):  # one run, an experiment, a big one
         next(b for b in at.button if b.label == name).click().run()
         assert not at.exception, name
         assert "cannot be computed" not in prose(at), name
+        at.session_state["panel"] = "Templates"  # it closes when something was chosen
+        at.run()
 
 
 def test_points_typed_wrong_are_named_and_the_page_lives(sqlite: Path) -> None:
