@@ -33,7 +33,7 @@ def pick(value: Any, max_steps: int, key: str, directions: tuple[str, str], kind
         value = as_kind(value, str(chosen), max_steps)
     if not isinstance(value, dict):
         return value
-    left, right = st.columns([3, 2], wrap=False, vertical_alignment="bottom")
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
     up = rises(value)
     if up is not None:
         with left:

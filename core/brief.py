@@ -117,10 +117,15 @@ class _Dumper(yaml.SafeDumper):
         del data
         return True
 
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Items of a list stand further in than the list's name."""
+        del indentless
+        super().increase_indent(flow, False)
+
 
 def _mapping(dumper: _Dumper, values: dict[str, Any]) -> yaml.Node:
     made = dumper.represent_mapping("tag:yaml.org,2002:map", values.items())
-    made.flow_style = bool(values) and _flat(values) and len(str(values)) < 110
+    made.flow_style = bool(values) and _flat(values) and len(str(values)) < 150
     return made
 
 

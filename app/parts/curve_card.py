@@ -1,5 +1,6 @@
 """The curve card: the blend or one term's weight over the run, drawn and typed; the step looked at. Called by the page."""
 
+import math
 from typing import Any
 
 import streamlit as st
@@ -175,11 +176,14 @@ def data(mix: Mix, curve: Any, target: str, max_steps: int, step: int, n: int) -
 
 
 def _range(weights: list[Any]) -> tuple[float, float]:
-    """An axis with room above every weight, so that a handle can be drawn upwards."""
+    """An axis of round numbers with room above every weight, so that a handle can be drawn upwards."""
     bounds = [b for w in weights for b in ((w, w) if isinstance(w, float) else w.bounds())]
-    low, high = min(0.0, *bounds), max(0.0, *bounds)
-    room = max(high - low, 0.4) * 1.25
-    return (low * 1.25, low * 1.25 + room * 1.25) if low < 0 else (0.0, round(room, 2))
+    lowest, highest = min(0.0, *bounds), max(0.0, *bounds)
+    least = max(highest - lowest, 0.4) * 1.2 / TICKS
+    power = 10.0 ** math.floor(math.log10(least))
+    tick = next(power * n for n in (1, 2, 2.5, 5, 10) if power * n >= least)
+    low = math.floor(lowest / tick) * tick
+    return low, low + tick * max(TICKS, math.ceil((highest - low) / tick))
 
 
 def _composition(mix: Mix, step: int) -> None:

@@ -81,7 +81,7 @@ def _row(mix: dict[str, Any], i: int, role: str, key: str) -> None:
     with left:
         prose.term(label(term), COMPONENTS[term["component"]].what, role)
     with right:
-        weight, shaping, more = st.columns([9, 9, 4], wrap=False, vertical_alignment="center")
+        weight, shaping, more = st.columns([9, 9, 5], wrap=False, vertical_alignment="center")
         with weight:
             _weight(term, key)
         with shaping:
