@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import actions, cache
+from app import actions, cache, prose
 from core import presets
 from core.config import ExperimentConfig, RunConfig, parse
 from core.errors import ConfigError
@@ -43,7 +43,7 @@ def get() -> Draft:
     wanted = st.query_params.get("draft", "")
     kept = _kept()
     if wanted != kept.id and wanted not in kept.others and not open_stored(wanted) and wanted:
-        st.toast(f"There is no draft {wanted[:40]}: this is another one.", icon=":material/info:")
+        st.toast(f"There is no draft {prose.plain(wanted[:40])}: this is another one.", icon=":material/info:")
         kept.others.add(wanted)
     st.session_state.update(st.session_state.pop("draft-typed", {}))  # here, because the widgets come later
     draft: Draft = st.session_state["draft"]

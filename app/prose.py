@@ -3,13 +3,21 @@
 Every value is escaped here. Never used for text a model wrote: that goes through elements that set `textContent`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Literal
 
 import streamlit as st
 
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
+MARKS = "\\`*_{}[]()<>#+-.!|~$:&"
 Tone = Literal["neutral", "accent", "good", "warn", "bad"]
+
+
+def plain(text: str) -> str:
+    """Somebody's words where Streamlit reads markdown (labels, tooltips, toasts), with its signs taken out of service."""
+    return text if SAFE.fullmatch(text) else "".join(f"\\{c}" if c in MARKS else c for c in text)
 
 
 def square(role: str) -> str:

@@ -16,7 +16,7 @@ def arms(d: draft.Draft) -> int:
     _settle(len(names))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
-            "Arm", range(len(names)), format_func=lambda i: names[i], required=True, key=ARM, bind="query-params",
+            "Arm", range(len(names)), format_func=lambda i: prose.plain(names[i]), required=True, key=ARM, bind="query-params",
             label_visibility="collapsed", persist_state="session",
         )  # fmt: skip
         at = min(chosen if chosen is not None else len(names) - 1, len(names) - 1)

@@ -1,7 +1,6 @@
 """Templates first: mixes as cards, whole experiments, and the drafts written last. Called by the design page."""
 
 from html import escape
-from typing import Any
 
 import streamlit as st
 
@@ -91,15 +90,12 @@ def _drafts() -> None:
     with st.container(gap=None):
         for stored in found:
             with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button(_title(stored.config), key=f"draft-{stored.id}", type="tertiary"):
+                if st.button(
+                    prose.plain(str(stored.config.get("name") or "without a name")), key=f"draft-{stored.id}", type="tertiary"
+                ):
                     draft.open_stored(stored.id)
                     _done(0)
                 st.caption(_left(stored))
-
-
-def _title(config: dict[str, Any]) -> str:
-    """A name somebody typed: on a button, where markdown would be read, so its signs are taken out of service."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~$:" else c for c in str(config.get("name") or "without a name"))
 
 
 def _left(stored: StoredDraft) -> str:

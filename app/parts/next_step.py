@@ -41,6 +41,6 @@ def _check(config: ExperimentConfig) -> None:
         settled(config)
     except ConfigError as error:
         for path, message in error.problems:
-            st.toast(f"{path}: {message}", icon=":material/error:", duration="long")
+            st.toast(prose.plain(f"{path}: {message}"), icon=":material/error:", duration="long")
     else:
         st.toast("Nothing stands in its way on this machine.", icon=":material/check:")

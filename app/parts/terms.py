@@ -86,15 +86,15 @@ def _row(mix: dict[str, Any], i: int, role: str, key: str) -> None:
             _weight(term, key)
         with shaping:
             _shaping(term, key)
-        with more, st.popover("", icon=":material/tune:", help=f"Settings of {label(term)}"):
+        with more, st.popover("", icon=":material/tune:", help=f"Settings of {prose.plain(label(term))}"):
             term_settings.settings(mix, i, key)
 
 
 def _weight(term: dict[str, Any], key: str) -> None:
-    name, now = f"weight of {label(term)}", term.get("weight", 1.0)
+    name, now = f"weight of {prose.plain(label(term))}", term.get("weight", 1.0)
     if isinstance(now, dict):
         st.button(
-            str(now.get("type")), icon=":material/show_chart:", key=f"{key}-curve", width="stretch",
+            str(now.get("type")).replace("_", " "), icon=":material/show_chart:", key=f"{key}-curve", width="stretch",
             on_click=term_settings.choose, args=(label(term),), help=f"The {name} moves over the run: show its curve",
         )  # fmt: skip
         return
@@ -105,10 +105,10 @@ def _weight(term: dict[str, Any], key: str) -> None:
 
 def _shaping(term: dict[str, Any], key: str) -> None:
     now = term.get("shaping", PLAIN)
-    kinds = list(SHAPINGS)
+    kinds, name = list(SHAPINGS), f"shaping of {prose.plain(label(term))}"
     kind = st.selectbox(
-        f"shaping of {label(term)}", kinds, kinds.index(now["type"]), format_func=lambda k: str(k).replace("_", " "),
-        key=f"{key}-shaping", label_visibility="collapsed",
+        name, kinds, kinds.index(now["type"]), format_func=lambda k: str(k).replace("_", " "), key=f"{key}-shaping",
+        label_visibility="collapsed",
     )  # fmt: skip
     if kind != now["type"]:
         term["shaping"] = {"type": kind}

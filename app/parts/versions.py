@@ -50,15 +50,17 @@ def _save(arm: dict[str, Any], mix: Mix | None, found: list[SavedMix]) -> None:
             _saved(name, mix, arm)
         if same and newest:
             st.caption(f"It is {newest.title} as it stands.")
+    if fault := st.session_state.pop("mix-fault", ""):
+        prose.fault(fault)
 
 
 def _saved(name: str, mix: Mix, arm: dict[str, Any]) -> None:
     try:
         made = actions.save_mix(name.strip(), mix, st.session_state.get("mix-parents", {}).get(arm["name"]))
     except ConfigError as error:
-        prose.fault("; ".join(message for _, message in error.problems))
-        return
-    st.toast(f"Saved as {made.title}.", icon=":material/check:")
+        st.session_state["mix-fault"] = "; ".join(message for _, message in error.problems)
+    else:
+        st.toast(f"Saved as {made.title}.", icon=":material/check:")
     st.rerun()
 
 

@@ -1,6 +1,7 @@
 """Saved mixes: rows are added and never changed, a change is a new version. Called by app.cache, app.actions."""
 
 import json
+import re
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.config import parse
 from core.errors import ConfigError
-from core.mix import Mix
+from core.mix import NAME, Mix
 from core.store.moves import new_id
 from core.store.session import reading, writing
 from core.store.tables import run, saved_mix
@@ -40,6 +41,9 @@ class SavedMix:
 
 def save(name: str, mix: Mix, parent_id: int | None = None) -> SavedMix:
     """The mix as the next version of `name`; as long as it equals the newest one, that one."""
+    if not re.fullmatch(NAME, name):
+        rule = "use lower case letters, digits, - and _, a letter first, 40 at most"
+        raise ConfigError([("name", f"{name!r} is no name for a mix; {rule}")])
     for _ in range(TRIES):
         last = _newest(name)
         if last is not None and last.hash == mix.hash():

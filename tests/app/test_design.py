@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import curves, draft
-from app.parts.gallery import _title
+from app import prose as prose_of
 from app.parts.term_settings import rename
 from core import presets
 from core.brief import brief, mix_yaml, to_yaml
@@ -130,25 +130,26 @@ def yaml_box(at: AppTest) -> Any:
     return next(t for t in at.text_area if t.label == "Experiment as YAML")
 
 
-@pytest.mark.parametrize(
-    ("typed", "said"),
-    [
-        ("arms: [", "line 1, column 8"),
-        ("- 1", "holds no settings"),
-        ("terms: [{component: corectness, side: hard}]", "corectness"),
-        ("arms: []", "arms: "),
-        ("a: &a [1, 2]\nb: &b [*a, *a]\nterms: *b", "terms"),
-        ("a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)), "20,000"),
-        ("<script>alert(1)</script>: [1]", "&lt;script&gt;"),
-    ],
-)
-def test_wrong_yaml_is_named_beside_the_box_and_changes_nothing(sqlite: Path, typed: str, said: str) -> None:
+WRONG_YAML = [
+    ("arms: [", "line 1, column 8"),
+    ("- 1", "holds no settings"),
+    ("terms: [{component: corectness, side: hard}]", "corectness"),
+    ("arms: []", "arms: "),
+    ("a: &a [1, 2]\nb: &b [*a, *a]\nterms: *b", "terms"),
+    ("a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)), "20,000"),
+    ("a: &a [*a]", "20,000"),
+    ("<script>alert(1)</script>: [1]", "&lt;script&gt;"),
+]
+
+
+def test_wrong_yaml_is_named_beside_the_box_and_changes_nothing(sqlite: Path) -> None:
     at = page("design", panel="YAML")
     before = json.dumps(at.session_state["draft"])
-    yaml_box(at).set_value(typed).run()
-    button(at, "Apply").click().run()
-    assert not at.exception and said in prose(at) and 'role="alert"' in prose(at)
-    assert json.dumps(at.session_state["draft"]) == before and yaml_box(at).value == typed
+    for typed, said in WRONG_YAML:
+        yaml_box(at).set_value(typed).run()
+        button(at, "Apply").click().run()
+        assert not at.exception and said in prose(at) and 'role="alert"' in prose(at), typed[:40]
+        assert json.dumps(at.session_state["draft"]) == before and yaml_box(at).value == typed
 
 
 def test_yaml_is_applied_follows_the_draft_and_keeps_what_is_typed(sqlite: Path) -> None:
@@ -255,5 +256,20 @@ def test_a_term_moves_to_the_other_side_and_its_weight_gets_a_curve(sqlite: Path
     assert data["target"] == "perplexity" and data["curve"]["end"] == 0.2 and not at.exception
 
 
-def test_a_name_on_a_button_is_no_markdown() -> None:
-    assert _title({"name": "**a** [b](c) $x$ :red[d]"}) == r"\*\*a\*\* \[b\]\(c\) \$x\$ \:red\[d\]"
+@pytest.mark.parametrize(
+    ("name", "shown"), [("hybrid-to_hard 2", "hybrid-to_hard 2"), ("**a** [b](c) :red[d]", r"\*\*a\*\* \[b\]\(c\) \:red\[d\]")]
+)
+def test_a_name_where_markdown_is_read_is_itself(name: str, shown: str) -> None:
+    assert prose_of.plain(name) == shown
+
+
+def test_hostile_names_are_text_and_named_as_faults(sqlite: Path) -> None:
+    at = page("design", panel="Versions")
+    at.session_state["draft"]["arms"][2]["name"] = "<img src=x> ![a](http://x/y)"
+    at.session_state["draft"]["arms"][2]["mix"]["terms"][1]["name"] = "\u202e**x**\x00\x1b[31m"
+    at.session_state["edition"] += 1
+    at.run()
+    assert not at.exception and "cannot be computed yet" in prose(at)
+    assert "<img" not in prose(at) and "match pattern" in prose(at)
+    kept = page("design", draft=address(at, "draft"))
+    assert not kept.exception and kept.session_state["draft"]["arms"][2]["name"].startswith("<img")  # wrong, and not lost

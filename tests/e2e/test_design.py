@@ -175,6 +175,7 @@ def test_a_phone_shows_every_panel_without_sideways_scroll(chrome: Browser, dash
         page.wait_for_url(f"**panel={panel}*")
         settle(page)
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390, panel
+    expect(page.get_by_label("shaping of closeness")).to_have_count(1)
     weight = page.get_by_label("weight of closeness").bounding_box()
     shaping = page.get_by_label("shaping of closeness").bounding_box()
     assert (
