@@ -128,7 +128,7 @@ def keep(in_address: bool) -> None:
     if "draft" not in st.session_state:
         return
     kept, text = _kept(), _text(st.session_state["draft"])
-    typed = kept.typed | {k: str(st.session_state[k]) for k in TYPED if st.session_state.get(k) is not None}
+    typed = _typed(kept)
     if text != kept.text:
         _store(kept, text, typed)
     elif kept.typed and typed != kept.typed:
@@ -136,8 +136,15 @@ def keep(in_address: bool) -> None:
     else:
         kept.typed = typed
         _catch_up(kept)
-    if in_address and kept.version:
+    # Only when it is another one: each write sends the whole address, which may be older than what was just clicked.
+    if in_address and kept.version and st.query_params.get("draft") != kept.id:
         st.query_params["draft"] = kept.id
+
+
+def _typed(kept: Kept) -> dict[str, str]:
+    """The texts beside the draft. YAML that says what the draft says (its `-base`) was not typed."""
+    found = kept.typed | {k: str(st.session_state[k]) for k in TYPED if st.session_state.get(k) is not None}
+    return {k: text for k, text in found.items() if text != st.session_state.get(f"{k}-base")}
 
 
 def _store(kept: Kept, text: str, typed: dict[str, str]) -> None:

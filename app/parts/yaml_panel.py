@@ -12,7 +12,7 @@ from core.yaml_files import of_text
 
 TEXT, BASE, FAULTS = (
     "yaml-text",
-    "yaml-base",
+    "yaml-text-base",
     "yaml-faults",
 )  # the text in the box; the draft it began as; what is wrong with it
 MEGABYTES = 1
