@@ -67,6 +67,7 @@ function drawLook(ui) {
   ui.said.className = "said";
   for (const [name, value] of Object.entries({ valuemin: 0, valuemax: ui.data.max, valuenow: step, valuetext: ui.said.textContent })) ui.look.setAttribute(`aria-${name}`, value);
   ui.head.textContent = `Composition at step ${step}`;
+  ui.head.title = "Of each term: its weight times its side's share of the blend";
   const parts = ui.data.terms.map((t) => ({ ...t, size: factorAt(ui, t, step) }));
   ui.bar.replaceChildren(...parts.map((t) => {
     const made = node("i");

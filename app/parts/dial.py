@@ -15,6 +15,13 @@ from core.mix import Mix
 SHIPPED = "the tiny model's samples"
 MOST_RUNS = 50
 FAR = 0.1  # a gap between weight and share that one should know of
+COLUMNS = {
+    "": "All wrong: no sample of the group has the right answer.",
+    "groups": "Share of all groups.",
+    "hard trains": "The hard side: sum of its part of the advantage times the advantage, over that of squared advantages.",
+    "continuous": "Share of the continuous side, likewise.",
+    "mean |A|": "Mean size of the advantage in these groups: 0 means that they teach nothing.",
+}
 COLOURS = {"all wrong": "bad", "mixed": "hard", "all right": "ink4"}
 
 
@@ -89,7 +96,7 @@ def _groups(found: Dial) -> None:
     kinds = found.now.kinds
     bar = "".join(f'<i style="width:{100 * k.groups:.2f}%;background:var(--{COLOURS[k.name]})"></i>' for k in kinds)
     rows = "".join(_line(k, found) for k in kinds)
-    head = "".join(f"<th>{escape(t)}</th>" for t in ("", "groups", "hard trains", "continuous", "mean |A|"))
+    head = "".join(f'<th title="{escape(note)}">{escape(name)}</th>' for name, note in COLUMNS.items())
     st.html(
         f'<div class="sd-stack">{bar}</div><table class="sd-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     )
