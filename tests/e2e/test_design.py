@@ -170,9 +170,10 @@ def test_points_are_added_moved_and_removed_with_the_keyboard(chrome: Browser, d
 
 def test_a_phone_shows_every_panel_without_sideways_scroll(chrome: Browser, dashboard: str) -> None:
     page = opened(chrome, f"{dashboard}/design?arm=hybrid", 390)
-    for panel in ("YAML", "Versions", "Templates"):
+    panels = {"YAML": page.get_by_label("Experiment as YAML"), "Versions": page.get_by_label("Save this arm's mix as")}
+    for panel, shown in {**panels, "Templates": page.get_by_role("heading", name="Other blends")}.items():
         page.get_by_role("button", name=panel, exact=True).or_(page.get_by_role("radio", name=panel)).first.click()
-        page.wait_for_url(f"**panel={panel}*")
+        expect(shown).to_be_visible(timeout=20_000)
         settle(page)
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390, panel
     expect(page.get_by_label("shaping of closeness")).to_have_count(1)
