@@ -1,11 +1,16 @@
 """The only writer: create, stop, put back. Called by pages on a click; each returns what to tell the person."""
 
+from typing import Any
+
+from app import cache
 from core import queue
 from core.errors import BrokerError, TrainingError
 from core.experiment import ExperimentConfig
 from core.launch import settled
+from core.mix import Mix
 from core.revision import revision
-from core.store import runs
+from core.store import drafts, mixes, runs
+from core.store.mixes import SavedMix
 
 
 def launch(config: ExperimentConfig) -> tuple[int, list[int], str]:
@@ -59,6 +64,20 @@ def set_priority(run_id: int, priority: int) -> str:
     """Runs with a higher priority are taken first."""
     runs.set_priority(run_id, priority)
     return f"Priority {priority}."
+
+
+def keep_draft(draft_id: str, config: dict[str, Any], typed: dict[str, str], version: int) -> bool:
+    """Store a draft over its `version`; False when somebody else did so in between."""
+    stored = drafts.save(draft_id, config, typed, version)
+    cache.forget_drafts()
+    return stored
+
+
+def save_mix(name: str, mix: Mix, parent_id: int | None) -> SavedMix:
+    """The mix as a version of `name`; the newest one where it is the same."""
+    made = mixes.save(name, mix, parent_id)
+    cache.saved_mixes.clear()
+    return made
 
 
 def _send(run_ids: list[int]) -> str:

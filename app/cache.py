@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+import core.dial
 from app.figures.overlay import overlay as overlaid
 from app.figures.shown import Shown, View
 from app.live import Drawn
@@ -16,16 +17,23 @@ from app.memo import Memo
 from app.series import SeriesStore, Version
 from app.wire import Card, Message
 from core import health, paths, samples
+from core.advantage import Group
 from core.answers import AnswerRule
 from core.config import RunConfig
+from core.dial import Dial
 from core.estimate import Past
 from core.metrics.series import Series
 from core.mix import Mix
 from core.preflight import Report, report
+from core.problems.problem import Problem
 from core.replay import Change, Outcome, compare, run
-from core.store import many, past, queries, workers
+from core.shaping import Plain
+from core.store import drafts, many, mixes, past, queries, workers
+from core.store.drafts import StoredDraft
+from core.store.mixes import SavedMix
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
 from core.store.workers import Machine
+from core.table import SampleTable
 
 T = TypeVar("T")
 MEMO = 600  # cards of some 40 live runs, about 100 kB each
@@ -201,16 +209,47 @@ def waiting() -> list[int]:
     return workers.waiting()
 
 
-@st.cache_data(ttl=3600, max_entries=32, show_spinner=False)
-def preflight(mix: str, max_steps: int, answer_rule: AnswerRule, run_id: int, version: Version) -> Report:
-    """A mix (as JSON) on a run's samples, or on the shipped ones for run 0."""
+Looked = tuple[SampleTable, list[Problem]]
+
+
+@st.cache_data(ttl=3600, max_entries=8, show_spinner=False)
+def _scored(mix: str, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str]) -> Looked:
+    """A run's samples (0: the shipped ones) with the raw scores of a mix (as JSON), and problems to make probes of."""
     del version
     made = Mix.model_validate_json(mix)
     if run_id:
-        table, problems = samples.of_run(run_id, made), samples.shipped_problems()
-    else:
-        table, problems = samples.of_file(samples.SHIPPED, made, answer_rule)
-    return report(table, made, max_steps, problems, answer_rule=answer_rule)
+        return samples.of_run(run_id, made), samples.shipped_problems()
+    return samples.of_file(samples.SHIPPED, made, answer_rule)
+
+
+@st.cache_data(ttl=3600, max_entries=32, show_spinner=False)
+def preflight(
+    mix: str, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str]
+) -> Report:
+    """A mix (as JSON, schedules in steps) on a run's samples, or on the shipped ones for run 0."""
+    made = Mix.model_validate_json(mix)
+    table, problems = _scored(_scores_of(made), answer_rule, run_id, version)
+    return report(table, made, max_steps, problems, max(1, step), answer_rule)
+
+
+@st.cache_data(ttl=3600, max_entries=64, show_spinner=False)
+def dial(mix: str, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str]) -> Dial:
+    """Likewise what it weighs and what it trains."""
+    made = Mix.model_validate_json(mix)
+    table, _ = _scored(_scores_of(made), answer_rule, run_id, version)
+    return core.dial.dial(table, made, max_steps, step)
+
+
+def _scores_of(mix: Mix) -> str:
+    """What raw scores depend on, as JSON: another weight, curve or rule scores nothing anew."""
+    terms = tuple(t.model_copy(update={"weight": 1.0, "side": "always", "shaping": Plain()}) for t in mix.terms)
+    advantage = Group(perplexity_alpha=mix.advantage.perplexity_alpha)
+    return Mix(terms=terms, advantage=advantage).model_dump_json(by_alias=True)
+
+
+def version_of(run_id: int) -> tuple[int, int, str]:
+    """`version` of a run by its id; run 0 is the shipped samples, which do not change."""
+    return version(run_detail(run_id).row) if run_id else (0, 0, "")
 
 
 @st.cache_data(ttl=600, max_entries=4, show_spinner=False)
@@ -234,6 +273,33 @@ def runs_of(experiment_id: int) -> list[RunRow]:
     if len(rows) < MOST_RUNS:
         return [r for r in rows if r.experiment_id == experiment_id]
     return run_list(experiment_id)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
+def draft(draft_id: str) -> StoredDraft | None:
+    return drafts.load(draft_id)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
+def recent_drafts() -> list[StoredDraft]:
+    return drafts.recent()
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
+def saved_mixes() -> list[SavedMix]:
+    return mixes.saved()
+
+
+@st.cache_data(ttl=10, max_entries=2, show_spinner=False)
+def used_by() -> dict[str, tuple[int, ...]]:
+    """Hash of a mix -> the runs that train it."""
+    return mixes.used_by()
+
+
+def forget_drafts() -> None:
+    """After a write of a draft."""
+    for cached in (draft, recent_drafts):
+        cached.clear()
 
 
 def forget_runs() -> None:

@@ -1,9 +1,10 @@
-"""Widgets for a schedule: its curve, what its steps are given in, its numbers. Called by the design page.
+"""Widgets for a schedule: its kind, direction, what its steps are given in, its numbers. Called by the curve card.
 
 As in app.forms: present values in, edited ones out as plain JSON types, and app.draft.check says what is wrong with them.
+What changes a schedule as a whole (another unit, the other direction) is here too, free of widgets.
 """
 
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import streamlit as st
@@ -12,36 +13,114 @@ from app.forms import TINY_STEP, bounds, fields
 from core.adaptive import Adaptive
 from core.schedule import SCHEDULES
 
+NUMBER = "number"  # a weight that does not move
+KINDS = [*SCHEDULES]
+INNER = [k for k in SCHEDULES if k not in ("warmup", "adaptive")]
 
-def schedule(
-    value: dict[str, Any], max_steps: int, key: str, low: float | None = 0.0, high: float | None = 1.0, inner: bool = False
-) -> dict[str, Any]:
-    """A schedule: its kind, what its steps are given in, then its numbers. Both directions are one click apart."""
-    kinds = [k for k in SCHEDULES if not inner or k not in ("warmup", "adaptive")]
-    now = value.get("type", "linear")
-    left, right = st.columns([3, 2], wrap=False, vertical_alignment="bottom")
-    with left:
-        kind = st.selectbox("Curve", kinds, kinds.index(now), format_func=lambda k: k.replace("_", " "), key=f"{key}-kind")
-    if kind == "adaptive":
-        names = [n for n in Adaptive.model_fields if n != "type"]
-        seed = value if now == kind else {"signal": "accuracy", "threshold": 0.3, "start": low or 0.0, "end": high or 1.0}
-        return {"type": kind, **fields(Adaptive, names, {n: seed[n] for n in names if n in seed}, f"{key}-a", columns=2)}
-    unit = value.get("unit", "step")
-    if not inner and kind != "constant":
+
+def kind(value: Any) -> str:
+    return str(value.get("type", "linear")) if isinstance(value, dict) else NUMBER
+
+
+def pick(value: Any, max_steps: int, key: str, directions: tuple[str, str], kinds: list[str]) -> Any:
+    """The kind, the direction and the unit, as pills; returns the schedule with them changed."""
+    now = kind(value)
+    chosen = st.pills(
+        "Curve", kinds, default=now, format_func=lambda k: str(k).replace("_", " "), key=f"{key}-kind", required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if chosen != now:
+        value = as_kind(value, str(chosen), max_steps)
+    if not isinstance(value, dict):
+        return value
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    up = rises(value)
+    if up is not None:
+        with left:
+            said = st.segmented_control(
+                "Direction", directions, default=directions[not up], key=f"{key}-direction-{chosen}", required=True
+            )
+            if said != directions[not up]:
+                value = turned(value)
+    if value["type"] not in ("constant", "adaptive"):
         with right:
-            unit = st.segmented_control(
-                "Steps in", ["step", "percent"], default=unit, key=f"{key}-unit", required=True,
-                help="percent: of the training, so that the curve fits any length",
-            )  # fmt: skip
-    last = 100 if unit == "percent" else max_steps
-    if unit != value.get("unit", "step"):
-        value = _rescaled(value, last, max_steps if unit == "percent" else 100)
-    said = {} if unit == "step" else {"unit": unit}
-    # The number boxes are drawn anew for another unit: their old text is in the old one.
-    return {"type": kind, **said, **_numbers(kind, value, last, f"{key}-{kind}-{unit}", low, high)}
+            value = _unit(value, max_steps, key)
+    return value
 
 
-def _rescaled(value: dict[str, Any], last: int, before: int) -> dict[str, Any]:
+def _unit(value: dict[str, Any], max_steps: int, key: str) -> dict[str, Any]:
+    now = value.get("unit", "step")
+    unit = st.segmented_control(
+        "Steps in", ["step", "percent"], default=now, key=f"{key}-unit", required=True,
+        help="percent: of the training, so that the curve fits any length",
+    )  # fmt: skip
+    if unit == now:
+        return value
+    scaled = rescaled(value, 100 if unit == "percent" else max_steps, max_steps if unit == "percent" else 100)
+    return {**{k: v for k, v in scaled.items() if k != "unit"}, **({} if unit == "step" else {"unit": unit})}
+
+
+def as_kind(value: Any, wanted: str, max_steps: int) -> Any:
+    """The schedule as one of another kind, with what the two have in common."""
+    old: dict[str, Any] = value if isinstance(value, dict) else {"start": 0.0, "end": float(value), "value": float(value)}
+    last = 100 if old.get("unit") == "percent" else max_steps
+    start, end = float(old.get("start", old.get("low", 0.0))), float(old.get("end", old.get("high", old.get("value", 1.0))))
+    ramp = {"from_step": old.get("from_step", last // 4), "to_step": old.get("to_step", max(1, 3 * last // 4))}
+    unit = {"unit": "percent"} if last == 100 and old.get("unit") == "percent" else {}
+    if wanted == NUMBER:
+        return end
+    if wanted == "constant":
+        return {"type": wanted, "value": end}
+    if wanted == "adaptive":
+        return {
+            "type": wanted,
+            "signal": "accuracy",
+            "threshold": 0.3,
+            "start": start,
+            "end": end if end != start else start + 1,
+        }
+    if wanted == "step":
+        return {"type": wanted, **unit, "start": start, "end": end, "at_step": old.get("at_step", last // 2)}
+    if wanted == "cyclic":
+        return {"type": wanted, **unit, "low": start, "high": end, "period": float(old.get("period", max(1, last // 4)))}
+    if wanted == "piecewise":
+        return {"type": wanted, **unit, "points": [[ramp["from_step"], start], [ramp["to_step"], end]]}
+    if wanted == "warmup":
+        then = (
+            {k: v for k, v in old.items() if k != "unit"}
+            if kind(old) in INNER and "type" in old
+            else {"type": "constant", "value": end}
+        )
+        return {"type": wanted, **unit, "steps": float(max(1, last // 10)), "then": then}
+    return {"type": wanted, **unit, "start": start, "end": end, **ramp}
+
+
+def rises(value: dict[str, Any]) -> bool | None:
+    """Which way it goes; None for one that goes neither way."""
+    if value["type"] == "warmup":
+        return rises(value["then"])
+    if value["type"] == "piecewise":
+        points = [p[1] for p in value.get("points", []) if len(p) == 2]
+        ends = (points[0], points[-1]) if points else (0, 0)
+    elif value["type"] == "cyclic":
+        ends = (value.get("low", 0.0), value.get("high", 1.0))
+    else:
+        ends = (value.get("start", 0.0), value.get("end", 0.0))
+    return None if ends[0] == ends[1] or not all(isinstance(x, int | float) for x in ends) else bool(ends[0] < ends[1])
+
+
+def turned(value: dict[str, Any]) -> dict[str, Any]:
+    """The same curve in the other direction."""
+    if value["type"] == "warmup":
+        return {**value, "then": turned(value["then"])}
+    if value["type"] == "piecewise":
+        values = [p[1] for p in value["points"]]
+        return {**value, "points": [[p[0], v] for p, v in zip(value["points"], reversed(values), strict=True)]}
+    a, b = ("low", "high") if value["type"] == "cyclic" else ("start", "end")
+    return {**value, a: value[b], b: value[a]}
+
+
+def rescaled(value: dict[str, Any], last: int, before: int) -> dict[str, Any]:
     """The same curve in the other unit, to a hundredth of it."""
 
     def scaled(step: float) -> float:
@@ -50,91 +129,93 @@ def _rescaled(value: dict[str, Any], last: int, before: int) -> dict[str, Any]:
 
     steps = {n: scaled(value[n]) for n in ("from_step", "to_step", "at_step", "period", "steps") if n in value}
     points = {"points": [[scaled(p[0]), p[1]] for p in value["points"]]} if value.get("points") else {}
-    then = {"then": _rescaled(value["then"], last, before)} if value.get("then") else {}
+    then = {"then": rescaled(value["then"], last, before)} if value.get("then") else {}
     return {**value, **steps, **points, **then}
 
 
-def _slider(label: str, last: float, now: Sequence[float], key: str) -> list[float]:
-    """One or two steps on a slider that holds them exactly: whole numbers where they are, else hundredths."""
-    top = max(last, *now)
-    if all(float(x).is_integer() for x in (*now, top)):
-        found = st.slider(label, 0, int(top), _one_or_two([int(x) for x in now]), key=key)
-    else:
-        found = st.slider(label, 0.0, float(top), _one_or_two([float(x) for x in now]), 0.01, key=f"{key}-fine")
-    return list(found) if isinstance(found, tuple) else [found]
+class _Boxes:
+    """Number boxes of one schedule. Steps have no upper bound: a ramp may be made for a longer run."""
+
+    def __init__(self, value: dict[str, Any], key: str, low: float | None, high: float | None) -> None:
+        self.value, self.key, self.low, self.high = value, key, low, high
+
+    def level(self, label: str, name: str) -> float:
+        now = float(self.value.get(name, 0.0))
+        return float(st.number_input(label, self.low, self.high, now, 0.05, format="%g", key=f"{self.key}-{name}"))
+
+    def step(self, label: str, name: str, least: float = 0.0) -> float:
+        now = float(self.value.get(name, 0.0))
+        return float(st.number_input(label, least, None, now, 1.0, format="%g", key=f"{self.key}-{name}"))
 
 
-def _one_or_two(now: list[Any]) -> Any:
-    return now[0] if len(now) == 1 else tuple(now)
-
-
-def _numbers(kind: str, value: dict[str, Any], last: int, key: str, low: float | None, high: float | None) -> dict[str, Any]:
-    def number(label: str, name: str, otherwise: float, step: float = 0.05, at_least: float | None = low) -> float:
-        top = high if at_least == low else None
-        return float(st.number_input(label, at_least, top, float(value.get(name, otherwise)), step, key=f"{key}-{name}"))
-
-    if kind == "constant":
-        return {"value": number("Value", "value", float(value.get("end", 0.5)))}
-    if kind == "step":
-        (at,) = _slider("Last step before the jump", last, [value.get("at_step", last // 2)], f"{key}-at_step")
-        return {"at_step": at, **_two(number, "Before", "start", 0.0, "After", "end", 1.0)}
-    if kind == "cyclic":
-        made = _two(number, "Low, at step 0", "low", 0.0, "High", "high", 1.0)
-        return {**made, "period": number("Period", "period", max(1.0, last // 4), 1.0, TINY_STEP)}
-    if kind == "piecewise":
-        return {"points": _typed_points(value, last, key)}
-    if kind == "warmup":
-        steps = number("Steps of warm-up", "steps", max(1, last // 10), 1.0, TINY_STEP)
-        inner = value.get("then") or {"type": "constant", "value": 1.0}
+def numbers(value: Any, key: str, low: float | None = 0.0, high: float | None = 1.0) -> Any:
+    """The numbers of a schedule in boxes; returns it with what was typed."""
+    boxes = _Boxes(value if isinstance(value, dict) else {"value": value}, key, low, high)
+    if not isinstance(value, dict):
+        return boxes.level("Weight", "value")
+    now = kind(value)
+    if now == "adaptive":
+        names = [n for n in Adaptive.model_fields if n != "type"]
+        return {"type": now, **fields(Adaptive, names, {n: value[n] for n in names if n in value}, f"{key}-a", columns=3)}
+    if now == "piecewise":
+        return {**value, "points": _typed_points(value, key)}
+    if now == "constant":
+        return {**value, "value": boxes.level("Value", "value")}
+    if now == "warmup":
+        steps = boxes.step("Steps of warm-up", "steps", TINY_STEP)
         with st.container(border=True):
-            st.caption("and then, counted from its end")
-            return {"steps": steps, "then": schedule(inner, last, f"{key}-then", low, high, inner=True)}
-    made = _ramp(value, last, key, number)
-    if kind in ("sigmoid", "exponential"):
-        extra = "steepness" if kind == "sigmoid" else "rate"
-        info = SCHEDULES[kind].model_fields[extra]
+            then = value["then"]
+            chosen = st.selectbox("and then, counted from its end", INNER, INNER.index(then["type"]), key=f"{key}-then-kind")
+            then = then if chosen == then["type"] else as_kind(then, chosen, 100)
+            return {**value, "steps": steps, "then": numbers(then, f"{key}-then-{chosen}", low, high)}
+    with st.grid(4, min_column_width=104):
+        made = _grid(value, boxes)
+    return {**value, **made}
+
+
+def _grid(value: dict[str, Any], boxes: _Boxes) -> dict[str, Any]:
+    now = kind(value)
+    if now == "step":
+        return {
+            "at_step": boxes.step("Jump after step", "at_step"), "start": boxes.level("Before", "start"),
+            "end": boxes.level("After", "end"),
+        }  # fmt: skip
+    if now == "cyclic":
+        return {
+            "period": boxes.step("Period", "period", TINY_STEP), "low": boxes.level("At step 0", "low"),
+            "high": boxes.level("Half a period on", "high"),
+        }  # fmt: skip
+    made: dict[str, Any] = {"from_step": boxes.step("From step", "from_step"), "start": boxes.level("Before", "start")}
+    made |= {"to_step": boxes.step("To step", "to_step"), "end": boxes.level("After", "end")}
+    if now in ("sigmoid", "exponential"):
+        extra = "steepness" if now == "sigmoid" else "rate"
+        info = SCHEDULES[now].model_fields[extra]
         lowest, highest = bounds(info, whole=False)
-        made[extra] = st.number_input(
-            extra, lowest, highest, float(value.get(extra, info.default)), 1.0, key=f"{key}-{extra}", help=info.description
-        )
+        start = float(value.get(extra, info.default))
+        made[extra] = st.number_input(extra, lowest, highest, start, 1.0, key=f"{boxes.key}-{extra}", help=info.description)
     return made
 
 
-def _two(number: Any, *named: Any) -> dict[str, float]:
-    """Two number boxes side by side."""
-    left, right = st.columns(2, wrap=False)
-    with left:
-        first = number(*named[:3])
-    with right:
-        return {named[1]: first, named[4]: number(*named[3:])}
-
-
-def _ramp(value: dict[str, Any], last: int, key: str, number: Any) -> dict[str, Any]:
-    first, end = value.get("from_step", last // 4), value.get("to_step", max(1, 3 * last // 4))
-    # A ramp made for a longer run is kept as it is, until somebody moves it.
-    steps = _slider("From step, to step", last, [first, end if end > first else first + 1], f"{key}-steps")
-    return {**_two(number, "Before", "start", 0.0, "After", "end", 1.0), "from_step": steps[0], "to_step": steps[1]}
-
-
-def _typed_points(value: dict[str, Any], last: int, key: str) -> list[list[Any]]:
-    points = value.get("points") or [
-        [value.get("from_step", 0), value.get("start", 0.0)],
-        [value.get("to_step", last), value.get("end", 1.0)],
-    ]
+def _typed_points(value: dict[str, Any], key: str) -> list[list[Any]]:
     text = st.text_input(
-        "Points: step value, step value, …", ", ".join(" ".join(map(str, point)) for point in points), key=f"{key}-points",
-        help="Straight lines through these points; flat before the first and after the last.",
+        "Points: step value, step value, …", ", ".join(" ".join(map(_short, point)) for point in value.get("points", [])),
+        key=f"{key}-points", help="Straight lines through these points; flat before the first and after the last.",
     )  # fmt: skip
-    return _points(text)
+    return typed_points(text)
 
 
-def _points(text: str) -> list[list[Any]]:
+def _short(number: Any) -> str:
+    return f"{number:g}" if isinstance(number, float) and float(f"{number:g}") == number else str(number)
+
+
+def typed_points(text: str) -> list[list[Any]]:
     """`0 0, 50 1` as [[0, 0], [50, 1]]; what is no number stays text, for the check to name."""
 
     def number(word: str) -> Any:
         try:
-            return float(word)
+            found = float(word)
         except ValueError:
             return word
+        return found if math.isfinite(found) else word
 
     return [[number(word) for word in pair.split()] for pair in text.split(",") if pair.strip()]

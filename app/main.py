@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import live
+from app import draft, live
 
 HERE = Path(__file__).parent
 
@@ -22,7 +22,9 @@ def main() -> None:
         st.Page("views/workers.py", title="Workers", icon=":material/memory:", url_path="workers"),
         st.Page("views/run.py", title="Run", icon=":material/monitoring:", url_path="run", visibility="hidden"),
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    page.run()
+    draft.keep(in_address=page.url_path in ("design", "queue"))
 
 
 main()

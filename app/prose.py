@@ -3,6 +3,7 @@
 Every value is escaped here. Never used for text a model wrote: that goes through elements that set `textContent`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape as _escape
 from typing import Literal
@@ -12,7 +13,8 @@ import streamlit as st
 # Characters that change how others are shown become symbols: controls, and those that turn the direction of text round.
 TURNS = (0x7F, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 UNSEEN = {c: 0x2400 + c for c in range(32) if c not in (9, 10)} | dict.fromkeys(TURNS, 0x2426)
-MARKS = "\\`*_{}[]()<>#+-.!|~$:"
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
+MARKS = "\\`*_{}[]()<>#+-.!|~$:&"
 Tone = Literal["neutral", "accent", "good", "warn", "bad"]
 
 
@@ -48,10 +50,17 @@ def title(
     parts.append(f'<div class="sd-title">{square(role) if role else ""}<h1>{escape(text)}</h1>{"".join(chips)}</div>')
     if sub:
         parts.append(f'<p class="sd-sub">{escape(sub)}</p>')
-    shown = "".join(f"<span>{escape(k)} <b>{escape(v)}</b></span>" for k, v in facts)
-    if shown:
-        parts.append(f'<div class="sd-facts">{shown}</div>')
-    st.html("".join(parts))
+    st.html("".join([*parts, _facts(facts)]))
+
+
+def _facts(given: Iterable[tuple[str, str]]) -> str:
+    shown = "".join(f"<span>{escape(k)} <b>{escape(v)}</b></span>" for k, v in given)
+    return f'<div class="sd-facts">{shown}</div>' if shown else ""
+
+
+def facts(given: Iterable[tuple[str, str]]) -> None:
+    """Names and values in a line."""
+    st.html(_facts(given))
 
 
 def section(number: int | None, question: str, answer: str = "", chips: Sequence[str] = ()) -> None:
@@ -107,6 +116,8 @@ def empty(headline: str, text: str) -> None:
 
 def plain(text: str) -> str:
     """Text for a label that Streamlit would read as markdown: it is shown as it is."""
+    if SAFE.fullmatch(text):
+        return text
     return "".join(f"\\{c}" if c in MARKS else c for c in visible(text).replace("\n", " "))
 
 

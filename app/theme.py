@@ -11,15 +11,20 @@ SIDE_ROLES: dict[str, tuple[str, ...]] = {"hard": ("c1", "c2", "c8"), "continuou
 
 
 def term_roles(mix: Mix) -> dict[str, str]:
-    """Term -> colour role. Terms of one side take that side's hues in order, and begin again when they run out."""
+    """Term -> colour role."""
+    return roles([(t.label, t.side) for t in mix.terms])
+
+
+def roles(terms: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Of (term, side) pairs. Terms of one side take that side's hues in order, and begin again when they run out."""
     seen: dict[str, int] = {}
-    roles: dict[str, str] = {}
-    for term in mix.terms:
-        shades = SIDE_ROLES[term.side]
-        position = seen.get(term.side, 0)
-        roles[term.label] = shades[position % len(shades)]
-        seen[term.side] = position + 1
-    return roles
+    found: dict[str, str] = {}
+    for label, side in terms:
+        shades = SIDE_ROLES[side]
+        position = seen.get(side, 0)
+        found[label] = shades[position % len(shades)]
+        seen[side] = position + 1
+    return found
 
 
 def arm_role(structure: str) -> str:

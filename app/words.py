@@ -83,3 +83,8 @@ def why_absent(component: str) -> str:
     if "solution" in needs:
         return "the problem has no worked solution"
     return {"consistency": "nothing is computed in the text"}.get(component, "no score for this sample")
+
+
+def first_paragraph(kind: type[object]) -> str:
+    """What a class says of itself, in short."""
+    return " ".join((kind.__doc__ or "").split("\n\n")[0].split())

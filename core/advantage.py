@@ -268,8 +268,10 @@ def dead(rule: Rule, t: Totals, advantage: FloatArray) -> BoolArray:
     return t.groups.high(np.abs(advantage)) <= DEAD_TOLERANCE / EPSILON
 
 
-def shares(rule: Rule, t: Totals) -> FloatArray:
+def shares(rule: Rule, t: Totals, among: BoolArray | None = None) -> FloatArray:
     """[K] each term's share of the advantage's variance; sums to 1, all 0 when nothing varies, NaN when undefined.
+
+    `among` [n]: of these samples alone.
 
     Where the advantage is linear in the terms, A = sum_k A_k, share_k = sum_i A_k,i A_i / sum_i A_i^2. Negative: the term
     pulls against the others. Ours; see rewards.md 1.5 for why a weight is not this share.
@@ -277,6 +279,7 @@ def shares(rule: Rule, t: Totals) -> FloatArray:
     parts = rule.parts(t)
     if parts is None or not rule.plain:
         return np.full(t.contributions.shape[1], np.nan)
+    parts = parts if among is None else parts[among]
     whole = parts.sum(axis=1)
     power = float(whole @ whole)
     return parts.T @ whole / power if power > DEAD_TOLERANCE**2 else np.zeros(parts.shape[1])

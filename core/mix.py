@@ -4,6 +4,8 @@ Called by core.config (inside a RunConfig), core.engine and the design page. Onl
 core.engine. `structure` says which of the paper's three kinds a mix is.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -166,6 +168,15 @@ class Mix(Frozen):
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(t.label for t in self.terms)
+
+    def resolved(self) -> dict[str, Any]:
+        """The mix with every default filled in, as plain JSON types."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def hash(self) -> str:
+        """16 hex digits that differ when anything in the mix differs."""
+        text = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def needs(self) -> frozenset[str]:

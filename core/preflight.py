@@ -18,7 +18,7 @@ from core.mix import Mix
 from core.probes import RIGHT, probes
 from core.problems.problem import Problem
 from core.rewards.component import FROM_TEXT
-from core.table import SampleTable
+from core.table import SampleTable, from_batch
 
 BINS = 24
 CURVE_POINTS = 21
@@ -107,13 +107,13 @@ def report(
     """
     step = max(1, max_steps // 2) if step is None else step
     raw = table.matrix(mix)
-    now = _at(table, mix, raw, step)
+    now = at_step(table, mix, raw, step)
     thin = table.thinned(MOST_FOR_CURVE)
     thin_raw = thin.matrix(mix)
     points = sorted({max(1, round(x)) for x in np.linspace(1, max_steps, CURVE_POINTS)})
     found_shares, found_dead = [], []
     for point in points:
-        made = _at(thin, mix, thin_raw, point)
+        made = at_step(thin, mix, thin_raw, point)
         linear = mix.rule.type == "sum"
         found_shares.append(shares(mix.advantage, made.totals) if linear else np.full(len(mix.terms), np.nan))
         found_dead.append(float(dead(mix.advantage, made.totals, made.advantage).mean()))
@@ -138,7 +138,7 @@ def report(
     )
 
 
-def _at(table: SampleTable, mix: Mix, raw: FloatArray, step: int) -> engine.Combined:
+def at_step(table: SampleTable, mix: Mix, raw: FloatArray, step: int) -> engine.Combined:
     """All samples as if they had been made at one step; running statistics start empty."""
     steps = np.full(len(table), float(step))
     return combine(mix, raw, steps, table.groups, table.batches, table.correct, table.mean_nll)
@@ -155,9 +155,9 @@ def beaten(
     hits: dict[tuple[str, int], int] = {}
     for problem in problems:
         texts = probes(problem)
-        batch = of_problem(problem, [p.text for p in texts], answer_rule)
+        table = from_batch(of_problem(problem, [p.text for p in texts], answer_rule), mix)  # scored once, weighed at each step
         for step in steps:
-            total = np.nan_to_num(engine.score(batch, mix, step).total, nan=-np.inf)
+            total = np.nan_to_num(at_step(table, mix, table.matrix(mix), step).total, nan=-np.inf)
             for i, probe in enumerate(texts):
                 if probe.name == RIGHT or total[i] <= total[0] + 1e-9:
                     continue

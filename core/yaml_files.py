@@ -1,4 +1,4 @@
-"""A run, an experiment or a mix from a YAML file. Called by core.presets, the CLI and the replay tab."""
+"""A run, an experiment or a mix from a YAML file. Called by core.presets, the CLI, the replay tab and the design page."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from core.errors import ConfigError
 from core.experiment import ExperimentConfig
 from core.mix import Mix
 from core.parsing import parse
+
+MOST_NODES = 20_000
 
 
 def read_yaml(path: Path) -> Any:
@@ -28,6 +30,36 @@ def load(path: Path) -> RunConfig | ExperimentConfig:
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigError([(str(path), "holds no settings; a run needs at least `mix`")])
+    return _parsed(values)
+
+
+def of_text(text: str, where: str = "the text") -> RunConfig | ExperimentConfig | Mix:
+    """A run, an experiment or a mix from the text of such a file; ConfigError that names the line where it is no YAML."""
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else where
+        raise ConfigError([(place, f"is not YAML: {getattr(error, 'problem', None) or error}")]) from error
+    if not isinstance(values, dict):
+        raise ConfigError([(where, "holds no settings; a run needs `mix`, an experiment `arms`, a mix `terms`")])
+    if _larger(values, MOST_NODES):
+        raise ConfigError([(where, f"is larger than {MOST_NODES:,} values once its aliases are written out")])
+    return parse(Mix, values) if "terms" in values else _parsed(values)
+
+
+def _larger(values: Any, most: int) -> bool:
+    """It has more than `most` values; an alias counts as often as it is used."""
+    left, waiting = most, [values]
+    while waiting and left >= 0:
+        now = waiting.pop()
+        inner = list(now.values()) if isinstance(now, dict) else list(now) if isinstance(now, list) else []
+        left -= len(inner)
+        waiting += inner
+    return left < 0
+
+
+def _parsed(values: dict[str, Any]) -> RunConfig | ExperimentConfig:
     return parse(ExperimentConfig, values) if "arms" in values else parse(RunConfig, values)
 
 

@@ -70,6 +70,7 @@ _chart_card = define("chart_card", "wire")
 _step_bar, _sum_table, _marked_text, _group, _log_view, _pulse = map(
     define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "pulse")
 )
+_curve_editor = define("curve_editor", "curve_laws")
 
 
 def chart_card(key: str, card: Card) -> None:
@@ -115,3 +116,8 @@ def group(key: str, data: dict[str, Any]) -> int | None:
 def log_view(key: str, data: dict[str, Any]) -> None:
     """The end of a log that grows: `text`, `note`, `empty` (headline, sentence) and, of a failure, `cause`."""
     _log_view(key=key, data=data)
+
+
+def curve_editor(key: str, data: dict[str, Any], moved: Callable[[], None]) -> None:
+    """A schedule with handles; `moved` is called when one was let go, and finds what it says in `st.session_state[key]`."""
+    _curve_editor(key=key, data=data, on_moved_change=moved)

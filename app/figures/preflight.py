@@ -3,32 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from app.figures import base
 from core.preflight import Report
 from core.replay import Outcome
 
 Card = dict[str, Any]
-
-
-def shares(report: Report, roles: dict[str, str], max_step: int) -> Card:
-    """Share of advantage variance per term along the schedule, on the same samples: a weight is not a dial."""
-    traces: list[base.Trace] = []
-    known = not np.isnan(report.shares).any()
-    for k, term in enumerate(report.terms if known else ()):
-        traces += base.signed_area(term, report.curve_steps, [100 * float(v) for v in report.shares[:, k]], roles[term])
-    sub = (
-        "On the same samples, were they made at that step. It is what trains; the weight is not."
-        if known
-        else "Not defined for this combination or advantage rule: its total is no sum of the terms."
-    )
-    last = ", ".join(f"{t} {v:.0%}" for t, v in zip(report.terms, report.shares[-1], strict=True)) if known else "not defined"
-    legend = [{"name": t, "role": roles[t], "mark": "area"} for t in report.terms]
-    return base.card(
-        "Share of advantage variance", traces, base.layout(max_step, " %"), f"Share by step; at the end: {last}.", 260,
-        sub=sub, legend=legend,
-    )  # fmt: skip
 
 
 def dead_groups(report: Report, max_step: int) -> Card:

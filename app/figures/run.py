@@ -190,27 +190,6 @@ def advantage_shares(run: Shown) -> Card:
     )  # fmt: skip
 
 
-def blend_curve(mix: Mix, max_step: int, look_at: int) -> Card:
-    """The planned blend over the run, with the step that is looked at."""
-    steps = sorted({*range(0, max_step + 1, max(1, max_step // 200)), max_step, *_breaks(mix, 0, max_step)})
-    hard = [100 * mix.hard_share(s) for s in steps]
-    traces = [
-        base.area("hard side", steps, hard, "hard", alpha=0.55),
-        base.area("continuous side", steps, [100 - v for v in hard], "continuous", alpha=0.45),
-    ]
-    share = mix.hard_share(look_at)
-    note = {"x": look_at, "y": 1.0, "yref": "paper", "yanchor": "bottom", "showarrow": False, "font": {"color": "@ink"}}
-    anchor = "right" if look_at > 0.8 * max_step else "left" if look_at < 0.2 * max_step else "center"
-    note |= {"text": f"step {look_at}: {share:.0%} hard", "xanchor": anchor}
-    figure = base.layout(max_step, " %", [0, 100], shapes=[_line_at(look_at, "ink", 1.2)], annotations=[note])
-    figure["margin"] = {**figure["margin"], "t": 22}
-    sub = "How the hard side's share moves while the run trains."
-    if "blend" in mix.adaptive:
-        sub = "Where it starts. It moves when the run gives the sign; the run's page shows where it went."
-    alt = f"Hard share of the blend: {hard[0]:.0f} % first, {share:.0%} at step {look_at}, {hard[-1]:.0f} % at the end."
-    return base.card("Blend", traces, figure, alt, 300, sub=sub, legend=SIDES)
-
-
 def _breaks(mix: Mix, first: int, last: int) -> list[float]:
     return [b for b in mix.blend.breakpoints() if first <= b <= last] if mix.blend else []
 

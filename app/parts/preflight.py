@@ -6,13 +6,11 @@ import streamlit as st
 
 from app import cache, elements, prose
 from app.figures import preflight as figures
-from app.theme import term_roles
 from core.answers import AnswerRule
 from core.errors import ShowdownError
 from core.mix import Mix
 from core.preflight import Distribution, Report
 
-SHIPPED = "the tiny model's samples"
 COLUMNS = {
     "term": st.column_config.TextColumn("Term"),
     "histogram": st.column_config.BarChartColumn("Distribution", help="Of the raw scores; of the total in the last row."),
@@ -31,25 +29,23 @@ COLUMNS = {
 }
 
 
-def preflight(mix: Mix, max_steps: int, answer_rule: AnswerRule) -> None:
-    """The section, whole. It computes when opened: 512 samples take a moment, a long run's take longer."""
+def preflight(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int) -> None:
+    """The section, whole, on the samples of a run (0: the shipped ones), with scores as of `step`."""
     prose.section(
         None,
         "Pre-flight",
         "The same mix on samples that a policy really made, and on texts made to cheat it. Nothing is trained.",
     )
-    runs = [r for r in cache.run_list() if r.step > 0][:50]
-    names = {0: SHIPPED} | {r.id: f"run {r.id}: {r.arm}, seed {r.seed}, {r.step} steps" for r in runs}
-    with st.container(key="card-preflight"):
-        on = st.selectbox("On", list(names), format_func=names.__getitem__, key="preflight-on", persist_state="session")
-        row = next((r for r in runs if r.id == on), None)
-        text = mix.model_dump_json(by_alias=True)
-        try:
-            with st.spinner("Scoring the samples"):
-                report = cache.preflight(text, max_steps, answer_rule, on or 0, cache.version(row) if row else (0, 0, ""))
-        except ShowdownError as error:
+    try:
+        with st.spinner("Scoring the samples"):
+            version = cache.version_of(run_id)
+            report = cache.preflight(mix.model_dump_json(by_alias=True), max_steps, step, answer_rule, run_id, version)
+    except ShowdownError as error:
+        with st.container(key="card-nopreflight"):
             prose.fault(str(error))
-            return
+        return
+    left, right = st.columns([3, 2])
+    with left, st.container(key="card-preflight", height="stretch"):
         prose.head(
             f"{report.samples} samples in {report.groups} groups, {report.accuracy:.0%} right",
             f"scores as of step {report.step}",
@@ -59,9 +55,6 @@ def preflight(mix: Mix, max_steps: int, answer_rule: AnswerRule) -> None:
         if mix.adaptive:
             prose.remark("Adaptive schedules stand at their start here: they move only in a run.")
         st.dataframe([_row(d) for d in report.distributions], column_config=COLUMNS, hide_index=True, alt="Distributions")
-    left, right = st.columns([3, 2])
-    with left:
-        elements.chart_card("preflight-shares", figures.shares(report, term_roles(mix), max_steps))
     with right:
         elements.chart_card("preflight-dead", figures.dead_groups(report, max_steps))
     _probes(report)

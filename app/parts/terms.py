@@ -1,10 +1,12 @@
-"""The terms of a mix as cards, one a side: name, weight, and a popover for the rest. Called by the design page."""
+"""The terms of a mix as cards, one a side; of each term weight, shaping, and a popover for the rest. Called by the page."""
 
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from app import curves, draft, forms, prose
+from app import draft, forms, prose, theme
+from app.parts import term_settings
 from core.mix import Mix
 from core.rewards import COMPONENTS, FAULTS
 from core.shaping import SHAPINGS
@@ -15,17 +17,17 @@ SIDES = {
     "always": "added as it is, at every step",
 }
 PLAIN = {"type": "plain"}
-WEIGHT_KINDS = ["number", "schedule"]
+Heads = dict[str, DeltaGenerator]
 
 
 def label(term: dict[str, Any]) -> str:
     return term.get("name") or str(term["component"])
 
 
-def edit(mix: dict[str, Any], roles: dict[str, str], faults: forms.Faults, max_steps: int, key: str) -> None:
-    """Draw the cards; changes go into `mix` in place."""
-    parsed, _ = draft.check_mix(mix)
-    for side, meaning in SIDES.items():
+def edit(mix: dict[str, Any], faults: forms.Faults, key: str) -> Heads:
+    """Draw the cards; changes go into `mix` in place. Returns the places of their heads, for when all has been typed."""
+    roles, places = theme.roles([(label(t), t["side"]) for t in mix["terms"]]), {}
+    for side in SIDES:
         rows = [(i, t) for i, t in enumerate(mix["terms"]) if t["side"] == side]
         if side == "always" and not rows and not st.session_state.get(f"{key}-always"):
             if st.button("Add a term outside the blend", icon=":material/add:", type="tertiary", key=f"{key}-always-button"):
@@ -34,25 +36,37 @@ def edit(mix: dict[str, Any], roles: dict[str, str], faults: forms.Faults, max_s
             continue
         with st.container(key=f"card-{key}-{side}"):
             with st.container(horizontal=True, vertical_alignment="center"):
-                with st.container(width="stretch"):
-                    prose.head(f"{side.capitalize()} side" if side != "always" else "Always", meaning, tick=side)
+                places[side] = st.container(width="stretch")
                 _add_term(mix, side, f"{key}-{side}")
             if not rows:
                 st.caption("No term on this side.")
             for i, term in rows:
-                _row(mix, i, term, roles.get(label(term), "c6"), parsed, max_steps, f"{key}-{i}-{label(term)}")
+                _row(mix, i, roles[label(term)], f"{key}-{i}-{label(term)}")
                 faults.beside(f"terms.{i}")
     faults.beside("terms")
     for fault in FAULTS:
         prose.fault(f"A component of your own cannot be used: {fault.where}: {fault.message}")
+    return places
+
+
+def heads(places: Heads, mix: Mix | None, step: int) -> None:
+    """The heads of the cards, with what each side weighs at the step looked at."""
+    for side, place in places.items():
+        name = f"{side.capitalize()} side" if side != "always" else "Always"
+        chips = []
+        if mix is not None and mix.structure == "hybrid" and side != "always":
+            share = mix.hard_share(step)
+            chips = [prose.chip(f"× {share if side == 'hard' else 1 - share:.2f} at step {step}", dot=False)]
+        with place:
+            prose.head(name, SIDES[side], tick=side, chips=chips)
 
 
 def _add_term(mix: dict[str, Any], side: str, key: str) -> None:
-    taken = {label(t) for t in mix["terms"]}
     options = [f"Add {c.title.lower()}" for c in COMPONENTS.values()]
     chosen = st.menu_button("Add term", options, icon=":material/add:", type="tertiary", key=f"{key}-add")
     if chosen:
         name = list(COMPONENTS)[options.index(chosen)]
+        taken = {label(t) for t in mix["terms"]}
         term = {"component": name, "side": side, "weight": 1.0, "params": {}}
         if name in taken:
             term["name"] = next(n for n in (f"{name}-{i}" for i in range(2, 99)) if n not in taken)
@@ -61,51 +75,40 @@ def _add_term(mix: dict[str, Any], side: str, key: str) -> None:
         st.rerun()
 
 
-def _row(mix: dict[str, Any], i: int, term: dict[str, Any], role: str, parsed: Mix | None, max_steps: int, key: str) -> None:
-    what = COMPONENTS[term["component"]].what
-    left, right = st.columns([10, 8], vertical_alignment="center")
+def _row(mix: dict[str, Any], i: int, role: str, key: str) -> None:
+    term = mix["terms"][i]
+    left, right = st.columns([10, 11], vertical_alignment="center")
     with left:
-        prose.term(label(term), what, role)
+        prose.term(label(term), COMPONENTS[term["component"]].what, role)
     with right:
-        weight, more = st.columns([3, 1], wrap=False, vertical_alignment="center")
+        weight, shaping, more = st.columns([9, 9, 5], wrap=False, vertical_alignment="center")
         with weight:
-            if isinstance(term.get("weight", 1.0), dict):
-                now = parsed.terms[i].weight if parsed else None
-                st.caption(f"moves: {now.type}" if now is not None and not isinstance(now, float) else "moves")
-            else:
-                name = f"weight of {label(term)}"
-                term["weight"] = st.number_input(
-                    name, value=float(term.get("weight", 1.0)), step=0.1, format="%.2f", key=f"{key}-weight",
-                    label_visibility="collapsed",
-                )  # fmt: skip
-        with more, st.popover("", icon=":material/tune:", help=f"Settings of {label(term)}"):
-            _settings(mix, i, term, max_steps, key)
+            _weight(term, key)
+        with shaping:
+            _shaping(term, key)
+        with more, st.popover("", icon=":material/tune:", help=f"Settings of {prose.plain(label(term))}"):
+            term_settings.settings(mix, i, key)
 
 
-def _settings(mix: dict[str, Any], i: int, term: dict[str, Any], max_steps: int, key: str) -> None:
-    made = COMPONENTS[term["component"]]
-    st.markdown(f"**{made.title}**")
-    st.caption(f"{made.what} Gamed by: {made.how_it_is_gamed}")
-    is_schedule = isinstance(term.get("weight", 1.0), dict)
-    kind = st.segmented_control("Weight", WEIGHT_KINDS, default=WEIGHT_KINDS[is_schedule], key=f"{key}-wkind", required=True)
-    if kind == "schedule":
-        now = term["weight"] if is_schedule else {"type": "linear", "start": 0.0, "end": float(term.get("weight", 1.0))}
-        term["weight"] = curves.schedule(now, max_steps, f"{key}-w", low=None, high=None)
-    elif is_schedule:
-        term["weight"] = 1.0
-        draft.touch()
-        st.rerun()
-    names = list(made.params.model_fields)
-    if names:
-        term["params"] = forms.fields(made.params, names, term.get("params", {}), f"{key}-p", columns=2)
-    if st.toggle("Shape the score before it is weighted", term.get("shaping", PLAIN)["type"] != "plain", key=f"{key}-shaped"):
-        now = term.get("shaping", PLAIN)
-        now = {"type": "clip"} if now["type"] == "plain" else now
-        options = {k: k.replace("_", " ") for k in SHAPINGS if k != "plain"}
-        term["shaping"] = forms.union("Shaping", options, SHAPINGS, now, f"{key}-shaping")
-    else:
-        term["shaping"] = dict(PLAIN)
-    if st.button("Remove", icon=":material/delete:", key=f"{key}-remove"):
-        mix["terms"].pop(i)
-        draft.touch()
-        st.rerun()
+def _weight(term: dict[str, Any], key: str) -> None:
+    name, now = f"weight of {prose.plain(label(term))}", term.get("weight", 1.0)
+    if isinstance(now, dict):
+        st.button(
+            str(now.get("type")).replace("_", " "), icon=":material/show_chart:", key=f"{key}-curve", width="stretch",
+            on_click=term_settings.choose, args=(label(term),), help=f"The {name} moves over the run: show its curve",
+        )  # fmt: skip
+        return
+    term["weight"] = st.number_input(
+        name, value=float(now), step=0.1, format="%.2f", key=f"{key}-weight", label_visibility="collapsed"
+    )
+
+
+def _shaping(term: dict[str, Any], key: str) -> None:
+    now = term.get("shaping", PLAIN)
+    kinds, name = list(SHAPINGS), f"shaping of {prose.plain(label(term))}"
+    kind = st.selectbox(
+        name, kinds, kinds.index(now["type"]), format_func=lambda k: str(k).replace("_", " "), key=f"{key}-shaping",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if kind != now["type"]:
+        term["shaping"] = {"type": kind}

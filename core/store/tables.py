@@ -205,3 +205,28 @@ gpu_lease = Table(
     Column("uuid", String(80), primary_key=True),
     _run_key(index=True),
 )
+
+# An experiment while it is being designed: it may be wrong, so nothing here is checked. `version` counts its writes.
+draft = Table(
+    "draft",
+    metadata,
+    Column("id", String(12), primary_key=True),
+    Column("config", JSON, nullable=False),
+    Column("typed", JSON, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", Float, nullable=False, index=True),
+)
+
+# Rows are only ever added: a change of a saved mix is a new version of it.
+saved_mix = Table(
+    "saved_mix",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(40), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("hash", String(16), nullable=False, index=True),
+    Column("config", JSON, nullable=False),
+    Column("parent_id", Integer, ForeignKey("saved_mix.id"), nullable=True),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("name", "version"),
+)

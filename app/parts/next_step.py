@@ -1,0 +1,51 @@
+"""The last row of the design page: what would be queued, whether it can work here, and the way to the queue."""
+
+import streamlit as st
+
+from app import cache, draft, prose, words
+from app.parts.planned import estimates, whole
+from core.errors import ConfigError
+from core.experiment import ExperimentConfig
+from core.launch import settled
+
+MOST_FAULTS = 5
+
+
+def next_step(d: draft.Draft) -> None:
+    """Arms, seeds, runs; a check that a launch makes too; the queue."""
+    config, faults = draft.check(d)
+    with st.container(key="card-next"), st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch"):
+            _what(d, config)
+            for path, message in faults[:MOST_FAULTS]:
+                prose.fault(f"{path}: {message}" if path else message)
+        note = "Looks for what can be known before a model is loaded: the model's folder, the data, missing packages."
+        if st.button("Check", icon=":material/fact_check:", disabled=config is None, help=note) and config:
+            _check(config)
+        if st.button("To the queue", type="primary", icon=":material/arrow_forward:", disabled=config is None):
+            st.switch_page("views/queue.py")
+
+
+def _what(d: draft.Draft, config: ExperimentConfig | None) -> None:
+    seeds, grpo = [str(s) for s in d["seeds"]], d["run"]["grpo"]
+    shown = ", ".join(seeds[:8]) + (", …" if len(seeds) > 8 else "")
+    runs = draft.count(d)
+    prose.head(f"{words.count(runs, 'run')} will be queued" if config else "This cannot be queued yet")
+    prose.facts(
+        [("arms", str(len(d["arms"]))), ("seeds", shown), ("runs", str(runs)), ("steps each", str(grpo["max_steps"])),
+         ("model", str(d["run"]["model"]["path"]))]
+    )  # fmt: skip
+    if config:
+        machines = cache.machines()
+        found = estimates(config.planned(), machines)
+        prose.note(f"It takes {whole(found, machines)}. Estimate: {found[0].basis}.")
+
+
+def _check(config: ExperimentConfig) -> None:
+    try:
+        settled(config)
+    except ConfigError as error:
+        for path, message in error.problems:
+            st.toast(prose.plain(f"{path}: {message}"), icon=":material/error:", duration="long")
+    else:
+        st.toast("Nothing stands in its way on this machine.", icon=":material/check:")

@@ -1,0 +1,153 @@
+"""An experiment as the YAML that a person would have written: without what every default says. Called by the design page.
+
+The way back is core.yaml_files: `of_text` reads it, and `brief` of what was read is the same text.
+"""
+
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from core.advantage import RULES
+from core.config import DataConfig, RunConfig
+from core.errors import ConfigError
+from core.experiment import ExperimentConfig
+from core.mix import Mix
+from core.parsing import parse
+from core.rewards import COMPONENTS
+from core.rules import Sum
+from core.shaping import Plain
+
+KEPT = ("component", "side", "weight")  # of a term: always said
+
+
+def _without(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if k not in defaults or v != defaults[k]}
+
+
+def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
+    """The defaults of a class, as plain JSON types; fields without one are left out."""
+    found = {}
+    for name, info in kind.model_fields.items():
+        if not info.is_required():
+            value = info.get_default(call_default_factory=True)
+            plain = value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
+            found[info.alias or name] = list(plain) if isinstance(plain, tuple) else plain
+    return found
+
+
+def _term(term: dict[str, Any]) -> dict[str, Any]:
+    said = {k: term[k] for k in KEPT}
+    said["weight"] = _schedule(term["weight"])
+    if term.get("name"):
+        said["name"] = term["name"]
+    if term["shaping"] != Plain().model_dump(mode="json"):
+        said["shaping"] = term["shaping"]
+    params = _without(term["params"], _defaults(COMPONENTS[term["component"]].params))
+    return said | ({"params": params} if params else {})
+
+
+def _schedule(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    rest = {k: _schedule(v) if k == "then" else v for k, v in value.items() if k != "type" and (k, v) != ("unit", "step")}
+    return {"type": value["type"], **rest}
+
+
+def mix(values: dict[str, Any]) -> dict[str, Any]:
+    """A mix with every default, without them."""
+    said: dict[str, Any] = {}
+    if values.get("blend"):
+        said["blend"] = _schedule(values["blend"])
+    said["terms"] = [_term(t) for t in values["terms"]]
+    if values["rule"] != Sum().model_dump(mode="json"):
+        said["rule"] = values["rule"]
+    advantage = values["advantage"]
+    kind = RULES[advantage["type"]]
+    advantage = {"type": advantage["type"]} | _without({k: v for k, v in advantage.items() if k != "type"}, _defaults(kind))
+    return said | ({"advantage": advantage} if advantage != {"type": "group"} else {})
+
+
+def _run(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings common to all arms; a section that says nothing is left out."""
+    said: dict[str, Any] = {}
+    for name, info in RunConfig.model_fields.items():
+        if name in ("name", "mix", "seed") or name not in values:
+            continue
+        kind = info.annotation
+        section = values[name]
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            section = _data(section) if kind is DataConfig else _without(section, _defaults(kind))
+        if section:
+            said[name] = section
+    return said
+
+
+def _data(section: dict[str, Any]) -> dict[str, Any]:
+    said = _without(section, _defaults(DataConfig))
+    for name in ("train", "eval"):
+        if name in said:
+            said[name] = {
+                k: v
+                for k, v in said[name].items()
+                if v not in ("", None) and (k, v) not in (("question",) * 2, ("answer",) * 2)
+            }
+    return said
+
+
+def brief(draft: dict[str, Any]) -> dict[str, Any]:
+    """A draft in few words where it is right, and as it was typed where it is wrong."""
+    try:
+        config = parse(ExperimentConfig, draft)
+    except ConfigError:
+        return draft
+    run = _run(config.runs()[0].resolved())
+    arms = [{"name": a.name, "mix": mix(a.mix.resolved())} for a in config.arms]
+    question = {"question": config.question} if config.question else {}
+    return {"name": config.name, **question, "seeds": list(config.seeds), "arms": arms, "run": run}
+
+
+def to_yaml(values: dict[str, Any]) -> str:
+    """YAML in which what is short stands on one line."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Flow style for what holds no lists or dicts, block style for what does."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Items of a list stand further in than the list's name."""
+        del indentless
+        super().increase_indent(flow, False)
+
+
+def _mapping(dumper: _Dumper, values: dict[str, Any]) -> yaml.Node:
+    made = dumper.represent_mapping("tag:yaml.org,2002:map", values.items())
+    made.flow_style = bool(values) and _flat(values) and len(str(values)) < 150
+    return made
+
+
+def _flat(values: dict[str, Any]) -> bool:
+    inner = [v for v in values.values() if isinstance(v, dict | list)]
+    return (
+        all(not isinstance(x, dict | list) for v in inner for x in (v.values() if isinstance(v, dict) else v))
+        and len(inner) < 2
+    )
+
+
+def _list(dumper: _Dumper, values: list[Any]) -> yaml.Node:
+    flow = all(not isinstance(x, dict) for x in values)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=flow)
+
+
+_Dumper.add_representer(dict, _mapping)
+_Dumper.add_representer(list, _list)
+
+
+def mix_yaml(config: Mix) -> str:
+    """A mix alone, as `showdown score` and `replay` read it."""
+    return to_yaml(mix(config.resolved()))

@@ -1,0 +1,91 @@
+"""Saved mixes: rows are added and never changed, a change is a new version. Called by app.cache, app.actions."""
+
+import json
+import re
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from core.errors import ConfigError
+from core.mix import NAME, Mix
+from core.parsing import parse
+from core.store.moves import new_id
+from core.store.session import reading, writing
+from core.store.tables import run, saved_mix
+
+TRIES = 5  # at a version number that others take at the same moment
+MOST_RUNS = 2000  # the newest ones, whose mixes are compared
+
+
+@dataclass(frozen=True)
+class SavedMix:
+    """One version of a mix. `config` is the mix with every default; `parent_id`: the version it was made from."""
+
+    id: int
+    name: str
+    version: int
+    hash: str
+    config: dict[str, Any]
+    parent_id: int | None
+    created_at: float
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+def save(name: str, mix: Mix, parent_id: int | None = None) -> SavedMix:
+    """The mix as the next version of `name`; as long as it equals the newest one, that one."""
+    if not re.fullmatch(NAME, name):
+        rule = "use lower case letters, digits, - and _, a letter first, 40 at most"
+        raise ConfigError([("name", f"{name!r} is no name for a mix; {rule}")])
+    for _ in range(TRIES):
+        last = _newest(name)
+        if last is not None and last.hash == mix.hash():
+            return last
+        values: dict[str, Any] = {
+            "name": name, "version": last.version + 1 if last else 1, "hash": mix.hash(), "config": mix.resolved(),
+            "parent_id": parent_id or (last.id if last else None), "created_at": time.time(),
+        }  # fmt: skip
+        try:
+            with writing() as c:
+                return SavedMix(id=new_id(c.execute(insert(saved_mix).values(**values))), **values)
+        except IntegrityError:
+            continue
+    raise ConfigError([("name", f"others save versions of {name!r} faster than this one can be numbered; try again")])
+
+
+def _newest(name: str) -> SavedMix | None:
+    with reading() as c:
+        row = c.execute(select(saved_mix).where(saved_mix.c.name == name).order_by(saved_mix.c.version.desc()).limit(1)).first()
+    return None if row is None else SavedMix(**row._asdict())
+
+
+def saved(limit: int = 500) -> list[SavedMix]:
+    """All versions of all names, the newest first."""
+    with reading() as c:
+        return [SavedMix(**r._asdict()) for r in c.execute(select(saved_mix).order_by(saved_mix.c.id.desc()).limit(limit))]
+
+
+def used_by() -> dict[str, tuple[int, ...]]:
+    """Hash of a mix -> ids of the runs that train it, newest first."""
+    with reading() as c:
+        rows = c.execute(select(run.c.id, run.c.config["mix"].label("mix")).order_by(run.c.id.desc()).limit(MOST_RUNS)).all()
+    found: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        found[_hash(json.dumps(row.mix, sort_keys=True))].append(row.id)
+    return {key: tuple(ids) for key, ids in found.items()}
+
+
+@lru_cache(maxsize=1024)
+def _hash(text: str) -> str:
+    """Of a stored mix, with the defaults that came since; of one that cannot be read any more, nothing's."""
+    try:
+        return parse(Mix, json.loads(text)).hash()
+    except ConfigError:
+        return ""

@@ -1,0 +1,276 @@
+"""The design page as Streamlit runs it: drafts, templates, YAML, versions, curves. The browser's part is in tests/e2e."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import curves, draft
+from app import prose as prose_of
+from app.parts.term_settings import rename
+from core import presets
+from core.brief import brief, mix_yaml, to_yaml
+from core.grpo import GrpoConfig
+from core.lint import cannot_act
+from core.mix import Mix
+from core.parsing import parse
+from core.store import drafts, mixes, queries, runs
+from core.templates import Template, templates
+from core.yaml_files import of_text
+from tests.app.test_views import elements, page, prose, weight_of
+from tests.samples import run_config
+
+
+def button(at: AppTest, label: str) -> Any:
+    return next(b for b in at.button if b.label == label)
+
+
+def mix_of(at: AppTest, arm: str = "hybrid") -> dict[str, Any]:
+    found: dict[str, Any] = next(a["mix"] for a in at.session_state["draft"]["arms"] if a["name"] == arm)
+    return found
+
+
+def weights(draft_id: str) -> dict[str, float]:
+    stored = drafts.load(draft_id)
+    assert stored is not None
+    terms = next(a["mix"]["terms"] for a in stored.config["arms"] if a["name"] == "hybrid")
+    return {t["component"]: t["weight"] for t in terms}
+
+
+def address(at: AppTest, name: str) -> str:
+    found = at.query_params[name]
+    return str(found if isinstance(found, str) else found[0])
+
+
+def test_looking_writes_nothing_and_the_first_change_is_stored_and_undone(sqlite: Path) -> None:
+    at = page("design", panel="YAML")
+    assert drafts.recent() == [] and "draft" not in at.query_params
+    at = page("design")
+    assert drafts.recent() == [] and "The paper" in prose(at)  # templates first
+    weight_of(at, "closeness").set_value(0.9).run()
+    assert weights(address(at, "draft"))["closeness"] == 0.9
+    weight_of(at, "perplexity").set_value(0.8).run()
+    for wanted in ({"closeness": 0.9, "perplexity": 0.2}, {"closeness": 0.4, "perplexity": 0.2}):
+        next(b for b in at.button if b.key == "undo").click().run()
+        assert wanted.items() <= weights(address(at, "draft")).items()
+    next(b for b in at.button if b.key == "redo").click().run()
+    assert weight_of(at, "closeness").value == 0.9 and not at.exception
+
+
+def test_a_link_shows_the_same_draft_arm_step_and_panel(sqlite: Path) -> None:
+    at = page("design")
+    weight_of(at, "closeness").set_value(0.9).run()
+    there = page("design", draft=address(at, "draft"), arm="hybrid", step="60", panel="Versions")
+    assert weight_of(there, "closeness").value == 0.9 and "Versions" in prose(there)
+    assert "× 0.70 at step 60" in prose(there)
+    lost = page("design", draft="0123456789ab")
+    assert not lost.exception and any("There is no draft 0123456789ab" in t.value for t in lost.toast)
+
+
+def test_two_windows_do_not_overwrite_each_other(sqlite: Path) -> None:
+    first = page("design")
+    weight_of(first, "closeness").set_value(0.55).run()
+    shared = address(first, "draft")
+    second = page("design", draft=shared)
+    weight_of(second, "perplexity").set_value(0.77).run()
+    weight_of(first, "closeness").set_value(0.11).run()
+    assert any("goes on as a copy" in t.value for t in first.toast)
+    copy = address(first, "draft")
+    assert copy != shared and address(second, "draft") == shared
+    assert (weights(copy)["closeness"], weights(copy)["perplexity"]) == (0.11, 0.2)
+    assert (weights(shared)["closeness"], weights(shared)["perplexity"]) == (0.55, 0.77)
+
+
+def test_a_window_in_which_nothing_is_typed_shows_what_another_wrote(sqlite: Path) -> None:
+    first = page("design")
+    weight_of(first, "closeness").set_value(0.55).run()
+    second = page("design", draft=address(first, "draft"))
+    weight_of(first, "closeness").set_value(0.66).run()
+    second.run()
+    assert weight_of(second, "closeness").value == 0.66 and address(second, "draft") == address(first, "draft")
+
+
+@pytest.mark.parametrize("template", templates(), ids=lambda t: t.name)
+def test_every_template_acts(template: Template) -> None:
+    assert cannot_act(template.mix, GrpoConfig()) == []
+
+
+def test_a_template_replaces_the_arms_or_is_added_and_can_be_undone(sqlite: Path) -> None:
+    at = page("design")
+    next(b for b in at.button if b.key == "use-gate").click().run()
+    assert [a["name"] for a in at.session_state["draft"]["arms"]] == ["gate"]
+    assert "Beyond a weighted sum" not in prose(at)  # something was chosen: the panel closes
+    next(b for b in at.button if b.key == "undo").click().run()
+    assert [a["name"] for a in at.session_state["draft"]["arms"]] == ["hard", "continuous", "hybrid"]
+    at.session_state["panel"] = "Templates"
+    at.run()
+    for name in ("hard", "adaptive", "worst-case"):
+        next(b for b in at.button if b.key == f"add-{name}").click().run()
+        assert not at.exception and "cannot be computed" not in prose(at), name
+    assert [a["name"] for a in at.session_state["draft"]["arms"]][3:] == ["hard-2", "adaptive", "worst-case"]
+    assert address(at, "arm") == "worst-case" and "6 runs will be queued" in prose(at)
+
+
+@pytest.mark.parametrize("name", [*presets.names(), *(t.name for t in templates())])
+def test_yaml_without_defaults_says_the_same(name: str) -> None:
+    """What is left out has its default, so the hashes of the runs are equal."""
+    if name in presets.names():
+        values = draft._preset(name)
+        back = of_text(to_yaml(brief(values)))
+        config, _ = draft.check(values)
+        assert config is not None and [r.hash() for r in back.runs()] == [r.hash() for r in config.runs()]  # type: ignore[union-attr]
+    else:
+        mix = next(t.mix for t in templates() if t.name == name)
+        found = of_text(mix_yaml(mix))
+        assert isinstance(found, Mix) and found.hash() == mix.hash()
+
+
+def yaml_box(at: AppTest) -> Any:
+    return next(t for t in at.text_area if t.label == "Experiment as YAML")
+
+
+WRONG_YAML = [
+    ("arms: [", "line 1, column 8"),
+    ("- 1", "holds no settings"),
+    ("terms: [{component: corectness, side: hard}]", "corectness"),
+    ("arms: []", "arms: "),
+    ("a: &a [1, 2]\nb: &b [*a, *a]\nterms: *b", "terms"),
+    ("a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)), "20,000"),
+    ("a: &a [*a]", "20,000"),
+    ("<script>alert(1)</script>: [1]", "&lt;script&gt;"),
+]
+
+
+def test_wrong_yaml_is_named_beside_the_box_and_changes_nothing(sqlite: Path) -> None:
+    at = page("design", panel="YAML")
+    before = json.dumps(at.session_state["draft"])
+    for typed, said in WRONG_YAML:
+        yaml_box(at).set_value(typed).run()
+        button(at, "Apply").click().run()
+        assert not at.exception and said in prose(at) and 'role="alert"' in prose(at), typed[:40]
+        assert json.dumps(at.session_state["draft"]) == before and yaml_box(at).value == typed
+
+
+def test_yaml_is_applied_follows_the_draft_and_keeps_what_is_typed(sqlite: Path) -> None:
+    at = page("design", panel="YAML")
+    text = yaml_box(at).value
+    yaml_box(at).set_value(text.replace("weight: 0.4", "weight: 0.45")).run()
+    button(at, "Apply").click().run()
+    assert weight_of(at, "closeness").value == 0.45 and button(at, "Apply").disabled
+    weight_of(at, "closeness").set_value(0.5).run()
+    assert "weight: 0.5}" in yaml_box(at).value  # kept in sync
+    half = yaml_box(at).value + "\n# not finis"
+    yaml_box(at).set_value(half).run()
+    weight_of(at, "closeness").set_value(0.6).run()
+    assert yaml_box(at).value == half  # an edit here is not overwritten by one there
+    again = page("design", draft=address(at, "draft"), panel="YAML")
+    assert yaml_box(again).value == half  # nor lost by a reload
+    yaml_box(again).set_value("terms: [{component: format, side: hard}]").run()
+    button(again, "Apply").click().run()
+    assert [t["component"] for t in mix_of(again)["terms"]] == ["format"]
+    assert [t["component"] for t in mix_of(again, "hard")["terms"]] == ["correctness"]  # a mix replaces one arm's alone
+
+
+def test_versions_are_saved_compared_loaded_and_never_changed(sqlite: Path) -> None:
+    at = page("design", panel="Versions")
+    assert "No mix is saved yet" in prose(at)
+    button(at, "Save").click().run()
+    (first,) = mixes.saved()
+    assert first.title == "hybrid v1" and 'sd-accent plain">hybrid v1' in prose(at)
+    weight_of(at, "closeness").set_value(0.9).run()
+    assert 'sd-accent plain">hybrid v1' not in prose(at)
+    (diff,) = [c.value for c in at.code if c.value.startswith("---")]
+    assert "weight: 0.4}" in diff and "weight: 0.9}" in diff
+    button(at, "Save as v2").click().run()
+    newest, oldest = mixes.saved()
+    assert (newest.version, newest.parent_id, oldest) == (2, first.id, first)
+    next(s for s in at.selectbox if s.label == "Version").set_value(first.id).run()
+    button(at, "Load hybrid v1 here").click().run()
+    assert weight_of(at, "closeness").value == 0.4 and not at.exception
+
+
+def test_a_version_says_which_runs_train_it_and_equal_mixes_are_one_version(database: str) -> None:
+    made = runs.create_run(run_config())
+    mix = parse(Mix, queries.run_detail(made).config["mix"])
+    first = mixes.save("mine", mix)
+    assert mixes.save("mine", mix) == first and mixes.save("other", mix).version == 1
+    assert mixes.used_by()[first.hash] == (made,)
+    assert drafts.save("0123456789ab", {"a": "\x00 \ud800"}, {}, 0) and not drafts.save("0123456789ab", {}, {}, 0)
+    assert not drafts.save("0123456789ab", {}, {}, 7) and drafts.save("0123456789ab", {}, {"t": "x"}, 1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "linear", "start": 0.0, "end": 0.8, "from_step": 10, "to_step": 20},
+        {"type": "step", "start": 0.1, "end": 0.8, "at_step": 5},
+        {"type": "cyclic", "low": 0.2, "high": 0.8, "period": 4.0},
+        {"type": "piecewise", "points": [[0, 0.1], [5, 0.9], [9, 0.4]]},
+        {"type": "warmup", "steps": 2.0, "then": {"type": "linear", "start": 0.2, "end": 0.6, "from_step": 1, "to_step": 2}},
+    ],
+)
+def test_a_curve_turned_twice_is_itself_and_every_kind_becomes_every_other(value: dict[str, Any]) -> None:
+    turned = curves.turned(value)
+    assert curves.rises(value) is True and curves.rises(turned) is False and curves.turned(turned) == value
+    for kind in curves.KINDS:
+        made = curves.as_kind(value, kind, 100)
+        blend = parse(Mix, {"blend": made, "terms": TWO_SIDES}).blend
+        assert blend is not None and blend.type == kind
+    assert isinstance(curves.as_kind(value, curves.NUMBER, 100), float)
+
+
+TWO_SIDES = [
+    {"component": "correctness", "side": "hard"},
+    {"component": "closeness", "side": "continuous"},
+]
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"), [("0 0, 50 1", [[0, 0], [50, 1]]), ("0 nan, 1e999 1", [[0, "nan"], ["1e999", 1]])]
+)
+def test_points_as_they_are_typed(typed: str, wanted: list[Any]) -> None:
+    assert curves.typed_points(typed) == wanted  # what is no finite number stays text: a database holds no NaN
+
+
+def test_a_renamed_term_keeps_its_rules() -> None:
+    mix = {"terms": [dict(t) for t in TWO_SIDES], "rule": {"type": "gate", "order": ["closeness"]}}
+    rename(mix, 1, "near")
+    assert mix["rule"] == {"type": "gate", "order": ["near"]} and mix["terms"][1]["name"] == "near"
+    rename(mix, 1, "closeness")
+    assert mix["rule"] == {"type": "gate", "order": ["closeness"]} and mix["terms"][1]["name"] == ""
+
+
+def test_a_term_moves_to_the_other_side_and_its_weight_gets_a_curve(sqlite: Path) -> None:
+    at = page("design")
+    side = next(b for b in at.get("button_group") if str(b.key or "").endswith("closeness-side"))
+    side.set_value("hard").run()
+    assert {t["component"]: t["side"] for t in mix_of(at)["terms"]}["closeness"] == "hard"
+    next(b for b in at.button if str(b.key).endswith("perplexity-move")).click().run()
+    kinds = next(b for b in at.get("button_group") if b.proto.label == "Curve")
+    kinds.set_value("linear").run()
+    weight = {t["component"]: t["weight"] for t in mix_of(at)["terms"]}["perplexity"]
+    assert (weight["type"], weight["start"], weight["end"]) == ("linear", 0.0, 0.2) and address(at, "curve") == "perplexity"
+    (editor,) = elements(at, "curve_editor")
+    data = json.loads(editor.proto.json)
+    assert data["target"] == "perplexity" and data["curve"]["end"] == 0.2 and not at.exception
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("hybrid-to_hard 2", "hybrid-to_hard 2"), ("**a** [b](c) :red[d]", r"\*\*a\*\* \[b\]\(c\) \:red\[d\]")]
+)
+def test_a_name_where_markdown_is_read_is_itself(name: str, shown: str) -> None:
+    assert prose_of.plain(name) == shown
+
+
+def test_hostile_names_are_text_and_named_as_faults(sqlite: Path) -> None:
+    at = page("design", panel="Versions")
+    at.session_state["draft"]["arms"][2]["name"] = "<img src=x> ![a](http://x/y)"
+    at.session_state["draft"]["arms"][2]["mix"]["terms"][1]["name"] = "\u202e**x**\x00\x1b[31m"
+    at.session_state["edition"] += 1
+    at.run()
+    assert not at.exception and "cannot be computed yet" in prose(at)
+    assert "<img" not in prose(at) and "match pattern" in prose(at)
+    kept = page("design", draft=address(at, "draft"))
+    assert not kept.exception and kept.session_state["draft"]["arms"][2]["name"].startswith("<img")  # wrong, and not lost

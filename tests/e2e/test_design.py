@@ -1,0 +1,184 @@
+"""The design page in a real browser: what is dragged, typed and reloaded. One dashboard for all of these tests."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from pydantic import TypeAdapter
+
+from core.schedule import Schedule, value_at
+from core.store import drafts
+from migrations import upgrade
+from tests.conftest import REPO, forget_settings, free_port, wait_for
+from tests.e2e.browser import browser, chromium, settle
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
+LAWS: list[dict[str, Any]] = [
+    {"type": "constant", "value": 0.3},
+    {"type": "linear", "start": 0.2, "end": 0.9, "from_step": 12.5, "to_step": 60},
+    {"type": "cosine", "start": 1.0, "end": 0.0, "from_step": 10, "to_step": 70},
+    {"type": "sigmoid", "start": 0.0, "end": 1.0, "from_step": 5, "to_step": 90, "steepness": 7.0},
+    {"type": "exponential", "start": 0.0, "end": 1.0, "from_step": 0, "to_step": 50, "rate": -3.0},
+    {"type": "exponential", "start": 0.0, "end": 1.0, "from_step": 0, "to_step": 50, "rate": 0.0},
+    {"type": "step", "start": 0.1, "end": 0.8, "at_step": 33},
+    {"type": "piecewise", "points": [[10, 0.0], [33, 0.7], [80, 0.2]]},
+    {"type": "cyclic", "low": 0.2, "high": 0.8, "period": 30},
+    {"type": "warmup", "steps": 20.0, "then": {"type": "linear", "start": 1.0, "end": 0.0, "from_step": 30, "to_step": 60}},
+    {"type": "adaptive", "signal": "accuracy", "threshold": 0.3, "start": 0.1, "end": 0.9},
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data directory that the tests of this file share."""
+    folder = tmp_path_factory.mktemp("design")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith("SHOWDOWN_")]:
+            patch.delenv(name)
+        patch.setenv("SHOWDOWN_HOME", str(folder))
+        patch.setenv("SHOWDOWN_PORT", str(free_port()))
+        forget_settings()
+        upgrade()
+        yield folder
+    forget_settings()
+
+
+@pytest.fixture(scope="module")
+def dashboard(home: Path) -> Iterator[str]:
+    log = home / "served.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, "-m", "cli", "app"], stdout=file, stderr=file, start_new_session=True)
+    wait_for("the dashboard", lambda: "URL: " in log.read_text())
+    yield f"http://127.0.0.1:{os.environ['SHOWDOWN_PORT']}"
+    process.terminate()
+    process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    with browser() as made:
+        yield made
+
+
+def opened(chrome: Browser, url: str, width: int = 1440) -> Page:
+    page = chrome.new_context(viewport={"width": width, "height": 1000}).new_page()
+    page.goto(url)
+    expect(page.get_by_role("group", name="The hard side's share over the run")).to_be_visible(timeout=60_000)
+    settle(page)
+    return page
+
+
+def box(page: Page, label: str) -> Locator:
+    """A number box; of one that is being drawn anew, the new one."""
+    return page.get_by_role("spinbutton", name=label).first
+
+
+def handle(page: Page, name: str) -> Locator:
+    return page.get_by_role("slider", name=name, exact=True)
+
+
+def drag(page: Page, name: str, dx: float, dy: float) -> None:
+    """Move a handle by shares of the plot, as a hand does."""
+    plot = page.get_by_role("group", name="over the run").bounding_box()
+    handle(page, name).scroll_into_view_if_needed()
+    box, plot = handle(page, name).bounding_box(), page.get_by_role("group", name="over the run").bounding_box()
+    assert box and plot
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx * plot["width"], y + dy * plot["height"], steps=6)
+    page.mouse.up()
+
+
+def stored(page: Page) -> dict[str, Any]:
+    """The hybrid's mix, as the draft in the page's address has it."""
+    found = drafts.load(page.url.split("draft=")[1].split("&")[0]) if "draft=" in page.url else None
+    return next((a["mix"] for a in found.config["arms"] if a["name"] == "hybrid"), {}) if found else {}
+
+
+def test_the_drawn_laws_are_those_of_the_engine(chrome: Browser) -> None:
+    page = chrome.new_page()
+    text = (REPO / "app" / "elements" / "curve_laws.js").read_text()
+    steps = [0, 1, 9.5, 20, 33, 34, 50, 61.25, 79, 100]
+    drawn = page.evaluate(
+        f"([laws, steps]) => {{ {text} return laws.map((s) => steps.map((t) => valueAt(s, t))); }}", [LAWS, steps]
+    )
+    for law, values in zip(LAWS, drawn, strict=True):
+        made = TypeAdapter(Schedule).validate_python(law)
+        assert values == pytest.approx([value_at(made, t) for t in steps]), law["type"]
+
+
+def test_a_dragged_ramp_is_kept_through_reload_theme_and_page(chrome: Browser, dashboard: str) -> None:
+    page = opened(chrome, f"{dashboard}/design?arm=hybrid")
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    drag(page, "end of the ramp", -0.15, 0.2)
+    expect(box(page, "To step")).to_have_value("60")
+    page.wait_for_url("**draft=*")
+    blend = wait_for("the draft to be stored", lambda: stored(page).get("blend"))
+    assert isinstance(blend, dict) and (blend["to_step"], blend["end"], blend["from_step"]) == (60.0, 0.8, 25.0)
+    end = handle(page, "end of the ramp")
+    end.evaluate("h => { h.seen = true; }")
+    for _ in range(3):
+        end.press("ArrowRight")
+    end.press("ArrowUp")
+    expect(box(page, "To step")).to_have_value("63")
+    handle(page, "Look at step").press("PageUp")
+    expect(page.get_by_text("Composition at step 60")).to_be_visible()
+    expect(page.get_by_text("× 0.75 at step 60")).to_be_visible()  # 0.81 x (60 - 25) / (63 - 25)
+    assert "step=60" in page.url
+    page.emulate_media(color_scheme="dark")
+    assert end.evaluate("h => h.seen") is True  # the same node, nothing was built anew
+    page.get_by_test_id("stMain").get_by_role("button", name="undo").click()
+    expect(handle(page, "end of the ramp")).not_to_have_attribute("aria-valuetext", "step 63, 0.81")  # drawn back at once
+    page.get_by_test_id("stMain").get_by_role("button", name="redo").click()
+    expect(handle(page, "end of the ramp")).to_have_attribute("aria-valuetext", "step 63, 0.81")
+    page.reload()
+    expect(box(page, "To step")).to_have_value("63", timeout=30_000)
+    expect(page.get_by_text("Composition at step 60")).to_be_visible()
+    page.get_by_role("link", name="Queue").click()
+    expect(page.get_by_role("heading", name="Queue", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Design").click()
+    expect(box(page, "To step")).to_have_value("63")
+    assert errors == []
+
+
+def test_points_are_added_moved_and_removed_with_the_keyboard(chrome: Browser, dashboard: str) -> None:
+    page = opened(chrome, f"{dashboard}/design?arm=hybrid")
+    page.get_by_role("radio", name="piecewise").or_(page.get_by_role("button", name="piecewise")).click()
+    points = page.get_by_role("textbox", name="Points: step value").first
+    expect(points).to_have_value("25 0, 75 1")
+    handle(page, "point 1").press("Enter")
+    expect(points).to_have_value("25 0, 50 0.5, 75 1")
+    handle(page, "point 2").press("ArrowUp")
+    handle(page, "point 2").press("Shift+ArrowLeft")
+    expect(points).to_have_value("25 0, 40 0.51, 75 1")
+    page.get_by_role("group", name="over the run").dblclick(position={"x": 40, "y": 20})
+    expect(points).to_have_value(re.compile(r"^\d+ 0\.\d+, 25 0, 40 0.51, 75 1$"))
+    handle(page, "point 1").press("Delete")
+    expect(points).to_have_value("25 0, 40 0.51, 75 1")
+    points.fill("10 0, 90 1")
+    points.press("Enter")
+    expect(handle(page, "point 2")).to_have_attribute("aria-valuetext", "step 90, 1.00")
+
+
+def test_a_phone_shows_every_panel_without_sideways_scroll(chrome: Browser, dashboard: str) -> None:
+    page = opened(chrome, f"{dashboard}/design?arm=hybrid", 390)
+    panels = {"YAML": page.get_by_label("Experiment as YAML"), "Versions": page.get_by_label("Save this arm's mix as")}
+    for panel, shown in {**panels, "Templates": page.get_by_role("heading", name="Other blends")}.items():
+        page.get_by_role("button", name=panel, exact=True).or_(page.get_by_role("radio", name=panel)).first.click()
+        expect(shown).to_be_visible(timeout=20_000)
+        settle(page)
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390, panel
+    expect(page.get_by_label("shaping of closeness")).to_have_count(1)
+    weight = page.get_by_label("weight of closeness").bounding_box()
+    shaping = page.get_by_label("shaping of closeness").bounding_box()
+    assert (
+        weight and shaping and abs(weight["y"] + weight["height"] / 2 - shaping["y"] - shaping["height"] / 2) < 12
+    )  # one line
