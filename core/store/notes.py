@@ -1,0 +1,71 @@
+"""Notes and labels that people put on samples. Called by app.actions, which writes, and app.cache, which reads.
+
+Keyed by the sample's place, so that a resume, which writes a step's samples again, loses none.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, select
+
+from core.errors import DataError
+from core.store.lines import Place
+from core.store.moves import clean
+from core.store.session import reading, writing
+from core.store.tables import sample_label, sample_note
+
+LONGEST_NOTE, LONGEST_LABEL = 4_000, 40
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What people wrote on one sample."""
+
+    note: str = ""
+    labels: tuple[str, ...] = ()
+
+
+def _at(table: Table, place: Place) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == value for name, value in place._asdict().items()))
+
+
+def marks(place: Place) -> Marks:
+    """The note and the labels of a sample, labels by name."""
+    with reading() as c:
+        note = c.execute(select(sample_note.c.text).where(_at(sample_note, place))).scalar()
+        names = c.execute(select(sample_label.c.name).where(_at(sample_label, place))).scalars()
+        return Marks(note or "", tuple(sorted(names)))
+
+
+def write_note(place: Place, text: str) -> None:
+    """Put a note on a sample in place of the one it has; an empty text takes it away."""
+    text = clean(text).strip()
+    if len(text) > LONGEST_NOTE:
+        raise DataError(f"the note has {len(text):,} characters; at most {LONGEST_NOTE:,} are kept. Shorten it")
+    with writing() as c:
+        c.execute(delete(sample_note).where(_at(sample_note, place)))
+        if text:
+            c.execute(insert(sample_note).values(**place._asdict(), text=text, written_at=time.time()))
+
+
+def write_labels(place: Place, names: Sequence[str]) -> None:
+    """Give a sample these labels and no others."""
+    wanted = sorted({clean(" ".join(name.split())) for name in names} - {""})
+    for name in wanted:
+        if len(name) > LONGEST_LABEL:
+            raise DataError(
+                f"the label {name[:LONGEST_LABEL]!r}... has {len(name)} characters; at most {LONGEST_LABEL} are kept"
+            )
+    with writing() as c:
+        c.execute(delete(sample_label).where(_at(sample_label, place)))
+        for name in wanted:
+            c.execute(insert(sample_label).values(**place._asdict(), name=name))
+
+
+def label_counts(runs: Sequence[int]) -> dict[str, int]:
+    """The labels used in some runs, and on how many samples, by name."""
+    name = sample_label.c.name
+    query = select(name, func.count()).where(sample_label.c.run_id.in_(list(runs))).group_by(name)
+    with reading() as c:
+        return dict(sorted(tuple(r) for r in c.execute(query)))
