@@ -1,11 +1,14 @@
 """The only writer: create, stop, put back. Called by pages on a click; each returns what to tell the person."""
 
+from collections.abc import Sequence
+
 from core import queue
 from core.config import ExperimentConfig
 from core.errors import BrokerError, TrainingError
 from core.launch import settled
 from core.revision import revision
-from core.store import runs
+from core.store import notes, runs
+from core.store.lines import Place
 
 
 def launch(config: ExperimentConfig) -> tuple[int, list[int], str]:
@@ -51,6 +54,11 @@ def set_priority(run_id: int, priority: int) -> str:
     """Runs with a higher priority are taken first."""
     runs.set_priority(run_id, priority)
     return f"Priority {priority}."
+
+
+def mark(place: Place, note: str, labels: Sequence[str]) -> None:
+    """Put a note and labels on a sample, in place of those it has. DataError for what is too long."""
+    notes.write(place, note, labels)
 
 
 def _send(run_ids: list[int]) -> str:

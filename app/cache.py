@@ -13,11 +13,15 @@ from core.metrics.series import Series
 from core.mix import Mix
 from core.preflight import Report, report
 from core.replay import Change, Outcome, compare, run
-from core.store import queries, workers
+from core.store import browse, lines, notes, queries, workers
+from core.store.browse import Page, Selection, Sort
+from core.store.lines import Line, Place, Seen
+from core.store.notes import Marks
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
 from core.store.workers import Machine
 
 LIVE_SECONDS = 0.9
+Versions = tuple[tuple[int, int, str], ...]
 WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
 
 
@@ -42,12 +46,6 @@ def series(run_id: int, version: tuple[int, int, str]) -> dict[str, Series]:
 def held_out(run_id: int, version: tuple[int, int, str]) -> int:
     del version
     return queries.held_out(run_id)
-
-
-@st.cache_data(ttl=600, max_entries=128, show_spinner=False)
-def samples_at(run_id: int, step: int, split: str, version: tuple[int, int, str]) -> list[SampleView]:
-    del version
-    return queries.samples_at(run_id, step, split)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
@@ -95,6 +93,43 @@ def replay(run_id: int, mix: str, version: tuple[int, int, str]) -> tuple[Outcom
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)
 def samples_by_id(ids: tuple[int, ...]) -> list[SampleView]:
     return queries.samples_by_id(ids)
+
+
+@st.cache_data(ttl=600, max_entries=128, show_spinner=False)
+def sample_page(chosen: Selection, sort: Sort, number: int, size: int, versions: Versions) -> tuple[Page, list[Line]]:
+    """A page of a list of samples; `versions` of its runs."""
+    del versions
+    page = browse.page(chosen, sort, number, size)
+    return page, lines.lines(page.ids)
+
+
+@st.cache_data(ttl=600, max_entries=128, show_spinner=False)
+def sample_group(place: Place, versions: Versions) -> tuple[SampleView | None, list[Line]]:
+    """The sample of a place, whole, and the lines of its group."""
+    del versions
+    return lines.sample_at(place), lines.group(place)
+
+
+@st.cache_data(ttl=600, max_entries=64, show_spinner=False)
+def problem_through_time(run_ids: tuple[int, ...], problem_id: str, split: str, versions: Versions) -> list[Seen]:
+    del versions
+    return lines.through_time(run_ids, problem_id, split)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
+def marks(place: Place) -> Marks:
+    return notes.marks(place)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=64, show_spinner=False)
+def label_counts(run_ids: tuple[int, ...]) -> dict[str, int]:
+    return notes.label_counts(run_ids)
+
+
+def forget_marks() -> None:
+    """After a note or a label was written."""
+    for cached in (sample_page, sample_group, marks, label_counts):
+        cached.clear()
 
 
 def forget_runs() -> None:

@@ -105,3 +105,8 @@ def error_box(kind: str, message: str, log: str = "") -> None:
     """Why something failed, with the end of its log."""
     tail = f"<pre>{escape(log)}</pre>" if log else ""
     st.html(f'<div class="sd-errorbox" role="alert"><b>{escape(kind)}</b> {escape(message)}{tail}</div>')
+
+
+def chips(made: Sequence[str]) -> None:
+    """A row of chips that `chip` made."""
+    st.html(f'<div class="sd-head">{"".join(made)}</div>')

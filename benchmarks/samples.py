@@ -98,7 +98,7 @@ def build(samples: int) -> tuple[int, ...]:
     with writing() as c:
         c.execute(run.update().values(step=STEPS, status="done"))
     for step in range(1, 51):
-        notes.write_labels(lines.Place(large[0], "train", step, 0, 0), ["odd"])
+        notes.write(lines.Place(large[0], "train", step, 0, 0), "", ["odd"])
     return tuple(large)
 
 

@@ -5,6 +5,7 @@ Called by pages. Texts reach the page through `textContent` only, so a completio
 """
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import streamlit as st
 
 HERE = Path(__file__).parent
 STATIC = HERE.parent / "static"
+Pick = Callable[[str], None]
 
 
 def serve_plotly() -> None:
@@ -29,8 +31,8 @@ def _define(name: str) -> Any:
 
 
 serve_plotly()
-_chart_card, _step_bar, _sum_table, _marked_text, _group, _log_view = map(
-    _define, ("chart_card", "step_bar", "sum_table", "marked_text", "group", "log_view")
+_chart_card, _step_bar, _sum_table, _marked_text, _group, _log_view, _sample_list, _problem_time = map(
+    _define, ("chart_card", "step_bar", "sum_table", "marked_text", "group", "log_view", "sample_list", "problem_time")
 )
 
 
@@ -50,15 +52,30 @@ def sum_table(key: str, data: dict[str, Any]) -> None:
     _sum_table(key=key, data=data)
 
 
-def marked_text(key: str, text: str, spans: list[tuple[int, int, str]]) -> None:
-    """Untrusted text with (start, end, class) spans marked."""
-    _marked_text(key=key, data={"text": text, "spans": spans})
+def marked_text(key: str, text: str, spans: Sequence[tuple[int, int, str]], **more: Any) -> None:
+    """Untrusted text with (start, end, class) spans marked. More: `tokens` as (start, end, -log p), shaded; `facts` as (name,
+    value, class) below it; `label` for screen readers."""
+    _marked_text(key=key, data={"text": text, "spans": spans, **more})
 
 
-def group(key: str, data: dict[str, Any]) -> int | None:
-    """The completions of one prompt as small cards; returns the sample id that was just chosen, once."""
-    chosen = _group(key=key, data=data, on_pick_change=lambda: None).pick
-    return int(chosen) if chosen is not None else None
+def group(key: str, data: dict[str, Any], pick: Pick) -> None:
+    """The completions of one prompt as small cards."""
+    _picking(_group, key, data, pick)
+
+
+def sample_list(key: str, data: dict[str, Any], pick: Pick) -> None:
+    """Samples as rows, one of them chosen."""
+    _picking(_sample_list, key, data, pick)
+
+
+def problem_time(key: str, data: dict[str, Any], pick: Pick) -> None:
+    """The groups of a problem, run by run and step by step."""
+    _picking(_problem_time, key, data, pick)
+
+
+def _picking(element: Any, key: str, data: dict[str, Any], pick: Pick) -> None:
+    """`pick` is called with what was chosen before the page runs again: it is drawn once."""
+    element(key=key, data=data, on_pick_change=lambda: pick(str(st.session_state[key]["pick"])))
 
 
 def log_view(key: str, data: dict[str, Any]) -> None:

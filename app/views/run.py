@@ -9,6 +9,7 @@ from app.parts.log import log
 from app.parts.overview import overview
 from app.parts.replay import replay
 from app.parts.samples import samples
+from app.places import to_url
 from core.config import RunConfig
 from core.errors import NotFound
 from core.store.queries import RunDetail, RunRow
@@ -149,6 +150,9 @@ def main() -> None:
             st.fragment(_overview, run_every=live, key="run-overview")(run_id)
     if tabs[1].open:
         with tabs[1]:
+            if leave := st.session_state.pop("leave_to", None):  # a sample of another run was clicked
+                where = {"run": str(leave.run_id), "tab": "Samples", "step": str(leave.step), "sample": to_url(leave)}
+                st.switch_page("views/run.py", query_params=where)
             samples(detail)
     if tabs[2].open:
         with tabs[2]:

@@ -199,3 +199,10 @@ def page(chosen: Selection, sort: Sort, number: int, size: int) -> Page:
         if not count and (ids or number > 1):
             count = c.execute(_query(c, chosen, seen, None, func.count())).scalar_one()
     return Page(tuple(ids), count, seen)
+
+
+def every(chosen: Selection, sort: Sort, most: int) -> list[int]:
+    """The ids of a list from its beginning, for a file: the list that `page` shows."""
+    with _by_index() as c:
+        seen = _window(c, chosen, budget(chosen, sort))
+        return list(c.execute(_query(c, chosen, seen, sort, sample.c.id).limit(most)).scalars())

@@ -38,28 +38,23 @@ def marks(place: Place) -> Marks:
         return Marks(note or "", tuple(sorted(names)))
 
 
-def write_note(place: Place, text: str) -> None:
-    """Put a note on a sample in place of the one it has; an empty text takes it away."""
-    text = clean(text).strip()
-    if len(text) > LONGEST_NOTE:
-        raise DataError(f"the note has {len(text):,} characters; at most {LONGEST_NOTE:,} are kept. Shorten it")
-    with writing() as c:
-        c.execute(delete(sample_note).where(_at(sample_note, place)))
-        if text:
-            c.execute(insert(sample_note).values(**place._asdict(), text=text, written_at=time.time()))
-
-
-def write_labels(place: Place, names: Sequence[str]) -> None:
-    """Give a sample these labels and no others."""
-    wanted = sorted({clean(" ".join(name.split())) for name in names} - {""})
-    for name in wanted:
+def write(place: Place, note: str, labels: Sequence[str]) -> None:
+    """Put a note and labels on a sample in place of those it has; an empty note and no labels take them away."""
+    note = clean(note).strip()
+    if len(note) > LONGEST_NOTE:
+        raise DataError(f"the note has {len(note):,} characters; at most {LONGEST_NOTE:,} are kept. Shorten it")
+    names = sorted({clean(" ".join(name.split())) for name in labels} - {""})
+    for name in names:
         if len(name) > LONGEST_LABEL:
             raise DataError(
-                f"the label {name[:LONGEST_LABEL]!r}... has {len(name)} characters; at most {LONGEST_LABEL} are kept"
+                f"the label {name[:LONGEST_LABEL] + '…'!r} has {len(name)} characters; at most {LONGEST_LABEL} are kept"
             )
     with writing() as c:
-        c.execute(delete(sample_label).where(_at(sample_label, place)))
-        for name in wanted:
+        for table in (sample_note, sample_label):
+            c.execute(delete(table).where(_at(table, place)))
+        if note:
+            c.execute(insert(sample_note).values(**place._asdict(), text=note, written_at=time.time()))
+        for name in names:
             c.execute(insert(sample_label).values(**place._asdict(), name=name))
 
 
