@@ -15,19 +15,24 @@ from core.preference import Rule, pair, row
 from core.store import browse, lines, notes, queries
 from core.store.browse import Selection, Sort
 from core.store.lines import Place
+from core.store.notes import Marks
 from core.store.queries import SampleView
 
 Kind = Literal["jsonl", "parquet", "preferences"]
+EVERYTHING = 2**62
 PIECE = 250  # samples held at once: texts may be long
 SCORE = ("term", "raw", "shaped", "weight", "contribution")
 OWN = ("id", "scores", "token_nll")  # keys of this database, and what has a column of its own
 Progress = Callable[[float], None]
 
 
-def write(path: Path, kind: Kind, chosen: Selection, sort: Sort, most: int, progress: Progress, rule: Rule = "gold") -> int:
-    """Write the first `most` samples of a list (or the pairs of their groups); how many rows were written."""
-    ids = browse.every(chosen, sort, most)
-    made = _pairs(ids, rule, progress) if kind == "preferences" else _samples(ids, progress)
+def write(
+    path: Path, kind: Kind, chosen: Selection, sort: Sort, progress: Progress, rule: Rule = "gold", most: int | None = None
+) -> int:
+    """Write the first `most` samples of the list a page shows, or without it all samples chosen; or the pairs of their groups.
+    How many rows were written."""
+    ids = browse.every(chosen, sort, most or EVERYTHING, whole=most is None)
+    made = _pairs(ids, rule, progress) if kind == "preferences" else _samples(ids, chosen.runs, progress)
     return _parquet(path, made) if kind == "parquet" else _jsonl(path, made)
 
 
@@ -35,19 +40,20 @@ def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[at : at + PIECE] for at in range(0, len(ids), PIECE))
 
 
-def _samples(ids: Sequence[int], progress: Progress) -> Iterator[dict[str, Any]]:
-    names = {r.id: (r.experiment, r.arm, r.seed) for r in queries.run_list(limit=100_000)} if ids else {}
-    done = 0
+def _samples(ids: Sequence[int], runs: Sequence[int], progress: Progress) -> Iterator[dict[str, Any]]:
+    rows = (queries.run_detail(run_id).row for run_id in runs)
+    names = {r.id: (r.experiment, r.arm, r.seed) for r in rows}
+    marked, done = notes.marks_of(runs), 0
     for some in _pieces(ids):
         for s in queries.samples_by_id(some):
-            yield _plain(s, *names.get(s.run_id, ("", "", 0)))
+            place = Place(s.run_id, s.split, s.step, s.group_index, s.index_in_group)
+            yield _plain(s, *names[s.run_id], marked.get(place, Marks()))
         done += len(some)
         progress(done / len(ids))
 
 
-def _plain(s: SampleView, experiment: str, arm: str, seed: int) -> dict[str, Any]:
+def _plain(s: SampleView, experiment: str, arm: str, seed: int, marks: Marks) -> dict[str, Any]:
     values = {name: getattr(s, name) for name in SampleView.__dataclass_fields__ if name not in OWN}
-    marks = notes.marks(Place(s.run_id, s.split, s.step, s.group_index, s.index_in_group))
     scores = [{name: getattr(x, name) for name in SCORE} for x in s.scores]
     where = {"experiment": experiment, "arm": arm, "seed": seed}
     return where | values | {"scores": scores, "note": marks.note, "labels": list(marks.labels)}

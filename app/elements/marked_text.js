@@ -26,7 +26,7 @@ export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const points = [...data.text];  // spans count code points, as Python does; a string's own index counts UTF-16 units
   const tokens = data.tokens ?? [];
-  const box = node("pre", "text");
+  const box = node("pre", data.plain ? "text plain" : "text");
   box.tabIndex = 0;
   box.setAttribute("aria-label", data.label || "text");
   const show = (limit) => {

@@ -10,6 +10,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     made.append(node("span", "", `${name} ${line.total === null ? "" : fixed(line.total)} ${line.correct ? "\u2713" : "\u2717"}`), node("q", "", visible(line.ends)));
     return made;
   };
+  root.classList.toggle("few", data.rows.every((r) => r.groups.length <= 2));
   root.replaceChildren(...data.rows.map((r) => {
     const row = node("section", "run"), head = node("div", "name"), square = node("i", "square"), strip = node("div", "strip");
     square.style.background = `var(--${r.role})`;

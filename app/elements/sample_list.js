@@ -23,9 +23,10 @@ function line(s, data, choose) {
     part.style.background = `var(--${p.role})`;
     terms.append(part);
   }
-  const ends = node("span", "ends");
-  for (const tag of s.tags) ends.append(node("em", tag[1], visible(tag[0])));
-  ends.append(document.createTextNode(visible(s.ends)));
+  const ends = node("span", "ends"), tail = node("span", "tail"), text = node("bdi", "", visible(s.ends));
+  text.dir = "ltr";
+  tail.append(text);
+  ends.append(...s.tags.map((tag) => node("em", tag[1], visible(tag[0]))), tail);
   row.append(mark, where, total, node("span", "adv", s.advantage === null ? "\u2013" : signed(s.advantage)), terms, ends);
   return row;
 }
@@ -39,6 +40,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.replaceChildren(made.head, made.box);
     return made;
   });
+  root.style.setProperty("--where", data.where);
   const choose = (key) => { if (key !== data.chosen) setTriggerValue("pick", key); };
   ui.head.replaceChildren(...columns.map((name, i) => { const made = node("span", "", name); made.title = data.tips[i] ?? ""; return made; }));
   ui.box.setAttribute("aria-label", data.label);

@@ -83,7 +83,7 @@ def detail(sample: SampleView, members: Sequence[Line], config: RunConfig, runs:
     with st.container(key="card-sample"):
         _title(sample, len(members), runs.get(sample.run_id), len(runs) > 1)
         st.caption("Prompt")
-        elements.marked_text("sample-prompt", sample.prompt, _found(sample.prompt, searched), label="Prompt")
+        elements.marked_text("sample-prompt", sample.prompt, _found(sample.prompt, searched), label="Prompt", plain=True)
         shaded = False
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Completion")
@@ -133,4 +133,6 @@ def group(chosen: Place, members: Sequence[Line], config: RunConfig) -> None:
             }
             for s in members
         ]  # fmt: skip
+        if any(s.scores for s in members):
+            prose.legend([(x.term, roles.get(x.term, "c6")) for x in members[0].scores])
         elements.group("sample-group", {"chosen": places.to_url(chosen), "samples": shown}, _go)

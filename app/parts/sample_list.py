@@ -11,7 +11,8 @@ from core.store.browse import Page
 from core.store.lines import Line, Place
 from core.store.queries import RunRow
 
-PAGE = 50
+ENDS_WITH = 60  # characters; the column cuts them at their start, for the answer is at the end
+PAGE = 64  # one step of the presets
 TIPS = [
     "Right or wrong, by the answer parser.", "Step, and where several runs are listed arm and seed.",
     "What the mix made of the scores: the sum of the contributions, or what the rule makes of them.",
@@ -41,7 +42,7 @@ def _row(line: Line, run: RunRow | None, roles: Mapping[str, str], several: bool
     return {
         "key": places.to_url(line.place), "correct": line.correct, "total": line.total, "advantage": line.advantage,
         "where": where if several else f"step {line.step}", "role": theme.arm_role(run.structure) if several and run else "",
-        "parts": parts_of(line, roles), "tags": tags, "ends": " ".join(line.ends.split()) or "(empty)",
+        "parts": parts_of(line, roles), "tags": tags, "ends": " ".join(line.ends.split())[-ENDS_WITH:] or "(empty)",
     }  # fmt: skip
 
 
@@ -53,9 +54,10 @@ def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int,
     at = keys.index(places.to_url(chosen)) if places.to_url(chosen) in keys else None
     number, pages = _number(), max(1, -(-page.count // PAGE))
     with st.container(key="card-samples"):
-        seen = f"steps {page.window.first}–{page.window.last}"
+        seen = f"steps {max(page.window.first, min(1, page.window.last))}–{page.window.last}"
+        one_step = what[:4] == "step" and pages == 1
         note = seen if page.window.whole else f"looked through {seen}, the newest; choose others under Filters"
-        prose.head(f"{page.count:,} samples of {what}", note if what[:4] != "step" else _groups(lines))
+        prose.head(f"{page.count:,} samples of {what}", _groups(lines) if one_step else note)
         _keys(keys, at, number, pages)
         if at is None:
             prose.remark("The sample shown is not on this page of the list.")
@@ -63,6 +65,7 @@ def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int,
         span = max((sum(max(p["size"], 0.0) for p in r["parts"]) for r in rows), default=1.0) or 1.0
         data = {
             "rows": rows, "chosen": places.to_url(chosen), "highest": highest, "span": span, "tips": TIPS,
+            "where": "128px" if len(runs) > 1 else "62px",
             "label": f"Samples of {what}",
         }  # fmt: skip
         elements.sample_list("sample-list", data, _go)
@@ -77,7 +80,7 @@ def _number() -> int:
 
 def _groups(lines: Sequence[Line]) -> str:
     groups = {(x.run_id, x.step, x.group_index): x.dead for x in lines}
-    return f"{len(groups)} groups on this page, {sum(bool(d) for d in groups.values())} of them dead"
+    return f"{len(groups)} groups, {sum(bool(d) for d in groups.values())} dead"
 
 
 def _keys(keys: Sequence[str], at: int | None, number: int, pages: int) -> None:

@@ -68,7 +68,7 @@ def samples(run: RunDetail) -> None:
             prose.empty("No samples yet", "The first step is being trained; they come with it.")
         return
     step = _steps(run, _choose_step(run))
-    samples_of([run.row], "step" if step else "run", step)
+    samples_of([run.row], "this run", step)
 
 
 def _config(run_id: int) -> RunConfig:

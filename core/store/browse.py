@@ -201,8 +201,8 @@ def page(chosen: Selection, sort: Sort, number: int, size: int) -> Page:
     return Page(tuple(ids), count, seen)
 
 
-def every(chosen: Selection, sort: Sort, most: int) -> list[int]:
-    """The ids of a list from its beginning, for a file: the list that `page` shows."""
+def every(chosen: Selection, sort: Sort, most: int, whole: bool = False) -> list[int]:
+    """The ids of a list from its beginning, for a file: the list that `page` shows; `whole`: of all steps, however long."""
     with _by_index() as c:
-        seen = _window(c, chosen, budget(chosen, sort))
+        seen = _window(c, chosen, None if whole else budget(chosen, sort))
         return list(c.execute(_query(c, chosen, seen, sort, sample.c.id).limit(most)).scalars())

@@ -6,8 +6,9 @@ Keyed by the sample's place, so that a resume, which writes a step's samples aga
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, select
+from sqlalchemy import Column, ColumnElement, Table, and_, delete, func, insert, select
 
 from core.errors import DataError
 from core.store.lines import Place
@@ -30,12 +31,30 @@ def _at(table: Table, place: Place) -> ColumnElement[bool]:
     return and_(*(table.c[name] == value for name, value in place._asdict().items()))
 
 
+def _key(table: Table) -> list[Column[Any]]:
+    return [table.c[name] for name in Place._fields]
+
+
 def marks(place: Place) -> Marks:
     """The note and the labels of a sample, labels by name."""
     with reading() as c:
         note = c.execute(select(sample_note.c.text).where(_at(sample_note, place))).scalar()
         names = c.execute(select(sample_label.c.name).where(_at(sample_label, place))).scalars()
         return Marks(note or "", tuple(sorted(names)))
+
+
+def marks_of(runs: Sequence[int]) -> dict[Place, Marks]:
+    """Every note and label in some runs."""
+    found: dict[Place, Marks] = {}
+    with reading() as c:
+        for *at, text in c.execute(select(*_key(sample_note), sample_note.c.text).where(sample_note.c.run_id.in_(list(runs)))):
+            found[Place(*at)] = Marks(text)
+        labels = select(*_key(sample_label), sample_label.c.name).where(sample_label.c.run_id.in_(list(runs)))
+        for *at, name in c.execute(labels.order_by(sample_label.c.name)):
+            place = Place(*at)
+            before = found.get(place, Marks())
+            found[place] = Marks(before.note, (*before.labels, name))
+    return found
 
 
 def write(place: Place, note: str, labels: Sequence[str]) -> None:
