@@ -32,5 +32,7 @@ def samples_command(out: Path, run_id: int | None, experiment_id: int | None, pa
     kind: sample_files.Kind = "preferences" if pairs else "parquet" if out.suffix == ".parquet" else "jsonl"
     chosen = Selection(tuple(r.id for r in runs))
     with click.progressbar(length=1000, label="writing", file=click.get_text_stream("stderr"), hidden=as_json) as bar:
-        rows = sample_files.write(out, kind, chosen, Sort(down=False), lambda x: bar.update(int(1000 * x) - bar.pos), pairs or "gold")  # type: ignore[arg-type]
+        rows = sample_files.write(
+            out, kind, chosen, Sort(down=False), lambda x: bar.update(int(1000 * x) - bar.pos), pairs or "gold"
+        )  # type: ignore[arg-type]
     click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {rows:,} rows to {out}")

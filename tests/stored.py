@@ -12,6 +12,7 @@ from core.store.states import Status
 from tests.samples import CONTINUOUS, HARD
 
 STEPS, GROUPS, SIZE = 3, 2, 4
+BOTH = {"blend": {"type": "constant", "value": 0.5}, "terms": HARD + CONTINUOUS[:1]}
 HOSTILE = {
     "script": "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">",
     "markdown": "**bold** [link](javascript:alert(1)) :material/bomb: $x^2$ # head",
@@ -27,9 +28,9 @@ def arms() -> ExperimentConfig:
     """Not queued with a broker: rows alone."""
     return parse(ExperimentConfig, {
         "name": "stored", "seeds": [0],
-        "run": {"model": {"path": "tiny"}, "data": {"instruction": "Think."}, "grpo": {"max_steps": STEPS, "num_generations": SIZE,
-                "prompts_per_step": GROUPS}, "mix": {"terms": HARD}},
-        "arms": [{"name": "hard", "mix": {"terms": HARD}}, {"name": "soft", "mix": {"terms": HARD + CONTINUOUS[:1]}}],
+        "run": {"model": {"path": "tiny"}, "data": {"instruction": "Think."},
+                "grpo": {"max_steps": STEPS, "num_generations": SIZE, "prompts_per_step": GROUPS}},
+        "arms": [{"name": "hard", "mix": {"terms": HARD}}, {"name": "soft", "mix": BOTH}],
     })  # fmt: skip
 
 
@@ -40,7 +41,9 @@ def sample(arm: str, step: int, group: int, index: int, texts: Mapping[int, str]
     total = 0.9 if wrong_pays else 0.5 * right + 0.1 * index
     dead = arm == "hard" and (step, group) == (3, 1)
     total = 0.5 if dead else total
-    text = texts.get(index, f"{arm} says 3+4={index + 4}\n#### {7 if right else index}") if (step, group) == (1, 0) else "#### 7"
+    text = (
+        texts.get(index, f"{arm} says 3+4={index + 4}\n#### {7 if right else index}") if (step, group) == (1, 0) else "#### 7"
+    )
     terms = ("correctness",) if arm == "hard" else ("correctness", "closeness")
     return SampleRow(
         split="train", problem_id="p0" if group == 0 else f"p{step}", group_index=group, index_in_group=index,

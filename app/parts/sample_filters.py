@@ -111,10 +111,8 @@ def _fields(runs: tuple[int, ...], terms: Sequence[str], steps: bool) -> dict[st
     known = cache.label_counts(runs)
     now = st.query_params.get("label") or st.session_state.get("label")
     names = [*known, *([now] if now and now not in known else [])]  # a label that is gone stays to be taken away
-    found["label"] = left.selectbox(
-        "Label", names, index=None, key="label", bind="query-params", placeholder="any or none",
-        format_func=lambda name: f"{name} ({known.get(name, 0)})",
-    ) or ""  # fmt: skip
+    label = left.selectbox("Label", names, index=None, key="label", bind="query-params", placeholder="any or none")
+    found["label"] = label or ""
     found["noted"] = right.toggle("with a note", key="noted", bind="query-params")
     return found
 

@@ -13,12 +13,21 @@ def _experiment() -> int | None:
     if not known:
         return None
     ids = list(known)
-    if asked.isdecimal() and int(asked) not in known:
+    now = int(asked) if asked.isdecimal() and int(asked) in known else None
+    if asked and now is None:
         prose.fault(f"There is no experiment {asked}. Choose one of these.")
+    # Not bound to the URL by Streamlit, which would write the name there: other pages link by number.
     return st.selectbox(
-        "Experiment", ids, format_func=lambda i: f"{known[i].name} (experiment {i})", key="experiment", bind="query-params",
-        width=340,
+        "Experiment", ids, index=ids.index(now) if now is not None else 0, format_func=lambda i: f"{known[i].name} ({i})",
+        key=f"experiment-{now}", on_change=_choose, args=(f"experiment-{now}",), width=340,
     )  # fmt: skip
+
+
+def _choose(key: str) -> None:
+    for name in ("arm", "seed", "page", "sample", "problem"):
+        st.query_params.pop(name, None)
+        st.session_state.pop(name, None)
+    st.query_params["experiment"] = str(st.session_state[key])
 
 
 def _runs(experiment_id: int) -> list[RunRow]:

@@ -151,7 +151,7 @@ def _order(sort: Sort, raw: ColumnElement[Any] | None) -> list[ColumnElement[Any
     if sort.by == "place":
         return place if sort.down else [sample.c.step, *place[1:]]
     if sort.by == "random":  # a number that follows from id and seed alone: the same link shows the same draw
-        once = (cast(sample.c.id, BigInteger) % PRIME * 48_271 + sort.seed % PRIME) % PRIME
+        once = (cast(sample.c.id, BigInteger) % PRIME * 48_271 + (sort.seed + 1) * 1_103_515_245 % PRIME) % PRIME
         return [once * (once % 65_536) % PRIME, sample.c.id]
     column = raw if raw is not None else sample.c["n_tokens" if sort.by == "tokens" else sort.by]
     return [column.is_(None), column.desc() if sort.down else column, *place]

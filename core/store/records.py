@@ -56,13 +56,13 @@ class SampleRow:
     mean_nll: float | None
     total: float | None
     advantage: float | None
+    scores: tuple[ScoreRow, ...] = field(default=())
     dead: bool | None = None
     """Its group teaches nothing; None where it has no advantage."""
     surprise: float | None = None
     """core.agreement.surprise: above 0, reward and gold disagree about it."""
     token_nll: str | None = None
     """core.tokens.pack: -log p of each token."""
-    scores: tuple[ScoreRow, ...] = field(default=())
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,8 @@ class Restore:
     connection: Connection
     run_id: int
     _metrics: Mapping[str, int]
+    follows: bool = False
+    """The samples bring what follows from their groups."""
     _samples: "array[int]" = field(default_factory=lambda: array("q"))
 
     def add(self, name: str, given: Mapping[str, Sequence[Any]]) -> None:
@@ -178,6 +180,7 @@ class Restore:
         of = keys | {k: v for k, v in of.items() if k not in LEADS.get(name, {})}
         rows = [dict(zip(of, values, strict=True)) for values in zip(*of.values(), strict=True)]
         if name == "sample":
+            self.follows = "dead" in of
             returned = insert(sample).returning(sample.c.id, sort_by_parameter_order=True)
             self._samples.extend(self.connection.execute(returned, rows).scalars())
         elif rows:
@@ -212,8 +215,10 @@ def restoring(
             run_id = new_id(c.execute(insert(run).values(**values)))
             for e in events:
                 c.execute(insert(run_event).values(run_id=run_id, **e))
-            yield Restore(c, run_id, ids)
-            c.execute(text(FOLLOWS), {"run": run_id})
+            restore = Restore(c, run_id, ids)
+            yield restore
+            if not restore.follows:
+                c.execute(text(FOLLOWS), {"run": run_id})
             add_event(c, run_id, "imported", whence)
     except SQLAlchemyError as error:
         raise DataError(f"the export does not hold together: {getattr(error, 'orig', error)}") from error
