@@ -124,10 +124,11 @@ def _words(chosen: Selection, steps: bool) -> tuple[str, ...]:
         value = getattr(chosen, name)
         said.append("" if value is None else f"{label.lower()} {yes if value else no}")
     if steps and (chosen.first is not None or chosen.last is not None):
-        said.append(f"steps {'' if chosen.first is None else chosen.first}–{'' if chosen.last is None else chosen.last}")
+        said.append(f"from step {chosen.first}" if chosen.first is not None else "")
+        said.append(f"to step {chosen.last}" if chosen.last is not None else "")
     if chosen.low is not None or chosen.high is not None:
-        low, high = (("" if x is None else f"{x:g}") for x in (chosen.low, chosen.high))
-        said.append(f"{chosen.term} {low}–{high}")
+        low = "" if chosen.low is None else f"{chosen.low:g} ≤ "
+        said.append(f"{low}{chosen.term}" + ("" if chosen.high is None else f" ≤ {chosen.high:g}"))
     said += [f"problem {chosen.problem}" if chosen.problem else "", f"label {chosen.label}" if chosen.label else ""]
     return tuple(filter(None, [*said, "with a note" if chosen.noted else "", f"text {chosen.text!r}" if chosen.text else ""]))
 
