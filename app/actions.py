@@ -1,5 +1,6 @@
 """The only writer: create, stop, put back. Called by pages on a click; each returns what to tell the person."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from app import cache
@@ -9,7 +10,8 @@ from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.mix import Mix
 from core.revision import revision
-from core.store import drafts, mixes, runs
+from core.store import drafts, mixes, notes, runs
+from core.store.lines import Place
 from core.store.mixes import SavedMix
 
 
@@ -78,6 +80,11 @@ def save_mix(name: str, mix: Mix, parent_id: int | None) -> SavedMix:
     made = mixes.save(name, mix, parent_id)
     cache.saved_mixes.clear()
     return made
+
+
+def mark(place: Place, note: str, labels: Sequence[str]) -> None:
+    """Put a note and labels on a sample, in place of those it has. DataError for what is too long."""
+    notes.write(place, note, labels)
 
 
 def _send(run_ids: list[int]) -> str:

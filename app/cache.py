@@ -28,13 +28,17 @@ from core.preflight import Report, report
 from core.problems.problem import Problem
 from core.replay import Change, Outcome, compare, run
 from core.shaping import Plain
-from core.store import drafts, many, mixes, past, queries, workers
+from core.store import browse, drafts, lines, many, mixes, notes, past, queries, workers
+from core.store.browse import Page, Selection, Sort
 from core.store.drafts import StoredDraft
+from core.store.lines import Line, Place, Seen
 from core.store.mixes import SavedMix
+from core.store.notes import Marks
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
 from core.store.workers import Machine
 from core.table import SampleTable
 
+Versions = tuple[Version, ...]
 T = TypeVar("T")
 MEMO = 600  # cards of some 40 live runs, about 100 kB each
 LIVE_SECONDS = 0.4  # with a tick a second, what is written is seen within two
@@ -111,12 +115,6 @@ def _memo() -> Memo:
 def held_out(run_id: int, version: Version) -> int:
     del version
     return queries.held_out(run_id)
-
-
-@st.cache_data(ttl=600, max_entries=128, show_spinner=False)
-def samples_at(run_id: int, step: int, split: str, version: Version) -> list[SampleView]:
-    del version
-    return queries.samples_at(run_id, step, split)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
@@ -299,6 +297,43 @@ def used_by() -> dict[str, tuple[int, ...]]:
 def forget_drafts() -> None:
     """After a write of a draft."""
     for cached in (draft, recent_drafts):
+        cached.clear()
+
+
+@st.cache_data(ttl=600, max_entries=128, show_spinner=False)
+def sample_page(chosen: Selection, sort: Sort, number: int, size: int, versions: Versions) -> tuple[Page, list[Line]]:
+    """A page of a list of samples; `versions` of its runs."""
+    del versions
+    page = browse.page(chosen, sort, number, size)
+    return page, lines.lines(page.ids)
+
+
+@st.cache_data(ttl=600, max_entries=128, show_spinner=False)
+def sample_group(place: Place, versions: Versions) -> tuple[SampleView | None, list[Line]]:
+    """The sample of a place, whole, and the lines of its group."""
+    del versions
+    return lines.sample_at(place), lines.group(place)
+
+
+@st.cache_data(ttl=600, max_entries=64, show_spinner=False)
+def problem_through_time(run_ids: tuple[int, ...], problem_id: str, split: str, versions: Versions) -> list[Seen]:
+    del versions
+    return lines.through_time(run_ids, problem_id, split)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
+def marks(place: Place) -> Marks:
+    return notes.marks(place)
+
+
+@st.cache_data(ttl=LIVE_SECONDS, max_entries=64, show_spinner=False)
+def label_counts(run_ids: tuple[int, ...]) -> dict[str, int]:
+    return notes.label_counts(run_ids)
+
+
+def forget_marks() -> None:
+    """After a note or a label was written."""
+    for cached in (sample_page, sample_group, marks, label_counts):
         cached.clear()
 
 

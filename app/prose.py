@@ -153,3 +153,13 @@ def error_box(kind: str, message: str, log: str = "") -> None:
     """Why something failed, with the end of its log."""
     tail = f"<pre>{escape(log)}</pre>" if log else ""
     st.html(f'<div class="sd-errorbox" role="alert"><b>{escape(kind)}</b> {escape(message)}{tail}</div>')
+
+
+def legend(names: Sequence[tuple[str, str]]) -> None:
+    """(name, colour role) each."""
+    st.html(f'<div class="sd-legend">{"".join(f"<span>{square(role)}{escape(name)}</span>" for name, role in names)}</div>')
+
+
+def chips(made: Sequence[str]) -> None:
+    """A row of chips that `chip` made."""
+    st.html(f'<div class="sd-head">{"".join(made)}</div>')

@@ -10,16 +10,12 @@ counted. PostgreSQL is Debian's, in a cluster of its own with fsync on; SHOWDOWN
 
 import argparse
 import os
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.databases import postgresql
 from benchmarks.home import own_home
 from core.batch import RolloutBatch, ScoredBatch
 from core.config import RunConfig
@@ -119,36 +115,6 @@ def many(steps: int, pause: float) -> None:
     print(f"  {WRITERS} runs on one SQLite file, {steps} steps each, {WRITERS * steps / seconds:.0f} steps/s together:")
     print(f"  in the training threads median {np.median(ms):.2f} ms, p99 {np.percentile(ms, 99):.2f} ms; "
           f"stored after median {np.median(stored):.1f} ms; missing: {lacking} {'OK' if not lacking else 'LOST'}")  # fmt: skip
-
-
-@contextmanager
-def postgresql() -> Iterator[str | None]:
-    """A cluster of one's own; None without the programs."""
-    if given := os.environ.get("SHOWDOWN_BENCH_POSTGRES"):
-        yield given
-        return
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        yield None
-        return
-    folder = Path(f"/tmp/showdown-bench-{os.getpid()}")  # short: a socket's path may have 107 bytes
-    folder.mkdir(mode=0o755)
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if as_user:
-        shutil.chown(folder, "postgres")
-
-    def pg(name: str, *args: str) -> None:
-        command = [*as_user, str(found[-1] / name), "-D", str(folder / "data"), *args]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
-
-    pg("initdb", "-U", "showdown", "--auth", "trust")
-    try:
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder}"
-        pg("pg_ctl", "-o", options, "-l", str(folder / "log"), "-w", "start")
-        yield f"postgresql+psycopg://showdown@/postgres?host={folder}"
-        pg("pg_ctl", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
 
 
 def main() -> None:

@@ -207,6 +207,8 @@ def readme(run_id: int, head: Mapping[str, Any], rows: Mapping[str, int], adapte
         "scores.parquet": "every term of every sample: raw, shaped, weight, contribution; `sample` as in samples.parquet",
         "evaluations.parquet": "one row an evaluation on held-out problems",
         "evaluation_items.parquet": "one row a held-out problem in each of them",
+        "notes.parquet": "notes that people wrote on samples, by the sample's place",
+        "labels.parquet": "labels that people put on samples, by the sample's place",
         "adapter/": "the trained LoRA adapter, as peft writes it",
         "train_standalone.py": "trains the run again without dashboard, database or queue",
     }

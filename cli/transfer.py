@@ -36,8 +36,10 @@ FILES = {  # in the order in which they are written and read: samples before the
     "scores.parquet": "score",
     "evaluations.parquet": "evaluation",
     "evaluation_items.parquet": "evaluation_item",
+    "notes.parquet": "sample_note",
+    "labels.parquet": "sample_label",
 }
-SAMPLES = ("samples.parquet", "scores.parquet")
+SAMPLES = ("samples.parquet", "scores.parquet", "notes.parquet", "labels.parquet")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

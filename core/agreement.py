@@ -30,3 +30,14 @@ def spearman(a: FloatArray, b: FloatArray, groups: Groups) -> float:
     over = np.sqrt(groups.sum(ra * ra) * groups.sum(rb * rb))
     varies = over > 0
     return float((groups.sum(ra * rb)[varies] / over[varies]).mean()) if varies.any() else float("nan")
+
+
+def surprise(total: FloatArray, right: BoolArray, groups: Groups) -> FloatArray:
+    """[n] how far reward and truth disagree: above 0, the reward likes what is wrong better than what is right.
+
+    Of a wrong sample its total less the mean total of its group's right ones; of a right one the mean total of the wrong
+    ones less its own. NaN in a group where all are right or all are wrong: there is nothing to compare. Ours.
+    """
+    of_right = groups.mean(np.where(right, total, np.nan))[groups.index]
+    of_wrong = groups.mean(np.where(right, np.nan, total))[groups.index]
+    return np.where(right, of_wrong - total, total - of_right)

@@ -26,7 +26,8 @@ class RolloutBatch:
 
     `mean_nll` [n] is the mean negative log-probability per token in nats under the policy, NaN where unknown.
     `truncated` [n]: the completion was cut at max_completion_length. The fields from `solutions` on are filled only
-    where a component asks for them, else empty or NaN: `nll_without_prompt` as mean_nll with an empty user turn;
+    where a component asks for them, else empty or NaN: `token_nll` mean_nll token by token, as core.tokens packs it (None
+    where the tokens' places are not known); `nll_without_prompt` as mean_nll with an empty user turn;
     `self_certainty` mean KL(uniform || policy) in nats; `reference_probability` mean probability of the gold answer's
     tokens after the reasoning, `reference_baseline` the same without it; `external` [n] each: scores that other models
     gave, under core.rewards.component.external_key.
@@ -42,6 +43,7 @@ class RolloutBatch:
     mean_nll: FloatArray
     answer_rule: AnswerRule = "strict"
     solutions: Sequence[str] = ()
+    token_nll: Sequence[str | None] = ()
     nll_without_prompt: FloatArray = field(default_factory=_unknown)
     self_certainty: FloatArray = field(default_factory=_unknown)
     reference_probability: FloatArray = field(default_factory=_unknown)
@@ -52,6 +54,8 @@ class RolloutBatch:
         n = len(self.completions)
         if not len(self.solutions):
             object.__setattr__(self, "solutions", [""] * n)
+        if not len(self.token_nll):
+            object.__setattr__(self, "token_nll", [None] * n)
         for name in ("nll_without_prompt", "self_certainty", "reference_probability", "reference_baseline"):
             if not len(getattr(self, name)):
                 object.__setattr__(self, name, np.full(n, np.nan))

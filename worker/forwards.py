@@ -66,8 +66,14 @@ class Forwards:
 
     def nll(self, prompt_ids: Ids, completion_ids: Ids) -> FloatArray:
         """[n] mean NLL in nats of the completion's tokens after the prompt, at the sampling temperature."""
+        return self.nll_by_token(prompt_ids, completion_ids)[0]
+
+    def nll_by_token(self, prompt_ids: Ids, completion_ids: Ids) -> tuple[FloatArray, list[list[float]]]:
+        """The same, and the NLL of each token of each completion."""
         with looking(self.model):
-            return mean_nll(*self.token_logps(prompt_ids, completion_ids))
+            logps, mask = self.token_logps(prompt_ids, completion_ids)
+        rows = (-logps.float()).cpu().tolist()
+        return mean_nll(logps, mask), [row[: len(ids)] for row, ids in zip(rows, completion_ids, strict=True)]
 
     def nll_without_prompt(self, completion_ids: Ids) -> FloatArray:
         """[n] the same after an empty user turn.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from core.agreement import surprise
 from core.batch import FloatArray, RolloutBatch, ScoredBatch
 from core.store import queries, records
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
@@ -49,12 +50,14 @@ def _known(values: FloatArray) -> list[float | None]:
 def sample_rows(
     batch: RolloutBatch, split: str, scored: ScoredBatch | None = None, advantages: FloatArray | None = None
 ) -> list[SampleRow]:
-    """A batch as rows; scores, totals and advantages only where it was scored."""
+    """A batch as rows; scores, totals, advantages and what follows from them only where it was scored."""
     n, rows, seen = len(batch), [], dict[int, int]()
     nothing = [None] * n
     nll, totals = _known(batch.mean_nll), _known(scored.total) if scored else nothing
     trained = nothing if advantages is None else advantages.tolist()
     scores = _score_rows(scored) if scored else [()] * n
+    dead = scored.dead[batch.groups.index].tolist() if scored else nothing
+    unlike = _known(surprise(scored.total, batch.correct, batch.groups)) if scored else nothing
     for i, (group, answer) in enumerate(zip(batch.group.tolist(), batch.answers, strict=True)):
         seen[group] = seen.get(group, -1) + 1
         rows.append(
@@ -76,6 +79,9 @@ def sample_rows(
                 mean_nll=nll[i],
                 total=totals[i],
                 advantage=trained[i],
+                dead=dead[i],
+                surprise=unlike[i],
+                token_nll=batch.token_nll[i],
                 scores=scores[i],
             )
         )

@@ -27,9 +27,11 @@ from core.engine import RewardEngine, signals_of
 from core.mix import Mix
 from core.rewards import judge, reward_model
 from core.rewards.component import external_key
+from core.tokens import pack
 from worker import checkpoints, finite, options, ranks
 from worker.forwards import Forwards
 from worker.judge import Judge
+from worker.pieces import Pieces
 from worker.reward_model import RewardModel
 
 
@@ -75,6 +77,7 @@ class ShowdownTrainer(GRPOTrainer):
             autocast=self.accelerator.autocast,
             template=self.chat_template_kwargs,
         )
+        self.pieces = Pieces(self._tokenizer)
         # By external_key: two terms that ask the same of the same model share it.
         params = {external_key(t.component, t.settings): t.settings for t in mix.terms}
         self.judges = {key: Judge(p) for key, p in params.items() if isinstance(p, judge.Params)}
@@ -110,7 +113,7 @@ class ShowdownTrainer(GRPOTrainer):
             "problem_ids": [row["problem_id"] for row in inputs],
             "n_tokens": np.array([len(ids) for ids in completion_ids_list]),
             "truncated": np.array([not ids or ids[-1] not in ends for ids in completion_ids_list]),
-            "mean_nll": self._mean_nll(completion_ids_list),
+            **self._nll(completion_ids_list, texts),
             "external": {key: model.score(questions, texts) for key, model in self.reward_models.items()},
             **self._asked_for(inputs, texts, golds, completion_ids_list),
         }
@@ -177,11 +180,14 @@ class ShowdownTrainer(GRPOTrainer):
         tokens = by_token(self.engine.mix.advantage, advantage, self._batch.n_tokens[here], width)
         return torch.tensor(advantage if tokens is None else tokens, dtype=theirs.dtype, device=theirs.device)
 
-    def _mean_nll(self, completion_ids: list[list[int]]) -> FloatArray:
-        """[n] mean negative log-probability per token; NaN unless the mix asks for it. One forward, no gradient."""
+    def _nll(self, completion_ids: list[list[int]], texts: list[str]) -> dict[str, Any]:
+        """mean_nll and token_nll of a batch; nothing is known unless the mix asks for it. One forward, no gradient."""
         if not self.engine.mix.needs_logprobs:
-            return np.full(len(completion_ids), np.nan)
-        return self.forwards.nll(self._prompt_ids, completion_ids)
+            n = len(completion_ids)
+            return {"mean_nll": np.full(n, np.nan), "token_nll": [None] * n}
+        mean, by_token = self.forwards.nll_by_token(self._prompt_ids, completion_ids)
+        lengths = map(self.pieces.lengths, completion_ids, texts)
+        return {"mean_nll": mean, "token_nll": [of and pack(of, nll) for of, nll in zip(lengths, by_token, strict=True)]}
 
     def _asked_for(self, inputs: Any, texts: list[str], golds: list[str], completion_ids: list[list[int]]) -> dict[str, Any]:
         """The fields of a batch that cost something, where the mix's components ask for them."""

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from app.wire import Card, Message
 HERE = Path(__file__).parent
 STATIC = HERE.parent / "static"
 BUILT = STATIC / "built"
+Pick = Callable[[str], None]
 LOADER = """
 const { default: draw, style } = await import(new URL("FILE", document.baseURI).href);
 const sheet = new CSSStyleSheet();
@@ -67,8 +68,8 @@ def define(name: str, *with_: str) -> Any:
 
 serve_plotly()
 _chart_card = define("chart_card", "wire")
-_step_bar, _sum_table, _marked_text, _group, _log_view, _pulse = map(
-    define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "pulse")
+_step_bar, _sum_table, _marked_text, _group, _log_view, _pulse, _sample_list, _problem_time = map(
+    define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "pulse", "sample_list", "problem_time")
 )
 _curve_editor = define("curve_editor", "curve_laws")
 
@@ -102,15 +103,30 @@ def sum_table(key: str, data: dict[str, Any]) -> None:
     _sum_table(key=key, data=data)
 
 
-def marked_text(key: str, text: str, spans: list[tuple[int, int, str]]) -> None:
-    """Untrusted text with (start, end, class) spans marked."""
-    _marked_text(key=key, data={"text": text, "spans": spans})
+def marked_text(key: str, text: str, spans: Sequence[tuple[int, int, str]], **more: Any) -> None:
+    """Untrusted text with (start, end, class) spans marked. More: `tokens` as (start, end, -log p), shaded; `facts` as (name,
+    value, class) below it; `label` for screen readers."""
+    _marked_text(key=key, data={"text": text, "spans": spans, **more})
 
 
-def group(key: str, data: dict[str, Any]) -> int | None:
-    """The completions of one prompt as small cards; returns the sample id that was just chosen, once."""
-    chosen = _group(key=key, data=data, on_pick_change=lambda: None).pick
-    return int(chosen) if chosen is not None else None
+def group(key: str, data: dict[str, Any], pick: Pick) -> None:
+    """The completions of one prompt as small cards."""
+    _picking(_group, key, data, pick)
+
+
+def sample_list(key: str, data: dict[str, Any], pick: Pick) -> None:
+    """Samples as rows, one of them chosen."""
+    _picking(_sample_list, key, data, pick)
+
+
+def problem_time(key: str, data: dict[str, Any], pick: Pick) -> None:
+    """The groups of a problem, run by run and step by step."""
+    _picking(_problem_time, key, data, pick)
+
+
+def _picking(element: Any, key: str, data: dict[str, Any], pick: Pick) -> None:
+    """`pick` is called with what was chosen before the page runs again: it is drawn once."""
+    element(key=key, data=data, on_pick_change=lambda: pick(str(st.session_state[key]["pick"])))
 
 
 def log_view(key: str, data: dict[str, Any]) -> None:

@@ -4,14 +4,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const most = Math.max(...data.samples.map((s) => Math.abs(s.advantage ?? 0)), 1e-9);
   const span = Math.max(...data.samples.map((s) => s.parts.reduce((a, p) => a + Math.max(p.size, 0), 0)), 1e-9);
   const cards = data.samples.map((s) => {
-    const card = node("button", s.id === data.chosen ? "card chosen" : "card");
+    const card = node("button", s.key === data.chosen ? "card chosen" : "card");
     card.type = "button";
-    card.setAttribute("aria-pressed", String(s.id === data.chosen));
-    card.onclick = () => { if (s.id !== data.chosen) setTriggerValue("pick", s.id); };
+    card.setAttribute("aria-pressed", String(s.key === data.chosen));
+    card.onclick = () => { if (s.key !== data.chosen) setTriggerValue("pick", s.key); };
     const top = node("div", "top");
     top.append(node("span", "", `${s.index} of ${data.samples.length}`), node("span", "", `${s.n_tokens} tok${s.truncated ? ", cut" : ""}`));
     const answer = node("div", "answer");
-    answer.append(node("span", "", s.parsed ?? "no answer"), node("i", s.correct ? "right" : "wrong", s.correct ? "\u2713" : "\u2717"));
+    answer.append(node("span", "", s.parsed === null ? "no answer" : visible(s.parsed)), node("i", s.correct ? "right" : "wrong", s.correct ? "\u2713" : "\u2717"));
     const total = node("div", "pair");
     total.append(node("span", "", "total"), node("b", "", s.total === null ? "\u2013" : fixed(s.total)));
     const stack = node("div", "stack");
@@ -28,7 +28,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     fill.style.width = `${half}%`;
     fill.style.left = `${(s.advantage ?? 0) >= 0 ? 50 : 50 - half}%`;
     axis.append(fill);
-    card.append(top, answer, total, stack, advantage, axis, node("div", "ends", s.ends));
+    card.append(top, answer, total, stack, advantage, axis, node("div", "ends", visible(s.ends)));
     return card;
   });
   const row = node("div", "row");

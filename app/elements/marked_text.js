@@ -1,23 +1,46 @@
-// Marked text: spans of text nobody trusts, each set by textContent. Control characters are shown as their symbols.
-const visible = (text) => text.replace(/[\u0000-\u0008\u000b-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-  .replace(/[\u202a-\u202e\u2066-\u2069]/g, "\u2426");
+// Marked text: text nobody trusts, each piece set by textContent. Spans are marked, tokens are shaded by how unlikely they were.
 const LIMIT = 20000;  // characters drawn at first; the rest on demand
+const STRONGEST = 5;  // nats: as unlikely as one in 150
+
+// The cuts of spans and tokens up to `end`, as pieces [from, to, class names, nll or null].
+function pieces(spans, tokens, end) {
+  const cuts = [...new Set([0, end, ...[...spans, ...tokens].flatMap(([a, b]) => [a, b])])].filter((x) => x >= 0 && x <= end).sort((a, b) => a - b);
+  const found = [];
+  let t = 0;
+  for (let i = 0; i + 1 < cuts.length; i++) {
+    const [from, to] = [cuts[i], cuts[i + 1]];
+    const names = spans.filter(([a, b]) => a <= from && to <= b).map((s) => s[2]);
+    while (t < tokens.length && tokens[t][1] <= from) t++;
+    found.push([from, to, names, t < tokens.length && tokens[t][0] <= from ? tokens[t][2] : null]);
+  }
+  return found;
+}
+
+function legend() {
+  const row = node("div", "legend"), bar = node("span", "scale");
+  row.append(node("span", "", "likely"), bar, node("span", "", `\u2212log p \u2265 ${STRONGEST}: unlikely. Hover a token for its number.`));
+  return row;
+}
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const points = [...data.text];  // spans count code points, as Python does; a string's own index counts UTF-16 units
-  const part = (start, end) => visible(points.slice(start, end).join(""));
-  const box = node("pre", "text");
+  const tokens = data.tokens ?? [];
+  const box = node("pre", data.plain ? "text plain" : "text");
+  box.tabIndex = 0;
+  box.setAttribute("aria-label", data.label || "text");
   const show = (limit) => {
-    const parts = [];
-    let at = 0;
     const end = Math.min(points.length, limit);
-    for (const [start, stop, name] of data.spans) {
-      if (start < at || stop > end) continue;
-      parts.push(document.createTextNode(part(at, start)), node("mark", name, part(start, stop)));
-      at = stop;
-    }
-    parts.push(document.createTextNode(part(at, end)));
+    const parts = pieces(data.spans, tokens, end).map(([from, to, names, nll]) => {
+      const text = visible(points.slice(from, to).join(""));
+      if (!names.length && nll === null) return document.createTextNode(text);
+      const made = node(names.length ? "mark" : "span", names.join(" "), text);
+      if (nll !== null) {
+        made.style.backgroundColor = `color-mix(in oklab, var(--accent) ${Math.round(55 * Math.min(nll / STRONGEST, 1))}%, transparent)`;
+        made.title = `\u2212log p ${nll.toFixed(2)} (p ${Math.exp(-nll).toPrecision(2)})`;
+      }
+      return made;
+    });
     if (end < points.length) {
       const more = node("button", "more", `show all ${points.length.toLocaleString()} characters`);
       more.onclick = () => show(Infinity);
@@ -27,5 +50,11 @@ export default function ({ data, parentElement }) {
   };
   show(LIMIT);
   if (!data.text) box.replaceChildren(node("span", "none", "(empty)"));
-  root.replaceChildren(box);
+  const facts = node("div", "facts");
+  for (const [name, value, tone] of data.facts ?? []) {
+    const pair = node("span");
+    pair.append(node("span", "", name), node("b", tone || "", visible(value)));
+    facts.append(pair);
+  }
+  root.replaceChildren(box, ...(tokens.length ? [legend()] : []), ...(data.facts ? [facts] : []));
 }

@@ -30,3 +30,6 @@ const resolve = (root, value) => {
 };
 const signed = (x, digits = 2) => (x < 0 ? "\u2212" : "+") + Math.abs(x).toFixed(digits);
 const fixed = (x, digits = 2) => (x < 0 ? "\u2212" : "") + Math.abs(x).toFixed(digits);
+// Text nobody trusts, for textContent: control characters and those that turn the direction are shown as symbols.
+const visible = (text) => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (c) => c === "\u007f" ? "\u2421" : String.fromCharCode(0x2400 + c.charCodeAt(0)))
+  .replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\u2426");

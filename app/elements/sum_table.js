@@ -1,5 +1,13 @@
 // Sum table: raw score, shaped score, weight and contribution of every term, with the running total as bars.
-const cell = (text, name = "number") => { const made = node("span", name, text); made.setAttribute("role", "cell"); return made; };
+const cell = (text, name = "number") => {
+  const made = node("span", name, text);
+  made.setAttribute("role", name === "name" ? "rowheader" : "cell");
+  return made;
+};
+const spanning = (text, columns) => { const made = cell(text, "why"); made.setAttribute("aria-colspan", String(columns)); return made; };
+const HEADS = [["term", ""], ["score", "number", "What the component gave: raw."], ["shaped", "number shaped", "The score after the term's shaping."],
+  ["weight", "number", "The term's weight times its side's share of the blend at this step."], ["adds", "number", "Contribution = weight \u00d7 shaped score."],
+  ["running total", "", "The sum so far, left to right."]];
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
@@ -24,8 +32,12 @@ export default function ({ data, parentElement }) {
     rows.push(made);
   };
   const shaped = data.terms.some((t) => t.raw !== t.shaped);
-  line("names", cell("term", ""), cell("score"), cell(shaped ? "shaped" : "", "number shaped"), cell("weight"), cell("adds"),
-    cell("running total", ""));
+  line("names", ...HEADS.map(([text, name, tip]) => {
+    const made = cell(text === "shaped" && !shaped ? "" : text, name);
+    made.setAttribute("role", "columnheader");
+    made.title = tip ?? "";
+    return made;
+  }));
   sum = 0;
   for (const t of data.terms) {
     const name = cell("", "name"), square = node("i", "square");
@@ -34,11 +46,11 @@ export default function ({ data, parentElement }) {
     if (t.raw === null && t.contribution !== null && t.contribution !== undefined) {  // a verdict that did not come
       const from = sum;
       sum += t.contribution;
-      line("absent", name, cell("no verdict came: the group's mean stands in", "why"), cell(`= ${fixed(t.contribution)}`), bar(from, sum, t.role));
+      line("absent", name, spanning("no verdict came: the group's mean stands in", 3), cell(`= ${fixed(t.contribution)}`), bar(from, sum, t.role));
       continue;
     }
     if (t.raw === null) {
-      line("absent", name, cell("does not apply: " + (t.why || "no score for this sample"), "why"));
+      line("absent", name, spanning("does not apply: " + (t.why || "no score for this sample"), 5));
       continue;
     }
     const from = sum;
@@ -54,7 +66,7 @@ export default function ({ data, parentElement }) {
     cell(data.total === null ? "\u2013" : fixed(data.total, 3)), bar(0, data.total ?? 0, "ink"));
   if (data.advantage !== null && data.advantage !== undefined) {
     const made = cell(signed(data.advantage), `number ${data.advantage > 0 ? "up" : data.advantage < 0 ? "down" : ""}`);
-    line("advantage", cell("advantage", "name"), cell(data.advantage_note ?? "", "why"), made);
+    line("advantage", cell("advantage", "name"), spanning(data.advantage_note ?? "", 3), made);
   }
   const table = node("div", shaped ? "table with-shaped" : "table");
   table.setAttribute("role", "table");

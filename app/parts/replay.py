@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import cache, draft, elements, prose
 from app.figures.preflight import dead_before_after
+from app.places import place_of, to_url
 from core import presets
 from core.config import RunConfig
 from core.errors import ShowdownError
@@ -107,5 +108,5 @@ def _movers(title: str, key: str, rows: list[int], before: Outcome, after: Outco
         ).selection.rows  # fmt: skip
         if chosen and chosen[0] < len(found):
             s = found[chosen[0]]
-            where = {"run": str(s.run_id), "tab": "Samples", "step": str(s.step), "sample": str(s.id)}
+            where = {"run": str(s.run_id), "tab": "Samples", "step": str(s.step), "sample": to_url(place_of(s))}
             st.switch_page("views/run.py", query_params=where)

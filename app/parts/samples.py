@@ -1,223 +1,146 @@
-"""The samples of a run: one step's completions, sorted by any score; one in detail with its sum and its group."""
+"""Samples: a list by any filter and sort, one in detail, its group, and its problem through time.
 
-from collections.abc import Callable
-from typing import Any
+`samples` is the tab of one run, `samples_of` the same over several runs. Called by the Run and the Samples page. The parts
+beside it (`sample_*`) draw one card each; the sample chosen and the page are in the URL.
+"""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
-from app import cache, elements, prose, words
+from app import cache, places, prose
+from app.parts.sample_detail import detail, group
+from app.parts.sample_export import export
+from app.parts.sample_filters import Listed, filters
+from app.parts.sample_list import PAGE, listing
+from app.parts.sample_time import through_time
 from app.parts.step_bar import COLOURS, step_bar
-from app.theme import term_roles
-from core.advantage import AdvantageRule
 from core.config import RunConfig
-from core.mix import Mix
-from core.store.queries import RunDetail, SampleView
+from core.store.browse import Page
+from core.store.lines import Line, Place
+from core.store.queries import RunDetail, RunRow
 
-ENDS_WITH = 60  # characters of a completion shown in lists
-ENDS_WITH_BESIDE = 22  # in the narrow list beside the text: a table cuts what is too long at its end, where the answer is
-Key = Callable[[SampleView], float]
-
-
-def sum_data(scores: list[dict[str, Any]], total: float | None, **more: Any) -> dict[str, Any]:
-    """What the sum table draws: one dict a term with term, role, raw, shaped, weight, contribution."""
-    return {"terms": scores, "total": total, **more}
+EVERY, ONE = "all steps", "this step"
 
 
-def _number(value: float | None) -> float:
-    return float("-inf") if value is None else value
-
-
-def _sorters(terms: tuple[str, ...]) -> dict[str, Key]:
-    def score_of(name: str) -> Key:
-        return lambda s: _number(next((x.raw for x in s.scores if x.term == name), None))
-
-    return {
-        "advantage": lambda s: _number(s.advantage),
-        "total": lambda s: _number(s.total),
-        **{f"score: {t}": score_of(t) for t in terms},
-        "tokens": lambda s: s.n_tokens,
-        "group": lambda s: -(1000 * s.group_index + s.index_in_group),
-    }
-
-
-def _choose_step(detail: RunDetail) -> int:
+def _choose_step(run: RunDetail) -> int:
     """The step in the URL, the step bar's, else the newest."""
-    row = detail.row
+    row = run.row
     asked = st.query_params.get("step", "")
-    step = min(max(int(asked), 1), row.step) if asked.isdigit() else row.step
-    chosen = step_bar("step-bar", detail, step, st.session_state.get("colour", COLOURS[0]), quiet=True)
+    step = min(max(int(asked), 1), row.step) if asked.isdecimal() and len(asked) < 10 else row.step
+    chosen = step_bar("step-bar", run, step, st.session_state.get("colour", COLOURS[0]), quiet=True)
     if chosen is not None and chosen != step:
-        st.query_params["step"] = str(chosen)
-        st.query_params.pop("sample", None)
+        _to_step(chosen)
         st.rerun()
     return step
 
 
-def _list(samples: list[SampleView], chosen: int) -> None:
-    rows = [
-        {
-            "": ("▸ " if s.id == chosen else "") + ("✓" if s.correct else "✗"),
-            "total": s.total,
-            "adv.": s.advantage,
-            "terms": [x.contribution or 0.0 for x in s.scores],
-            "ends with": "… " + " ".join(s.completion.split())[-ENDS_WITH_BESIDE:],
-        }
-        for s in samples
-    ]
-    highest = max((s.total for s in samples if s.total is not None), default=1.0)
-    table = f"samples-{samples[0].run_id}-{samples[0].step}-" + "-".join(
-        str(st.session_state.get(k)) for k in ("sort", "low_first")
-    )
-    picked = st.dataframe(
-        rows,
-        column_config={
-            "": st.column_config.TextColumn(width=40),
-            "total": st.column_config.ProgressColumn(format="%.2f", min_value=0.0, max_value=max(highest, 1e-9), width=110),
-            "adv.": st.column_config.NumberColumn(format="%+.2f", width=64),
-            "terms": st.column_config.BarChartColumn(width=90, help="Contribution of each term, in the mix's order"),
-        },
-        hide_index=True,
-        row_height=34,
-        height=520,
-        on_select="rerun",
-        selection_mode="single-row",
-        key=table,
-        alt="Samples of the step",
-    ).selection.rows
-    # A selection stays in the table after Previous and Next went elsewhere: only a new one is a click.
-    now = (table, picked[0] if picked else None)
-    if st.session_state.get("picked_row") != now:
-        st.session_state.picked_row = now
-        if picked and picked[0] < len(rows):
-            _go(samples[picked[0]].id)
+def _to_step(step: int) -> None:
+    st.query_params["step"] = str(step)
+    st.query_params.pop("sample", None)
+    st.session_state.steps = ONE
 
 
-def _go(sample_id: int) -> None:
-    st.query_params["sample"] = str(sample_id)
-    st.rerun()
+def _steps(run: RunDetail, step: int) -> int | None:
+    """Only the bar's step, or None for all; buttons for the steps beside it."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        looked = st.segmented_control(
+            "Steps", [ONE, EVERY], key="steps", bind="query-params", default=ONE, required=True, label_visibility="collapsed"
+        )
+        one = looked != EVERY
+        st.button("Previous step", shortcut="Shift+N", on_click=_to_step, args=(step - 1,), disabled=not one or step <= 1)
+        st.button("Next step", shortcut="N", on_click=_to_step, args=(step + 1,), disabled=not one or step >= run.row.step)
+    return step if one else None
 
 
-def _terms(sample: SampleView, mix: Mix) -> list[dict[str, Any]]:
-    roles, components = term_roles(mix), {t.label: t.component for t in mix.terms}
-    return [
-        {
-            "term": x.term, "role": roles.get(x.term, "c6"), "raw": x.raw, "shaped": x.shaped, "weight": x.weight,
-            "contribution": x.contribution, "why": words.why_absent(components.get(x.term, "")),
-        }
-        for x in sample.scores
-    ]  # fmt: skip
-
-
-def _why_advantage(sample: SampleView, group: list[SampleView], rule: str) -> str:
-    totals = [s.total for s in group if s.total is not None]
-    if not totals or sample.total is None:
-        return "no total, so it trains nothing"
-    if not rule:
-        return ""
-    mean = sum(totals) / len(totals)
-    std = (sum((t - mean) ** 2 for t in totals) / max(len(totals) - 1, 1)) ** 0.5
-    if std == 0:
-        return "0: every total of the group is the same, a dead group"
-    divided = {"group": f" / std {std:.2f}", "batch": " / std of the batch", "none": ""}[rule]
-    return f"({sample.total:.2f} − group mean {mean:.2f}){divided}"
-
-
-def _detail(sample: SampleView, group: list[SampleView], order: list[SampleView], config: RunConfig) -> None:
-    at = order.index(sample)
-    with st.container(key="card-sample"):
-        left, right = st.columns([3, 2], vertical_alignment="center")
-        with left:
-            right_or_wrong = prose.chip("Right answer", "good") if sample.correct else prose.chip("Wrong answer", "bad")
-            note = f"completion {sample.index_in_group + 1} of {len(group)} · {sample.n_tokens} tokens" + (
-                ", cut" if sample.truncated else ""
-            )
-            prose.head(sample.problem_id, note, chips=[right_or_wrong])
-        with right, st.container(horizontal=True, horizontal_alignment="right"):
-            if st.button("Previous", shortcut="k", disabled=at == 0):
-                _go(order[at - 1].id)
-            if st.button("Next", shortcut="j", disabled=at == len(order) - 1):
-                _go(order[at + 1].id)
-        st.caption("Prompt")
-        st.text(sample.prompt)
-        st.caption("Completion")
-        spans = []
-        if sample.parsed_start is not None and sample.parsed_end is not None:
-            spans = [(sample.parsed_start, sample.parsed_end, "right" if sample.correct else "wrong")]
-        elements.marked_text("sample-text", sample.completion, spans)
-        by = f" (by {sample.parsed_by})" if sample.parsed_by else ""
-        st.text(f"parsed {sample.parsed or 'no answer'}{by}    gold {sample.gold}")
-        if sample.scores:
-            prose.head("How the reward came about")
-            note = _why_advantage(sample, group, config.mix.advantage.in_trl or "")
-            parts = _terms(sample, config.mix)
-            data = sum_data(
-                parts, sample.total, rule=config.mix.rule.type, advantage=sample.advantage,
-                advantage_note=note or f"by the rule {config.mix.advantage.type}",
-            )  # fmt: skip
-            elements.sum_table("sample-sum", data)
-
-
-def _group(sample: SampleView, group: list[SampleView], roles: dict[str, str]) -> None:
-    with st.container(key="card-group"):
-        right = sum(s.correct for s in group)
-        prose.head("The group", f"{len(group)} completions of this prompt; {right} of {len(group)} right")
-        picked = elements.group(
-            "sample-group",
-            {
-                "chosen": sample.id,
-                "samples": [
-                    {
-                        "id": s.id, "index": s.index_in_group + 1, "n_tokens": s.n_tokens, "truncated": s.truncated,
-                        "parsed": s.parsed, "correct": s.correct, "total": s.total, "advantage": s.advantage,
-                        "parts": [{"size": x.contribution or 0.0, "role": roles.get(x.term, "c6")} for x in s.scores],
-                        "ends": "… " + " ".join(s.completion.split())[-ENDS_WITH:],
-                    }
-                    for s in group
-                ],
-            },
-        )  # fmt: skip
-        if picked is not None and picked != sample.id:
-            _go(picked)
-
-
-def samples(detail: RunDetail) -> None:
-    """The tab, whole."""
-    if detail.row.step < 1:
+def samples(run: RunDetail) -> None:
+    """The tab of one run, whole."""
+    if run.row.step < 1 and run.row.status.value != "running":
         with st.container(key="card-nosamples"):
             prose.empty("No samples yet", "They come with the first training step.")
         return
-    step = _choose_step(detail)
-    config = RunConfig.model_validate(detail.config)
-    found = cache.samples_at(detail.row.id, step, "train", cache.version(detail.row))
-    if not found:
+    if run.row.step < 1:
         with st.container(key="card-nosamples"):
-            prose.empty(f"No samples of step {step}", "Choose another step in the bar above.")
+            prose.empty("No samples yet", "The first step is being trained; they come with it.")
         return
-    sorters = _sorters(config.mix.labels)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        sort = st.selectbox("Sort by", list(sorters), key="sort", bind="query-params", width=220)
-        low_first = st.toggle("lowest first", key="low_first", bind="query-params")
-    order = sorted(found, key=sorters[sort or "advantage"], reverse=not low_first)
-    asked = st.query_params.get("sample", "")
-    sample = next((s for s in order if str(s.id) == asked), order[0])
-    group = [s for s in found if s.group_index == sample.group_index]
+    step = _steps(run, _choose_step(run))
+    samples_of([run.row], "this run", step)
+
+
+def _config(run_id: int) -> RunConfig:
+    return RunConfig.model_validate(cache.run_detail(run_id).config)
+
+
+def _terms(runs: Sequence[RunRow]) -> list[str]:
+    """Every term of these runs' mixes: arms may have others, seeds of an arm have the same."""
+    one_of_each = {(r.experiment_id, r.arm): r.id for r in runs}
+    return list(dict.fromkeys(label for run_id in one_of_each.values() for label in _config(run_id).mix.labels))
+
+
+def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None) -> None:
+    """The list and everything about the chosen sample. `step`: of one step alone."""
+    ids = tuple(r.id for r in runs)
+    listed = filters(ids, _terms(runs), step)
+    versions = tuple(cache.version(r) for r in runs)
+    number = _page_number(listed)
+    page, lines = cache.sample_page(listed.chosen, listed.sort, number, PAGE, versions)
+    if not lines and number > 1 and page.count:  # the list became shorter
+        st.query_params["page"] = "1"
+        st.session_state.page = 1
+        page, lines = cache.sample_page(listed.chosen, listed.sort, 1, PAGE, versions)
+    chosen = _chosen(lines, runs)
+    if chosen is None:
+        _none(listed, page, step)
+        return
+    whole, members = cache.sample_group(chosen, versions)
+    if whole is None:
+        with st.container(key="card-nosamples"):
+            prose.empty("No such sample", f"There is no sample {places.to_url(chosen)}. Choose one in the list.")
+            st.button("Show the list", on_click=lambda: st.query_params.pop("sample", None))
+        return
+    config, by_id = _config(chosen.run_id), {r.id: r for r in runs}
     left, right = st.columns([5, 7])
-    with left, st.container(key="card-samples"):
-        prose.head(
-            f"{len(found)} samples of step {step}",
-            f"{len({s.group_index for s in found})} problems, {_dead_groups(found, config.mix.advantage)} dead groups",
-        )
-        _list(order, sample.id)
+    with left:
+        listing(lines, page, chosen, by_id, what=what if step is None else f"step {step}")
+        export(listed, page)
     with right:
-        _detail(sample, group, order, config)
-    _group(sample, group, term_roles(config.mix))
+        detail(whole, members, config, by_id, listed.chosen.text)
+    group(chosen, members, config)
+    through_time(whole, by_id, versions)
 
 
-def _dead_groups(found: list[SampleView], rule: AdvantageRule) -> int:
-    """Groups that teach nothing, as core.advantage.dead has it."""
-    groups: dict[int, list[SampleView]] = {}
-    for s in found:
-        groups.setdefault(s.group_index, []).append(s)
-    if rule.compares_totals:
-        return sum(len({s.total for s in group}) == 1 for group in groups.values())
-    return sum(all(not s.advantage for s in group) for group in groups.values())
+def _page_number(listed: Listed) -> int:
+    """The page of the URL; the first, and no sample of before, when another list was asked for."""
+    of, before = (listed.chosen, listed.sort), st.session_state.get("listed")
+    st.session_state.listed = of
+    if before is not None and before != of and before[0].runs == listed.chosen.runs:
+        st.session_state.page = 1
+        st.query_params.pop("page", None)
+        if not st.session_state.pop("keep_sample", False):
+            st.query_params.pop("sample", None)
+        return 1
+    asked = str(st.session_state.get("page") or st.query_params.get("page", "1"))
+    return max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
+
+
+def _chosen(lines: Sequence[Line], runs: Sequence[RunRow]) -> Place | None:
+    """The sample of the URL, else the first of the list (or its last, when one came from the page behind it)."""
+    end = st.session_state.pop("enter", None)
+    if end and lines:
+        found = lines[0 if end == "first" else -1].place
+        st.query_params["sample"] = places.to_url(found)
+        return found
+    asked = places.from_url(st.query_params.get("sample", ""))
+    if asked is not None and asked.run_id in {r.id for r in runs}:
+        return asked
+    return lines[0].place if lines else None
+
+
+def _none(listed: Listed, page: Page, step: int | None) -> None:
+    where = f"step {step}" if step else f"the steps {page.window.first} to {page.window.last}"
+    with st.container(key="card-nosamples"):
+        if listed.words or listed.chosen.disagree or listed.chosen.dead:
+            narrower = "" if page.window.whole else " Older steps were not looked through: choose them under Filters."
+            prose.empty("No sample fits", f"None in {where}. Take a filter away, or choose another list.{narrower}")
+        else:
+            prose.empty("No samples here", f"None is stored of {where}." if page.window.last >= 0 else "None is stored yet.")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import elements, prose, words
-from app.parts.samples import sum_data
+from app.parts.sample_detail import sum_data
 from app.theme import term_roles
 from core import engine
 from core.answers import AnswerRule

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
 
 from core.errors import NotFound
 from core.metrics.series import Series
@@ -117,6 +117,9 @@ class SampleView:
     mean_nll: float | None
     total: float | None
     advantage: float | None
+    dead: bool | None
+    surprise: float | None
+    token_nll: str | None
     scores: tuple[TermScore, ...]
 
 
@@ -253,29 +256,34 @@ def evaluated(run_id: int, step: int) -> bool:
         )
 
 
-def _samples(where: ColumnElement[bool], limit: int | None = None) -> list[SampleView]:
+def scores_of(c: Connection, ids: Sequence[int]) -> dict[int, list[TermScore]]:
+    """Sample id -> its scores in the mix's order."""
+    parts: dict[int, list[TermScore]] = {i: [] for i in ids}
+    columns = (score.c.sample_id, score.c.term, score.c.raw, score.c.shaped, score.c.weight, score.c.contribution)
+    scored = select(*columns).where(score.c.sample_id.in_(ids)).order_by(score.c.sample_id, score.c.position)
+    for sample_id, *values in c.execute(scored):
+        parts[sample_id].append(TermScore(*values))
+    return parts
+
+
+def samples_where(where: ColumnElement[bool]) -> list[SampleView]:
+    """Samples, whole, group by group. For the modules beside this one."""
     names = [f for f in SampleView.__dataclass_fields__ if f != "scores"]
     order = (sample.c.group_index, sample.c.index_in_group)
-    query = select(*(sample.c[n] for n in names)).where(where).order_by(*order).limit(limit)
     with reading() as c:
-        rows = c.execute(query).all()
-        ids = [r.id for r in rows]
-        parts: dict[int, list[TermScore]] = {i: [] for i in ids}
-        columns = (score.c.sample_id, score.c.term, score.c.raw, score.c.shaped, score.c.weight, score.c.contribution)
-        scored = select(*columns).where(score.c.sample_id.in_(ids)).order_by(score.c.sample_id, score.c.position)
-        for sample_id, *values in c.execute(scored):
-            parts[sample_id].append(TermScore(*values))
+        rows = c.execute(select(*(sample.c[n] for n in names)).where(where).order_by(*order)).all()
+        parts = scores_of(c, [r.id for r in rows])
     return [SampleView(**r._asdict(), scores=tuple(parts[r.id])) for r in rows]
 
 
 def samples_at(run_id: int, step: int, split: str = "train") -> list[SampleView]:
     """The samples of one step, group by group."""
-    return _samples(and_(sample.c.run_id == run_id, sample.c.step == step, sample.c.split == split))
+    return samples_where(and_(sample.c.run_id == run_id, sample.c.step == step, sample.c.split == split))
 
 
 def samples_by_id(ids: Sequence[int]) -> list[SampleView]:
     """Some samples, in the order of their ids as given."""
-    found = {s.id: s for s in _samples(sample.c.id.in_([int(i) for i in ids]))}
+    found = {s.id: s for s in samples_where(sample.c.id.in_([int(i) for i in ids]))}
     return [found[i] for i in ids if i in found]
 
 

@@ -57,6 +57,12 @@ class SampleRow:
     total: float | None
     advantage: float | None
     scores: tuple[ScoreRow, ...] = field(default=())
+    dead: bool | None = None
+    """Its group teaches nothing; None where it has no advantage."""
+    surprise: float | None = None
+    """core.agreement.surprise: above 0, reward and gold disagree about it."""
+    token_nll: str | None = None
+    """core.tokens.pack: -log p of each token."""
 
 
 @dataclass(frozen=True)

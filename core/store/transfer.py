@@ -21,17 +21,42 @@ from core.store.moves import add_event, new_id
 from core.store.records import register_metrics
 from core.store.session import reading, writing
 from core.store.states import Status
-from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
+from core.store.tables import (
+    evaluation,
+    evaluation_item,
+    experiment,
+    metric,
+    point,
+    run,
+    run_event,
+    sample,
+    sample_label,
+    sample_note,
+    score,
+)
 
 Kind = Literal["int", "float", "text", "bool", "json"]
 Row = Sequence[Any]
-PIECE = {"sample": 4096, "score": 32768, "point": 32768, "evaluation": 4096, "evaluation_item": 32768}
+PIECE = {
+    "sample": 4096, "score": 32768, "point": 32768, "evaluation": 4096, "evaluation_item": 32768, "sample_note": 4096,
+    "sample_label": 32768,
+}  # fmt: skip
 """Rows held at once: a completion may be tens of kilobytes, a score is a few dozen bytes."""
 OWN = ("id", "run_id", "sample_id", "metric_id")  # keys that mean something in one database only
 # Where a run is held and from what it could go on: both lie on the machine that trained it.
 HERE = ("experiment_id", "lease_owner", "lease_until", "checkpoint_step")
-TABLES: dict[str, Table] = {t.name: t for t in (point, sample, score, evaluation, evaluation_item)}
+TABLES: dict[str, Table] = {t.name: t for t in (point, sample, score, evaluation, evaluation_item, sample_note, sample_label)}
 LEADS: dict[str, dict[str, Kind]] = {"point": {"metric": "text"}, "sample": {"sample": "int"}, "score": {"sample": "int"}}
+
+FOLLOWS = """
+UPDATE sample SET dead = g.high <= 1e-4,
+  surprise = CASE WHEN correct THEN g.wrong_total - total ELSE total - g.right_total END
+FROM (SELECT step AS s, group_index AS i, max(abs(advantage)) AS high,
+        avg(CASE WHEN correct THEN total END) AS right_total, avg(CASE WHEN correct THEN NULL ELSE total END) AS wrong_total
+      FROM sample WHERE run_id = :run AND split = 'train' AND advantage IS NOT NULL GROUP BY step, group_index) AS g
+WHERE run_id = :run AND split = 'train' AND g.s = step AND g.i = group_index AND advantage IS NOT NULL AND dead IS NULL
+"""
+"""What follows from a group, for exports of before it was stored: core.advantage.dead, core.agreement.surprise."""
 
 
 def _kind(column: Column[Any]) -> Kind:
@@ -137,6 +162,8 @@ class Restore:
     connection: Connection
     run_id: int
     _metrics: Mapping[str, int]
+    follows: bool = False
+    """The samples bring what follows from their groups."""
     _samples: "array[int]" = field(default_factory=lambda: array("q"))
 
     def add(self, name: str, given: Mapping[str, Sequence[Any]]) -> None:
@@ -154,6 +181,7 @@ class Restore:
         of = keys | {k: v for k, v in of.items() if k not in LEADS.get(name, {})}
         rows = [dict(zip(of, values, strict=True)) for values in zip(*of.values(), strict=True)]
         if name == "sample":
+            self.follows = "dead" in of
             returned = insert(sample).returning(sample.c.id, sort_by_parameter_order=True)
             self._samples.extend(self.connection.execute(returned, rows).scalars())
         elif rows:
@@ -188,7 +216,10 @@ def restoring(
             run_id = new_id(c.execute(insert(run).values(**values)))
             for e in events:
                 c.execute(insert(run_event).values(run_id=run_id, **e))
-            yield Restore(c, run_id, ids)
+            restore = Restore(c, run_id, ids)
+            yield restore
+            if not restore.follows:
+                c.execute(text(FOLLOWS), {"run": run_id})
             add_event(c, run_id, "imported", whence)
     except SQLAlchemyError as error:
         raise DataError(f"the export does not hold together: {getattr(error, 'orig', error)}") from error

@@ -93,8 +93,9 @@ def test_a_run_like_one_that_trained_is_estimated_from_it(trained: int) -> None:
 
 def test_the_samples_tab_shows_the_sum_and_the_group(trained: int) -> None:
     at = page("run", run=str(trained), tab="Samples", step="3")
-    for name in ("step_bar", "sum_table", "group", "marked_text"):
+    for name in ("step_bar", "sample_list", "sum_table", "group", "problem_time"):
         assert len(elements(at, name)) == 1, name
+    assert len(elements(at, "marked_text")) == 2  # prompt and completion
     assert "16 samples of step 3" in prose(at)
     first = at.query_params.get("sample")
     next(b for b in at.button if b.label == "Next").click().run()

@@ -12,6 +12,7 @@ from cli.main import main
 from core.settings import settings
 from core.store import claims, moves, queries, runs
 from core.store.states import Status
+from tests import stored
 from tests.samples import HARD, run_config
 
 
@@ -151,3 +152,26 @@ def test_a_run_that_has_ended_cannot_be_stopped(sqlite: Path) -> None:
     assert showdown("stop", str(run_id)).exit_code == 0
     again = showdown("stop", str(run_id))
     assert again.exit_code == 1 and "is stopped already" in again.output
+
+
+def test_samples_go_to_a_file_of_the_form_its_name_says(sqlite: Path, tmp_path: Path) -> None:
+    _, (hard, _) = stored.experiment()
+    run = CliRunner().invoke
+
+    def rows(*words: str) -> int:
+        result = run(main, ["samples", *words, "--json"], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return int(json.loads(result.stdout)["rows"])
+
+    for name, kind in (("a.jsonl", ["--run", str(hard)]), ("a.parquet", ["--run", str(hard)])):
+        assert rows(str(tmp_path / name), *kind) == 24
+    assert rows(str(tmp_path / "b.jsonl"), "--experiment", "1") == 48
+    assert rows(str(tmp_path / "c.jsonl"), "--experiment", "1", "--pairs", "gold") == 12
+    for words, said in (
+        (["x.txt", "--run", "1"], "end it in .jsonl or .parquet"),
+        (["x.jsonl"], "either --run RUN or --experiment"),
+        (["x.jsonl", "--run", "1", "--experiment", "1"], "either --run RUN or --experiment"),
+    ):
+        result = run(main, ["samples", *words])
+        assert result.exit_code == 2 and said in result.output
+    assert run(main, ["samples", "x.jsonl", "--run", "99"]).exit_code == 1

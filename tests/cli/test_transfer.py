@@ -21,9 +21,11 @@ from cli.transfer import export_run, import_run
 from core.config import RunConfig
 from core.errors import DataError, ShowdownError
 from core.settings import settings
-from core.store import claims, moves, queries, records, runs
+from core.store import claims, lines, moves, notes, queries, records, runs
+from core.store.lines import Place
 from core.store.states import Status
 from migrations import upgrade
+from tests import stored
 from tests.conftest import forget_settings
 from tests.samples import HARD, run_config
 from tests.worker.conftest import record, same, train
@@ -341,3 +343,23 @@ def test_the_script_refuses_another_number_of_processes(tmp_path: Path, processe
     made = subprocess.run([sys.executable, "train_standalone.py"], cwd=tmp_path, capture_output=True, text=True, env=env)
     assert made.returncode == 1 and f"trained in {processes} process(es)" in made.stderr
     assert ("accelerate launch --multi_gpu --num_processes 2" in made.stderr) == (processes == 2)
+
+
+def test_notes_travel_and_an_older_export_is_completed(sqlite: Path, tmp_path: Path) -> None:
+    """An export of before these columns has neither `dead` nor `surprise`, and no notes."""
+    run_id = stored.experiment()[1][1]
+    place = Place(run_id, "train", 2, 0, 3)
+    notes.write(place, "pays for nothing", ["odd"])
+    export_run(run_id, tmp_path / "new")
+    again = import_run(tmp_path / "new")
+    assert notes.marks(place._replace(run_id=again)) == notes.Marks("pays for nothing", ("odd",))
+    made = json.loads((tmp_path / "new" / "run.json").read_text())
+    for file in ("notes.parquet", "labels.parquet"):
+        (tmp_path / "new" / file).unlink()
+        del made["files"][file], made["rows"][file]
+    samples = tmp_path / "new" / "samples.parquet"
+    pq.write_table(pq.read_table(samples).drop_columns(["dead", "surprise", "token_nll"]), samples)
+    made["files"]["samples.parquet"] = digest(samples)
+    (tmp_path / "new" / "run.json").write_text(json.dumps(made))
+    old = lines.sample_at(place._replace(run_id=import_run(tmp_path / "new")))
+    assert old and (old.dead, old.token_nll) == (False, None) and old.surprise == pytest.approx(0.9 - 0.55)

@@ -24,6 +24,7 @@ FULL = {
     "queue": "/queue",
     "run": "/run?run=3",
     "samples": "/run?run=3&tab=Samples&step=60",
+    "samples-experiment": "/samples?show=worst",
     "config": "/run?run=3&tab=Config",
     "log": "/run?run=3&tab=Log",
     "workers": "/workers",

@@ -178,29 +178,6 @@ def test_a_phone_and_both_themes_have_no_sideways_scroll(dashboard: str, scheme:
             context.close()
 
 
-def test_hostile_text_is_text(dashboard: str, home: Path) -> None:
-    """What a model wrote is never HTML, markdown or a control sequence."""
-    from core.store import records, runs
-    from core.store.records import StepRecord
-    from tests.core.test_store import sample_row
-    from tests.samples import run_config
-
-    run_id = runs.create_run(run_config())
-    claim = claims.claim(run_id, "somebody", 3600.0)
-    assert claim is not None
-    records.write_step(run_id, claim.attempt, StepRecord(1, {"reward/total": 0.0}, [sample_row(0), sample_row(1)]))
-    with page_and_dialogs() as (page, dialogs):
-        page.goto(f"{dashboard}/run?run={run_id}&tab=Samples&step=1")
-        expect(page.get_by_text("How the reward came about")).to_be_visible(timeout=60_000)
-        text = (
-            "[...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('pre.text')?.textContent).find(Boolean)"
-        )
-        shown = wait_for("the completion to be drawn", lambda: page.evaluate(text), 20)
-        assert isinstance(shown, str)
-        assert shown.startswith("<script>alert(1)</script> **md** \u241b[31m \u2426 reversed \u2400 nul")
-        assert page.locator("strong", has_text="md").count() == 0 and dialogs == []
-
-
 def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashboard: str, home: Path) -> None:
     from core.store import runs
     from tests.samples import run_config

@@ -1,0 +1,163 @@
+"""Which samples are listed, and in which order: presets, search, sort and filters, all in the URL. Called by app.parts.samples.
+
+Gives core.store.browse a Selection and a Sort; knows no SQL and no sample.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from app import cache, prose
+from core.store.browse import LOOK, LOOK_SCORE, LOOK_TEXT, By, Selection, Sort
+
+DISAGREE = "reward and gold disagree"
+SHOW: dict[str, tuple[dict[str, Any], Sort | None]] = {
+    "all": ({}, None),
+    "best": ({}, Sort("total")),
+    "worst": ({}, Sort("total", down=False)),
+    DISAGREE: ({"disagree": True}, Sort("surprise")),
+    "dead groups": ({"dead": True}, None),
+    "random": ({}, Sort("random")),
+}
+SHOW_HELP = (
+    "Best and worst: by total. Reward and gold disagree: the most surprising first. A wrong answer's surprise is its total "
+    "less the mean total of the right ones of its group; a right one's, the mean total of the wrong ones less its own. Above "
+    "0 the reward likes the wrong better. Dead groups: all totals are equal, so they teach nothing. Random: a draw that stays "
+    "the same for a link."
+)
+SORTS: dict[str, By] = {"advantage": "advantage", "total": "total", "surprise": "surprise", "tokens": "tokens", "step": "place"}
+SCORE = "score: "
+YES_NO: dict[str, tuple[str, str, str]] = {
+    "gold": ("Answer", "right", "wrong"),
+    "cut": ("Length", "cut", "whole"),
+    "dead": ("Group", "dead", "alive"),
+}
+SPLITS = {"training": "train", "held-out": "eval"}
+DEFAULTS: dict[str, Any] = {
+    "gold": "any", "cut": "any", "dead": "any", "term": None, "low": None, "high": None, "problem": "", "label": None,
+    "noted": False, "of": "training", "find": "", "from": None, "to": None,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is listed: of which samples, in which order; `words`: the filters in force, for people."""
+
+    chosen: Selection
+    sort: Sort
+    words: tuple[str, ...]
+
+
+def _clear() -> None:
+    for key, value in DEFAULTS.items():
+        st.session_state[key] = value
+
+
+def _draw_again() -> None:
+    st.session_state.draw = int(st.session_state.get("draw") or 0) + 1
+
+
+def _order(terms: Sequence[str], preset: Sort | None) -> Sort:
+    """The sort chosen, or the preset's own."""
+    options = [*SORTS, *(SCORE + t for t in terms)]
+    why = "This list has an order of its own." if preset else "Samples without the number come last."
+    name = st.selectbox("Sort by", options, key="sort", bind="query-params", width=190, disabled=preset is not None, help=why)
+    low = st.toggle("lowest first", key="low_first", bind="query-params", disabled=preset is not None)
+    if preset is not None and preset.by == "random":
+        draw = st.number_input("draw", 0, 9999, key="draw", bind="query-params", width=110)
+        st.button("Draw again", icon=":material/casino:", on_click=_draw_again)
+        return replace(preset, seed=int(draw))
+    if preset is not None:
+        return preset
+    if name.startswith(SCORE):
+        return Sort("score", not low, name.removeprefix(SCORE))
+    return Sort(SORTS[name], not low)
+
+
+def _yes_no(key: str) -> bool | None:
+    label, yes, no = YES_NO[key]
+    picked = st.segmented_control(label, ["any", yes, no], key=key, bind="query-params", default="any", required=True)
+    return {yes: True, no: False}.get(picked or "any")
+
+
+def _fields(runs: tuple[int, ...], terms: Sequence[str], steps: bool) -> dict[str, Any]:
+    """The fields of the popover, as fields of a Selection."""
+    found: dict[str, Any] = {}
+    split = st.segmented_control("Samples", list(SPLITS), key="of", bind="query-params", default="training", required=True)
+    found["split"] = SPLITS[split or "training"]
+    left, middle, right = st.columns(3)
+    for column, key, name in ((left, "gold", "correct"), (middle, "cut", "truncated"), (right, "dead", "dead")):
+        with column:
+            found[name] = _yes_no(key)
+    if steps:
+        left, right = st.columns(2)
+        found["first"] = left.number_input("From step", 0, value=None, step=1, key="from", bind="query-params")
+        found["last"] = right.number_input("To step", 0, value=None, step=1, key="to", bind="query-params")
+        if None not in (found["first"], found["last"]) and found["first"] > found["last"]:
+            prose.fault(f"From step {found['first']} lies after to step {found['last']}: no step is in between.")
+    left, middle, right = st.columns([2, 1, 1])
+    term = left.selectbox("Raw score of", terms, index=None, key="term", bind="query-params", placeholder="no term")
+    found["low"] = middle.number_input("at least", value=None, key="low", bind="query-params", disabled=term is None)
+    found["high"] = right.number_input("at most", value=None, key="high", bind="query-params", disabled=term is None)
+    if term is None:
+        found["low"] = found["high"] = None
+    elif found["low"] is not None and found["high"] is not None and found["low"] > found["high"]:
+        prose.fault(f"At least {found['low']:g} is more than at most {found['high']:g}: no score lies in between.")
+    found["term"] = term or ""
+    found["problem"] = st.text_input("Problem id", key="problem", bind="query-params", max_chars=200).strip()
+    left, right = st.columns(2, vertical_alignment="bottom")
+    known = cache.label_counts(runs)
+    now = st.query_params.get("label") or st.session_state.get("label")
+    names = [*known, *([now] if now and now not in known else [])]  # a label that is gone stays to be taken away
+    label = left.selectbox("Label", names, index=None, key="label", bind="query-params", placeholder="any or none")
+    found["label"] = label or ""
+    found["noted"] = right.toggle("with a note", key="noted", bind="query-params")
+    return found
+
+
+def _words(chosen: Selection, steps: bool) -> tuple[str, ...]:
+    said = ["held-out samples" if chosen.split == "eval" else ""]
+    for key, name in (("gold", "correct"), ("cut", "truncated"), ("dead", "dead")):
+        label, yes, no = YES_NO[key]
+        value = getattr(chosen, name)
+        said.append("" if value is None else f"{label.lower()} {yes if value else no}")
+    if steps and (chosen.first is not None or chosen.last is not None):
+        said.append(f"from step {chosen.first}" if chosen.first is not None else "")
+        said.append(f"to step {chosen.last}" if chosen.last is not None else "")
+    if chosen.low is not None or chosen.high is not None:
+        low = "" if chosen.low is None else f"{chosen.low:g} ≤ "
+        said.append(f"{low}{chosen.term}" + ("" if chosen.high is None else f" ≤ {chosen.high:g}"))
+    said += [f"problem {chosen.problem}" if chosen.problem else "", f"label {chosen.label}" if chosen.label else ""]
+    return tuple(filter(None, [*said, "with a note" if chosen.noted else "", f"text {chosen.text!r}" if chosen.text else ""]))
+
+
+def filters(runs: tuple[int, ...], terms: Sequence[str], step: int | None = None) -> Listed:
+    """Draw the bar; `step`: only this one is listed, whatever else is chosen."""
+    show = st.pills(
+        "Show", list(SHOW), key="show", bind="query-params", default="all", required=True, help=SHOW_HELP,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    changes, preset = SHOW[show or "all"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Find in text", key="find", bind="query-params", placeholder="in completions and prompts", max_chars=200, width=230,
+            help=f"In any case. It looks through the newest {LOOK_TEXT:,} samples.",
+        )  # fmt: skip
+        sort = _order(terms, preset)
+        with st.popover("Filters", icon=":material/filter_list:", width="content"):
+            found = _fields(runs, terms, steps=step is None)
+            st.caption(
+                f"A list looks through the newest {LOOK:,} samples that the steps allow, {LOOK_SCORE:,} where a score is asked "
+                "for. A problem, a label or notes are looked up in all."
+            )
+    if step is not None:
+        found |= {"first": step, "last": step}
+    chosen = replace(Selection(runs), **{**found, "text": text.strip(), **changes})
+    words = _words(chosen, step is None)
+    if words:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            prose.chips([prose.chip(w, "accent", dot=False) for w in words])
+            st.button("Clear filters", icon=":material/close:", on_click=_clear, type="tertiary")
+    return Listed(chosen, sort, words)

@@ -1,0 +1,97 @@
+"""The list of samples: fifty rows, pages, and previous and next by keyboard. Called by app.parts.samples."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import cache, elements, places, prose, theme
+from core.config import RunConfig
+from core.store.browse import Page
+from core.store.lines import Line, Place
+from core.store.queries import RunRow
+
+ENDS_WITH = 60  # characters; the column cuts them at their start, for the answer is at the end
+PAGE = 64  # one step of the presets
+TIPS = [
+    "Right or wrong, by the answer parser.", "Step, and where several runs are listed arm and seed.",
+    "What the mix made of the scores: the sum of the contributions, or what the rule makes of them.",
+    "Advantage: what GRPO trains on.", "Contribution of each term above 0, in the mix's order and colours.",
+    "The end of the completion; labels and notes before it.",
+]  # fmt: skip
+
+
+def _go(place: str) -> None:
+    st.query_params["sample"] = place
+
+
+def _turn(number: int, end: str) -> None:
+    """To another page, to its first or last row."""
+    st.session_state.page, st.session_state.enter = number, end
+
+
+def parts_of(line: Line, roles: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The contributions as pieces of a bar."""
+    return [{"size": x.contribution or 0.0, "role": roles.get(x.term, "c6")} for x in line.scores]
+
+
+def _row(line: Line, run: RunRow | None, roles: Mapping[str, str], several: bool) -> dict[str, Any]:
+    tags = [(name, "accent") for name in line.labels] + ([("note", "warn")] if line.noted else [])
+    tags += [("cut", "")] if line.truncated else []
+    where = f"{line.step}" if run is None or not several else f"{run.arm} {run.seed} · {line.step}"
+    return {
+        "key": places.to_url(line.place), "correct": line.correct, "total": line.total, "advantage": line.advantage,
+        "where": where if several else f"step {line.step}", "role": theme.arm_role(run.structure) if several and run else "",
+        "parts": parts_of(line, roles), "tags": tags, "ends": " ".join(line.ends.split())[-ENDS_WITH:] or "(empty)",
+    }  # fmt: skip
+
+
+def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int, RunRow], what: str) -> None:
+    """The card of the list; `what`: of which it is, for its head."""
+    roles = {r: theme.term_roles(RunConfig.model_validate(cache.run_detail(r).config).mix) for r in {x.run_id for x in lines}}
+    rows = [_row(x, runs.get(x.run_id), roles[x.run_id], len(runs) > 1) for x in lines]
+    keys = [r["key"] for r in rows]
+    at = keys.index(places.to_url(chosen)) if places.to_url(chosen) in keys else None
+    number, pages = _number(), max(1, -(-page.count // PAGE))
+    with st.container(key="card-samples"):
+        seen = f"steps {max(page.window.first, min(1, page.window.last))}–{page.window.last}"
+        one_step = what[:4] == "step" and pages == 1
+        note = seen if page.window.whole else f"looked through {seen}, the newest; choose others under Filters"
+        prose.head(f"{page.count:,} samples of {what}", _groups(lines) if one_step else note)
+        _keys(keys, at, number, pages)
+        if at is None:
+            prose.remark("The sample shown is not on this page of the list.")
+        highest = max((abs(x.total) for x in lines if x.total is not None), default=1.0) or 1.0
+        span = max((sum(max(p["size"], 0.0) for p in r["parts"]) for r in rows), default=1.0) or 1.0
+        data = {
+            "rows": rows, "chosen": places.to_url(chosen), "highest": highest, "span": span, "tips": TIPS,
+            "where": "128px" if len(runs) > 1 else "62px",
+            "label": f"Samples of {what}",
+        }  # fmt: skip
+        elements.sample_list("sample-list", data, _go)
+        if pages > 1:
+            st.pagination(pages, key="page", bind="query-params", max_visible_pages=5)
+
+
+def _number() -> int:
+    asked = str(st.session_state.get("page") or st.query_params.get("page", "1"))
+    return int(asked) if asked.isdecimal() else 1
+
+
+def _groups(lines: Sequence[Line]) -> str:
+    groups = {(x.run_id, x.step, x.group_index): x.dead for x in lines}
+    return f"{len(groups)} groups, {sum(bool(d) for d in groups.values())} dead"
+
+
+def _keys(keys: Sequence[str], at: int | None, number: int, pages: int) -> None:
+    """Previous and next; over the end of a page they turn it."""
+    first, last = at in (0, None), at in (len(keys) - 1, None)
+    with st.container(horizontal=True):
+        if first or at is None:
+            st.button("Previous", shortcut="K", disabled=number <= 1 or at is None, on_click=_turn, args=(number - 1, "last"))
+        else:
+            st.button("Previous", shortcut="K", on_click=_go, args=(keys[at - 1],))
+        if last or at is None:
+            st.button("Next", shortcut="J", disabled=number >= pages or at is None, on_click=_turn, args=(number + 1, "first"))
+        else:
+            st.button("Next", shortcut="J", on_click=_go, args=(keys[at + 1],))

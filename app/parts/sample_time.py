@@ -1,0 +1,63 @@
+"""The same problem through time: its groups step by step, in this run and in the other arms and seeds.
+
+Called by app.parts.samples.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import cache, elements, places, prose, theme
+from core.store.lines import MOST_SEEN, Line, Seen
+from core.store.queries import RunRow, SampleView
+
+ENDS_WITH = 40
+
+
+def _end(line: Line) -> dict[str, Any]:
+    ends = " ".join(line.ends.split())[-ENDS_WITH:]
+    return {"key": places.to_url(line.place), "total": line.total, "correct": line.correct, "ends": f"… {ends}"}
+
+
+def _row(run: RunRow, groups: Sequence[Seen], sample: SampleView) -> dict[str, Any]:
+    here = (sample.run_id, sample.step, sample.group_index)
+    shown = [
+        {
+            "step": g.step, "size": g.size, "right": g.right, "mean": g.mean_total,
+            "best": _end(g.best), "worst": _end(g.worst),
+            "here": (g.run_id, g.step, g.group_index) == here,
+        }
+        for g in groups
+    ]  # fmt: skip
+    note = f"seen {len(groups)} times" if len(groups) > 1 else "seen once"
+    return {"name": f"{run.arm}, seed {run.seed}", "role": theme.arm_role(run.structure), "note": note, "groups": shown}
+
+
+def through_time(sample: SampleView, runs: Mapping[int, RunRow], versions: cache.Versions) -> None:
+    """The card. A click opens a sample, on the run's own page where the list here does not hold its run."""
+    own = cache.run_detail(sample.run_id).row
+    siblings = cache.run_list(own.experiment_id) if own.experiment_id is not None else [own]
+    every = {r.id: r for r in sorted(siblings, key=lambda r: (r.id != own.id, r.arm != own.arm, r.arm, r.seed))}
+    found = cache.problem_through_time(tuple(every), sample.problem_id, sample.split, versions)
+    by_run: dict[int, list[Seen]] = {}
+    for group in found:
+        by_run.setdefault(group.run_id, []).append(group)
+    size = sum(g.size for g in found)
+    with st.container(key="card-time"):
+        more = f"; the first {MOST_SEEN:,} of its samples" if size >= MOST_SEEN else ""
+        prose.head("The same problem through time", f"{len(found)} groups in {len(by_run)} of {len(every)} runs{more}")
+        rows = [_row(run, by_run[run_id], sample) for run_id, run in every.items() if run_id in by_run]
+        elements.problem_time("sample-time", {"rows": rows}, lambda key: _open(key, tuple(runs), own))
+
+
+def _open(key: str, listed: tuple[int, ...], own: RunRow) -> None:
+    place = places.from_url(key)
+    if place is None:
+        return
+    st.query_params["sample"] = key
+    if place.run_id not in listed:
+        st.session_state.leave_to = place
+    elif listed == (own.id,) and place.split == "train":
+        st.query_params["step"] = str(place.step)
+        st.session_state.keep_sample = True

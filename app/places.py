@@ -1,0 +1,26 @@
+"""A sample's place as it stands in a URL: run.step.group.index, and `.eval` behind it for a held-out one.
+
+Called by the pages that link to samples. A place outlives a resume, which an id does not.
+"""
+
+from core.store.lines import Line, Place
+from core.store.queries import SampleView
+
+
+def place_of(sample: SampleView | Line) -> Place:
+    return Place(sample.run_id, sample.split, sample.step, sample.group_index, sample.index_in_group)
+
+
+def to_url(place: Place) -> str:
+    text = f"{place.run_id}.{place.step}.{place.group_index}.{place.index_in_group}"
+    return text if place.split == "train" else f"{text}.{place.split}"
+
+
+def from_url(text: str) -> Place | None:
+    """None for what is no place: a link may be cut or mistyped."""
+    parts = text.split(".")
+    split = parts.pop() if len(parts) == 5 else "train"
+    if len(parts) != 4 or not all(p.isdecimal() and len(p) < 10 for p in parts) or split not in ("train", "eval"):
+        return None
+    run_id, step, group, index = map(int, parts)
+    return Place(run_id, split, step, group, index)

@@ -1,0 +1,69 @@
+"""Samples of an experiment: every arm and seed in one list. `?experiment=ID&arm=..&seed=..` and the filters of the list."""
+
+import streamlit as st
+
+from app import cache, places, prose, words
+from app.parts.samples import samples_of
+from core.store.queries import RunRow
+
+
+def _experiment() -> int | None:
+    known = {e.id: e for e in cache.experiments()}
+    asked = st.query_params.get("experiment", "")
+    if not known:
+        return None
+    ids = list(known)
+    now = int(asked) if asked.isdecimal() and int(asked) in known else None
+    if asked and now is None:
+        prose.fault(f"There is no experiment {asked}. Choose one of these.")
+    # Not bound to the URL by Streamlit, which would write the name there: other pages link by number.
+    return st.selectbox(
+        "Experiment", ids, index=ids.index(now) if now is not None else 0, format_func=lambda i: f"{known[i].name} ({i})",
+        key=f"experiment-{now}", on_change=_choose, args=(f"experiment-{now}",), width=340,
+    )  # fmt: skip
+
+
+def _choose(key: str) -> None:
+    for name in ("arm", "seed", "page", "sample", "problem"):
+        st.query_params.pop(name, None)
+        st.session_state.pop(name, None)
+    st.query_params["experiment"] = str(st.session_state[key])
+
+
+def _runs(experiment_id: int) -> list[RunRow]:
+    """The runs of the arms and seeds chosen; none chosen: all."""
+    runs = sorted(cache.run_list(experiment_id), key=lambda r: (r.arm, r.seed))
+    arms = st.multiselect(
+        "Arms", list(dict.fromkeys(r.arm for r in runs)), key="arm", bind="query-params", placeholder="all arms", width=260
+    )
+    seeds = st.multiselect(
+        "Seeds",
+        sorted({str(r.seed) for r in runs}, key=int),
+        key="seed",
+        bind="query-params",
+        placeholder="all seeds",
+        width=200,
+    )
+    return [r for r in runs if (not arms or r.arm in arms) and (not seeds or str(r.seed) in seeds)]
+
+
+def main() -> None:
+    if leave := st.session_state.pop("leave_to", None):
+        where = {"run": str(leave.run_id), "tab": "Samples", "step": str(leave.step), "sample": places.to_url(leave)}
+        st.switch_page("views/run.py", query_params=where)
+    prose.title("Samples", sub="What the arms of an experiment wrote, and what the reward made of it.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        experiment_id = _experiment()
+        runs = _runs(experiment_id) if experiment_id is not None else []
+    if not any(r.step > 0 for r in runs):
+        with st.container(key="card-nosamples"):
+            if experiment_id is None:
+                prose.empty("No experiment yet", "Samples come with the first training step of its runs.")
+                st.page_link("views/queue.py", label="Queue", icon=":material/layers:")
+            else:
+                prose.empty("No samples yet", "No run of this choice has finished a step.")
+        return
+    samples_of(runs, words.count(len(runs), "run"))
+
+
+main()

@@ -1,0 +1,145 @@
+"""What lists show of samples: narrow lines with the end of the text; a group; a problem through time. Called by app.cache.
+
+Reads no text whole: a completion may be a megabyte long, and a list shows fifty.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select, tuple_
+
+from core.store.queries import SampleView, TermScore, samples_where, scores_of
+from core.store.session import reading
+from core.store.tables import sample, sample_label, sample_note
+
+ENDS_WITH = 160  # characters of a completion's end: that is where the answer is
+MOST_SEEN = 5_000  # samples of one problem that are looked at: 600 groups of eight
+
+
+class Place(NamedTuple):
+    """Where a sample stands in its run. It outlives a resume, which gives the step new rows and ids."""
+
+    run_id: int
+    split: str
+    step: int
+    group_index: int
+    index_in_group: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A sample as lists show it; `ends`: the end of its completion."""
+
+    id: int
+    run_id: int
+    split: str
+    step: int
+    group_index: int
+    index_in_group: int
+    problem_id: str
+    parsed: str | None
+    correct: bool
+    truncated: bool
+    n_tokens: int
+    total: float | None
+    advantage: float | None
+    dead: bool | None
+    surprise: float | None
+    ends: str
+    scores: tuple[TermScore, ...]
+    labels: tuple[str, ...]
+    noted: bool
+
+    @property
+    def place(self) -> Place:
+        return Place(self.run_id, self.split, self.step, self.group_index, self.index_in_group)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One group of a problem: how it went, and its lines with the highest and the lowest total."""
+
+    run_id: int
+    step: int
+    group_index: int
+    size: int
+    right: int
+    mean_total: float | None
+    best: Line
+    worst: Line
+
+
+NARROW = tuple(f for f in Line.__dataclass_fields__ if f not in ("ends", "scores", "labels", "noted"))
+KEY = tuple(sample.c[name] for name in Place._fields)
+
+
+def _end() -> ColumnElement[str]:
+    length = func.length(sample.c.completion)
+    return func.substr(sample.c.completion, case((length > ENDS_WITH, length - ENDS_WITH + 1), else_=1)).label("ends")
+
+
+def _marks(c: Connection, table: Any, places: Iterable[Place], *columns: Any) -> list[Any]:
+    key = [table.c[name] for name in Place._fields]
+    return list(c.execute(select(*key, *columns).where(tuple_(*key).in_(list(places)))).all())
+
+
+def _lines(c: Connection, where: ColumnElement[bool], scored: bool = True, limit: int | None = None) -> list[Line]:
+    query = select(*(sample.c[name] for name in NARROW), _end()).where(where).order_by(*KEY).limit(limit)
+    rows = c.execute(query).all()
+    places = [Place(*(getattr(r, name) for name in Place._fields)) for r in rows]
+    parts = scores_of(c, [r.id for r in rows]) if scored else {}
+    noted = {Place(*r) for r in _marks(c, sample_note, places)} if places else set()
+    labels: dict[Place, list[str]] = {}
+    for *at, name in _marks(c, sample_label, places, sample_label.c.name) if places else ():
+        labels.setdefault(Place(*at), []).append(name)
+    return [
+        Line(
+            **r._asdict(),
+            scores=tuple(parts.get(r.id, ())),
+            labels=tuple(sorted(labels.get(at, ()))),
+            noted=at in noted,
+        )
+        for r, at in zip(rows, places, strict=True)
+    ]
+
+
+def lines(ids: Sequence[int]) -> list[Line]:
+    """Some samples, in the order of their ids as given."""
+    with reading() as c:
+        found = {x.id: x for x in _lines(c, sample.c.id.in_(list(ids)))}
+    return [found[i] for i in ids if i in found]
+
+
+def group(place: Place) -> list[Line]:
+    """The samples of a place's group, in their order."""
+    here = and_(*(sample.c[name] == getattr(place, name) for name in Place._fields[:-1]))
+    with reading() as c:
+        return _lines(c, here)
+
+
+def sample_at(place: Place) -> SampleView | None:
+    """The sample of a place, whole; None when there is none."""
+    found = samples_where(and_(*(sample.c[name] == value for name, value in place._asdict().items())))
+    return found[0] if found else None
+
+
+def through_time(runs: Sequence[int], problem_id: str, split: str = "train") -> list[Seen]:
+    """Every group of a problem in some runs, by run and step; of very many the first."""
+    here = and_(sample.c.run_id.in_(list(runs)), sample.c.problem_id == problem_id, sample.c.split == split)
+    with reading() as c:
+        found = _lines(c, here, scored=False, limit=MOST_SEEN)
+    groups: dict[tuple[int, int, int], list[Line]] = {}
+    for x in found:
+        groups.setdefault((x.run_id, x.step, x.group_index), []).append(x)
+    return [_seen(members) for members in groups.values()]
+
+
+def _seen(members: list[Line]) -> Seen:
+    first = members[0]
+    totals = [x.total for x in members if x.total is not None]
+    # Held-out samples have no total: there the right ones are the best.
+    by_total = sorted(members, key=lambda x: (float(x.correct) if x.total is None else x.total, -x.index_in_group))
+    mean = sum(totals) / len(totals) if totals else None
+    right = sum(x.correct for x in members)
+    return Seen(first.run_id, first.step, first.group_index, len(members), right, mean, by_total[-1], by_total[0])

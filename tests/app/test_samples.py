@@ -1,0 +1,179 @@
+"""The Samples page and tab as Streamlit runs them: filters from the URL, presets, notes, hostile texts, empty states."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import places
+from core.store import claims, notes, records, runs
+from core.store.lines import Place
+from core.store.records import StepRecord
+from tests import stored
+from tests.app.test_views import elements, page, prose
+from tests.samples import run_config
+from tests.stored import HOSTILE, STEPS
+
+
+def data(at: AppTest, name: str = "sample_list") -> Any:
+    (found,) = elements(at, name)
+    return json.loads(found.proto.json)
+
+
+def keys(at: AppTest) -> list[str]:
+    return [r["key"] for r in data(at)["rows"]]
+
+
+def click(at: AppTest, label: str) -> AppTest:
+    next(b for b in at.button if b.label == label).click().run()
+    assert not at.exception
+    return at
+
+
+@pytest.mark.parametrize(
+    ("query", "count", "why"),
+    [
+        ({}, 48, "both arms, all steps"),
+        ({"arm": "soft"}, 24, "one arm"),
+        ({"seed": "0", "gold": "right", "from": "2", "to": "2"}, 8, "right ones of a step"),
+        ({"show": "reward and gold disagree"}, 1, "the wrong one that pays"),
+        ({"show": "dead groups", "cut": "cut"}, 1, "filters narrow a preset"),
+        ({"term": "closeness", "low": "0.85"}, 1, "a score's range"),
+        ({"find": "soft says"}, 4, "a text"),
+        ({"problem": "p0", "dead": "alive"}, 24, "a problem"),
+    ],
+)
+def test_a_link_shows_the_same_list(sqlite: Path, query: dict[str, str], count: int, why: str) -> None:
+    stored.experiment()
+    at = page("samples", **query)
+    assert f"{count} samples of" in prose(at) and len(keys(at)) == count, why
+
+
+def test_presets_and_sorts_put_first_what_they_name(sqlite: Path) -> None:
+    _, (_, soft) = stored.experiment()
+    assert keys(page("samples", show="best"))[0] == f"{soft}.2.0.3"
+    assert data(page("samples", show="worst"))["rows"][0]["total"] == pytest.approx(0.1)
+    by_score = data(page("samples", sort="score: closeness", low_first="true"))["rows"]
+    assert by_score[0]["key"].startswith(f"{soft}.")  # the arm that has the term; the others come last
+    at = page("samples", show="random")
+    before = keys(at)
+    click(at, "Draw again")
+    assert keys(at) != before and sorted(keys(at)) == sorted(before) and "1" in at.query_params["draw"]
+
+
+def test_previous_and_next_walk_the_list_and_the_url_follows(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+    at = page("run", run=str(hard), tab="Samples", step="2")
+    order = keys(at)
+    click(at, "Next")
+    assert at.query_params["sample"] == order[1] and data(at)["chosen"] == order[1]
+    click(at, "Previous")
+    assert data(at)["chosen"] == order[0]
+    click(at, "Next step")
+    assert at.query_params["step"] == "3" and "8 samples of step 3" in prose(at)
+
+
+def test_a_page_is_turned_by_next(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.parts import sample_list, samples
+
+    stored.experiment()
+    for module in (sample_list, samples):
+        monkeypatch.setattr(module, "PAGE", 10)
+    at = page("samples")
+    first = keys(at)
+    for _ in range(10):
+        click(at, "Next")
+    assert len(set(first) & set(keys(at))) == 0 and data(at)["chosen"] == keys(at)[0]
+    click(at, "Previous")
+    assert data(at)["chosen"] == first[-1]
+    next(t for t in at.text_input if t.label == "Find in text").set_value("soft says").run()
+    assert len(keys(at)) == 4 and data(at)["chosen"] == keys(at)[0]  # another list begins at its beginning
+
+
+def test_filters_are_named_and_cleared(sqlite: Path) -> None:
+    stored.experiment()
+    at = page("samples", gold="wrong", problem="nowhere")
+    assert "No sample fits" in prose(at) and "problem nowhere" in prose(at)
+    click(at, "Clear filters")
+    assert "48 samples" in prose(at) and not {"gold", "problem"} & set(at.query_params)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"from": "3", "to": "1"}, "From step 3 lies after to step 1"),
+        ({"term": "closeness", "low": "2", "high": "1"}, "At least 2 is more than at most 1"),
+        ({"sample": "1.99.0.0"}, "No such sample"),
+        ({"experiment": "77"}, "There is no experiment 77"),
+    ],
+)
+def test_what_cannot_be_is_said(sqlite: Path, query: dict[str, str], said: str) -> None:
+    stored.experiment()
+    assert said in prose(page("samples", **query))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1.2.3", "a.b.c.d", "1.2.3.4.train.x", "9999999999.1.1.1", "1.2.3.-4", "1.2.3.4.test"]
+)
+def test_a_mistyped_place_is_none(text: str) -> None:
+    assert places.from_url(text) is None
+
+
+def test_a_place_comes_back_from_its_url() -> None:
+    for place in (Place(3, "train", 60, 4, 2), Place(3, "eval", 0, 1, 0)):
+        assert places.from_url(places.to_url(place)) == place
+
+
+def test_a_note_and_labels_are_saved_shown_and_found(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+    place = Place(hard, "train", 1, 0, 3)
+    at = page("samples", sample=places.to_url(place))
+    next(t for t in at.text_area if t.label == "Note").set_value("it <b>guesses</b>").run()
+    next(m for m in at.multiselect if m.label == "Labels").set_value(["odd"]).run()
+    click(at, "Save")
+    assert notes.marks(place) == notes.Marks("it <b>guesses</b>", ("odd",))
+    (row,) = data(page("samples", label="odd"))["rows"]
+    assert row["key"] == places.to_url(place) and row["tags"][:2] == [["odd", "accent"], ["note", "warn"]]
+
+
+def test_hostile_texts_go_only_where_text_is_text(sqlite: Path) -> None:
+    """The elements set textContent, shown in tests/e2e; here: nothing of a text is HTML or markdown of Streamlit's."""
+    for some in (dict(enumerate(list(HOSTILE.values())[:4])), dict(enumerate(list(HOSTILE.values())[4:]))):
+        experiment_id, (hard, _) = stored.experiment(some)
+        for index in some:
+            at = page("samples", experiment=str(experiment_id), sample=f"{hard}.1.0.{index}", problem="p0")
+            shown = prose(at) + " ".join(str(x.value) for x in (*at.markdown, *at.caption, *at.text))
+            assert not [x for x in ("onerror", "javascript:", "\x1b", "\u202e") if x in shown]
+            assert len(at.get("html")) < 25
+    assert data(at, "problem_time")["rows"][0]["groups"][0]["size"] == stored.SIZE
+
+
+def test_the_sum_the_tokens_and_the_problem_through_time_are_there(sqlite: Path) -> None:
+    _, (hard, soft) = stored.experiment()
+    at = page("samples", sample=f"{soft}.2.0.3", tokens="true")
+    text = next(json.loads(e.proto.json) for e in elements(at, "marked_text") if "tokens" in json.loads(e.proto.json))
+    assert text["tokens"] == [[0, 4, 0.02], [4, 5, 3.1]] and ["parsed", "3", ""] in text["facts"]
+    assert "Reward and gold disagree: +0.50" in prose(at)
+    rows = data(at, "problem_time")["rows"]
+    assert [(r["name"], len(r["groups"])) for r in rows] == [("soft, seed 0", STEPS), ("hard, seed 0", STEPS)]
+    assert data(at, "sum_table")["total"] == pytest.approx(0.9)
+
+
+def test_empty_states_say_what_comes(sqlite: Path) -> None:
+    assert "No experiment yet" in prose(page("samples"))
+    runs.create_experiment(stored.arms())
+    assert "No run of this choice has finished a step" in prose(page("samples"))
+    run_id = runs.create_run(run_config())
+    assert "No samples yet" in prose(page("run", run=str(run_id), tab="Samples"))
+    assert claims.claim(run_id, "w", 60.0)
+    records.write_step(run_id, 1, StepRecord(1, {"reward/total": 0.5}))
+    assert "None is stored yet" in prose(page("run", run=str(run_id), tab="Samples"))
+
+
+def test_the_list_becomes_a_file(sqlite: Path) -> None:
+    stored.experiment()
+    at = click(page("samples", gold="right"), "Make the file of 24 samples")
+    (found,) = at.get("download_button")
+    assert found.proto.label.startswith("Download 24 rows")

@@ -1,0 +1,73 @@
+"""Samples in a real browser: keys walk the list, the chosen row stays in sight, and hostile texts are only text."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from migrations import upgrade
+from tests import stored
+from tests.e2e.browser import browser, chromium, settle
+from tests.e2e.test_first_showdown import served
+from tests.stored import HOSTILE
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
+CHOSEN = "[role=option][aria-selected=true]"
+
+
+@pytest.fixture
+def url(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The dashboard alone, over stored samples: run 1 has one half of the hostile texts, run 3 the other."""
+    upgrade()
+    texts = list(HOSTILE.values())
+    stored.experiment(dict(enumerate(texts[:4])))
+    stored.experiment(dict(enumerate(texts[4:])))
+    yield from served("app", home, monkeypatch, "URL: ")
+
+
+def chosen(page: Page) -> str:
+    return page.locator(CHOSEN).get_attribute("id") or ""
+
+
+def test_keys_links_and_hostile_texts(url: str) -> None:
+    with browser() as made:
+        page = made.new_page(viewport={"width": 1280, "height": 800})
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("dialog", lambda dialog: faults.append(dialog.message))
+        page.goto(f"{url}/samples?experiment=1")
+        page.wait_for_selector(CHOSEN)
+        settle(page)
+        rows = [r.get_attribute("id") or "" for r in page.locator("[role=option]").all()]
+        assert len(rows) == 48 and chosen(page) == rows[0]
+        page.locator("h1").click()
+        for key, wanted in (("j", rows[1]), ("j", rows[2]), ("k", rows[1])):
+            page.keyboard.press(key)
+            expect(page.locator(CHOSEN)).to_have_attribute("id", wanted)
+        page.wait_for_url(f"**sample={rows[1].removeprefix('s-')}*")
+        listbox = page.locator("[role=listbox]")
+        listbox.focus()
+        page.keyboard.press("End")
+        expect(page.locator(CHOSEN)).to_have_attribute("id", rows[-1])
+        page.wait_for_function("document.querySelector('[data-testid=stStatusWidget]') === null")
+        seen = page.locator(CHOSEN).evaluate(
+            "row => { const box = row.parentElement.getBoundingClientRect(), r = row.getBoundingClientRect();"
+            " return r.top >= box.top - 1 && r.bottom <= box.bottom + 1; }"
+        )
+        assert seen, "the chosen row is scrolled into the list"
+        for run_id, index, text in (
+            *((1, i, t) for i, t in enumerate(list(HOSTILE.values())[:4])),
+            *((3, i, t) for i, t in enumerate(list(HOSTILE.values())[4:])),
+        ):
+            page.goto(f"{url}/samples?experiment={(run_id + 1) // 2}&sample={run_id}.1.0.{index}&problem=p0")
+            completion = page.get_by_label("Completion", exact=True)
+            expect(completion).to_be_visible()
+            settle(page)
+            start = text.replace("\x1b", "\u241b").replace("\x07", "\u2407").replace("\x00", "\u2400")
+            start = start.replace("\u202e", "\u2426").replace("\u202c", "\u2426").replace("\ud83d", "?")
+            shown = completion.text_content() or ""
+            assert shown.startswith(start[:20_000]), text[:40]
+            assert completion.locator("script, img, a, strong").count() == 0
+            assert page.title() != "owned"
+        assert not faults
