@@ -13,7 +13,7 @@ from core.errors import ShowdownError
 from core.mix import Mix
 from core.replay import Outcome
 from core.rewards.component import FROM_TEXT
-from core.store.queries import RunDetail
+from core.store.queries import RunDetail, SampleView
 from core.yaml_files import mix_of
 
 ENDS_WITH = 60
@@ -99,14 +99,18 @@ def _movers(title: str, key: str, rows: list[int], before: Outcome, after: Outco
             }
             for r, s in zip(rows, found, strict=True)
         ]  # fmt: skip
-        chosen = st.dataframe(
-            table, hide_index=True, height=320, on_select="rerun", selection_mode="single-row", key=key, alt=title,
+        st.dataframe(
+            table, hide_index=True, height=320, on_select=lambda: _open(key, found), selection_mode="single-row", key=key,
+            alt=title,
             column_config={
                 "": st.column_config.TextColumn(width=36),
                 "before": st.column_config.NumberColumn(format="%+.2f"), "after": st.column_config.NumberColumn(format="%+.2f"),
             },
-        ).selection.rows  # fmt: skip
-        if chosen and chosen[0] < len(found):
-            s = found[chosen[0]]
-            where = {"run": str(s.run_id), "tab": "Samples", "step": str(s.step), "sample": to_url(place_of(s))}
-            st.switch_page("views/run.py", query_params=where)
+        )  # fmt: skip
+
+
+def _open(key: str, found: list[SampleView]) -> None:
+    """To the sample that was clicked, in its own tab of this page."""
+    for row in st.session_state[key].selection.rows[:1]:
+        st.query_params["step"], st.query_params["sample"] = str(found[row].step), to_url(place_of(found[row]))
+        st.session_state.tab = "Samples"

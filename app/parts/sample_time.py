@@ -3,7 +3,7 @@
 Called by app.parts.samples.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -34,8 +34,8 @@ def _row(run: RunRow, groups: Sequence[Seen], sample: SampleView) -> dict[str, A
     return {"name": f"{run.arm}, seed {run.seed}", "role": theme.arm_role(run.structure), "note": note, "groups": shown}
 
 
-def through_time(sample: SampleView, runs: Mapping[int, RunRow], versions: cache.Versions) -> None:
-    """The card. A click opens a sample, on the run's own page where the list here does not hold its run."""
+def through_time(sample: SampleView, versions: cache.Versions) -> None:
+    """The card. A click opens a sample; on a run's page that of another run opens its page."""
     own = cache.run_detail(sample.run_id).row
     siblings = cache.run_list(own.experiment_id) if own.experiment_id is not None else [own]
     every = {r.id: r for r in sorted(siblings, key=lambda r: (r.id != own.id, r.arm != own.arm, r.arm, r.seed))}
@@ -48,16 +48,19 @@ def through_time(sample: SampleView, runs: Mapping[int, RunRow], versions: cache
         more = f"; the first {MOST_SEEN:,} of its samples" if size >= MOST_SEEN else ""
         prose.head("The same problem through time", f"{len(found)} groups in {len(by_run)} of {len(every)} runs{more}")
         rows = [_row(run, by_run[run_id], sample) for run_id, run in every.items() if run_id in by_run]
-        elements.problem_time("sample-time", {"rows": rows}, lambda key: _open(key, tuple(runs), own))
+        elements.problem_time("sample-time", {"rows": rows}, lambda key: _open(key, own))
 
 
-def _open(key: str, listed: tuple[int, ...], own: RunRow) -> None:
+def _open(key: str, own: RunRow) -> None:
     place = places.from_url(key)
     if place is None:
         return
     st.query_params["sample"] = key
-    if place.run_id not in listed:
-        st.session_state.leave_to = place
-    elif listed == (own.id,) and place.split == "train":
+    if "run" not in st.query_params:  # the Samples page shows a sample of any run of the experiment
+        return
+    if place.run_id != own.id:
+        st.query_params["run"] = str(place.run_id)
+        st.session_state.page = 1
+    if place.split == "train":
         st.query_params["step"] = str(place.step)
-        st.session_state.keep_sample = True
+    st.session_state.keep_sample = True

@@ -4,7 +4,7 @@
 beside it (`sample_*`) draw one card each; the sample chosen and the page are in the URL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import streamlit as st
 
@@ -77,18 +77,19 @@ def _terms(runs: Sequence[RunRow]) -> list[str]:
     return list(dict.fromkeys(label for run_id in one_of_each.values() for label in _config(run_id).mix.labels))
 
 
-def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None) -> None:
-    """The list and everything about the chosen sample. `step`: of one step alone."""
+def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, around: Sequence[RunRow] = ()) -> None:
+    """The list and everything about the chosen sample. `step`: of one step alone; `around`: runs that are not listed, of which
+    a sample may be shown."""
     ids = tuple(r.id for r in runs)
     listed = filters(ids, _terms(runs), step)
     versions = tuple(cache.version(r) for r in runs)
     number = _page_number(listed)
     page, lines = cache.sample_page(listed.chosen, listed.sort, number, PAGE, versions)
     if not lines and number > 1 and page.count:  # the list became shorter
-        st.query_params["page"] = "1"
         st.session_state.page = 1
         page, lines = cache.sample_page(listed.chosen, listed.sort, 1, PAGE, versions)
-    chosen = _chosen(lines, runs)
+    known = {r.id: r for r in (*around, *runs)}
+    chosen = _chosen(lines, known)
     if chosen is None:
         _none(listed, page, step)
         return
@@ -104,26 +105,26 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None) -> No
         listing(lines, page, chosen, by_id, what=what if step is None else f"step {step}")
         export(listed, page)
     with right:
-        detail(whole, members, config, by_id, listed.chosen.text)
+        detail(whole, members, config, known, listed.chosen.text)
     group(chosen, members, config)
-    through_time(whole, by_id, versions)
+    through_time(whole, versions)
 
 
 def _page_number(listed: Listed) -> int:
     """The page of the URL; the first, and no sample of before, when another list was asked for."""
     of, before = (listed.chosen, listed.sort), st.session_state.get("listed")
     st.session_state.listed = of
+    keep = st.session_state.pop("keep_sample", False)
     if before is not None and before != of and before[0].runs == listed.chosen.runs:
         st.session_state.page = 1
-        st.query_params.pop("page", None)
-        if not st.session_state.pop("keep_sample", False):
+        if not keep:
             st.query_params.pop("sample", None)
         return 1
     asked = str(st.session_state.get("page") or st.query_params.get("page", "1"))
     return max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
 
 
-def _chosen(lines: Sequence[Line], runs: Sequence[RunRow]) -> Place | None:
+def _chosen(lines: Sequence[Line], known: Container[int]) -> Place | None:
     """The sample of the URL, else the first of the list (or its last, when one came from the page behind it)."""
     end = st.session_state.pop("enter", None)
     if end and lines:
@@ -131,7 +132,7 @@ def _chosen(lines: Sequence[Line], runs: Sequence[RunRow]) -> Place | None:
         st.query_params["sample"] = places.to_url(found)
         return found
     asked = places.from_url(st.query_params.get("sample", ""))
-    if asked is not None and asked.run_id in {r.id for r in runs}:
+    if asked is not None and asked.run_id in known:
         return asked
     return lines[0].place if lines else None
 

@@ -17,7 +17,6 @@ from app.parts.overview import overview
 from app.parts.replay import replay
 from app.parts.samples import samples
 from app.parts.step_bar import COLOURS, step_bar
-from app.places import to_url
 from core.config import RunConfig
 from core.errors import NotFound
 from core.store.queries import RunDetail, RunRow
@@ -200,9 +199,6 @@ def _tab(name: str, run_id: int, detail: RunDetail) -> None:
         else:
             st.fragment(lambda: None, key="run-metrics")()
     elif name == "Samples":
-        if leave := st.session_state.pop("leave_to", None):  # a sample of another run was clicked
-            where = {"run": str(leave.run_id), "tab": "Samples", "step": str(leave.step), "sample": to_url(leave)}
-            st.switch_page("views/run.py", query_params=where)
         samples(detail)
     elif name == "Replay":
         replay(detail, cache.config(run_id, detail.config_hash))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, places, prose, words
+from app import cache, prose, words
 from app.parts.samples import samples_of
 from core.store.queries import RunRow
 
@@ -48,9 +48,6 @@ def _runs(experiment_id: int) -> list[RunRow]:
 
 
 def main() -> None:
-    if leave := st.session_state.pop("leave_to", None):
-        where = {"run": str(leave.run_id), "tab": "Samples", "step": str(leave.step), "sample": places.to_url(leave)}
-        st.switch_page("views/run.py", query_params=where)
     prose.title("Samples", sub="What the arms of an experiment wrote, and what the reward made of it.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         experiment_id = _experiment()
@@ -63,7 +60,7 @@ def main() -> None:
             else:
                 prose.empty("No samples yet", "No run of this choice has finished a step.")
         return
-    samples_of(runs, words.count(len(runs), "run"))
+    samples_of(runs, words.count(len(runs), "run"), around=cache.run_list(experiment_id))
 
 
 main()

@@ -10,7 +10,7 @@ from migrations import upgrade
 from tests import stored
 from tests.e2e.browser import browser, chromium, settle
 from tests.e2e.test_first_showdown import served
-from tests.stored import HOSTILE
+from tests.stored import HOSTILE, STEPS
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 CHOSEN = "[role=option][aria-selected=true]"
@@ -56,6 +56,11 @@ def test_keys_links_and_hostile_texts(url: str) -> None:
             " return r.top >= box.top - 1 && r.bottom <= box.bottom + 1; }"
         )
         assert seen, "the chosen row is scrolled into the list"
+        page.goto(f"{url}/run?run=1&tab=Samples&step=2")
+        page.wait_for_selector(CHOSEN)
+        page.get_by_title("open the best completion").nth(STEPS + 1).click()  # the other arm's step 2
+        expect(page.locator("h1")).to_have_text("soft, seed 0")
+        expect(page.locator(CHOSEN)).to_have_attribute("id", "s-2.2.0.3")
         for run_id, index, text in (
             *((1, i, t) for i, t in enumerate(list(HOSTILE.values())[:4])),
             *((3, i, t) for i, t in enumerate(list(HOSTILE.values())[4:])),
