@@ -78,7 +78,7 @@ def used(server: Server, seconds: float) -> float:
 def in_browser(server: Server, page: str, seconds: int, idle: float, wrote: dict[int, float]) -> None:
     with sync_playwright() as playwright:
         chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        opened = chrome.new_page(viewport={"width": 1440, "height": 1400})
+        opened = chrome.new_page(viewport={"width": 1440, "height": 2000})
         begin = time.monotonic()
         opened.goto(server.url + page)
         opened.wait_for_function("[...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=60_000)

@@ -126,7 +126,7 @@ def main() -> None:
     args = parser.parse_args()
     took = {}
     with browser() as made:
-        page = made.new_page(viewport={"width": 1440, "height": 1400})
+        page = made.new_page(viewport={"width": 1440, "height": 2000})
         with own_home() as home:
             ids = growing_runs(args.runs, args.steps, 2 * args.steps)
             with Server(home) as server, keep_growing(ids, args.steps + 1):

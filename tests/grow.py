@@ -34,7 +34,7 @@ def metrics(step: int, phase: float = 0.0) -> dict[str, float]:
     """What a step records, smooth and without chance."""
     x, wave = step / 100, 0.1 * math.sin(step / 3 + phase)
     found = {
-        "reward/total": 0.3 + 0.4 * x + wave, "reward/accuracy": min(1.0, 0.1 + 0.5 * x), "reward/no_answer": 0.2,
+        "reward/total": 0.3 + 0.5 * x / (1 + x) + wave, "reward/accuracy": min(1.0, 0.1 + 0.5 * x), "reward/no_answer": 0.2,
         "signal/dead_groups": min(1.0, 0.2 * x), "signal/group_spread": 0.2 + wave / 2, "blend/hard": min(1.0, x / 2),
         "policy/entropy": 1 / (1 + x), "policy/grad_norm": 0.5 + wave, "length/mean": 20.0 + step % 7, "length/truncated": 0.0,
         "speed/step_seconds": 1.0, "speed/generated_tokens_per_second": 500.0,
