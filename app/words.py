@@ -48,13 +48,18 @@ def ago(at: float | None) -> str:
     return "" if at is None else f"{duration(max(0.0, time.time() - at))} ago"
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """65 %."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def value(key: str, number: float | None) -> str:
     """A metric's value with its unit: 65 %, 0.80, 29.8 s, 234."""
     if number is None:
         return "–"
     unit = describe(key).unit
     if unit == "share":
-        return f"{100 * number:.0f} %"
+        return percent(number)
     if unit == "seconds":
         return f"{number:.2f} s" if number < 10 else f"{number:.1f} s"
     return f"{number:.0f}" if unit in ("tokens", "tokens/s") and number >= 20 else f"{number:.3g}"

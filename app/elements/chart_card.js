@@ -91,10 +91,14 @@ function drawLegend(ui) {
   }));
 }
 
+// Plotly reads some HTML in names and texts; a name is only a name.
+const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const named = (t) => ({ ...(t.name && { name: plain(t.name) }), ...(Array.isArray(t.text) && { text: t.text.map(plain) }) });
+
 // The figure as plotly takes it: roles as colours of the theme in force, hidden lines hidden. Arrays are shared, not copied.
 const figure = (ui) => {
   const { traces, layout } = ui.received.card;
-  const shown = traces.map((t) => ({ ...t, visible: !ui.hidden.has(t.legendgroup ?? t.name) }));
+  const shown = traces.map((t) => ({ ...t, ...named(t), visible: !ui.hidden.has(t.legendgroup ?? t.name) }));
   return [resolve(ui.root, shown), { ...resolve(ui.root, layout), uirevision: `kept-${ui.revision}` }];
 };
 
@@ -150,7 +154,7 @@ async function picture(ui, kind) {
   const [data, layout] = figure(ui), ink = colourOf(ui.root, "@ink");
   const titled = { ...layout, xaxis: { ...layout.xaxis, range: ui.plot.layout.xaxis.range }, paper_bgcolor: colourOf(ui.root, "@card"),
     showlegend: (ui.received.card.legend ?? []).length > 0, legend: { orientation: "h", y: -0.12, font: { color: ink } },
-    title: { text: ui.received.card.title, x: 0.02, font: { size: 15, color: ink } }, margin: { ...layout.margin, t: 44 } };
+    title: { text: plain(ui.received.card.title), x: 0.02, font: { size: 15, color: ink } }, margin: { ...layout.margin, t: 44 } };
   const size = { width: Math.max(ui.plot.clientWidth, 640), height: Math.max(ui.plot.clientHeight + 60, 360) };
   save(await window.Plotly.toImage({ data, layout: titled }, { format: kind, ...size, scale: 2 }), fileName(ui, kind));
 }

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from app import words
 from app.figures import base
 from core.dial import Dial
 
@@ -38,7 +39,8 @@ def weighs_and_trains(dial: Dial, max_step: int) -> Card:
         {"name": names[1], "role": "hard"},
         {"name": names[2], "role": "bad"},
     ]
-    alt = f"Hard side at step {dial.now.step}: weighs {dial.now.weight:.0%}, trains {dial.now.shares[dial.hard].sum():.0%}."
+    weighs, trains = words.percent(dial.now.weight), words.percent(dial.now.shares[dial.hard].sum())
+    alt = f"Hard side at step {dial.now.step}: weighs {weighs}, trains {trains}."
     note = (
         "Share of a side: sum over samples of its part of the advantage times the advantage, over the sum of squared "
         "advantages. Parts and shares add up to one; a part below zero pulls against the others. Key: signal/advantage_share"
@@ -52,7 +54,7 @@ def by_term(dial: Dial, roles: dict[str, str], max_step: int) -> Card:
     traces: list[base.Trace] = []
     for k, term in enumerate(dial.terms):
         traces += base.signed_area(term, dial.steps, _percent(dial.shares[:, k]), roles[term])
-    last = ", ".join(f"{t} {v:.0%}" for t, v in zip(dial.terms, dial.now.shares, strict=True))
+    last = ", ".join(f"{t} {words.percent(v)}" for t, v in zip(dial.terms, dial.now.shares, strict=True))
     legend = [{"name": t, "role": roles[t], "mark": "area"} for t in dial.terms]
     figure = base.layout(max_step, " %", shapes=[_look(dial.now.step)])
     note = "Share of the advantage's variance, were these samples made at that step. Key: signal/advantage_share/<term>"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from app import words
 from app.figures import base
 from core.preflight import Report
 from core.replay import Outcome
@@ -30,6 +31,7 @@ def dead_before_after(before: Outcome, after: Outcome, max_step: int) -> Card:
         base.line("as trained", steps, values(before), "ink3", 1.6, "dot"),
         base.line("under the other mix", steps, values(after), "accent", 1.8),
     ]
-    alt = f"Dead groups by step: {before.dead.mean():.0%} as trained, {after.dead.mean():.0%} under the other mix."
+    trained, other = words.percent(before.dead.mean()), words.percent(after.dead.mean())
+    alt = f"Dead groups by step: {trained} as trained, {other} under the other mix."
     legend = [{"name": "as trained", "role": "ink3", "mark": "dash"}, {"name": "under the other mix", "role": "accent"}]
     return base.card("Dead groups", traces, base.layout(max_step, " %", [0, 100]), alt, 240, legend=legend)

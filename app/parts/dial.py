@@ -4,7 +4,7 @@ from html import escape
 
 import streamlit as st
 
-from app import cache, elements, prose
+from app import cache, elements, prose, words
 from app.figures import dial as figures
 from app.theme import term_roles
 from core.answers import AnswerRule
@@ -80,11 +80,12 @@ def _head(found: Dial, mix: Mix) -> None:
         return
     now, wrong = found.now, found.now.kinds[0]
     share = float(now.shares[found.hard].sum())
-    text = f"At step {now.step} the hard side weighs {now.weight:.0%}, and carries {share:.0%} of the advantage."
+    text = f"At step {now.step} the hard side weighs {words.percent(now.weight)}, and carries {words.percent(share)} "
+    text += "of the advantage."
     if wrong.groups:
         hard = float(wrong.shares[found.hard].sum())
-        carries = "nothing" if abs(hard) < 0.005 else f"{hard:.0%}"
-        text += f" In the {wrong.groups:.0%} of groups without a right answer it carries {carries}."
+        carries = "nothing" if abs(hard) < 0.005 else f"{words.percent(hard)}"
+        text += f" In the {words.percent(wrong.groups)} of groups without a right answer it carries {carries}."
     far = found.widest > FAR
     chip = prose.chip("read before you tune", "warn") if far else prose.chip("here it is close to one", "good")
     why = " GRPO divides by the spread inside each group: a side's share of that spread is what trains." if far else ""
@@ -109,8 +110,8 @@ def _line(kind: Kind, found: Dial) -> str:
     def share(hard: bool) -> str:
         rows = found.hard if hard else found.continuous
         value = float(kind.shares[rows].sum())
-        return "–" if value != value or not kind.groups else f"{value:.0%}"
+        return "–" if value != value or not kind.groups else f"{words.percent(value)}"
 
     size = f"{kind.size:.2f}" if kind.groups else "–"
-    cells = "".join(f"<td>{c}</td>" for c in (f"{kind.groups:.0%}", share(True), share(False), size))
+    cells = "".join(f"<td>{c}</td>" for c in (f"{words.percent(kind.groups)}", share(True), share(False), size))
     return f"<tr><th>{prose.square(COLOURS[kind.name])} {escape(kind.name)}</th>{cells}</tr>"

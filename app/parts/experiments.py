@@ -66,7 +66,7 @@ def said(r: RunRow, why: dict[int, str]) -> str:
         return f"{r.error_kind}: {r.error_message}"
     if r.stop_requested and r.status.claimed:
         return "stops at the next step"
-    gold = "" if r.accuracy is None else f" · gold {r.accuracy:.0%}"
+    gold = "" if r.accuracy is None else f" · gold {words.percent(r.accuracy)}"
     return f"{r.step} of {r.max_steps}{gold}" if r.step or r.status.finished else why.get(r.id, "")
 
 

@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from app import cache, elements, prose
+from app import cache, elements, prose, words
 from app.figures import preflight as figures
 from core.answers import AnswerRule
 from core.errors import ShowdownError
@@ -47,7 +47,7 @@ def preflight(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run_
     left, right = st.columns([3, 2])
     with left, st.container(key="card-preflight", height="stretch"):
         prose.head(
-            f"{report.samples} samples in {report.groups} groups, {report.accuracy:.0%} right",
+            f"{report.samples} samples in {report.groups} groups, {words.percent(report.accuracy)} right",
             f"scores as of step {report.step}",
         )
         for name in report.constant:

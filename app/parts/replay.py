@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, draft, elements, prose
+from app import cache, draft, elements, prose, words
 from app.figures.preflight import dead_before_after
 from app.places import place_of, to_url
 from core import presets
@@ -64,7 +64,7 @@ def replay(detail: RunDetail, config: RunConfig) -> None:
             what = "Share of groups whose totals are all equal; the change from the run's own mix."
             st.metric(
                 "Dead groups",
-                f"{change.dead_after:.0%}",
+                words.percent(change.dead_after),
                 f"{moved:+.0f} pts" if abs(moved) >= 0.5 else None,
                 delta_color="inverse",
                 help=what,
@@ -76,7 +76,9 @@ def replay(detail: RunDetail, config: RunConfig) -> None:
             )
             what = "Mean Spearman correlation of the two totals inside groups."
             st.metric("Ranks agree", f"{change.rank_agreement:.2f}", help=what)
-            st.metric("Advantages that change sign", f"{change.flipped:.0%}", help="Share of samples pushed the other way.")
+            st.metric(
+                "Advantages that change sign", words.percent(change.flipped), help="Share of samples pushed the other way."
+            )
     elements.chart_card("replay-dead", dead_before_after(before, after, config.grpo.max_steps))
     left, right = st.columns(2)
     with left:

@@ -51,7 +51,7 @@ def row(r: RunRow, why: str, place: str = "") -> dict[str, Any]:
 def cell(r: RunRow) -> dict[str, Any]:
     """A run as app.elements.runs.run_cells draws it."""
     said = [words.STATUS[r.status][0], f"{r.step} of {r.max_steps} steps"]
-    said += [f"gold accuracy {r.accuracy:.0%}"] if r.accuracy is not None else []
+    said += [f"gold accuracy {words.percent(r.accuracy)}"] if r.accuracy is not None else []
     return {
         "id": r.id, "name": r.name, "state": r.status.value, "said": ", ".join(said), "share": r.step / r.max_steps,
         "role": theme.arm_role(r.structure),

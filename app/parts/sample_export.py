@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import prose
+from app import prose, words
 from app.parts.sample_filters import Listed
 from core import sample_files
 from core.errors import ShowdownError
@@ -56,7 +56,7 @@ def _make(listed: Listed, kind: sample_files.Kind, rule: Rule, made: tuple[objec
         path = Path(folder) / "samples"
 
         def show(share: float) -> None:
-            bar.progress(share, f"Writing the file: {share:.0%}")
+            bar.progress(share, f"Writing the file: {words.percent(share)}")
 
         try:
             rows = sample_files.write(path, kind, listed.chosen, listed.sort, show, rule, MOST)

@@ -48,7 +48,7 @@ def _header(row: RunRow, made: RunConfig) -> None:
         ("attempt", str(row.attempt)),
     ]
     crumb = " / ".join(filter(None, [row.experiment, f"arm {row.arm}", f"seed {row.seed}", f"run {row.id}"]))
-    prose.title(f"{row.arm}, seed {row.seed}", crumb=crumb, role=theme.arm_role(row.structure), chips=chips, facts=facts)
+    prose.title(row.name, crumb=crumb, role=theme.arm_role(row.structure), chips=chips, facts=facts)
 
 
 def _more(row: RunRow, made: RunConfig) -> None:

@@ -14,7 +14,7 @@ GIB = 1024**3
 
 
 def _gpu(g: Gpu, run_id: int | None) -> None:
-    load = "load unknown" if g.utilisation is None else f"{g.utilisation:.0%} busy"
+    load = "load unknown" if g.utilisation is None else f"{words.percent(g.utilisation)} busy"
     load += " · free" if run_id is None else f" · run {run_id}"
     prose.meter(
         f"GPU {g.index}: {g.name}",

@@ -278,7 +278,7 @@ def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> Non
     runs.create_run(run_config(seed=1))
     text = prose(page("workers"))
     assert "1 run waits: the only slot is taken" in text
-    assert "box &lt;1&gt;" in text and "GPU 0: H200" in text and "70.0 of 140 GiB" in text and "90% busy" in text
+    assert "box &lt;1&gt;" in text and "GPU 0: H200" in text and "70.0 of 140 GiB" in text and "90 % busy" in text
     assert f"run {waiting}: hybrid, seed 0" in text
 
 
