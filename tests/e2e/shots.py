@@ -1,7 +1,8 @@
-"""`make shots`: pictures of every page, empty and full, wide and narrow, light and dark, in shots/.
+"""`make shots`: pictures of every page in every state, wide and narrow, light and dark, in shots/; some go to docs/images/.
 
-Uses the data directory of SHOWDOWN_HOME where it is set (and trains the demo there if it is new), else a fresh one;
-a fresh one takes about five minutes on two cores, because the pictures show a real experiment.
+Three data directories: an empty one; one in the middle of work (runs that train, wait, failed and were resumed, written by
+tests.grow, so that the states are there at once); and a real experiment, trained by `showdown demo`. The last is that of
+SHOWDOWN_HOME where it is set; a fresh one takes about five minutes on two cores.
 """
 
 import os
@@ -11,16 +12,42 @@ import sys
 import tempfile
 from pathlib import Path
 
-from core.store import queries
+from PIL import Image
+
+from core.store import claims, queries, records, workers
+from core.store.states import Status
+from migrations import upgrade
 from tests.conftest import REPO, forget_settings, free_port, wait_for
 from tests.e2e.browser import browser, settle, whole
+from tests.grow import grow, growing
 
 OUT = REPO / "shots"
-EMPTY = {"home-empty": "/", "runs-empty": "/runs", "queue-empty": "/queue", "run-none": "/run?run=1"}
+EMPTY = {
+    "home-empty": "/",
+    "runs-empty": "/runs",
+    "queue-empty": "/queue",
+    "run-none": "/run?run=1",
+    "samples-empty": "/samples",
+    "workers-empty": "/workers",
+}
+BUSY = {
+    "home-busy": "/",
+    "runs-busy": "/runs?runs=1-2-3&metrics=eval%2Faccuracy&metrics=reward%2Ftotal",
+    "queue-busy": "/queue",
+    "run-running": "/run?run=1",
+    "run-waiting": "/run?run=6",
+    "run-failed": "/run?run=4",
+    "log-failed": "/run?run=4&tab=Log",
+    "metrics": "/run?run=1&tab=All+metrics&metrics=%5E%28reward%7Csignal%29%2F",
+    "workers-busy": "/workers",
+}
 FULL = {
     "home": "/",
     "runs": "/runs?runs=1-2-3",
-    "design": "/design",
+    "design": "/design?panel=Versions",
+    "design-templates": "/design?panel=Templates",
+    "design-yaml": "/design?panel=YAML",
+    "replay": "/run?run=3&tab=Replay",
     "queue": "/queue",
     "run": "/run?run=3",
     "samples": "/run?run=3&tab=Samples&step=60",
@@ -29,6 +56,9 @@ FULL = {
     "log": "/run?run=3&tab=Log",
     "workers": "/workers",
 }
+DOCS = {"run-1440-light": "run", "design-1440-light": "design", "samples-1440-light": "samples", "queue-1440-light": "queue",
+        "runs-1440-light": "runs"}  # fmt: skip
+DOCS_WIDTH, DOCS_COLOURS = 1080, 128
 
 
 def take(base: str, pages: dict[str, str]) -> None:
@@ -48,6 +78,34 @@ def take(base: str, pages: dict[str, str]) -> None:
                     page.screenshot(path=OUT / f"{name}-{width}-{scheme}.png")
                     context.close()
                     print(f"shots/{name}-{width}-{scheme}.png")
+
+
+def in_the_middle() -> None:
+    """Runs in every state a page knows, and a worker that is heard of."""
+    ids = growing(["hard", "continuous", "hybrid"], [0, 1], 100)
+    for k, (run_id, last) in enumerate(zip(ids, (74, 61, 100, 12), strict=False)):
+        grow(run_id, 0, last, k)
+    for run_id, step in ((ids[0], 20), (ids[0], 40), (ids[1], 40)):
+        records.write_checkpoint(run_id, 1, step)
+    claims.finish(ids[2], 1, Status.DONE)
+    failed = (
+        'Traceback (most recent call last):\n  File "train.py", line 7, in step\nValueError: gold answer of problem 12 is empty'
+    )
+    claims.finish(ids[3], 1, Status.FAILED, "DataError", "problem 12 has no gold answer; give it one, or leave it out", failed)
+    for run_id in ids[4:]:
+        claims.release(run_id, 1, "its worker ended")
+    workers.beat("box-1", "box-1", 4711, 2)
+
+
+def for_docs() -> None:
+    """The pictures that the docs show: narrower, and with fewer colours, a tenth of the size."""
+    (REPO / "docs" / "images").mkdir(exist_ok=True)
+    for taken, name in DOCS.items():
+        with Image.open(OUT / f"{taken}.png") as picture:
+            small = picture.convert("RGB").resize(
+                (DOCS_WIDTH, round(picture.height * DOCS_WIDTH / picture.width)), Image.Resampling.LANCZOS
+            )
+            small.quantize(DOCS_COLOURS).save(REPO / "docs" / "images" / f"{name}.png", optimize=True)
 
 
 def serve(command: str, pages: dict[str, str], finished: int) -> None:
@@ -71,9 +129,16 @@ def main() -> None:
         os.environ["SHOWDOWN_HOME"] = fresh
         forget_settings()
         serve("up", EMPTY, 0)
+        with tempfile.TemporaryDirectory() as busy:
+            os.environ["SHOWDOWN_HOME"] = busy
+            forget_settings()
+            upgrade()
+            in_the_middle()
+            serve("app", BUSY, 0)
         os.environ["SHOWDOWN_HOME"] = given or fresh
         forget_settings()
         serve("demo", FULL, 3)
+    for_docs()
 
 
 if __name__ == "__main__":
