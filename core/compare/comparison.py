@@ -134,7 +134,8 @@ def _arm(
 ) -> Arm:  # fmt: skip
     evaluated = [run for run in runs if len(run.line(GOLD, last)[0])]
     best = [scores(run, last) for run in evaluated]
-    lost = [scores(run, last, 0.0) for run in evaluated]
+    ended = ("failed", "stopped")  # only these have a worse case
+    lost = [scores(r, last, 0.0) if r.outcome in ended else whole for r, whole in zip(evaluated, best, strict=True)]
     keys = list(scores(runs[0], last))
     reaches = _reaches(evaluated, last, marks, limits)
     curves = np.array([at(*run.line(GOLD, last), grid) for run in evaluated]).reshape(len(evaluated), len(grid))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from core.compare.evidence import GOLD, OUTCOMES, Evidence, by_arm
 from core.compare.refusals import Remark, differing, ids_of, refused, some
 from core.compare.scores import missing
-from core.compare.seeds import ENOUGH, FEWEST
+from core.compare.seeds import ENOUGH, FEWEST, holds
 
-SAID_APART = ("grpo.max_steps", "grpo.prompts_per_step", "grpo.num_generations", "evaluation.every", "model.path")
+SAID_APART = ("grpo.max_steps", "grpo.prompts_per_step", "grpo.num_generations", "evaluation.every")
 
 
 def remarks(runs: Sequence[Evidence], horizon: int) -> list[Remark]:
@@ -75,8 +75,9 @@ def _seeds(runs: Sequence[Evidence]) -> list[Remark]:
                 f"{arm} has {n} seed{'s' * (n != 1)}: too few for an interval; only points are shown. Train {FEWEST} or more."
             )
             found.append(Remark("seeds", False, said, ids_of(same)))
-        elif n < ENOUGH:
-            said = f"{arm} has {n} seeds: an interval of so few is rough and too narrow. {ENOUGH} or more would carry a claim."
+        elif n < 2 * ENOUGH:
+            more = f" {ENOUGH} or more would carry a claim." if n < ENOUGH else ""
+            said = f"{arm} has {n} seeds: a 95 % interval of so few holds the truth in about {holds(n)} of 100 cases.{more}"
             found.append(Remark("seeds", False, said, ids_of(same)))
     if len({tuple(r.seed for r in same) for same in arms.values()}) > 1:
         said = "Arms do not have the same seeds: differences by seed are of the common ones only."

@@ -5,7 +5,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-from core.agreement import auroc
 from core.compare.flags import CHANCE, OVER, Flag
 from core.groups import BoolArray, FloatArray, Groups, IntArray
 
@@ -23,9 +22,10 @@ class Rewarded:
 def agreement(samples: Rewarded, over: int = OVER) -> tuple[IntArray, FloatArray, FloatArray]:
     """Steps [s], and for the `over` steps up to each: P(a right sample is rewarded above a wrong one of its group), and z [s].
 
-    0.5 is a reward that does not know right from wrong. z: how many standard errors above that, by the variance
-    n m (n + m + 1) / 12 of Mann and Whitney's U summed over groups (1947, Ann. Math. Statist. 18:50); ties make it
-    smaller than it could be. NaN where no group has both kinds. Steps in blocks that do not overlap, the first `over` first.
+    0.5 is a reward that does not know right from wrong (the AUROC, Mann and Whitney 1947, Ann. Math. Statist. 18:50, group by
+    group; a tie is half). z: how many standard errors from there: the sum of the groups' d = wins - pairs / 2 over the root of
+    the sum of d^2. Groups are the unit, since completions of one prompt are alike. NaN where no group has both kinds. Steps
+    in blocks that do not overlap, the first `over` first.
     """
     steps = np.unique(samples.step)
     blocks = [steps[i : i + over] for i in range(0, len(steps), over)]
@@ -38,14 +38,19 @@ def _agreement(samples: Rewarded, first: int, last: int) -> tuple[float, float]:
     here = (samples.step >= first) & (samples.step <= last) & ~np.isnan(samples.total)
     right = samples.correct[here]
     groups = Groups.of(samples.step[here] * (int(samples.group.max(initial=0)) + 1) + samples.group[here])
-    share = auroc(samples.total[here], right, groups)
     good, bad = groups.sum(right.astype(float)), groups.sum((~right).astype(float))
-    pairs, variance = float((good * bad).sum()), float((good * bad * (good + bad + 1)).sum()) / 12
-    return share, (share - 0.5) * pairs / variance**0.5 if variance else float("nan")
+    # The ranks of the right ones, less what they would be were these the lowest: pairs that a right one wins.
+    wins = groups.sum(np.where(right, groups.rank(samples.total[here]), 0.0)) - good * (good - 1) / 2
+    surplus, pairs = wins - good * bad / 2, float((good * bad).sum())
+    error = float((surplus**2).sum()) ** 0.5
+    return (
+        0.5 + float(surplus.sum()) / pairs if pairs else float("nan"),
+        float(surplus.sum()) / error if error else 0.0 if pairs else float("nan"),
+    )
 
 
 def prefers_wrong(samples: Rewarded) -> Flag | None:
-    """The reward ranks wrong samples above right ones of their group, by more than a run's luck would explain once in 1 / CHANCE."""
+    """The reward ranks wrong samples above right ones of their group; a run's chance of that by luck is CHANCE."""
     steps, share, z = agreement(samples)
     hit = np.flatnonzero(z < NormalDist().inv_cdf(CHANCE / max(len(z), 1)))
     if not len(hit):

@@ -13,7 +13,8 @@ YARDSTICK = (
     "data.eval", "data.answer_rule", "data.instruction", "evaluation.num_samples", "evaluation.temperature",
     "grpo.max_completion_length", "model.chat_template_kwargs", "model.path",
 )  # fmt: skip
-PRINTS = {"model.path": ("model", "fingerprint"), "data.eval": ("data", "eval")}  # contents behind a name
+# What a run stores of the contents behind a name.
+PRINTS = {"model.path": ("model", "fingerprint"), "data.eval": ("data", "eval"), "data.train": ("data", "train")}
 # Settings that change no number of a training, or that an arm is made of.
 BESIDE = ("name", "seed", "mix", "checkpoint", "journal", "retry")
 
@@ -33,7 +34,7 @@ def refused(runs: Sequence[Evidence], horizon: int) -> list[Remark]:
     """Why these runs may not be averaged or compared; empty where they may."""
     if not runs:
         return [Remark("runs", True, "No runs were chosen; choose at least one.")]
-    return [*_yardstick(runs), *_within(runs), *_twice(runs), *_nothing(runs, horizon)]
+    return [*(_yardstick(runs) or _within(runs)), *_twice(runs), *_nothing(runs, horizon)]
 
 
 def _listed(values: Mapping[Any, Sequence[Evidence]]) -> str:
@@ -80,12 +81,25 @@ def _prints(runs: Sequence[Evidence], path: str) -> dict[str, list[Evidence]]:
     return found
 
 
-def _settings(run: Evidence) -> dict[str, Any]:
-    return {k: v for k, v in flat(run.config).items() if k.split(".")[0] not in BESIDE}
+def _settings(runs: Sequence[Evidence]) -> list[dict[str, Any]]:
+    """What could make a difference in each run; a name stands for its contents where these are known of all."""
+    found = [{k: v for k, v in flat(r.config).items() if k.split(".")[0] not in BESIDE} for r in runs]
+    for path in PRINTS:
+        prints = _prints(runs, path)
+        if sum(map(len, prints.values())) == len(runs):
+            named = {r.run_id: value for value, those in prints.items() for r in those}
+            found = [{k: v for k, v in f.items() if k != path and not k.startswith(f"{path}.")} for f in found]
+            found = [f | {path: named[r.run_id]} for f, r in zip(found, runs, strict=True)]
+    return found
 
 
 def differing(runs: Sequence[Evidence], mixes: bool) -> list[str]:
-    found = [_settings(r) | ({k: v for k, v in flat(r.config).items() if k.startswith("mix.")} if mixes else {}) for r in runs]
+    """Paths of the settings that are not the same in all runs; `mixes`: those of the mix too."""
+    found = _settings(runs)
+    if mixes:
+        found = [
+            f | {k: v for k, v in flat(r.config).items() if k.startswith("mix.")} for f, r in zip(found, runs, strict=True)
+        ]
     return sorted(k for k in {k for f in found for k in f} if any(f.get(k) != found[0].get(k) for f in found))
 
 
