@@ -71,25 +71,21 @@ def _gold(run: Evidence, last: int) -> list[Flag]:
     # Not risen by a hair: the reward has a noise of its own.
     rose, above = (reward - reward[ref] > _step_error(run, last) for ref in (at_best, np.zeros(len(gold), dtype=int)))
     found = []
+    rose_said = "Gold accuracy fell from {a} at step {ref} to {b} at step {at}, while the reward rose by {r:.2g}."
+    below_said = "Gold accuracy is {b} at step {at}, below the {a} of the start, while the reward is {r:.2g} above its own."
+    halved_said = "Gold accuracy is {b} at step {at}, less than half of the {a} at step {ref}."
     rules: list[tuple[Kind, BoolArray, str]] = [
-        (
-            "reward_up_gold_down",
-            fell & rose,
-            "since step {ref} gold accuracy fell from {a} to {b} while the reward rose by {r:.2g}",
-        ),
-        (
-            "below_start",
-            under & above,
-            "gold accuracy is {b}, below the {a} of the start, while the reward is {r:.2g} above its own",
-        ),
-        ("gold_halved", fell & (gold < best / 2), "gold accuracy is {b}, less than half of the {a} at step {ref}"),
+        ("reward_up_gold_down", fell & rose, rose_said),
+        ("below_start", under & above, below_said),
+        ("gold_halved", fell & (gold < best / 2), halved_said),
     ]
     for kind, holds, said in rules:
         at = first_hold(holds, IN_A_ROW)
         if at is not None:
             ref = 0 if kind == "below_start" else int(at_best[at])
-            words = said.format(ref=int(steps[ref]), a=_percent(gold[ref]), b=_percent(gold[at]), r=reward[at] - reward[ref])
-            found.append(Flag(kind, int(steps[at]), (int(steps[ref]), int(steps[at])), f"At step {int(steps[at])} {words}."))
+            here, then = int(steps[at]), int(steps[ref])
+            values = {"a": _percent(gold[ref]), "b": _percent(gold[at]), "r": reward[at] - reward[ref]}
+            found.append(Flag(kind, here, (then, here), said.format(ref=then, at=here, **values)))
     return found
 
 
@@ -119,17 +115,17 @@ def _collapse(run: Evidence, last: int) -> list[Flag]:
     if found is None or not found.reached:
         return []
     step = int(found.time)
-    said = f"At step {step} fewer than 1 % of the trained completions of {OVER} steps were right."
+    said = f"Fewer than 1 % of the trained completions of the {OVER} steps up to step {step} were right."
     return [Flag("collapse", step, (max(1, step - 2 * OVER), step), said)]
 
 
 Rule = Callable[[FloatArray], BoolArray]
 _DRIFTS: tuple[tuple[Kind, str, Rule, str], ...] = (
-    ("length_collapse", "length/mean", lambda m: m < 0.5 * m[0], "completions shrank from {a:.3g} to {b:.3g} tokens"),
-    ("length_explosion", "length/mean", lambda m: m > 2 * m[0], "completions grew from {a:.3g} to {b:.3g} tokens"),
-    ("truncated", "length/truncated", lambda m: (m > 0.5) & (m > m[0] + 0.25), "{b:.0%} of completions are cut, first {a:.0%}"),
-    ("entropy_collapse", "policy/entropy", lambda m: m < 0.1 * m[0], "the entropy fell from {a:.2g} to {b:.2g} nats"),
-    ("entropy_explosion", "policy/entropy", lambda m: m > 2 * m[0], "the entropy rose from {a:.2g} to {b:.2g} nats"),
+    ("length_collapse", "length/mean", lambda m: m < 0.5 * m[0], "Completions shrank from {a:.3g} to {b:.3g} tokens"),
+    ("length_explosion", "length/mean", lambda m: m > 2 * m[0], "Completions grew from {a:.3g} to {b:.3g} tokens"),
+    ("truncated", "length/truncated", lambda m: (m > 0.5) & (m > m[0] + 0.25), "Cut completions went from {a:.0%} to {b:.0%}"),
+    ("entropy_collapse", "policy/entropy", lambda m: m < 0.1 * m[0], "The entropy fell from {a:.2g} to {b:.2g} nats"),
+    ("entropy_explosion", "policy/entropy", lambda m: m > 2 * m[0], "The entropy rose from {a:.2g} to {b:.2g} nats"),
 )  # fmt: skip
 
 
@@ -144,7 +140,7 @@ def _drift(run: Evidence, last: int, kind: Kind, name: str, holds: Rule, said: s
         return []
     step = int(steps[at + OVER - 1])
     words = said.format(a=float(means[0]), b=float(means[at]))
-    return [Flag(kind, step, (int(steps[OVER - 1]), step), f"At step {step} {words}.")]
+    return [Flag(kind, step, (int(steps[OVER - 1]), step), f"{words} by step {step}.")]
 
 
 def _percent(share: float) -> str:

@@ -58,4 +58,4 @@ def prefers_wrong(samples: Rewarded) -> Flag | None:
     at = int(hit[0])
     step = int(steps[at])
     said = f"Up to step {step} a right completion is rewarded above a wrong one of its group in {share[at]:.0%} of the pairs."
-    return Flag("prefers_wrong", step, (int(steps[0]), step), said)
+    return Flag("prefers_wrong", step, (int(samples.step.min()), step), said)

@@ -129,16 +129,15 @@ def _twice(runs: Sequence[Evidence]) -> list[Remark]:
 
 
 def _nothing(runs: Sequence[Evidence], horizon: int) -> list[Remark]:
-    if horizon > 0 and any(len(r.line(GOLD, horizon)[0]) for r in runs):
+    """A curve needs two evaluations, and one run that has just begun leaves none to compare."""
+    if horizon > 0 and any(len(r.line(GOLD, horizon)[0]) > 1 for r in runs):
         return []
-    return [
-        Remark(
-            "outcome",
-            True,
-            "No two evaluations lie before the step at which all runs are; wait for the next one.",
-            ids_of(runs),
-        )
-    ]
+    begun = [r for r in runs if r.outcome == "training" and r.line(GOLD)[0][-1] <= horizon]
+    if not begun:
+        return [Remark("outcome", True, "No run has two evaluations yet; wait for the next one.", ids_of(runs))]
+    names = some([f"{r.arm} seed {r.seed}" for r in begun])
+    said = f"Only the first evaluation is there of {names}; wait for the next one, or leave that out."
+    return [Remark("outcome", True, said, ids_of(begun))]
 
 
 def some(values: Sequence[str]) -> str:

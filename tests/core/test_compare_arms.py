@@ -75,7 +75,9 @@ def test_nothing_to_compare_is_said() -> None:
     assert [r.refused for r in compare([]).remarks] == [True]
     waiting = [run_of([], status="queued", seed=s) for s in range(3)]
     (said,) = compare(waiting).remarks
-    assert said.refused and said.about == "outcome"
+    assert said.refused and said.about == "outcome" and "No run has two evaluations" in said.said
+    (said,) = [r for r in found(run_of([0.1], "c", status="running")).remarks if r.refused]
+    assert said.runs == (300,) and "Only the first evaluation is there of c seed 0" in said.said
 
 
 @pytest.mark.parametrize(
