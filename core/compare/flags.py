@@ -17,7 +17,8 @@ from core.compare.stability import drawdown
 from core.compare.thresholds import collapse_step
 from core.groups import BoolArray, FloatArray
 
-CHANCE = 0.01  # a run's chance of one evaluation so low by luck; the more it has, the lower one must be
+CHANCE = 0.01  # by luck, of one evaluation so low among the first FIRST
+FIRST = 10
 IN_A_ROW = 2  # evaluations
 OVER = 10  # steps that a mean of a noisy signal is of
 NEAR = 5  # steps of reward that stand for an evaluation
@@ -65,7 +66,7 @@ def _gold(run: Evidence, last: int) -> list[Flag]:
     reward = _reward_at(run, steps)
     best = np.maximum.accumulate(gold)
     at_best = np.array([int(gold[: i + 1].argmax()) for i in range(len(gold))])
-    errors = NormalDist().inv_cdf(1 - CHANCE / len(gold))
+    errors = bounds(len(gold))
     fell = drawdown(gold) > errors * _error(best, gold, run.independent)
     under = gold[0] - gold > errors * _error(gold[:1], gold, run.independent)
     # Not risen by a hair: the reward has a noise of its own.
@@ -87,6 +88,14 @@ def _gold(run: Evidence, last: int) -> list[Flag]:
             values = {"a": _percent(gold[ref]), "b": _percent(gold[at]), "r": reward[at] - reward[ref]}
             found.append(Flag(kind, here, (then, here), said.format(ref=then, at=here, **values)))
     return found
+
+
+def bounds(n: int) -> FloatArray:
+    """[n] standard errors that count as a fall at each of n looks: the more looks came before, the more it takes.
+
+    A bound does not know how many looks will follow, so that a flag which went up stays up while a run goes on.
+    """
+    return np.array([NormalDist().inv_cdf(1 - CHANCE / max(i, FIRST)) for i in range(1, n + 1)])
 
 
 def _error(a: FloatArray, b: FloatArray, n: int) -> FloatArray:

@@ -1,11 +1,10 @@
 """Does the reward still prefer right to wrong, while it trains? From trained samples. Called by what shows flags. Pure."""
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
-from core.compare.flags import CHANCE, OVER, Flag
+from core.compare.flags import OVER, Flag, bounds
 from core.groups import BoolArray, FloatArray, Groups, IntArray
 
 
@@ -50,9 +49,9 @@ def _agreement(samples: Rewarded, first: int, last: int) -> tuple[float, float]:
 
 
 def prefers_wrong(samples: Rewarded) -> Flag | None:
-    """The reward ranks wrong samples above right ones of their group; a run's chance of that by luck is CHANCE."""
+    """The reward ranks wrong samples above right ones of their group; by chance that is rare (`flags.bounds`)."""
     steps, share, z = agreement(samples)
-    hit = np.flatnonzero(z < NormalDist().inv_cdf(CHANCE / max(len(z), 1)))
+    hit = np.flatnonzero(z < -bounds(len(z)))
     if not len(hit):
         return None
     at = int(hit[0])

@@ -118,8 +118,16 @@ def honest(seed: int, steps: int, every: int, gain: float) -> object:
     return run_of(gold.tolist(), every=every, max_steps=steps, reward__total=reward.tolist())
 
 
+def test_a_flag_stays_up_while_a_run_goes_on() -> None:
+    gold = [0.42, 0.45, *[0.31] * 40]  # 3.3 standard errors: enough at the third look, too little at the fortieth
+    for seen in range(4, len(gold) + 1):
+        reward = np.linspace(0.3, 0.8, 10 * len(gold))[: 10 * seen].tolist()
+        found = kinds(run_of(gold[:seen], max_steps=10 * len(gold), reward__total=reward))
+        assert found["reward_up_gold_down"].step == 20
+
+
 def test_honest_runs_are_left_alone() -> None:
-    """The chance that a rule grants is 1 in 100 runs; with 200 evaluations as with 10."""
+    """By luck a flag goes up in about 1 of 100 runs; with 200 evaluations as with 10."""
     assert sum(bool(flags(honest(s, 100, 10, 0.5))) for s in range(200)) <= 4  # type: ignore[arg-type]
     assert sum(bool(flags(honest(s, 1000, 5, 0.2))) for s in range(100)) <= 3  # type: ignore[arg-type]
 
