@@ -14,7 +14,7 @@ from core.config import RunConfig
 from core.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
 from core.experiment import ExperimentConfig
 from core.parsing import parse
-from core.store import claims, moves, queries, records, runs, workers
+from core.store import claims, evidence, moves, queries, records, runs, workers
 from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord, finite
 from core.store.states import TRANSITIONS, Status
 from core.store.workers import Gpu
@@ -494,3 +494,28 @@ def test_an_extended_run_has_no_time_limit_that_is_over() -> None:
     assert runs.extend(claim.run_id, 50)
     again = claims.claim(claim.run_id, "w", 60.0)
     assert again and claims.beat(claim.run_id, again.attempt, 60.0) is False
+
+
+def test_what_a_comparison_reads() -> None:
+    """The last evaluation says how it was made; samples without a total are NaN; a greedy problem counts once."""
+    claim, other = claimed(), claimed()
+    for step, temperature in ((0, 1.0), (10, 0.0)):
+        items = tuple(ItemRow(p, 2, right, None, 1.0) for p, right in ((NASTY[:150], 2), ("b", 0)))
+        row = EvaluationRow(problems=2, num_samples=2, temperature=temperature, accuracy=0.5, seconds=1.0, items=items)
+        metrics = {"eval/accuracy": 0.5, "reward/total": 0.1 * step, "policy/loss": float("nan"), "score/correctness": 1.0}
+        rows = [replace(sample_row(), total=0.25), sample_row(1), sample_row(0, 1), replace(sample_row(), split="eval")]
+        records.write_step(claim.run_id, claim.attempt, StepRecord(step, metrics, rows, row))
+    records.write_environment(claim.run_id, claim.attempt, {"device": "cpu"})
+    first, second = evidence.evidence([other.run_id, claim.run_id, 999])
+    assert (first.run_id, first.arm, first.seed, first.status) == (claim.run_id, "hybrid", 0, "starting")
+    assert (first.problems, first.temperature, first.independent, first.step) == (2, 0.0, 2, 10)
+    assert first.environment == {"device": "cpu"} and first.completions_per_step == 16 and first.max_steps == 6
+    assert {k: list(s.values) for k, s in first.series.items()} == {"eval/accuracy": [0.5, 0.5], "reward/total": [0.0, 1.0]}
+    assert second.series == {} and second.problems == 0 and second.environment == {} and second.outcome == "waiting"
+    found = evidence.answers({claim.run_id: 0, other.run_id: 0})
+    assert sorted(found[claim.run_id].values()) == [(0, 2), (2, 2)] and found[other.run_id] == {}
+    assert sorted(evidence.answers({claim.run_id: 10})[claim.run_id].values()) == [(0, 1), (1, 1)]
+    samples = evidence.rewarded(claim.run_id, 5, 10)
+    assert samples.step.tolist() == [10, 10, 10] and samples.group.tolist() == [0, 0, 1]
+    assert samples.total[0] == 0.25 and np.isnan(samples.total[1:]).all() and samples.correct.tolist() == [False] * 3
+    assert len(evidence.rewarded(other.run_id, 0, 10).step) == 0

@@ -1,0 +1,87 @@
+"""What one run left behind, as far as a comparison reads it. Made by core.store.evidence; read by everything beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from core.groups import FloatArray
+from core.metrics.series import Series
+
+GOLD, REWARD, TRAINING = "eval/accuracy", "reward/total", "reward/accuracy"
+# Every metric that a score, a refusal or a flag reads.
+READ = (
+    GOLD, "eval/kl", REWARD, TRAINING, "signal/dead_groups", "policy/entropy", "policy/grad_norm", "policy/kl", "policy/loss",
+    "length/mean", "length/truncated", "speed/step_seconds",
+)  # fmt: skip
+EACH_STEP = (REWARD, "policy/loss", "policy/grad_norm")  # a step without one of them had no number to give
+Outcome = Literal["complete", "failed", "stopped", "training", "waiting"]
+OUTCOMES: tuple[Outcome, ...] = ("complete", "failed", "stopped", "training", "waiting")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A run. `arm` is its variant: arm and swept settings. `status` is `run.status`; `problems` and `num_samples` are those
+    of its newest evaluation, at `temperature`."""
+
+    run_id: int
+    arm: str
+    seed: int
+    status: str
+    step: int
+    max_steps: int
+    series: Mapping[str, Series]
+    problems: int = 0
+    num_samples: int = 1
+    temperature: float = 1.0
+    config: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended, or that it has not. Without an evaluation a run that goes on is one that waits."""
+        if self.status in ("failed", "stopped"):
+            return "failed" if self.status == "failed" else "stopped"
+        if self.status == "done":
+            return "complete"
+        return "training" if len(self.line(GOLD)[0]) else "waiting"
+
+    @property
+    def independent(self) -> int:
+        """Independent completions of an evaluation: greedy ones of a problem are all the same and count once."""
+        return self.problems * (self.num_samples if self.temperature else 1)
+
+    @property
+    def completions_per_step(self) -> int:
+        """Trained completions of a step."""
+        grpo = self.config.get("grpo", {})
+        return int(grpo.get("prompts_per_step", 0)) * int(grpo.get("num_generations", 0))
+
+    def line(self, name: str, last: int | None = None) -> tuple[FloatArray, FloatArray]:
+        """Steps [n] and finite values [n] of a metric, up to step `last`; empty where it was not recorded."""
+        found = self.series.get(name)
+        if found is None:
+            return np.zeros(0), np.zeros(0)
+        steps, values = np.asarray(found.steps, dtype=float), np.asarray(found.values, dtype=float)
+        keep = np.isfinite(values) & (steps <= (np.inf if last is None else last))
+        return steps[keep], values[keep]
+
+
+def horizon(runs: Sequence[Evidence]) -> int:
+    """The last step up to which runs can be compared: the smallest budget, and no further than runs that still train.
+
+    A run that failed or was stopped does not shorten it: what it lacks is counted against it. 0 where nothing was evaluated.
+    """
+    steps = [run.max_steps for run in runs]
+    steps += [int(run.line(GOLD)[0][-1]) for run in runs if run.outcome == "training"]
+    evaluated = any(len(run.line(GOLD)[0]) for run in runs)
+    return min(steps) if steps and evaluated else 0
+
+
+def by_arm(runs: Sequence[Evidence]) -> dict[str, list[Evidence]]:
+    """Arm -> its runs by seed; arms in the order of their names, so that no result depends on the order of rows."""
+    found: dict[str, list[Evidence]] = {name: [] for name in sorted({run.arm for run in runs})}
+    for run in sorted(runs, key=lambda r: (r.seed, r.run_id)):
+        found[run.arm].append(run)
+    return found

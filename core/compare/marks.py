@@ -1,0 +1,118 @@
+"""What may be compared, but with a word of warning beside the numbers. Called by `comparison` before it averages. Pure."""
+
+from collections.abc import Sequence
+
+from core.compare.evidence import GOLD, OUTCOMES, Evidence, by_arm
+from core.compare.refusals import Remark, differing, ids_of, refused, some
+from core.compare.scores import missing
+from core.compare.seeds import ENOUGH, FEWEST, holds
+
+SAID_APART = ("grpo.max_steps", "grpo.prompts_per_step", "grpo.num_generations", "evaluation.every")
+
+
+def remarks(runs: Sequence[Evidence], horizon: int) -> list[Remark]:
+    """Everything that a reader must know before believing a comparison. With a refusal nothing else is said."""
+    if found := refused(runs, horizon):
+        return found
+    return [*_budget(runs), *_between(runs), *_machines(runs), *_seeds(runs), *_outcomes(runs), *_missing(runs, horizon)]
+
+
+def _budget(runs: Sequence[Evidence]) -> list[Remark]:
+    found = []
+    steps = sorted({r.max_steps for r in runs})
+    if len(steps) > 1:
+        said = f"Budgets differ: {some([str(s) for s in steps])} steps. Compared up to step {steps[0]}; schedules in percent "
+        found.append(Remark("budget", False, said + "and learning rates that fall have another shape in each.", ids_of(runs)))
+    sizes = sorted({r.completions_per_step for r in runs})
+    if len(sizes) > 1:
+        said = f"A step trains on {some([str(s) for s in sizes])} completions: compare by tokens, not by steps."
+        found.append(Remark("budget", False, said, ids_of(runs)))
+    every = sorted({r.config.get("evaluation", {}).get("every", 0) for r in runs})
+    if len(every) > 1:
+        said = (
+            f"Evaluated every {some([str(e) for e in every])} steps: drops, jitter and times to a threshold are finer in one."
+        )
+        found.append(Remark("evaluation.every", False, said, ids_of(runs)))
+    return found
+
+
+def _between(runs: Sequence[Evidence]) -> list[Remark]:
+    paths = [p for p in differing(runs, mixes=False) if p not in SAID_APART]
+    if not paths:
+        return []
+    return [
+        Remark(
+            paths[0],
+            False,
+            f"Arms differ in more than their mix: {some(paths)}. A difference may come from there.",
+            ids_of(runs),
+        )
+    ]
+
+
+def _machines(runs: Sequence[Evidence]) -> list[Remark]:
+    seen = sorted(
+        {f"{r.environment['device']} of {r.environment.get('host', '')}" for r in runs if r.environment.get("device")}
+    )
+    if len(seen) < 2:
+        return []
+    return [
+        Remark(
+            "machine",
+            False,
+            f"Trained on {len(seen)} kinds of machine ({some(seen)}): seconds are not comparable.",
+            ids_of(runs),
+        )
+    ]
+
+
+def _seeds(runs: Sequence[Evidence]) -> list[Remark]:
+    arms, found = by_arm(runs), []
+    for arm, same in arms.items():
+        n = sum(bool(len(r.line(GOLD)[0])) for r in same)
+        if n < FEWEST:
+            said = (
+                f"{arm} has {n} seed{'s' * (n != 1)}: too few for an interval; only points are shown. Train {FEWEST} or more."
+            )
+            found.append(Remark("seeds", False, said, ids_of(same)))
+        elif n < 2 * ENOUGH:
+            more = f" {ENOUGH} or more would carry a claim." if n < ENOUGH else ""
+            said = f"{arm} has {n} seeds: a 95 % interval of so few holds the truth in about {holds(n)} of 100 cases.{more}"
+            found.append(Remark("seeds", False, said, ids_of(same)))
+    if len({tuple(r.seed for r in same) for same in arms.values()}) > 1:
+        said = "Arms do not have the same seeds: differences by seed are of the common ones only."
+        found.append(Remark("seeds", False, said, ids_of(runs)))
+    return found
+
+
+def _outcomes(runs: Sequence[Evidence]) -> list[Remark]:
+    what = {
+        "failed": "counted with the gold accuracy they had (worst case: zero), and as reaching nothing more",
+        "stopped": "counted with the gold accuracy they had; how soon they would have got there is not known",
+        "training": "compared up to the step at which all are",
+        "waiting": "not yet evaluated, in no number",
+    }
+    found = []
+    for outcome in OUTCOMES:
+        those = [r for r in runs if r.outcome == outcome]
+        if outcome != "complete" and those:
+            names = some([f"{r.arm} seed {r.seed}" for r in those])
+            found.append(
+                Remark(
+                    "outcome", False, f"{len(those)} of {len(runs)} runs {outcome} ({names}): {what[outcome]}.", ids_of(those)
+                )
+            )
+    never = [r for r in runs if r.outcome in ("failed", "stopped") and not len(r.line(GOLD)[0])]
+    if never:
+        said = f"{len(never)} of them ended before the first evaluation: in no mean, but in every count."
+        found.append(Remark("outcome", False, said, ids_of(never)))
+    return found
+
+
+def _missing(runs: Sequence[Evidence], horizon: int) -> list[Remark]:
+    counts = {r.run_id: missing(r, horizon) for r in runs}
+    bad = [r for r in runs if counts[r.run_id]]
+    if not bad:
+        return []
+    said = f"{sum(counts.values())} steps of {len(bad)} runs have a reward, loss or gradient norm that is no number."
+    return [Remark("missing", False, said, ids_of(bad))]

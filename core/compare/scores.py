@@ -1,0 +1,98 @@
+"""The scores of one run: numbers by key, each described in `catalogue`. Called by `arms` and by what lists runs. Pure.
+
+NaN: not defined for this run, which whoever averages has to count. A run that ended before the horizon goes on with the gold
+accuracy it had, as its adapter does; `lost=0.0` counts what it lacks as nothing right instead, the worst case.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.compare.binomial import effective, wilson
+from core.compare.curves import mean_height
+from core.compare.evidence import EACH_STEP, GOLD, Evidence
+from core.compare.stability import Spikes, dispersion, drawdown, spikes, upper_tail
+from core.groups import FloatArray
+
+LATE = 0.2  # last part of training that "late" means
+SPIKY = {
+    "spikes/grad_norm": "policy/grad_norm",
+    "spikes/kl": "policy/kl",
+    "spikes/loss": "policy/loss",
+    "spikes/length": "length/mean",
+}
+
+
+def scores(run: Evidence, horizon: int, lost: float | None = None) -> dict[str, float]:
+    """Key -> value of every score but those that are times, which `thresholds` has."""
+    nan = float("nan")
+    steps, values = run.line(GOLD, horizon)
+    early = bool(len(steps)) and steps[-1] < horizon and run.outcome in ("failed", "stopped")
+    after = lost if early else None
+    start = float(values[0]) if len(steps) and steps[0] == 0 else nan
+    auc = mean_height(steps, values, 0, horizon, after)
+    final = nan if not len(steps) else float(values[-1]) if after is None else after
+    falls = drawdown(values if after is None or not len(values) else np.append(values, after))
+    kl = run.line("eval/kl", horizon)
+    found = {
+        "gold/auc": auc,
+        "gold/gain": (auc - start) / (1 - start) if start < 1 else nan,
+        "gold/final": final,
+        "gold/late": mean_height(steps, values, (1 - LATE) * horizon, horizon, after) if len(steps) else nan,
+        "gold/best": float(values.max()) if len(values) else nan,
+        "gold/fall": float(values.max()) - final if len(values) else nan,
+        "risk/max_drawdown": float(falls.max()) if len(falls) else nan,
+        "risk/drawdown_tail": upper_tail(falls),
+        "noise/dispersion": dispersion(values),
+        "kl/spent": float(kl[1][-1]) if len(kl[1]) else nan,
+        "kl/area": mean_height(*kl, 0, min(horizon, kl[0][-1])) if len(kl[0]) else nan,
+        "signal/dead_groups": _mean(run.line("signal/dead_groups", horizon)[1]),
+        "health/missing": float(missing(run, horizon)),
+    }
+    return found | {key: found_spikes.per_hundred for key, found_spikes in spiked(run, horizon).items()}
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def spiked(run: Evidence, horizon: int) -> dict[str, Spikes]:
+    """Where which signal spiked; a signal that was not recorded has no judged steps."""
+    return {key: spikes(*run.line(name, horizon)) for key, name in SPIKY.items()}
+
+
+def missing(run: Evidence, horizon: int) -> int:
+    """Trained steps without a finite reward, loss or gradient norm: NaN and infinities are not stored."""
+    trained = min(run.step, horizon)
+    known = [set(steps[steps >= 1].astype(int).tolist()) for steps, _ in (run.line(name, trained) for name in EACH_STEP)]
+    return trained - len(set.intersection(*known))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Gold accuracy of one evaluation with its binomial interval: what the held-out set can tell, not what seeds do."""
+
+    step: int
+    share: float
+    low: float
+    high: float
+    worth: float
+    """Independent completions that it is worth."""
+
+
+def measured(run: Evidence, horizon: int, best: bool, answers: Mapping[str, tuple[int, int]] | None = None) -> Measured | None:
+    """The last evaluation up to the horizon, or the best (of equal ones the first); None without one.
+
+    Wilson's interval, on the completions that the evaluation is worth: from `answers` (problem id -> right, completions)
+    of that step where given, else on the number of problems, which is never too narrow. The best is the luckiest of many, so
+    that its interval is too high; the last is the honest one.
+    """
+    steps, values = run.line(GOLD, horizon)
+    if not len(steps):
+        return None
+    at = int(np.argmax(values)) if best else len(values) - 1
+    counts: Sequence[tuple[int, int]] = list(answers.values()) if answers else ()
+    worth = effective([r for r, _ in counts], [n for _, n in counts]) if counts and run.temperature else float(run.problems)
+    low, high = wilson(float(values[at]), worth)
+    return Measured(int(steps[at]), float(values[at]), low, high, worth)

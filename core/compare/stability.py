@@ -1,0 +1,80 @@
+"""How steadily one run went: falls from its best, jitter, spikes. Called by scores and flags. Pure.
+
+Drawdown, its upper tail and dispersion after Chan et al. 2020, arXiv 1912.05663, section 3; there a lower tail is taken of
+drawdowns, which are never negative: the risky tail is the upper one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from core.groups import FloatArray
+
+TAIL = 0.05
+AROUND = 11  # differences of a window of dispersion
+BEFORE, TIMES = 20, 5.0  # a spike: so many robust deviations above the median of so many steps before
+NORMAL = 1.4826  # median absolute deviation -> standard deviation of a normal
+NORMAL_MEAN = 1.2533  # mean absolute deviation -> the same
+
+
+def drawdown(values: FloatArray) -> FloatArray:
+    """[n] D_t = max of y_s over s <= t, minus y_t: how far below its best so far a curve [n] is. In the values' unit."""
+    return np.maximum.accumulate(values) - values if len(values) else np.zeros(0)
+
+
+def upper_tail(values: FloatArray, tail: float = TAIL) -> float:
+    """CVaR: mean of the values [n] at or above their (1 - tail) quantile (linear between values); NaN for none.
+
+    Rockafellar and Uryasev 2000, J. Risk 2:21. With fewer than 1/tail values it is the largest one.
+    """
+    if not len(values):
+        return float("nan")
+    return float(values[values >= np.quantile(values, 1 - tail)].mean())
+
+
+def dispersion(values: FloatArray, around: int = AROUND) -> float:
+    """Jitter of a curve [n]: interquartile range of its differences between neighbours, in windows of `around`, averaged.
+
+    Differences take the trend away, windows its change. In the values' unit; NaN with fewer than three differences.
+    """
+    steps = np.diff(values)
+    if len(steps) < 3:
+        return float("nan")
+    quarter, three = np.quantile(sliding_window_view(steps, min(around, len(steps))), [0.25, 0.75], axis=1)
+    return float((three - quarter).mean())
+
+
+@dataclass(frozen=True)
+class Spikes:
+    """`at`: the steps of the spikes; `worst`: the largest, in robust deviations above the median, 0 without one; `judged`:
+    steps with enough before them to tell."""
+
+    at: tuple[int, ...]
+    worst: float
+    judged: int
+
+    @property
+    def per_hundred(self) -> float:
+        """Spikes in 100 judged steps; NaN where none could be judged."""
+        return 100 * len(self.at) / self.judged if self.judged else float("nan")
+
+
+def spikes(steps: FloatArray, values: FloatArray, before: int = BEFORE, times: float = TIMES) -> Spikes:
+    """Where x_t > median + times * deviation, both of the `before` values ahead of it in a curve [n].
+
+    The deviation is 1.4826 * MAD; where more than half the values are equal, 1.2533 * mean absolute deviation (Iglewicz and
+    Hoaglin 1993, How to detect and handle outliers, 3.3); a window of equal values gives no scale and is not judged.
+    """
+    if len(values) <= before:
+        return Spikes((), 0.0, 0)
+    windows = sliding_window_view(values, before)[:-1]
+    middle = np.median(windows, axis=1)
+    gaps = np.abs(windows - middle[:, None])
+    scale = NORMAL * np.median(gaps, axis=1)
+    scale = np.where(scale > 0, scale, NORMAL_MEAN * gaps.mean(axis=1))
+    judged = scale > 0
+    height = (values[before:][judged] - middle[judged]) / scale[judged]
+    hit = height > times
+    where = steps[before:][judged][hit]
+    return Spikes(tuple(int(s) for s in where), float(height[hit].max()) if hit.any() else 0.0, int(judged.sum()))

@@ -1,0 +1,121 @@
+"""How soon: steps, tokens and seconds until a threshold that is common to all arms. Called by reports. Pure.
+
+What never got there is *censored*, not left out: it is known to take longer than it was watched (core.compare.survival).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.compare.curves import at, ema, first_hold
+from core.compare.evidence import GOLD, TRAINING, Evidence
+from core.groups import BoolArray, FloatArray
+
+HOLD = 2  # evaluations in a row: one lucky one is no arrival
+FRACTIONS = (0.5, 0.9)
+COLLAPSED, COLLAPSE_OVER = 0.01, 10  # share of right answers, steps it is averaged over
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """`value` is a gold accuracy in 0..1, `name` says where it comes from."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Reach:
+    """When something happened, or how long it was watched without happening."""
+
+    time: float
+    reached: bool
+
+
+def absolute(value: float) -> Threshold:
+    """A threshold that somebody named; ValueError outside 0..1."""
+    if not 0 < value <= 1:
+        raise ValueError(f"threshold {value:g} is no gold accuracy: give a share above 0 and at most 1, e.g. 0.6 for 60 %")
+    return Threshold(f"{100 * value:g} %", value)
+
+
+def relative(arms: Sequence[Sequence[Evidence]], horizon: int, fractions: Sequence[float] = FRACTIONS) -> list[Threshold]:
+    """y_0 + f (y* - y_0): parts of the way from the start to the best arm.
+
+    y_0: mean of all runs at step 0. y*: the highest point, up to the horizon, of any arm's mean over seeds. Common to all
+    arms, so that none is measured by its own best. Nothing where no arm rose.
+    """
+    lines = [[run.line(GOLD, horizon) for run in runs] for runs in arms]
+    lines = [[line for line in arm if len(line[0])] for arm in lines]
+    flat = [line for arm in lines for line in arm]
+    if not flat:
+        return []
+    grid = np.unique(np.concatenate([steps for steps, _ in flat]))
+    start = float(np.mean([values[0] for _, values in flat]))
+    best = max(float(np.mean([at(*line, grid) for line in arm], axis=0).max()) for arm in lines if arm)
+    if best <= start:
+        return []
+    return [Threshold(f"{100 * f:g} % of the way", start + f * (best - start)) for f in fractions]
+
+
+def steps_to(run: Evidence, threshold: float, horizon: int, hold: int = HOLD, smoothing: float = 0.0) -> Reach:
+    """T = the first evaluation, at or before the horizon, from which `hold` in a row have EMA(gold accuracy) >= threshold.
+
+    Censored otherwise: at the horizon, but at its last evaluation for a run that somebody stopped, of which nobody knows
+    what it would have done. A run that failed is one that never gets there.
+    """
+    steps, values = run.line(GOLD, horizon)
+    found = first_hold(ema(values, smoothing) >= threshold, hold)
+    if found is not None:
+        return Reach(float(steps[found]), True)
+    watched = float(steps[-1]) if run.outcome in ("stopped", "training") and len(steps) else float(horizon)
+    return Reach(watched if len(steps) else 0.0, False)
+
+
+def spent(run: Evidence, step: float, unit: str) -> float:
+    """Generated tokens or seconds of training up to a step, its own included.
+
+    tokens: sum of length/mean x completions of a step. seconds: sum of speed/step_seconds, without evaluations. NaN where a
+    step was not recorded: a sum with holes would be too small.
+    """
+    name, each = ("length/mean", run.completions_per_step) if unit == "tokens" else ("speed/step_seconds", 1)
+    steps, values = run.line(name, int(step))
+    known = values[steps >= 1]
+    return float(known.sum()) * each if each and len(known) == int(step) else float("nan")
+
+
+def half_life(run: Evidence, horizon: int, over: int = 5) -> Reach | None:
+    """The first step where the entropy, a mean of `over` steps, is at most half its mean in the first `over` steps.
+
+    The step is the last of its mean. Censored at the last recorded step; None with fewer than 2 x `over` steps.
+    """
+    steps, values = run.line("policy/entropy", horizon)
+    if len(values) < 2 * over:
+        return None
+    means = _moving(values, over)
+    return _first(steps[over - 1 :], means <= means[0] / 2)
+
+
+def collapse_step(run: Evidence, horizon: int, over: int = COLLAPSE_OVER) -> Reach | None:
+    """Model collapse step: the first where training accuracy, a mean of `over` steps, is below 1 % and was not before.
+
+    After the "MCS" of arXiv 2603.08660 (first step with reward accuracy < 1 %). There the reward's agreement with the truth
+    is taken, which exists for 0/1 rewards; this is the share of right answers, which every mix has. Averaged, because a
+    weak base has steps without a right answer by chance. Censored at the last recorded step; None with too few steps.
+    """
+    steps, values = run.line(TRAINING, horizon)
+    if len(values) < over:
+        return None
+    means = _moving(values, over)
+    fell = (means < COLLAPSED) & (np.maximum.accumulate(means) >= COLLAPSED)
+    return _first(steps[over - 1 :], fell)
+
+
+def _moving(values: FloatArray, over: int) -> FloatArray:
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(values, over).mean(axis=1))
+
+
+def _first(steps: FloatArray, hit: BoolArray) -> Reach:
+    found = first_hold(hit, 1)
+    return Reach(float(steps[-1]), False) if found is None else Reach(float(steps[found]), True)
