@@ -12,7 +12,7 @@ import streamlit as st
 import core.dial
 from app.figures.overlay import overlay as overlaid
 from app.figures.shown import Shown, View
-from app.live import Drawn
+from app.live import Drawn, weight
 from app.memo import Memo
 from app.series import SeriesStore, Version
 from app.wire import Card, Message
@@ -40,7 +40,7 @@ from core.table import SampleTable
 
 Versions = tuple[Version, ...]
 T = TypeVar("T")
-MEMO = 600  # cards of some 40 live runs, about 100 kB each
+MEMO = 256 * 2**20  # bytes of cards
 LIVE_SECONDS = 0.4  # with a tick a second, what is written is seen within two
 MOST_EXPERIMENTS = 200
 MOST_RUNS = 600  # a list has the newest so many; the largest experiment has fewer
@@ -103,12 +103,12 @@ def card(detail: RunDetail, view: View, name: str, make: Callable[[Shown], Card]
 
 def of_run(detail: RunDetail, what: Hashable, make: Callable[[], T]) -> T:
     """Something computed from a run as it stands now; `what` tells it from the run's others."""
-    return _memo().get((detail.row.id, version(detail.row), detail.config_hash, what), make)
+    return _memo().get((detail.row.id, what), (version(detail.row), detail.config_hash), make)
 
 
 @st.cache_resource(show_spinner=False)
 def _memo() -> Memo:
-    return Memo(MEMO)
+    return Memo(MEMO, weight)
 
 
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)
@@ -153,7 +153,7 @@ def overlay(rows: Sequence[RunRow], names: tuple[str, ...], name: str, smoothing
         made = overlaid(rows, lines, name, height, smoothing=smoothing)
         return Drawn(Message(made, said, f"{attempts}.{name}.{smoothing}"), made)
 
-    return _memo().get((said, tuple(attempts), name, smoothing, height), draw)
+    return _memo().get((tuple(r.id for r in rows), names, name, smoothing, height), (said, tuple(attempts)), draw)
 
 
 def text_of_all(rows: Sequence[RunRow]) -> str:

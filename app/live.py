@@ -27,6 +27,12 @@ class Drawn:
     card: Card
 
 
+def weight(value: object) -> int:
+    """Bytes of a card, about: its arrays, and as much again for its messages. Of anything else: little."""
+    traces = value.card["traces"] if isinstance(value, Drawn) else []
+    return 20_000 + 2 * sum(v.nbytes for t in traces for v in t.values() if isinstance(v, np.ndarray))
+
+
 class Had(NamedTuple):
     """What of a message tells whether the next one may be a tail of it; the message itself would keep its arrays."""
 

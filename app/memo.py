@@ -13,21 +13,25 @@ T = TypeVar("T")
 
 
 class Memo:
-    """The `most` newest values by key. Safe to use from the threads of many sessions; a value may be made twice at once."""
+    """The newest value of each key, as long as all together weigh at most `most` bytes by `weigh`; the least recently used are
+    let go. Safe to use from the threads of many sessions; a value may be made twice at once."""
 
-    def __init__(self, most: int) -> None:
-        self._kept: OrderedDict[Hashable, object] = OrderedDict()
-        self._lock, self._most = Lock(), most
+    def __init__(self, most: int, weigh: Callable[[object], int]) -> None:
+        self._kept: OrderedDict[Hashable, tuple[Hashable, object, int]] = OrderedDict()
+        self._lock, self._most, self._weigh, self._weight = Lock(), most, weigh, 0
 
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of a key, made when it is not there."""
+    def get(self, key: Hashable, version: Hashable, make: Callable[[], T]) -> T:
+        """The value of a key as of a version; made when that is not there, in place of an older one."""
         with self._lock:
-            if key in self._kept:
+            found = self._kept.get(key)
+            if found is not None and found[0] == version:
                 self._kept.move_to_end(key)
-                return cast(T, self._kept[key])
+                return cast(T, found[1])
         made = make()
+        weight = self._weigh(made)
         with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._weight += weight - self._kept.pop(key, (None, None, 0))[2]
+            self._kept[key] = (version, made, weight)
+            while self._weight > self._most and len(self._kept) > 1:
+                self._weight -= self._kept.popitem(last=False)[1][2]
         return made

@@ -1,7 +1,8 @@
 """The series of runs in memory: read once, then only what is new, for all viewers together. Called by app.cache.
 
-A run's points only grow within an attempt; a new attempt may have replaced some, so it is read anew. The least recently used
-runs are let go when there are too many points. Knows nothing of pages.
+A run's points only grow while an attempt is running. A resumed attempt first takes back what lies behind its checkpoint, so
+what was read before it was running is read anew. The least recently used runs are let go when there are too many points.
+Knows nothing of pages.
 """
 
 from collections import OrderedDict
@@ -11,6 +12,7 @@ from threading import Lock
 
 from core.metrics.series import Series
 from core.store import queries
+from core.store.states import Status
 
 Version = tuple[int, int, str]  # attempt, step, status
 MOST_POINTS = 6_000_000  # 16 bytes each
@@ -56,13 +58,18 @@ class SeriesStore:
                 points -= oldest.points
 
 
+def _grows(asked: Version, kept: Version | None) -> bool:
+    """What was read as of `kept` is the beginning of what there is as of `asked`, or the other way round."""
+    return kept is not None and asked[0] == kept[0] and kept[2] == Status.RUNNING.value
+
+
 def _behind(asked: Version, kept: Version | None) -> bool:
     """Another viewer has read further already."""
-    return kept is not None and asked[0] == kept[0] and asked[1] < kept[1]
+    return kept is not None and _grows(asked, kept) and asked[1] < kept[1]
 
 
 def _grown(run_id: int, version: Version, names: tuple[str, ...] | None, kept: _Kept) -> Mapping[str, Series]:
-    if kept.version is None or kept.version[0] != version[0] or kept.version[1] > version[1]:
+    if kept.version is None or not _grows(version, kept.version):
         return {n: s.packed() for n, s in queries.series(run_id, names).items()}
     new = queries.series(run_id, names, since=kept.version[1])
     return {**kept.series, **{n: kept.series[n].then(s) if n in kept.series else s.packed() for n, s in new.items()}}

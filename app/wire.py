@@ -41,8 +41,9 @@ class Message:
         self.length = max(lengths, default=0)
         self._given = card["traces"]
         self._bare = {k: v for k, v in card.items() if k != "traces"}
-        # Without a version, it is told from others by its contents.
-        self.version = version or hashlib.sha256(_packed({"card": self._bare}, self._traces, tail=False)).hexdigest()[:16]
+        self.version = version
+        if not version:  # told from others by its contents, and a tail of nothing
+            self.version = self.epoch = hashlib.sha256(_packed({"card": self._bare}, self._traces, tail=False)).hexdigest()[:16]
 
     @cached_property
     def _traces(self) -> list[Card]:

@@ -187,7 +187,10 @@ class ShowdownTrainer(GRPOTrainer):
             return {"mean_nll": np.full(n, np.nan), "token_nll": [None] * n}
         mean, by_token = self.forwards.nll_by_token(self._prompt_ids, completion_ids)
         lengths = map(self.pieces.lengths, completion_ids, texts)
-        return {"mean_nll": mean, "token_nll": [of and pack(of, nll) for of, nll in zip(lengths, by_token, strict=True)]}
+        return {
+            "mean_nll": mean,
+            "token_nll": [pack(of, nll) if of else None for of, nll in zip(lengths, by_token, strict=True)],
+        }
 
     def _asked_for(self, inputs: Any, texts: list[str], golds: list[str], completion_ids: list[list[int]]) -> dict[str, Any]:
         """The fields of a batch that cost something, where the mix's components ask for them."""

@@ -12,6 +12,7 @@ from app.parts.overview import waiting
 from core.store.queries import RunDetail
 
 EARLY = 9
+MOST_REPEATS = 3
 
 
 def choose() -> re.Pattern[str] | None:
@@ -21,12 +22,18 @@ def choose() -> re.Pattern[str] | None:
         help="Python's `re.search` on the metric keys, case ignored.",
     )  # fmt: skip
     try:
-        return re.compile(text or "", re.IGNORECASE)
+        return pattern(text or "")
     except re.error as error:
-        prose.fault(
-            f"{text!r} is no regular expression: {error}. A dot, bracket or star that is meant as such needs a \\ before it."
-        )
+        prose.fault(f"{text!r} cannot be used: {error}. A dot, bracket or star that is meant as such needs a \\ before it.")
         return None
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """What to look for. re.error also for what could look for ever: the address may come from anybody, and nobody else is
+    served meanwhile."""
+    if re.search(r"\)\s*[*+{]", text) or len(re.findall(r"[*+{]", text)) > MOST_REPEATS:
+        raise re.error(f"no group may be repeated, and no more than {MOST_REPEATS} characters or sets")
+    return re.compile(text, re.IGNORECASE)
 
 
 def all_metrics(detail: RunDetail, view: View, wanted: re.Pattern[str]) -> None:

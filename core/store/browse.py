@@ -91,7 +91,8 @@ def _window(c: Connection, chosen: Selection, most: int | None) -> Window:
     low = first
     for run_id in chosen.runs:  # the same steps of every run, so that arms stay comparable
         steps = select(sample.c.step).where(sample.c.run_id == run_id, *here).order_by(sample.c.step.desc()).limit(1)
-        last = max(last, c.execute(steps).scalar() or -1)
+        newest = c.execute(steps).scalar()
+        last = max(last, -1 if newest is None else newest)
         beyond = most and c.execute(steps.offset(max(1, most // len(chosen.runs)))).scalar()
         low = max(low, -1 if beyond is None else beyond + 1)
     low = min(low, max(last, first))

@@ -1,6 +1,7 @@
 """Charts as bytes: the browser makes of them what was sent, whole or by tails, and notices what is lost."""
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from playwright.sync_api import Page
 from app import wire
 from app.elements import HERE
 from app.figures import base
+from app.memo import Memo
+from app.parts.all_metrics import pattern
 from app.series import SeriesStore
-from core.store import queries
+from core.store import claims, queries, records
 from tests.e2e.browser import browser, chromium
 from tests.grow import grow, growing
 
@@ -147,3 +150,50 @@ def test_series_are_read_on_and_a_new_attempt_is_read_anew(sqlite: Path, monkeyp
     assert list(only) == ["eval/accuracy"] and list(only["eval/accuracy"].steps) == [0, 10]
     small = SeriesStore(most_points=1)
     assert small.get(run_id, (1, 14, "running")) == second  # what is too much is given, and not kept next to others
+
+
+def test_points_that_a_resumed_run_took_back_are_not_shown(sqlite: Path) -> None:
+    """A viewer looks while the second attempt is starting: the lost steps are still there then, under its number."""
+    (run_id,) = growing(max_steps=100)
+    grow(run_id, 0, 60)
+    store = SeriesStore()
+    store.get(run_id, (1, 60, "running"))
+    assert claims.release(run_id, 1, "its worker ended") and claims.claim(run_id, "w2", 3600.0)
+    assert len(store.get(run_id, (2, 60, "starting"))["reward/total"].steps) == 60
+    records.rewind(run_id, 2, 40)
+    claims.mark_running(run_id, 2)
+    for step in range(41, 63):  # nobody looks until the new attempt is further than the old one was
+        records.write_step(run_id, 2, records.StepRecord(step=step, metrics={"reward/total": -5.0}))
+    found = store.get(run_id, (2, 62, "running"))["reward/total"]
+    assert list(found.steps) == list(range(1, 63)) and set(found.values[40:]) == {-5.0}
+
+
+def test_a_memo_keeps_the_newest_of_each_and_no_more_than_it_may() -> None:
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        made.append(name)
+        return name
+
+    memo = Memo(10, lambda value: len(str(value)))
+    for version, name in ((1, "aaaa"), (1, "aaaa"), (2, "bbbb"), (1, "cccc")):
+        assert memo.get("key", version, lambda name=name: make(name)) == name
+    assert made == ["aaaa", "bbbb", "cccc"]  # the same version once; another takes its place
+    memo.get("other", 1, lambda: make("dddd"))
+    memo.get("third", 1, lambda: make("eeee"))  # twelve bytes: the oldest is let go
+    memo.get("key", 1, lambda: make("again"))
+    memo.get("third", 1, lambda: make("never"))
+    assert made[3:] == ["dddd", "eeee", "again"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [("^score/|kl", True), ("", True), ("eval/.*acc", True), (r"(\w|\w)*!", False), ("(a+)+b", False), ("a*a*a*a*b", False),
+     ("score/(", False), ("(a){2,}", False)],
+)  # fmt: skip
+def test_what_could_look_for_ever_is_refused(text: str, fine: bool) -> None:
+    if fine:
+        assert pattern(text)
+    else:
+        with pytest.raises(re.error):
+            pattern(text)

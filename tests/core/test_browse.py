@@ -211,3 +211,15 @@ def test_tokens_are_packed_small_and_back() -> None:
 def test_samples_by_id_of_a_file_keep_their_order(sqlite: Path) -> None:
     ids = browse.every(Selection(tuple(stored.experiment()[1])), Sort("random", seed=5), 10)
     assert [s.id for s in queries.samples_by_id(ids)] == ids
+
+
+def test_held_out_samples_of_the_base_are_found_before_there_are_newer_ones(database: str) -> None:
+    from tests.samples import run_config
+
+    run_id = runs.create_run(run_config())
+    claim = claims.claim(run_id, "w", 60.0)
+    assert claim is not None
+    base = replace(stored.sample("hard", 1, 0, 0, {}), split="eval")
+    records.write_step(run_id, claim.attempt, records.StepRecord(0, {}, [base]))
+    for last in (None, 0, 5):
+        assert count(Selection((run_id,), split="eval", last=last)) == 1, last
