@@ -75,8 +75,12 @@ _curve_editor = define("curve_editor", "curve_laws")
 
 
 def chart_card(key: str, card: Card) -> None:
-    """A titled card around a Plotly figure that keeps its zoom while data arrive. `card` is made by app.figures."""
-    live_card(key, Drawn(Message(card), card))
+    """A titled card around a Plotly figure that keeps its zoom when its data change. `card` is made by app.figures.
+
+    It is sent whole and says nothing back: a word of it would draw the page again, and a press of a button that comes while
+    the page is being drawn for another reason is lost in Streamlit.
+    """
+    live_card(key, Drawn(Message({**card, "still": True}), card))
 
 
 def live_card(key: str, drawn: Drawn, early: bool = True) -> None:

@@ -47,7 +47,7 @@ function build(root) {
 function onScreen(ui, visible) {
   if (ui.visible === visible) return;
   ui.visible = visible;
-  ui.tell(visible);
+  if (!ui.received?.card.still) ui.tell(visible);  // each word makes Python draw again: none where it would change nothing
   if (visible && ui.late) draw(ui);
 }
 
