@@ -104,7 +104,8 @@ def brief(draft: dict[str, Any]) -> dict[str, Any]:
     run = _run(config.runs()[0].resolved())
     arms = [{"name": a.name, "mix": mix(a.mix.resolved())} for a in config.arms]
     question = {"question": config.question} if config.question else {}
-    return {"name": config.name, **question, "seeds": list(config.seeds), "arms": arms, "run": run}
+    sweep = {"sweep": {path: list(values) for path, values in config.sweep.items()}} if config.sweep else {}
+    return {"name": config.name, **question, "seeds": list(config.seeds), **sweep, "arms": arms, "run": run}
 
 
 def to_yaml(values: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from app import prose as prose_of
 from app.parts.term_settings import rename
 from core import presets
 from core.brief import brief, mix_yaml, to_yaml
+from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
 from core.lint import cannot_act
 from core.mix import Mix
@@ -125,6 +126,19 @@ def test_yaml_without_defaults_says_the_same(name: str) -> None:
         mix = next(t.mix for t in templates() if t.name == name)
         found = of_text(mix_yaml(mix))
         assert isinstance(found, Mix) and found.hash() == mix.hash()
+
+
+def test_yaml_says_every_field_of_an_experiment() -> None:
+    said: dict[str, Any] = {"name": "KL?", "question": "Does KL help?", "seeds": [3, 5]}
+    said |= {"sweep": {"grpo.beta": [0.0, 1e-05], "model.dtype": ["float32", "bfloat16"]}}
+    said |= {"arms": [{"name": "a", "mix": {"terms": TWO_SIDES[:1]}}], "run": {"lora": {"r": 16}}}
+    config = parse(ExperimentConfig, said)
+    assert set(said) == set(ExperimentConfig.model_fields)
+    back = of_text(to_yaml(brief(draft.of_experiment(config))))
+    assert isinstance(back, ExperimentConfig)
+    assert [(p.name, p.config.hash()) for p in back.planned()] == [(p.name, p.config.hash()) for p in config.planned()]
+    for field in set(said) - {"run"}:  # which says more when every default is filled in; the hashes hold it
+        assert getattr(back, field) == getattr(config, field), field
 
 
 def yaml_box(at: AppTest) -> Any:
