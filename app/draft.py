@@ -108,7 +108,7 @@ def _preset(name: str) -> Draft:
 
 def of_experiment(config: ExperimentConfig) -> Draft:
     """An experiment as a draft: with every setting that is common to its runs."""
-    return {**config.model_dump(mode="json", by_alias=True), "run": _common(config.runs()[0])}
+    return {**config.model_dump(mode="json", by_alias=True), "run": _common(config.base())}
 
 
 def of_run(config: RunConfig, name: str) -> Draft:

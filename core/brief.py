@@ -101,7 +101,7 @@ def brief(draft: dict[str, Any]) -> dict[str, Any]:
         config = parse(ExperimentConfig, draft)
     except ConfigError:
         return draft
-    run = _run(config.runs()[0].resolved())
+    run = _run(config.base().resolved())
     arms = [{"name": a.name, "mix": mix(a.mix.resolved())} for a in config.arms]
     question = {"question": config.question} if config.question else {}
     sweep = {"sweep": {path: list(values) for path, values in config.sweep.items()}} if config.sweep else {}

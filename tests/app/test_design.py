@@ -141,6 +141,24 @@ def test_yaml_says_every_field_of_an_experiment() -> None:
         assert getattr(back, field) == getattr(config, field), field
 
 
+@pytest.mark.parametrize(
+    ("run", "swept", "beta"),
+    [
+        ({"grpo": {"beta": 0.02}}, {"grpo.beta": [0.0, 0.04]}, 0.02),
+        ({"grpo": {"beta": -1.0}}, {"grpo.beta": [0.0, 0.04]}, 0.0),  # refused by itself: that of the first run
+    ],
+)
+def test_a_swept_setting_keeps_its_own_value_in_a_draft_and_in_yaml(
+    run: dict[str, Any], swept: dict[str, Any], beta: float
+) -> None:
+    arms = [{"name": "a", "mix": {"terms": TWO_SIDES[:1]}}]
+    config = parse(ExperimentConfig, {"name": "KL?", "arms": arms, "sweep": swept, "run": run})
+    values = draft.of_experiment(config)
+    back = of_text(to_yaml(brief(values)))
+    assert isinstance(back, ExperimentConfig) and values["sweep"] == swept
+    assert values["run"]["grpo"]["beta"] == draft.of_experiment(back)["run"]["grpo"]["beta"] == beta
+
+
 def yaml_box(at: AppTest) -> Any:
     return next(t for t in at.text_area if t.label == "Experiment as YAML")
 
