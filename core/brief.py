@@ -43,7 +43,8 @@ def _term(term: dict[str, Any]) -> dict[str, Any]:
         said["name"] = term["name"]
     if term["shaping"] != Plain().model_dump(mode="json"):
         said["shaping"] = term["shaping"]
-    params = _without(term["params"], _defaults(COMPONENTS[term["component"]].params))
+    known = COMPONENTS.get(term["component"])  # None: a saved mix may outlive a component of one's own
+    params = _without(term["params"], _defaults(known.params)) if known else term["params"]
     return said | ({"params": params} if params else {})
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
 from app import curves, draft
@@ -18,6 +19,8 @@ from core.lint import cannot_act
 from core.mix import Mix
 from core.parsing import parse
 from core.store import drafts, mixes, queries, runs
+from core.store.session import writing
+from core.store.tables import saved_mix
 from core.templates import Template, templates
 from core.yaml_files import of_text
 from tests.app.test_views import elements, page, prose, weight_of
@@ -294,6 +297,23 @@ def test_a_term_moves_to_the_other_side_and_its_weight_gets_a_curve(sqlite: Path
 )
 def test_a_name_where_markdown_is_read_is_itself(name: str, shown: str) -> None:
     assert prose_of.plain(name) == shown
+
+
+def test_a_term_whose_component_is_gone_is_named_and_can_be_removed(sqlite: Path) -> None:
+    values = draft._preset(presets.DEMO)
+    term = {**values["arms"][2]["mix"]["terms"][0], "component": "mine", "name": "", "side": "hard", "params": {"deep": 2}}
+    values["arms"][2]["mix"]["terms"].append(term)
+    assert drafts.save("0123456789ab", values, {}, 0)
+    mix = parse(Mix, {"terms": TWO_SIDES[:1]})
+    gone = {**mix.resolved(), "terms": [term]}
+    with writing() as c:
+        c.execute(insert(saved_mix).values(name="old", version=1, hash="0" * 16, config=gone, created_at=0.0))
+    at = page("design", draft="0123456789ab", arm="hybrid", panel="Versions")
+    assert 'role="alert"' in prose(at) and "mine" in prose(at) and "is not installed here" in prose(at)
+    next(b for b in at.button if str(b.key).endswith("mine-remove")).click().run()
+    assert not at.exception and "mine" not in {t["component"] for t in mix_of(at)["terms"]}
+    (diff,) = [c.value for c in at.code if c.value.startswith("---")]
+    assert "deep: 2" in diff and "cannot be computed" not in prose(at)
 
 
 def test_hostile_names_are_text_and_named_as_faults(sqlite: Path) -> None:
