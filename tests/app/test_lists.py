@@ -161,7 +161,14 @@ def test_a_sweep_is_typed_seen_as_runs_and_queued(sqlite: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("0, 0.5", [0, 0.5]), ("true,FALSE", [True, False]), (" dapo ,empty", ["dapo", None]), ("1e-5", [1e-5]), (" , ", [])],
+    [
+        ("0, 0.5", [0, 0.5]),
+        ("true,FALSE", [True, False]),
+        (" dapo ,empty", ["dapo", None]),
+        ("1e-5", [1e-5]),
+        (" , ", []),
+        ("nan, 1e999,-inf", ["nan", "1e999", "-inf"]),
+    ],
 )
 def test_values_of_a_sweep_as_they_are_typed(text: str, wanted: list[Any]) -> None:
     assert values(text) == wanted and [type(v) for v in values(text)] == [type(v) for v in wanted]
