@@ -174,6 +174,12 @@ def test_values_of_a_sweep_as_they_are_typed(text: str, wanted: list[Any]) -> No
     assert values(text) == wanted and [type(v) for v in values(text)] == [type(v) for v in wanted]
 
 
+def test_a_swept_run_is_compared_with_the_arms_that_have_its_settings(mixed: list[int]) -> None:
+    for run_id in (mixed[0], mixed[3]):  # hard with beta 0, and with beta 0.04
+        at = page("run", run=str(run_id), tab="Config")
+        assert "Against the other arms" in prose(at) and "More than the mix differs" not in prose(at)
+
+
 def test_the_runs_page_is_what_its_link_says(mixed: list[int]) -> None:
     table = runs_table(page("runs"))
     assert list(table["id"]) == mixed[::-1] and list(table["gold"])[-2] == pytest.approx(70.0)
