@@ -214,6 +214,18 @@ def test_any_setting_and_any_metric_is_a_column(mixed: list[int]) -> None:
     assert by_id.loc[mixed[1], "metric reward/total"] == 0.35 and by_id.loc[mixed[0], "mix.terms.closeness.weight"] == "not set"
 
 
+def test_a_metric_of_a_newer_version_is_named_and_breaks_nothing(sqlite: Path) -> None:
+    run_id = runs.create_run(run_config())
+    claim = claims.claim(run_id, "box-1", 3600.0)
+    assert claim and claims.mark_running(run_id, claim.attempt)
+    records.write_step(run_id, claim.attempt, StepRecord(1, {"foo/bar": 1.0, "reward/total": 0.5}))
+    at = page("runs", runs=str(run_id))
+    assert "metric reward/total" in at.multiselect(key="columns").options
+    assert not any("foo/bar" in o for m in at.multiselect for o in m.options)
+    at = page("run", run=str(run_id), tab="All metrics")
+    assert "no words for them: foo/bar." in prose(at) and [c["title"] for c in drawn(at, "chart_card")] == ["Reward"]
+
+
 def test_groups_have_the_mean_of_those_that_were_evaluated(mixed: list[int]) -> None:
     rows = queries.run_list()
     settings = {r.id: {"grpo.beta": queries.run_detail(r.id).config["grpo"]["beta"]} for r in rows}
