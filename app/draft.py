@@ -63,6 +63,11 @@ def _kept() -> Kept:
     return kept
 
 
+def own_id() -> str:
+    """The id under which this session's draft is stored, or will be."""
+    return _kept().id
+
+
 def open_stored(draft_id: str, with_typed: bool = True) -> bool:
     """Go on with a stored draft, and the texts typed beside it; False when there is none of that id."""
     stored = cache.draft(draft_id) if ID.fullmatch(draft_id) else None

@@ -226,6 +226,20 @@ def test_versions_are_saved_compared_loaded_and_never_changed(sqlite: Path) -> N
     assert weight_of(at, "closeness").value == 0.4 and not at.exception
 
 
+def test_a_loaded_version_is_the_parent_in_its_own_draft_alone(sqlite: Path) -> None:
+    first = mixes.save("mine", parse(Mix, {"terms": TWO_SIDES[:1]}))
+    assert drafts.save("0123456789ab", draft._preset(presets.DEMO), {}, 0)
+    at = page("design", arm="hybrid", panel="Versions")
+    button(at, "Load mine v1 here").click().run()
+    weight_of(at, "correctness").set_value(0.7).run()
+    button(at, "Save").click().run()
+    at.query_params["draft"] = "0123456789ab"
+    at.run()
+    next(t for t in at.text_input if t.label == "Save this arm's mix as").set_value("other").run()
+    button(at, "Save").click().run()
+    assert {s.name: s.parent_id for s in mixes.saved()} == {"mine": None, "hybrid": first.id, "other": None}
+
+
 def test_a_version_says_which_runs_train_it_and_equal_mixes_are_one_version(database: str) -> None:
     made = runs.create_run(run_config())
     mix = parse(Mix, queries.run_detail(made).config["mix"])
