@@ -63,6 +63,11 @@ def _kept() -> Kept:
     return kept
 
 
+def own_id() -> str:
+    """The id under which this session's draft is stored, or will be."""
+    return _kept().id
+
+
 def open_stored(draft_id: str, with_typed: bool = True) -> bool:
     """Go on with a stored draft, and the texts typed beside it; False when there is none of that id."""
     stored = cache.draft(draft_id) if ID.fullmatch(draft_id) else None
@@ -108,7 +113,7 @@ def _preset(name: str) -> Draft:
 
 def of_experiment(config: ExperimentConfig) -> Draft:
     """An experiment as a draft: with every setting that is common to its runs."""
-    return {**config.model_dump(mode="json", by_alias=True), "run": _common(config.runs()[0])}
+    return {**config.model_dump(mode="json", by_alias=True), "run": _common(config.base())}
 
 
 def of_run(config: RunConfig, name: str) -> Draft:

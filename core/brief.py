@@ -43,7 +43,8 @@ def _term(term: dict[str, Any]) -> dict[str, Any]:
         said["name"] = term["name"]
     if term["shaping"] != Plain().model_dump(mode="json"):
         said["shaping"] = term["shaping"]
-    params = _without(term["params"], _defaults(COMPONENTS[term["component"]].params))
+    known = COMPONENTS.get(term["component"])  # None: a saved mix may outlive a component of one's own
+    params = _without(term["params"], _defaults(known.params)) if known else term["params"]
     return said | ({"params": params} if params else {})
 
 
@@ -101,10 +102,11 @@ def brief(draft: dict[str, Any]) -> dict[str, Any]:
         config = parse(ExperimentConfig, draft)
     except ConfigError:
         return draft
-    run = _run(config.runs()[0].resolved())
+    run = _run(config.base().resolved())
     arms = [{"name": a.name, "mix": mix(a.mix.resolved())} for a in config.arms]
     question = {"question": config.question} if config.question else {}
-    return {"name": config.name, **question, "seeds": list(config.seeds), "arms": arms, "run": run}
+    sweep = {"sweep": {path: list(values) for path, values in config.sweep.items()}} if config.sweep else {}
+    return {"name": config.name, **question, "seeds": list(config.seeds), **sweep, "arms": arms, "run": run}
 
 
 def to_yaml(values: dict[str, Any]) -> str:

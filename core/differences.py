@@ -1,24 +1,24 @@
 """Where configs differ, setting by setting. Called by the pages and the CLI that put runs or mixes side by side. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from core.paths import flatten
 
 MISSING = object()
 
 
-def flat(value: Any, path: str = "") -> dict[str, Any]:
+def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config of plain JSON types as {dotted path: number, text, bool, None or list of these}.
 
     Terms of a mix are named by their own name, not by their position: mix.terms.closeness.weight.
     """
-    if isinstance(value, Mapping):
-        found: dict[str, Any] = {}
-        for key, inner in value.items():
-            found |= flat(inner, f"{path}.{key}" if path else str(key))
-        return found or {path: {}}
-    if isinstance(value, list | tuple) and any(isinstance(x, Mapping) for x in value):
-        return {k: v for i, x in enumerate(value) for k, v in flat(x, f"{path}.{_name(x, i)}").items()}
-    return {path: list(value) if isinstance(value, tuple) else value}
+    found = flatten(config, _names)
+    return {path: list(value) if isinstance(value, tuple) else value for path, value in found.items()}
+
+
+def _names(items: Sequence[Any]) -> list[str] | None:
+    return [_name(x, i) for i, x in enumerate(items)] if any(isinstance(x, Mapping) for x in items) else None
 
 
 def _name(item: Any, position: int) -> str:

@@ -100,6 +100,13 @@ class ExperimentConfig(Frozen):
             sweeps.applied({**self.run, "name": arm.name, "mix": mix, "seed": self.seeds[0]}, swept)
         )
 
+    def base(self) -> RunConfig:
+        """A run without what is swept, so that a setting that is swept keeps its own value; where it cannot be, the first."""
+        try:
+            return self.model_copy(update={"sweep": {}}).runs()[0]
+        except ValidationError:
+            return self.runs()[0]
+
     def runs(self) -> list[RunConfig]:
         """Their configs."""
         return [p.config for p in self.planned()]

@@ -1,33 +1,39 @@
-"""Names of settings as dotted paths: `grpo.beta`, `mix.terms.closeness.weight`. Called by core.sweep and the Runs page. Pure.
+"""Names of settings as dotted paths: `grpo.beta`, `mix.terms.closeness.weight`. Called by core and the Runs page. Pure.
 
 A list whose items have a name (terms by their label, arms) is walked by that name, so that a path means the same in every run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Plain = Mapping[str, Any]
+Names = Callable[[Sequence[Any]], list[str] | None]
 
 
 def _label(item: Any) -> str | None:
     return str(item.get("name") or item["component"]) if isinstance(item, dict) and "component" in item else None
 
 
-def flatten(values: Plain) -> dict[str, Any]:
-    """Every setting of a config under its path; lists of unnamed items stay whole."""
+def _labels(items: Sequence[Any]) -> list[str] | None:
+    found = [label for item in items if (label := _label(item))]
+    return found if len(found) == len(items) else None
+
+
+def flatten(values: Plain, names: Names = _labels) -> dict[str, Any]:
+    """Every setting of a config under its path. `names`: what the items of a list are called; None: the list stays whole."""
     found: dict[str, Any] = {}
-    _into(found, values, "")
+    _into(found, values, "", names)
     return found
 
 
-def _into(found: dict[str, Any], value: Any, path: str) -> None:
+def _into(found: dict[str, Any], value: Any, path: str, names: Names) -> None:
     """One dictionary filled on the way down: a table of runs flattens hundreds of configs."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            _into(found, inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list | tuple) and value and all(_label(item) for item in value):
-        for item in value:
-            _into(found, item, f"{path}.{_label(item)}")
+            _into(found, inner, f"{path}.{key}" if path else key, names)
+    elif isinstance(value, list | tuple) and value and (called := names(value)):
+        for name, item in zip(called, value, strict=True):
+            _into(found, item, f"{path}.{name}", names)
     else:
         found[path] = value
 

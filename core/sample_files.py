@@ -18,6 +18,7 @@ from core.store.browse import Selection, Sort
 from core.store.lines import Place
 from core.store.notes import Marks
 from core.store.queries import SampleView
+from core.sweep import said
 
 Kind = Literal["jsonl", "parquet", "preferences"]
 EVERYTHING = 2**62
@@ -43,7 +44,7 @@ def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _samples(ids: Sequence[int], runs: Sequence[int], progress: Progress) -> Iterator[dict[str, Any]]:
     rows = (queries.run_detail(run_id).row for run_id in runs)
-    names = {r.id: (r.experiment, r.arm, r.seed) for r in rows}
+    names = {r.id: (r.experiment, r.arm, said(r.swept), r.seed) for r in rows}
     marked, done = notes.marks_of(runs), 0
     for some in _pieces(ids):
         for s in queries.samples_by_id(some):
@@ -53,10 +54,10 @@ def _samples(ids: Sequence[int], runs: Sequence[int], progress: Progress) -> Ite
         progress(done / len(ids))
 
 
-def _plain(s: SampleView, experiment: str, arm: str, seed: int, marks: Marks) -> dict[str, Any]:
+def _plain(s: SampleView, experiment: str, arm: str, swept: str, seed: int, marks: Marks) -> dict[str, Any]:
     values = {name: getattr(s, name) for name in SampleView.__dataclass_fields__ if name not in OWN}
     scores = [{name: getattr(x, name) for name in SCORE} for x in s.scores]
-    where = {"experiment": experiment, "arm": arm, "seed": seed}
+    where = {"experiment": experiment, "arm": arm, "swept": swept, "seed": seed}
     return where | values | {"scores": scores, "note": marks.note, "labels": list(marks.labels)}
 
 
@@ -116,6 +117,7 @@ def _schema(pa: Any) -> Any:
         "note": text,
         "experiment": text,
         "arm": text,
+        "swept": text,
         "labels": pa.list_(text),
     }
     kinds |= dict.fromkeys(("mean_nll", "total", "advantage", "surprise"), number)
@@ -124,6 +126,7 @@ def _schema(pa: Any) -> Any:
     order = [
         "experiment",
         "arm",
+        "swept",
         "seed",
         *(n for n in SampleView.__dataclass_fields__ if n not in OWN),
         "scores",

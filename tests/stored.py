@@ -62,6 +62,18 @@ def write(run_id: int, arm: str, attempt: int = 1, first: int = 1, texts: Mappin
         records.write_step(run_id, attempt, StepRecord(step, {"reward/total": 0.1 * step}, rows))
 
 
+def swept() -> list[int]:
+    """An experiment of one arm with two values of a setting: the ids of its runs."""
+    values = arms().model_dump(mode="json", by_alias=True)
+    config = parse(ExperimentConfig, {**values, "arms": values["arms"][:1], "sweep": {"grpo.beta": [0.0, 0.04]}})
+    _, ids = runs.create_experiment(config)
+    for run_id in ids:
+        assert claims.claim(run_id, "w", 60.0)
+        write(run_id, "hard")
+        claims.finish(run_id, 1, Status.DONE)
+    return ids
+
+
 def experiment(texts: Mapping[int, str] | None = None) -> tuple[int, list[int]]:
     """Store it; the experiment's id and the ids of the runs `hard` and `soft`, which have ended."""
     experiment_id, ids = runs.create_experiment(arms())

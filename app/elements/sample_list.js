@@ -12,6 +12,7 @@ function line(s, data, choose) {
   const where = node("span", "where");
   if (s.role) { const square = node("i", "square"); square.style.background = `var(--${s.role})`; where.append(square); }
   where.append(node("span", "", s.where));
+  where.title = s.where;
   const total = node("span", "total"), bar = node("i"), fill = node("i");
   fill.style.width = `${Math.max(0, Math.min(100, (100 * (s.total ?? 0)) / data.highest))}%`;
   bar.append(fill);

@@ -16,6 +16,7 @@ Card = dict[str, Any]
 SCALE = {"share": 100.0}
 SIDES = [{"name": f"{side} side", "role": side, "mark": "area"} for side in ("hard", "continuous")]
 PLANNED_POINTS = 100
+TOTAL = "Total"  # a term may be called `total`, but not this: names of terms are in lower case
 EXACT = ("weight/", "blend/", "policy/learning_rate")  # planned, not measured: there is nothing to smooth
 
 
@@ -164,11 +165,11 @@ def contributions(run: Shown) -> Card:
     traces, reward = _signed_stack(run, "contribution/", 1.0), run.get("reward/total")
     x = run.x(reward.steps)
     traces += [
-        base.line("halo", x, reward.values, "card", 3.6, hoverinfo="skip", legendgroup="total", saved=None),
-        base.line("total", x, reward.values, "ink", 1.8),
+        base.line("halo", x, reward.values, "card", 3.6, hoverinfo="skip", legendgroup=TOTAL, saved=None),
+        base.line(TOTAL, x, reward.values, "ink", 1.8, legendgroup=TOTAL, saved="reward/total"),
     ]
     alt = _terms_alt(run, "Contributions to the reward", "contribution/")
-    legend = [*_term_legend(run.mix, "area"), {"name": "total", "role": "ink"}]
+    legend = [*_term_legend(run.mix, "area"), {"name": TOTAL, "role": "ink"}]
     sub = "weight × shaped score, stacked; penalties hang below zero; the line is the total."
     return _card(run, "Contributions to the reward", traces, _layout(run), alt, 300, sub=sub, legend=legend,
                  help="What each term adds to the mean total. Key: contribution/<term>")  # fmt: skip

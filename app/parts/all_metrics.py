@@ -9,6 +9,7 @@ from app import cache, elements, prose
 from app.figures import run as figures
 from app.figures.shown import View
 from app.parts.overview import waiting
+from core.metrics import described
 from core.store.queries import RunDetail
 
 EARLY = 9
@@ -42,17 +43,19 @@ def all_metrics(detail: RunDetail, view: View, wanted: re.Pattern[str]) -> None:
     if not run.series:
         waiting(detail)
         return
-    keys = sorted(k for k in run.series if wanted.search(k))
+    known = [k for k in run.series if described(k)]
+    if len(known) < len(run.series):
+        unknown = ", ".join(sorted(set(run.series) - set(known)))
+        prose.note(f"Not shown, for this version of Showdown has no words for them: {unknown}.")
+    keys = sorted(k for k in known if wanted.search(k))
     if not keys:
         with st.container(key="card-nometrics"):
-            prose.empty(
-                "No metric is called so", f"This run records {len(run.series)}, such as {', '.join(list(run.series)[:4])}."
-            )
+            prose.empty("No metric is called so", f"This run records {len(known)}, such as {', '.join(known[:4])}.")
         return
     drawn = 0
     for family, members in groupby(keys, key=lambda k: k.split("/")[0]):
         names = list(members)
-        of = sum(k.startswith(f"{family}/") for k in run.series)
+        of = sum(k.startswith(f"{family}/") for k in known)
         prose.section(None, family, chips=[prose.chip(str(of) if len(names) == of else f"{len(names)} of {of}", dot=False)])
         with st.grid(3, min_column_width=260):
             for key in names:

@@ -39,11 +39,15 @@ def config(detail: RunDetail) -> None:
 
 
 def _siblings(row: RunRow, made: RunConfig) -> None:
-    """What the other arms have otherwise, at this run's seed or the nearest there is."""
+    """What the other arms have otherwise, with the same swept settings and seed, or the nearest there is."""
+
+    def distance(other: RunRow) -> tuple[bool, int]:
+        return other.swept != row.swept, abs(other.seed - row.seed)
+
     others: dict[str, RunRow] = {}
     for other in cache.run_list(row.experiment_id) if row.experiment_id is not None else []:
         known = others.get(other.arm)
-        if other.arm != row.arm and (known is None or abs(other.seed - row.seed) < abs(known.seed - row.seed)):
+        if other.arm != row.arm and (known is None or distance(other) < distance(known)):
             others[other.arm] = other
     if not others:
         return

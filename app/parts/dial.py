@@ -32,7 +32,7 @@ def on_samples() -> int:
     known = st.session_state.get("samples")
     if known is not None and known not in options:
         options.append(known) if known in runs else st.session_state.pop("samples")
-    names = {n: f"run {n}: {r.arm}, seed {r.seed}" for n, r in runs.items()} | {"shipped": SHIPPED}
+    names = {n: f"run {n}: {r.name}" for n, r in runs.items()} | {"shipped": SHIPPED}
     chosen = st.selectbox(
         "Samples looked at", options, format_func=names.__getitem__, key="samples", bind="query-params",
         persist_state="session",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import cache, elements, prose
-from core.metrics import METRICS
+from core.metrics import described
 from core.store.queries import RunRow
 
 TICK_SECONDS = 1.0
@@ -20,7 +20,7 @@ DRAWN = "overlays-drawn"
 def overlays(chosen: Sequence[RunRow]) -> None:
     """The section, whole."""
     shown = sorted(chosen, key=lambda r: r.id)[:MOST_LINES]
-    known = [n for n in cache.metric_names() if n in METRICS or "/" in n]
+    known = [n for n in cache.metric_names() if described(n)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = st.multiselect(
             "Metrics", known, ["eval/accuracy"] if "eval/accuracy" in known else known[:1], key="metrics", bind="query-params",

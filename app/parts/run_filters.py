@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import prose, words
-from core.metrics import METRICS
+from core.metrics import described
 from core.store.queries import RunRow
 from core.store.states import Status
 
@@ -49,7 +49,7 @@ def _experiment(r: RunRow) -> str:
 
 def choose(rows: Sequence[RunRow], paths: Iterable[str], metrics: Iterable[str]) -> Shown:
     """The widgets."""
-    known = [f"metric {name}" for name in metrics if name in METRICS or "/" in name]
+    known = [f"metric {name}" for name in metrics if described(name)]
     settings = sorted(set(paths) - {"name", "seed"})
     experiments = list(dict.fromkeys(_experiment(r) for r in rows))
     with st.container(key="card-filters"):

@@ -68,7 +68,7 @@ def _title(sample: SampleView, size: int, run: RunRow | None, several: bool) -> 
     chips += [prose.chip("Dead group", "warn")] if sample.dead else []
     if sample.surprise is not None and sample.surprise > 0:
         chips.append(prose.chip(f"Reward and gold disagree: {sample.surprise:+.2f}", "warn"))
-    whose = f"{run.arm}, seed {run.seed} · " if several and run else ""
+    whose = f"{run.name} · " if several and run else ""
     held = "held out · " if sample.split == "eval" else ""
     note = f"{whose}{held}step {sample.step} · completion {sample.index_in_group + 1} of {size} · {sample.n_tokens} tokens"
     prose.head(sample.problem_id, note, chips=chips)

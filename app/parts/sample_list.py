@@ -14,7 +14,7 @@ from core.store.queries import RunRow
 ENDS_WITH = 60  # characters; the column cuts them at their start, for the answer is at the end
 PAGE = 64  # one step of the presets
 TIPS = [
-    "Right or wrong, by the answer parser.", "Step, and where several runs are listed arm and seed.",
+    "Right or wrong, by the answer parser.", "Step, and where several runs are listed which.",
     "What the mix made of the scores: the sum of the contributions, or what the rule makes of them.",
     "Advantage: what GRPO trains on.", "Contribution of each term above 0, in the mix's order and colours.",
     "The end of the completion; labels and notes before it.",
@@ -35,13 +35,17 @@ def parts_of(line: Line, roles: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"size": x.contribution or 0.0, "role": roles.get(x.term, "c6")} for x in line.scores]
 
 
+def _whose(run: RunRow | None) -> str:
+    return "" if run is None else f"{run.name} · " if run.swept else f"{run.arm} {run.seed} · "
+
+
 def _row(line: Line, run: RunRow | None, roles: Mapping[str, str], several: bool) -> dict[str, Any]:
     tags = [(name, "accent") for name in line.labels] + ([("note", "warn")] if line.noted else [])
     tags += [("cut", "")] if line.truncated else []
-    where = f"{line.step}" if run is None or not several else f"{run.arm} {run.seed} · {line.step}"
     return {
         "key": places.to_url(line.place), "correct": line.correct, "total": line.total, "advantage": line.advantage,
-        "where": where if several else f"step {line.step}", "role": theme.arm_role(run.structure) if several and run else "",
+        "where": f"{_whose(run)}{line.step}" if several else f"step {line.step}",
+        "role": theme.arm_role(run.structure) if several and run else "",
         "parts": parts_of(line, roles), "tags": tags, "ends": " ".join(line.ends.split())[-ENDS_WITH:] or "(empty)",
     }  # fmt: skip
 
@@ -65,7 +69,7 @@ def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int,
         span = max((sum(max(p["size"], 0.0) for p in r["parts"]) for r in rows), default=1.0) or 1.0
         data = {
             "rows": rows, "chosen": places.to_url(chosen), "highest": highest, "span": span, "tips": TIPS,
-            "where": "128px" if len(runs) > 1 else "62px",
+            "where": "62px" if len(runs) < 2 else "216px" if any(r.swept for r in runs.values()) else "128px",
             "label": f"Samples of {what}",
         }  # fmt: skip
         elements.sample_list("sample-list", data, _go)

@@ -1,4 +1,4 @@
-"""The same problem through time: its groups step by step, in this run and in the other arms and seeds.
+"""The same problem through time: its groups step by step, in this run and in the others of its experiment.
 
 Called by app.parts.samples.
 """
@@ -31,14 +31,15 @@ def _row(run: RunRow, groups: Sequence[Seen], sample: SampleView) -> dict[str, A
         for g in groups
     ]  # fmt: skip
     note = f"seen {len(groups)} times" if len(groups) > 1 else "seen once"
-    return {"name": f"{run.arm}, seed {run.seed}", "role": theme.arm_role(run.structure), "note": note, "groups": shown}
+    return {"name": run.name, "role": theme.arm_role(run.structure), "note": note, "groups": shown}
 
 
 def through_time(sample: SampleView, versions: cache.Versions) -> None:
     """The card. A click opens a sample; on a run's page that of another run opens its page."""
     own = cache.run_detail(sample.run_id).row
     siblings = cache.run_list(own.experiment_id) if own.experiment_id is not None else [own]
-    every = {r.id: r for r in sorted(siblings, key=lambda r: (r.id != own.id, r.arm != own.arm, r.arm, r.seed))}
+    near = sorted(siblings, key=lambda r: (r.id != own.id, r.variant != own.variant, r.arm != own.arm, r.variant, r.seed))
+    every = {r.id: r for r in near}
     found = cache.problem_through_time(tuple(every), sample.problem_id, sample.split, versions)
     by_run: dict[int, list[Seen]] = {}
     for group in found:

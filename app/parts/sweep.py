@@ -1,5 +1,6 @@
 """The settings that an experiment sweeps: choose one, type its values. Called by app.parts.launch."""
 
+from math import isfinite
 from typing import Any
 
 import streamlit as st
@@ -62,7 +63,7 @@ def _help(path: str) -> str:
 
 
 def values(text: str) -> list[Any]:
-    """`0.0, 0.04` as numbers, `true` as a switch, `empty` as nothing; other words stay text."""
+    """`0.0, 0.04` as numbers, `true` as a switch, `empty` as nothing; all else stays text, nan and inf too."""
     return [_value(word.strip()) for word in text.split(",") if word.strip()]
 
 
@@ -72,7 +73,9 @@ def _value(word: str) -> Any:
         return known[word.lower()]
     for kind in (int, float):
         try:
-            return kind(word)
-        except ValueError:
+            number = kind(word)
+            if isfinite(number):  # PostgreSQL refuses a draft with NaN in it
+                return number
+        except (ValueError, OverflowError):
             continue
     return word

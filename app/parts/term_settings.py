@@ -38,6 +38,11 @@ def settings(mix: dict[str, Any], i: int, key: str) -> None:
     if names:
         term["params"] = forms.fields(made.params, names, term.get("params", {}), f"{key}-p", columns=2)
     _shaping(term, key)
+    remove(mix, i, key)
+
+
+def remove(mix: dict[str, Any], i: int, key: str) -> None:
+    """The button that takes a term out of its mix."""
     if st.button("Remove", icon=":material/delete:", key=f"{key}-remove"):
         mix["terms"].pop(i)
         draft.touch()

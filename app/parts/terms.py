@@ -77,6 +77,9 @@ def _add_term(mix: dict[str, Any], side: str, key: str) -> None:
 
 def _row(mix: dict[str, Any], i: int, role: str, key: str) -> None:
     term = mix["terms"][i]
+    if term["component"] not in COMPONENTS:
+        _gone(mix, i, role, key)
+        return
     left, right = st.columns([10, 11], vertical_alignment="center")
     with left:
         prose.term(label(term), COMPONENTS[term["component"]].what, role)
@@ -88,6 +91,13 @@ def _row(mix: dict[str, Any], i: int, role: str, key: str) -> None:
             _shaping(term, key)
         with more, st.popover("", icon=":material/tune:", help=f"Settings of {prose.plain(label(term))}"):
             term_settings.settings(mix, i, key)
+
+
+def _gone(mix: dict[str, Any], i: int, role: str, key: str) -> None:
+    """A term of a draft or a saved mix whose component is here no more; the fault that names it stands below."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        prose.term(label(mix["terms"][i]), "Its component is not installed here.", role)
+        term_settings.remove(mix, i, key)
 
 
 def _weight(term: dict[str, Any], key: str) -> None:

@@ -15,6 +15,7 @@ from core.store.mixes import SavedMix
 
 HERE = 0  # the id under which the arm's mix, as it is now, stands in the lists
 MOST_USERS = 6
+PARENTS = "mix-parents"  # by draft and arm: other drafts have arms of the same name
 
 
 def versions(d: draft.Draft, at: int) -> None:
@@ -56,7 +57,7 @@ def _save(arm: dict[str, Any], mix: Mix | None, found: list[SavedMix]) -> None:
 
 def _saved(name: str, mix: Mix, arm: dict[str, Any]) -> None:
     try:
-        made = actions.save_mix(name.strip(), mix, st.session_state.get("mix-parents", {}).get(arm["name"]))
+        made = actions.save_mix(name.strip(), mix, st.session_state.get(PARENTS, {}).get((draft.own_id(), arm["name"])))
     except ConfigError as error:
         st.session_state["mix-fault"] = "; ".join(message for _, message in error.problems)
     else:
@@ -116,7 +117,7 @@ def _compare(d: draft.Draft, at: int, mix: Mix | None, found: list[SavedMix]) ->
 
 def _remember(arm: str, chosen: SavedMix) -> None:
     """Which version an arm was made from: the parent of what it is saved as."""
-    st.session_state.setdefault("mix-parents", {})[arm] = chosen.id
+    st.session_state.setdefault(PARENTS, {})[draft.own_id(), arm] = chosen.id
 
 
 def _yaml(saved: SavedMix) -> str:

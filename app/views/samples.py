@@ -1,10 +1,11 @@
-"""Samples of an experiment: every arm and seed in one list. `?experiment=ID&arm=..&seed=..` and the filters of the list."""
+"""Samples of an experiment: every arm and seed in one list. `?experiment=ID&arm=..&swept=..&seed=..` and the list's filters."""
 
 import streamlit as st
 
 from app import cache, prose, words
 from app.parts.samples import samples_of
 from core.store.queries import RunRow
+from core.sweep import said
 
 
 def _experiment() -> int | None:
@@ -24,15 +25,15 @@ def _experiment() -> int | None:
 
 
 def _choose(key: str) -> None:
-    for name in ("arm", "seed", "page", "sample", "problem"):
+    for name in ("arm", "swept", "seed", "page", "sample", "problem"):
         st.query_params.pop(name, None)
         st.session_state.pop(name, None)
     st.query_params["experiment"] = str(st.session_state[key])
 
 
 def _runs(experiment_id: int) -> list[RunRow]:
-    """The runs of the arms and seeds chosen; none chosen: all."""
-    runs = sorted(cache.run_list(experiment_id), key=lambda r: (r.arm, r.seed))
+    """The runs of the arms, swept settings and seeds chosen; none chosen: all."""
+    runs = sorted(cache.run_list(experiment_id), key=lambda r: (r.arm, r.variant, r.seed))
     arms = st.multiselect(
         "Arms", list(dict.fromkeys(r.arm for r in runs)), key="arm", bind="query-params", placeholder="all arms", width=260
     )
@@ -44,7 +45,20 @@ def _runs(experiment_id: int) -> list[RunRow]:
         placeholder="all seeds",
         width=200,
     )
-    return [r for r in runs if (not arms or r.arm in arms) and (not seeds or str(r.seed) in seeds)]
+    swept = _swept(runs)
+    return [
+        r
+        for r in runs
+        if (not arms or r.arm in arms) and (not swept or said(r.swept) in swept) and (not seeds or str(r.seed) in seeds)
+    ]
+
+
+def _swept(runs: list[RunRow]) -> list[str]:
+    """The combinations of swept settings chosen; no box where nothing is swept."""
+    options = list(dict.fromkeys(said(r.swept) for r in sorted(runs, key=lambda r: r.id) if r.swept))
+    if not options:
+        return []
+    return st.multiselect("Swept", options, key="swept", bind="query-params", placeholder="all settings", width=260)
 
 
 def main() -> None:

@@ -97,3 +97,12 @@ def describe(key: str) -> Metric:
         if key.startswith(prefix) and term and "/" not in term:
             return replace(family, key=key, title=family.title.format(term=term), what=family.what.format(term=term))
     raise KeyError(f"metric {key!r} is not in the catalogue: describe it in core/metrics/catalogue.py")
+
+
+def described(key: str) -> bool:
+    """This version has words for the key; a run that was imported from a newer one may have others."""
+    try:
+        describe(key)
+    except KeyError:
+        return False
+    return True

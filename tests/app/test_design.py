@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
 from app import curves, draft
@@ -12,11 +13,14 @@ from app import prose as prose_of
 from app.parts.term_settings import rename
 from core import presets
 from core.brief import brief, mix_yaml, to_yaml
+from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
 from core.lint import cannot_act
 from core.mix import Mix
 from core.parsing import parse
 from core.store import drafts, mixes, queries, runs
+from core.store.session import writing
+from core.store.tables import saved_mix
 from core.templates import Template, templates
 from core.yaml_files import of_text
 from tests.app.test_views import elements, page, prose, weight_of
@@ -127,6 +131,37 @@ def test_yaml_without_defaults_says_the_same(name: str) -> None:
         assert isinstance(found, Mix) and found.hash() == mix.hash()
 
 
+def test_yaml_says_every_field_of_an_experiment() -> None:
+    said: dict[str, Any] = {"name": "KL?", "question": "Does KL help?", "seeds": [3, 5]}
+    said |= {"sweep": {"grpo.beta": [0.0, 1e-05], "model.dtype": ["float32", "bfloat16"]}}
+    said |= {"arms": [{"name": "a", "mix": {"terms": TWO_SIDES[:1]}}], "run": {"lora": {"r": 16}}}
+    config = parse(ExperimentConfig, said)
+    assert set(said) == set(ExperimentConfig.model_fields)
+    back = of_text(to_yaml(brief(draft.of_experiment(config))))
+    assert isinstance(back, ExperimentConfig)
+    assert [(p.name, p.config.hash()) for p in back.planned()] == [(p.name, p.config.hash()) for p in config.planned()]
+    for field in set(said) - {"run"}:  # which says more when every default is filled in; the hashes hold it
+        assert getattr(back, field) == getattr(config, field), field
+
+
+@pytest.mark.parametrize(
+    ("run", "swept", "beta"),
+    [
+        ({"grpo": {"beta": 0.02}}, {"grpo.beta": [0.0, 0.04]}, 0.02),
+        ({"grpo": {"beta": -1.0}}, {"grpo.beta": [0.0, 0.04]}, 0.0),  # refused by itself: that of the first run
+    ],
+)
+def test_a_swept_setting_keeps_its_own_value_in_a_draft_and_in_yaml(
+    run: dict[str, Any], swept: dict[str, Any], beta: float
+) -> None:
+    arms = [{"name": "a", "mix": {"terms": TWO_SIDES[:1]}}]
+    config = parse(ExperimentConfig, {"name": "KL?", "arms": arms, "sweep": swept, "run": run})
+    values = draft.of_experiment(config)
+    back = of_text(to_yaml(brief(values)))
+    assert isinstance(back, ExperimentConfig) and values["sweep"] == swept
+    assert values["run"]["grpo"]["beta"] == draft.of_experiment(back)["run"]["grpo"]["beta"] == beta
+
+
 def yaml_box(at: AppTest) -> Any:
     return next(t for t in at.text_area if t.label == "Experiment as YAML")
 
@@ -189,6 +224,20 @@ def test_versions_are_saved_compared_loaded_and_never_changed(sqlite: Path) -> N
     next(s for s in at.selectbox if s.label == "Version").set_value(first.id).run()
     button(at, "Load hybrid v1 here").click().run()
     assert weight_of(at, "closeness").value == 0.4 and not at.exception
+
+
+def test_a_loaded_version_is_the_parent_in_its_own_draft_alone(sqlite: Path) -> None:
+    first = mixes.save("mine", parse(Mix, {"terms": TWO_SIDES[:1]}))
+    assert drafts.save("0123456789ab", draft._preset(presets.DEMO), {}, 0)
+    at = page("design", arm="hybrid", panel="Versions")
+    button(at, "Load mine v1 here").click().run()
+    weight_of(at, "correctness").set_value(0.7).run()
+    button(at, "Save").click().run()
+    at.query_params["draft"] = "0123456789ab"
+    at.run()
+    next(t for t in at.text_input if t.label == "Save this arm's mix as").set_value("other").run()
+    button(at, "Save").click().run()
+    assert {s.name: s.parent_id for s in mixes.saved()} == {"mine": None, "hybrid": first.id, "other": None}
 
 
 def test_a_version_says_which_runs_train_it_and_equal_mixes_are_one_version(database: str) -> None:
@@ -262,6 +311,23 @@ def test_a_term_moves_to_the_other_side_and_its_weight_gets_a_curve(sqlite: Path
 )
 def test_a_name_where_markdown_is_read_is_itself(name: str, shown: str) -> None:
     assert prose_of.plain(name) == shown
+
+
+def test_a_term_whose_component_is_gone_is_named_and_can_be_removed(sqlite: Path) -> None:
+    values = draft._preset(presets.DEMO)
+    term = {**values["arms"][2]["mix"]["terms"][0], "component": "mine", "name": "", "side": "hard", "params": {"deep": 2}}
+    values["arms"][2]["mix"]["terms"].append(term)
+    assert drafts.save("0123456789ab", values, {}, 0)
+    mix = parse(Mix, {"terms": TWO_SIDES[:1]})
+    gone = {**mix.resolved(), "terms": [term]}
+    with writing() as c:
+        c.execute(insert(saved_mix).values(name="old", version=1, hash="0" * 16, config=gone, created_at=0.0))
+    at = page("design", draft="0123456789ab", arm="hybrid", panel="Versions")
+    assert 'role="alert"' in prose(at) and "mine" in prose(at) and "is not installed here" in prose(at)
+    next(b for b in at.button if str(b.key).endswith("mine-remove")).click().run()
+    assert not at.exception and "mine" not in {t["component"] for t in mix_of(at)["terms"]}
+    (diff,) = [c.value for c in at.code if c.value.startswith("---")]
+    assert "deep: 2" in diff and "cannot be computed" not in prose(at)
 
 
 def test_hostile_names_are_text_and_named_as_faults(sqlite: Path) -> None:

@@ -161,10 +161,23 @@ def test_a_sweep_is_typed_seen_as_runs_and_queued(sqlite: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("0, 0.5", [0, 0.5]), ("true,FALSE", [True, False]), (" dapo ,empty", ["dapo", None]), ("1e-5", [1e-5]), (" , ", [])],
+    [
+        ("0, 0.5", [0, 0.5]),
+        ("true,FALSE", [True, False]),
+        (" dapo ,empty", ["dapo", None]),
+        ("1e-5", [1e-5]),
+        (" , ", []),
+        ("nan, 1e999,-inf", ["nan", "1e999", "-inf"]),
+    ],
 )
 def test_values_of_a_sweep_as_they_are_typed(text: str, wanted: list[Any]) -> None:
     assert values(text) == wanted and [type(v) for v in values(text)] == [type(v) for v in wanted]
+
+
+def test_a_swept_run_is_compared_with_the_arms_that_have_its_settings(mixed: list[int]) -> None:
+    for run_id in (mixed[0], mixed[3]):  # hard with beta 0, and with beta 0.04
+        at = page("run", run=str(run_id), tab="Config")
+        assert "Against the other arms" in prose(at) and "More than the mix differs" not in prose(at)
 
 
 def test_the_runs_page_is_what_its_link_says(mixed: list[int]) -> None:
@@ -199,6 +212,18 @@ def test_any_setting_and_any_metric_is_a_column(mixed: list[int]) -> None:
     assert list(table.columns) == ["run", "id", "gold", "lora.r", "mix.terms.closeness.weight", "metric reward/total"]
     by_id = table.set_index("id")
     assert by_id.loc[mixed[1], "metric reward/total"] == 0.35 and by_id.loc[mixed[0], "mix.terms.closeness.weight"] == "not set"
+
+
+def test_a_metric_of_a_newer_version_is_named_and_breaks_nothing(sqlite: Path) -> None:
+    run_id = runs.create_run(run_config())
+    claim = claims.claim(run_id, "box-1", 3600.0)
+    assert claim and claims.mark_running(run_id, claim.attempt)
+    records.write_step(run_id, claim.attempt, StepRecord(1, {"foo/bar": 1.0, "reward/total": 0.5}))
+    at = page("runs", runs=str(run_id))
+    assert "metric reward/total" in at.multiselect(key="columns").options
+    assert not any("foo/bar" in o for m in at.multiselect for o in m.options)
+    at = page("run", run=str(run_id), tab="All metrics")
+    assert "no words for them: foo/bar." in prose(at) and [c["title"] for c in drawn(at, "chart_card")] == ["Reward"]
 
 
 def test_groups_have_the_mean_of_those_that_were_evaluated(mixed: list[int]) -> None:

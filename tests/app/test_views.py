@@ -11,13 +11,17 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import forms
+from app.figures import run as figures
 from app.figures.preflight import dead_before_after
+from app.figures.shown import Shown
+from app.live import csv_of
 from app.parts.launch import SECTIONS
 from core import presets
 from core.config import ModelConfig
 from core.estimate import estimate
 from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
+from core.metrics.series import Series
 from core.mix import Mix
 from core.parsing import parse
 from core.replay import run as replay_run
@@ -89,6 +93,16 @@ def test_a_run_like_one_that_trained_is_estimated_from_it(trained: int) -> None:
     assert found.memory is not None and 0.1 < found.memory < 8  # GiB of a process with torch in it
     spent = queries.series(trained)["speed/step_seconds"].values
     assert found.seconds is not None and found.seconds > len(spent) * min(spent)
+
+
+def test_a_term_called_total_has_its_own_layer_and_column() -> None:
+    mix = parse(Mix, {"terms": [{"component": "correctness", "name": "total", "side": "hard"}]})
+    series = {"contribution/total": Series([1, 2], [0.5, 0.75]), "reward/total": Series([1, 2], [0.25, 1.0])}
+    card = figures.contributions(Shown(series, mix, 2, 2, 1))
+    assert csv_of(card).splitlines() == ["step,total,reward/total", "1,0.5,0.25", "2,0.75,1"]
+    names = [entry["name"] for entry in card["legend"]]
+    shown = [t.get("legendgroup", t["name"]) for t in card["traces"]]
+    assert len(set(names)) == 2 and shown == [names[0], names[1], names[1]]  # a click hides one of them
 
 
 def test_the_samples_tab_shows_the_sum_and_the_group(trained: int) -> None:

@@ -191,6 +191,13 @@ def test_files_hold_the_list_in_its_order(sqlite: Path, tmp_path: Path) -> None:
     assert sample_files.write(tmp_path / "c.parquet", "parquet", none, sort, shares.append) == 0
 
 
+def test_a_file_says_what_is_swept(sqlite: Path, tmp_path: Path) -> None:
+    ids = stored.swept()
+    sample_files.write(tmp_path / "a.jsonl", "jsonl", Selection(tuple(ids)), Sort(), lambda _: None)
+    rows = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert {(r["run_id"], r["arm"], r["swept"]) for r in rows} == {(ids[0], "hard", "beta 0"), (ids[1], "hard", "beta 0.04")}
+
+
 def test_a_file_of_pairs_has_one_pair_a_group_by_the_rule(sqlite: Path, tmp_path: Path) -> None:
     _, ids = stored.experiment()
     one = Selection((ids[1],), first=1, last=1, problem="p0")

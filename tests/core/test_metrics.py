@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.metrics import FAMILIES, METRICS, describe, verdict
+from core.metrics import FAMILIES, METRICS, describe, described, verdict
 from core.metrics.series import Series
 
 
@@ -24,6 +24,7 @@ def test_families_take_the_terms_name() -> None:
 def test_an_undescribed_key_is_an_error(key: str) -> None:
     with pytest.raises(KeyError, match="core/metrics/catalogue.py"):
         describe(key)
+    assert not described(key) and described("score/a")
 
 
 def series(values: list[float], first: int = 1) -> Series:

@@ -6,6 +6,7 @@ import pytest
 
 from core import paths, presets, sweep
 from core.config import RunConfig
+from core.differences import flat
 from core.errors import ConfigError
 from core.experiment import ExperimentConfig
 from core.launch import settled
@@ -100,6 +101,16 @@ def test_a_path_means_the_same_setting_both_ways() -> None:
     changed = paths.put(config, "mix.terms.closeness.weight", 0.7)
     assert paths.flatten(changed) == flat | {"mix.terms.closeness.weight": 0.7} and paths.flatten(config) == flat
     assert all(path in flat for path in sweep.settings(RunConfig))
+
+
+def test_differences_name_a_setting_as_a_sweep_does() -> None:
+    config = presets.demo().runs()[2].resolved() | {"guards": [{"metric": "eval/kl", "above": 1.0}, 3]}
+    found = flat(config)
+    assert {k: v for k, v in found.items() if not k.startswith("guards")} == {
+        k: v for k, v in paths.flatten(config).items() if k != "guards"
+    }
+    guards = {k: v for k, v in found.items() if k.startswith("guards")}
+    assert guards == {"guards.eval/kl.metric": "eval/kl", "guards.eval/kl.above": 1.0, "guards.1": 3}
 
 
 def test_the_runs_of_a_sweep_know_what_is_swept(sqlite: object) -> None:
