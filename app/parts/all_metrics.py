@@ -17,7 +17,7 @@ EARLY = 9
 def choose() -> re.Pattern[str] | None:
     """The box; None and a message beside it when it holds no regular expression."""
     text = st.text_input(
-        "Filter", key="metrics", bind="query-params", placeholder="regular expression, e.g. ^score/|kl",
+        "Filter", key="filter", bind="query-params", placeholder="regular expression, e.g. ^score/|kl",
         help="Python's `re.search` on the metric keys, case ignored.",
     )  # fmt: skip
     try:

@@ -37,7 +37,7 @@ YES_NO: dict[str, tuple[str, str, str]] = {
 SPLITS = {"training": "train", "held-out": "eval"}
 DEFAULTS: dict[str, Any] = {
     "gold": "any", "cut": "any", "dead": "any", "term": None, "low": None, "high": None, "problem": "", "label": None,
-    "noted": False, "of": "training", "find": "", "from": None, "to": None,
+    "noted": False, "of": "training", "text": "", "from": None, "to": None,
 }  # fmt: skip
 
 
@@ -142,7 +142,7 @@ def filters(runs: tuple[int, ...], terms: Sequence[str], step: int | None = None
     changes, preset = SHOW[show or "all"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
-            "Find in text", key="find", bind="query-params", placeholder="in completions and prompts", max_chars=200, width=230,
+            "Find in text", key="text", bind="query-params", placeholder="in completions and prompts", max_chars=200, width=230,
             help=f"In any case. It looks through the newest {LOOK_TEXT:,} samples.",
         )  # fmt: skip
         sort = _order(terms, preset)

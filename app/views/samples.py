@@ -1,4 +1,4 @@
-"""Samples of an experiment: every arm and seed in one list. `?experiment=ID&arm=..&seed=..` and the filters of the list."""
+"""Samples of an experiment: every arm and seed in one list. `?experiment=ID&in_arm=..&seed=..` and the filters of the list."""
 
 import streamlit as st
 
@@ -24,7 +24,7 @@ def _experiment() -> int | None:
 
 
 def _choose(key: str) -> None:
-    for name in ("arm", "seed", "page", "sample", "problem"):
+    for name in ("in_arm", "seed", "page", "sample", "problem"):
         st.query_params.pop(name, None)
         st.session_state.pop(name, None)
     st.query_params["experiment"] = str(st.session_state[key])
@@ -34,7 +34,7 @@ def _runs(experiment_id: int) -> list[RunRow]:
     """The runs of the arms and seeds chosen; none chosen: all."""
     runs = sorted(cache.run_list(experiment_id), key=lambda r: (r.arm, r.seed))
     arms = st.multiselect(
-        "Arms", list(dict.fromkeys(r.arm for r in runs)), key="arm", bind="query-params", placeholder="all arms", width=260
+        "Arms", list(dict.fromkeys(r.arm for r in runs)), key="in_arm", bind="query-params", placeholder="all arms", width=260
     )
     seeds = st.multiselect(
         "Seeds",

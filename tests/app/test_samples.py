@@ -36,12 +36,12 @@ def click(at: AppTest, label: str) -> AppTest:
     ("query", "count", "why"),
     [
         ({}, 48, "both arms, all steps"),
-        ({"arm": "soft"}, 24, "one arm"),
+        ({"in_arm": "soft"}, 24, "one arm"),
         ({"seed": "0", "gold": "right", "from": "2", "to": "2"}, 8, "right ones of a step"),
         ({"show": "reward and gold disagree"}, 1, "the wrong one that pays"),
         ({"show": "dead groups", "cut": "cut"}, 1, "filters narrow a preset"),
         ({"term": "closeness", "low": "0.85"}, 1, "a score's range"),
-        ({"find": "soft says"}, 4, "a text"),
+        ({"text": "soft says"}, 4, "a text"),
         ({"problem": "p0", "dead": "alive"}, 24, "a problem"),
     ],
 )
