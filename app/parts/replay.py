@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import cache, draft, elements, prose, words
 from app.figures.preflight import dead_before_after
+from app.parts.sample_go import to_sample, to_step
 from app.places import place_of, to_url
 from core import presets
 from core.config import RunConfig
@@ -114,5 +115,6 @@ def _movers(title: str, key: str, rows: list[int], before: Outcome, after: Outco
 def _open(key: str, found: list[SampleView]) -> None:
     """To the sample that was clicked, in its own tab of this page."""
     for row in st.session_state[key].selection.rows[:1]:
-        st.query_params["step"], st.query_params["sample"] = str(found[row].step), to_url(place_of(found[row]))
+        to_step(found[row].step)
+        to_sample(to_url(place_of(found[row])))
         st.session_state.tab = "Samples"

@@ -34,6 +34,8 @@ YES_NO: dict[str, tuple[str, str, str]] = {
     "cut": ("Length", "cut", "whole"),
     "dead": ("Group", "dead", "alive"),
 }
+CAME = "came"  # in the session: another page was shown before; app.main says so
+OWNER = "filters-of"  # in the session: of which run the filters are
 SPLITS = {"training": "train", "held-out": "eval"}
 DEFAULTS: dict[str, Any] = {
     "gold": "any", "cut": "any", "dead": "any", "term": None, "low": None, "high": None, "problem": "", "label": None,
@@ -53,6 +55,27 @@ class Listed:
 def _clear() -> None:
     for key, value in DEFAULTS.items():
         st.session_state[key] = value
+
+
+def begin_anew(run_id: int, split: str) -> None:
+    """To the list of another run, of its training or held-out samples, without the filters of this one."""
+    _clear()
+    st.session_state.of = next(name for name, value in SPLITS.items() if value == split)
+    st.session_state.page, st.session_state[OWNER] = 1, run_id
+
+
+def settle(run_id: int | None) -> None:
+    """Whose list is drawn now (None: of several runs): coming from another one, only the filters of the URL stay. Streamlit
+    keeps those of before, and would add them to a link's."""
+    before, st.session_state[OWNER] = st.session_state.get(OWNER), run_id
+    linked = st.session_state.pop(CAME, False) and any(key in st.query_params for key in DEFAULTS)
+    if before == run_id and not linked:
+        return
+    for key, value in {**DEFAULTS, "page": 1}.items():
+        if key in st.query_params:
+            st.session_state.pop(key, None)
+        elif st.session_state.get(key, value) != value:
+            st.session_state[key] = value
 
 
 def _draw_again() -> None:

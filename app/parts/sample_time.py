@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app import cache, elements, places, prose, theme
+from app.parts.sample_go import to_sample
 from core.store.lines import MOST_SEEN, Line, Seen
 from core.store.queries import RunRow, SampleView
 
@@ -48,19 +49,4 @@ def through_time(sample: SampleView, versions: cache.Versions) -> None:
         more = f"; the first {MOST_SEEN:,} of its samples" if size >= MOST_SEEN else ""
         prose.head("The same problem through time", f"{len(found)} groups in {len(by_run)} of {len(every)} runs{more}")
         rows = [_row(run, by_run[run_id], sample) for run_id, run in every.items() if run_id in by_run]
-        elements.problem_time("sample-time", {"rows": rows}, lambda key: _open(key, own))
-
-
-def _open(key: str, own: RunRow) -> None:
-    place = places.from_url(key)
-    if place is None:
-        return
-    st.query_params["sample"] = key
-    if "run" not in st.query_params:  # the Samples page shows a sample of any run of the experiment
-        return
-    if place.run_id != own.id:
-        st.query_params["run"] = str(place.run_id)
-        st.session_state.page = 1
-    if place.split == "train":
-        st.query_params["step"] = str(place.step)
-    st.session_state.keep_sample = True
+        elements.problem_time("sample-time", {"rows": rows}, to_sample)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, prose, words
+from app import cache, places, prose, words
 from app.parts.samples import samples_of
 from core.store.queries import RunRow
 
@@ -13,7 +13,8 @@ def _experiment() -> int | None:
     if not known:
         return None
     ids = list(known)
-    now = int(asked) if asked.isdecimal() and int(asked) in known else None
+    number = places.number(asked)
+    now = number if number in known else None
     if asked and now is None:
         prose.fault(f"There is no experiment {asked}. Choose one of these.")
     # Not bound to the URL by Streamlit, which would write the name there: other pages link by number.

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import places
-from core.store import claims, notes, records, runs
+from core.store import claims, notes, queries, records, runs
 from core.store.lines import Place
 from core.store.records import StepRecord
 from tests import stored
@@ -177,3 +177,60 @@ def test_the_list_becomes_a_file(sqlite: Path) -> None:
     at = click(page("samples", gold="right"), "Make the file of 24 samples")
     (found,) = at.get("download_button")
     assert found.proto.label.startswith("Download 24 rows")
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 25, "-1", "1.5"])
+def test_a_number_nobody_can_mean_is_no_run_and_no_step(sqlite: Path, number: str) -> None:
+    _, (hard, _) = stored.experiment()
+    assert "No such run" in prose(page("run", run=number))
+    assert "8 samples of step 3" in prose(page("run", run=str(hard), tab="Samples", step=number, page=number))
+    assert f"no experiment {number}" in prose(page("samples", experiment=number))
+
+
+def test_a_click_shows_the_sample_that_was_clicked(sqlite: Path) -> None:
+    """From another tab, and from another list than the one that is shown there."""
+    _, (hard, _) = stored.experiment()
+    at = page("run", run=str(hard), tab="Samples", steps="all steps")
+    at.session_state["tab"] = "Replay"
+    at.run()
+    clicked = places.place_of(queries.samples_by_id([1])[0])
+
+    def click_in_replay(run: int) -> None:
+        from types import SimpleNamespace
+
+        import streamlit as st
+
+        from app.parts import replay
+        from core.store import queries
+
+        st.query_params["run"] = str(run)
+        st.session_state.table = SimpleNamespace(selection=SimpleNamespace(rows=[0]))
+        replay._open("table", queries.samples_by_id([1]))
+
+    left = AppTest.from_function(click_in_replay, args=(hard,)).run()
+    assert not left.exception
+    for key in ("steps", "keep_sample", "tab"):
+        at.session_state[key] = left.session_state[key]
+    for key in ("step", "sample"):
+        at.query_params[key] = left.query_params[key]
+    at.run()
+    assert not at.exception and data(at)["chosen"] == places.to_url(clicked) and "8 samples of step 1" in prose(at)
+
+
+def test_filters_of_a_run_do_not_reach_another_run_or_a_link(sqlite: Path) -> None:
+    _, (hard, soft) = stored.experiment()
+    at = page("run", run=str(hard), tab="Samples", steps="all steps", to="2", gold="wrong")
+    assert "to step 2" in prose(at) and "answer wrong" in prose(at)
+
+    def follow(**query: str) -> None:
+        at.switch_page("views/home.py").run()
+        at.query_params.clear()
+        for key, value in query.items():
+            at.query_params[key] = value
+        at.switch_page("views/run.py").run()
+        assert not at.exception
+
+    follow(run=str(hard), tab="Samples", steps="all steps", **{"from": "3"})
+    assert "from step 3" in prose(at) and "to step 2" not in prose(at) and len(keys(at)) == 8
+    follow(run=str(soft), tab="Samples", steps="all steps")
+    assert "from step 3" not in prose(at) and len(keys(at)) == 24
