@@ -35,11 +35,12 @@ def _row(run: RunRow, groups: Sequence[Seen], sample: SampleView) -> dict[str, A
     return {"name": f"{run.arm}, seed {run.seed}", "role": theme.arm_role(run.structure), "note": note, "groups": shown}
 
 
-def through_time(sample: SampleView, versions: cache.Versions) -> None:
+def through_time(sample: SampleView) -> None:
     """The card. A click opens a sample; on a run's page that of another run opens its page."""
     own = cache.run_detail(sample.run_id).row
     siblings = cache.run_list(own.experiment_id) if own.experiment_id is not None else [own]
     every = {r.id: r for r in sorted(siblings, key=lambda r: (r.id != own.id, r.arm != own.arm, r.arm, r.seed))}
+    versions = tuple(cache.version(r) for r in every.values())
     found = cache.problem_through_time(tuple(every), sample.problem_id, sample.split, versions)
     by_run: dict[int, list[Seen]] = {}
     for group in found:

@@ -87,7 +87,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
     if chosen is None:
         _none(listed, page, step)
         return
-    whole, members = cache.sample_group(chosen, versions)
+    whole, members = cache.sample_group(chosen, (cache.version(known[chosen.run_id]),))
     if whole is None:
         with st.container(key="card-nosamples"):
             prose.empty("No such sample", f"There is no sample {places.to_url(chosen)}. Choose one in the list.")
@@ -101,7 +101,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
     with right:
         detail(whole, members, config, known, listed.chosen.text)
     group(chosen, members, config)
-    through_time(whole, versions)
+    through_time(whole)
 
 
 def _page_number(listed: Listed) -> int:

@@ -1,13 +1,15 @@
 """The Samples page and tab as Streamlit runs them: filters from the URL, presets, notes, hostile texts, empty states."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import places
+from app import cache, places
 from core.store import claims, notes, queries, records, runs
 from core.store.lines import Place
 from core.store.records import StepRecord
@@ -234,3 +236,44 @@ def test_filters_of_a_run_do_not_reach_another_run_or_a_link(sqlite: Path) -> No
     assert "from step 3" in prose(at) and "to step 2" not in prose(at) and len(keys(at)) == 8
     follow(run=str(soft), tab="Samples", steps="all steps")
     assert "from step 3" not in prose(at) and len(keys(at)) == 24
+
+
+def rewound(run_id: int, step: int) -> int:
+    """A run that ended goes on, from this step; its new attempt."""
+    assert runs.extend(run_id, STEPS + 1)
+    claim = claims.claim(run_id, "w2", 60.0)
+    assert claim
+    records.rewind(run_id, claim.attempt, step)
+    return claim.attempt
+
+
+def test_the_problem_through_time_follows_the_other_runs(sqlite: Path) -> None:
+    _, (hard, soft) = stored.experiment()
+    at = page("run", run=str(hard), tab="Samples", step="1")
+    assert [len(r["groups"]) for r in data(at, "problem_time")["rows"]] == [STEPS, STEPS]
+    rewound(soft, 1)
+    time.sleep(1.5 * cache.LIVE_SECONDS)
+    at.run()
+    assert [len(r["groups"]) for r in data(at, "problem_time")["rows"]] == [STEPS, 1]
+
+
+def test_samples_that_a_rewind_took_are_not_listed_in_replay(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+
+    def movers(run: int) -> None:
+        from types import SimpleNamespace
+        from typing import Any
+
+        from app import cache
+        from app.parts import replay
+
+        sums: Any = SimpleNamespace(advantage=[0.0, 1.0])
+        replay._movers("Gain most", "gains", [0, 1], sums, sums, [1, 999], cache.version(cache.run_detail(run).row))
+
+    st.cache_data.clear()
+    at = AppTest.from_function(movers, args=(hard,)).run()
+    assert not at.exception and at.dataframe[0].value["step"].tolist() == [1]
+    rewound(hard, 0)
+    time.sleep(1.5 * cache.LIVE_SECONDS)
+    at.run()
+    assert not at.exception and [c.value for c in at.caption] == ["None."]
