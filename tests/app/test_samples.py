@@ -140,6 +140,19 @@ def test_a_note_and_labels_are_saved_shown_and_found(sqlite: Path) -> None:
     assert row["key"] == places.to_url(place) and row["tags"][:2] == [["odd", "accent"], ["note", "warn"]]
 
 
+def test_a_save_keeps_what_another_wrote_meanwhile(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+    place = Place(hard, "train", 1, 0, 3)
+    at = page("samples", sample=places.to_url(place))
+    notes.write(place, "", ["**theirs**"])
+    time.sleep(1.5 * cache.LIVE_SECONDS)
+    next(m for m in at.multiselect if m.label == "Labels").set_value(["mine"]).run()
+    click(at, "Save")
+    assert notes.marks(place).labels == ("**theirs**", "mine")
+    assert next(m for m in at.multiselect if m.label == "Labels").value == ["**theirs**", "mine"]
+    assert "Note and labels: \\*\\*theirs\\*\\*, mine" in [e.label for e in at.expander]
+
+
 def test_hostile_texts_go_only_where_text_is_text(sqlite: Path) -> None:
     """The elements set textContent, shown in tests/e2e; here: nothing of a text is HTML or markdown of Streamlit's."""
     for some in (dict(enumerate(list(HOSTILE.values())[:4])), dict(enumerate(list(HOSTILE.values())[4:]))):
