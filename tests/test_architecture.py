@@ -106,3 +106,17 @@ def test_a_bound_key_is_one_widget() -> None:
     found = [key for path in SOURCES if path.is_relative_to(REPO / "app") for key in bound_keys(path)]
     assert len(found) > 40, "the bound keys are not found"
     assert {key for key in found if found.count(key) > 1} <= SHARED_KEYS
+
+
+def said_as_it_is(said: ast.expr) -> bool:
+    """A text written here, or one that went through prose.plain."""
+    if isinstance(said, ast.BoolOp):
+        return all(map(said_as_it_is, said.values))
+    return isinstance(said, ast.Constant | ast.JoinedStr) or ast.unparse(said).startswith("prose.plain(")
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if "st.toast(" in p.read_text()], ids=lambda p: p.name)
+def test_a_toast_reads_no_markdown_in_what_is_not_ours(path: Path) -> None:
+    """An error or a warning holds names and addresses from elsewhere."""
+    calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call) and ast.unparse(n.func) == "st.toast"]
+    assert all(said_as_it_is(call.args[0]) for call in calls)

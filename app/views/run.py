@@ -71,7 +71,7 @@ def _more(row: RunRow, made: RunConfig) -> None:
 
 def _did(said: str) -> None:
     """After a click that changed the run: say what happened, and draw the page anew."""
-    st.toast(said)
+    st.toast(prose.plain(said))
     cache.forget_runs()
     st.rerun()
 
