@@ -13,6 +13,7 @@ from core.revision import revision
 from core.store import drafts, mixes, notes, runs
 from core.store.lines import Place
 from core.store.mixes import SavedMix
+from core.store.notes import Marks
 
 
 def launch(config: ExperimentConfig) -> tuple[int, list[int], str]:
@@ -82,9 +83,9 @@ def save_mix(name: str, mix: Mix, parent_id: int | None) -> SavedMix:
     return made
 
 
-def mark(place: Place, note: str, labels: Sequence[str]) -> None:
-    """Put a note and labels on a sample, in place of those it has. DataError for what is too long."""
-    notes.write(place, note, labels)
+def mark(place: Place, note: str, labels: Sequence[str], shown: Marks) -> None:
+    """Put a note and labels on a sample, in place of those that were shown. DataError for what is too long."""
+    notes.write(place, note, labels, shown)
 
 
 def _send(run_ids: list[int]) -> str:

@@ -261,7 +261,9 @@ def replay(run_id: int, mix: str, version: Version) -> tuple[Outcome, Outcome, C
 
 
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)
-def samples_by_id(ids: tuple[int, ...]) -> list[SampleView]:
+def samples_by_id(ids: tuple[int, ...], version: Version) -> list[SampleView]:
+    """Those of them that are still there. `version` of their run: after a rewind SQLite gives old ids to new samples."""
+    del version
     return queries.samples_by_id(ids)
 
 
@@ -310,13 +312,14 @@ def sample_page(chosen: Selection, sort: Sort, number: int, size: int, versions:
 
 @st.cache_data(ttl=600, max_entries=128, show_spinner=False)
 def sample_group(place: Place, versions: Versions) -> tuple[SampleView | None, list[Line]]:
-    """The sample of a place, whole, and the lines of its group."""
+    """The sample of a place, whole, and the lines of its group; `versions` of its run."""
     del versions
     return lines.sample_at(place), lines.group(place)
 
 
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)
 def problem_through_time(run_ids: tuple[int, ...], problem_id: str, split: str, versions: Versions) -> list[Seen]:
+    """The groups of a problem in some runs; `versions` of all of these."""
     del versions
     return lines.through_time(run_ids, problem_id, split)
 

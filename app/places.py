@@ -7,6 +7,11 @@ from core.store.lines import Line, Place
 from core.store.queries import SampleView
 
 
+def number(text: str) -> int | None:
+    """A number as a link holds it; None for what is none, or too large for any id."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
 def place_of(sample: SampleView | Line) -> Place:
     return Place(sample.run_id, sample.split, sample.step, sample.group_index, sample.index_in_group)
 
@@ -20,7 +25,8 @@ def from_url(text: str) -> Place | None:
     """None for what is no place: a link may be cut or mistyped."""
     parts = text.split(".")
     split = parts.pop() if len(parts) == 5 else "train"
-    if len(parts) != 4 or not all(p.isdecimal() and len(p) < 10 for p in parts) or split not in ("train", "eval"):
+    numbers = [n for n in map(number, parts) if n is not None]
+    if len(parts) != 4 or len(numbers) != 4 or split not in ("train", "eval"):
         return None
-    run_id, step, group, index = map(int, parts)
+    run_id, step, group, index = numbers
     return Place(run_id, split, step, group, index)

@@ -80,3 +80,43 @@ def test_the_readme_shows_the_real_tree() -> None:
                 assert f"{package}/{path.name}" in listed, f"README's tree lacks {package}/{path.name}"
     for folder in (p for package in PACKAGES for p in (REPO / package).iterdir() if (p / "__init__.py").is_file()):
         assert f"{folder.relative_to(REPO)}/" in listed, f"README's tree lacks {folder.relative_to(REPO)}/"
+
+
+SHARED_KEYS = {"smooth"}  # a slider that is the same on two pages: how smooth curves are is wanted on both
+GIVEN_KEYS = {"app/parts/sample_filters.py": {"key": ("gold", "cut", "dead")}}  # a helper's argument and what it is given
+
+
+def bound_keys(path: Path) -> list[str]:
+    """The keys of a file's widgets that are bound to the URL; one made of parts as its template."""
+    tree = ast.parse(path.read_text())
+    constants = [(t, n.value) for n in tree.body if isinstance(n, ast.Assign) for t in n.targets]
+    names = {ast.unparse(t): ast.unparse(value) for t, value in constants}
+    given = GIVEN_KEYS.get(str(path.relative_to(REPO)), {})
+    found: list[str] = []
+    for call in (n for n in ast.walk(tree) if isinstance(n, ast.Call)):
+        words = {k.arg: ast.unparse(k.value) for k in call.keywords if k.arg}
+        if words.get("bind") == "'query-params'":
+            key = words["key"]
+            found += given[key] if key in given else [names.get(key, key).strip("'")]
+    return found
+
+
+def test_a_bound_key_is_one_widget() -> None:
+    """Streamlit keeps a bound value under its key when the page changes: another widget with that key takes it."""
+    found = [key for path in SOURCES if path.is_relative_to(REPO / "app") for key in bound_keys(path)]
+    assert len(found) > 40, "the bound keys are not found"
+    assert {key for key in found if found.count(key) > 1} <= SHARED_KEYS
+
+
+def said_as_it_is(said: ast.expr) -> bool:
+    """A text written here, or one that went through prose.plain."""
+    if isinstance(said, ast.BoolOp):
+        return all(map(said_as_it_is, said.values))
+    return isinstance(said, ast.Constant | ast.JoinedStr) or ast.unparse(said).startswith("prose.plain(")
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if "st.toast(" in p.read_text()], ids=lambda p: p.name)
+def test_a_toast_reads_no_markdown_in_what_is_not_ours(path: Path) -> None:
+    """An error or a warning holds names and addresses from elsewhere."""
+    calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call) and ast.unparse(n.func) == "st.toast"]
+    assert all(said_as_it_is(call.args[0]) for call in calls)

@@ -19,7 +19,7 @@ MOST_REPEATS = 3
 def choose() -> re.Pattern[str] | None:
     """The box; None and a message beside it when it holds no regular expression."""
     text = st.text_input(
-        "Filter", key="metrics", bind="query-params", placeholder="regular expression, e.g. ^score/|kl",
+        "Filter", key="filter", bind="query-params", placeholder="regular expression, e.g. ^score/|kl",
         help="Python's `re.search` on the metric keys, case ignored.",
     )  # fmt: skip
     try:

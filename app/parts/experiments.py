@@ -90,13 +90,13 @@ def _whole(e: ExperimentRow, runs: list[RunRow]) -> None:
         try:
             draft.load_experiment(cache.experiment_config(e.id))
         except ShowdownError as error:
-            st.toast(str(error), icon=":material/error:")
+            st.toast(prose.plain(str(error)), icon=":material/error:")
             return
         st.toast("Cloned into the form above.")
         st.rerun()
 
 
 def _did(message: str) -> None:
-    st.toast(message)
+    st.toast(prose.plain(message))
     cache.forget_runs()
     st.rerun()

@@ -137,5 +137,7 @@ def _launch(config: ExperimentConfig) -> None:
     except ConfigError as error:
         st.session_state["launch-faults"] = error.problems
         st.rerun()
-    st.toast(warning or f"Queued {len(run_ids)} runs.", icon=":material/warning:" if warning else ":material/check:")
+    st.toast(
+        prose.plain(warning) or f"Queued {len(run_ids)} runs.", icon=":material/warning:" if warning else ":material/check:"
+    )
     cache.forget_runs()

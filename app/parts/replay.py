@@ -6,7 +6,9 @@ import streamlit as st
 
 from app import cache, draft, elements, prose, words
 from app.figures.preflight import dead_before_after
+from app.parts.sample_go import to_sample, to_step
 from app.places import place_of, to_url
+from app.series import Version
 from core import presets
 from core.config import RunConfig
 from core.errors import ShowdownError
@@ -82,27 +84,29 @@ def replay(detail: RunDetail, config: RunConfig) -> None:
     elements.chart_card("replay-dead", dead_before_after(before, after, config.grpo.max_steps))
     left, right = st.columns(2)
     with left:
-        _movers("Gain most", "replay-gains", [int(i) for i in change.gains], before, after, ids)
+        _movers("Gain most", "replay-gains", [int(i) for i in change.gains], before, after, ids, version)
     with right:
-        _movers("Lose most", "replay-losses", [int(i) for i in change.losses], before, after, ids)
+        _movers("Lose most", "replay-losses", [int(i) for i in change.losses], before, after, ids, version)
 
 
-def _movers(title: str, key: str, rows: list[int], before: Outcome, after: Outcome, ids: list[int]) -> None:
+def _movers(title: str, key: str, rows: list[int], before: Outcome, after: Outcome, ids: list[int], version: Version) -> None:
     with st.container(key=f"card-{key}"):
         prose.head(title, "by the change of their advantage; a click opens the sample")
-        if not rows:
+        by_id = {s.id: s for s in cache.samples_by_id(tuple(ids[r] for r in rows), version)}
+        moved = [(r, by_id[ids[r]]) for r in rows if ids[r] in by_id]
+        if not moved:
             st.caption("None.")
             return
-        found = cache.samples_by_id(tuple(ids[r] for r in rows))
+        samples = [s for _, s in moved]
         table: list[dict[str, Any]] = [
             {
                 "": "✓" if s.correct else "✗", "step": s.step, "before": float(before.advantage[r]),
                 "after": float(after.advantage[r]), "ends with": " ".join(s.completion.split())[-ENDS_WITH:],
             }
-            for r, s in zip(rows, found, strict=True)
+            for r, s in moved
         ]  # fmt: skip
         st.dataframe(
-            table, hide_index=True, height=320, on_select=lambda: _open(key, found), selection_mode="single-row", key=key,
+            table, hide_index=True, height=320, on_select=lambda: _open(key, samples), selection_mode="single-row", key=key,
             alt=title,
             column_config={
                 "": st.column_config.TextColumn(width=36),
@@ -114,5 +118,6 @@ def _movers(title: str, key: str, rows: list[int], before: Outcome, after: Outco
 def _open(key: str, found: list[SampleView]) -> None:
     """To the sample that was clicked, in its own tab of this page."""
     for row in st.session_state[key].selection.rows[:1]:
-        st.query_params["step"], st.query_params["sample"] = str(found[row].step), to_url(place_of(found[row]))
+        to_step(found[row].step)
+        to_sample(to_url(place_of(found[row])))
         st.session_state.tab = "Samples"

@@ -81,9 +81,9 @@ def answer(chosen: tuple[int, str] | None) -> None:
     if action == "open":
         st.switch_page("views/run.py", query_params={"run": str(run_id)})
     try:
-        st.toast(do(run_id, action))
+        st.toast(prose.plain(do(run_id, action)))
     except ShowdownError as error:
-        st.toast(str(error), icon=":material/error:")
+        st.toast(prose.plain(str(error)), icon=":material/error:")
         return
     cache.forget_runs()
     if action == "clone":

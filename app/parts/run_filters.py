@@ -58,7 +58,7 @@ def choose(rows: Sequence[RunRow], paths: Iterable[str], metrics: Iterable[str])
                 "Find", key="find", bind="query-params", placeholder="run, arm, worker, error", icon=":material/search:"
             )
             states = st.multiselect("State", [STATES[s] for s in Status], key="state", bind="query-params", placeholder="any")
-            arms = st.multiselect("Arm", sorted({r.arm for r in rows}), key="arm", bind="query-params", placeholder="any")
+            arms = st.multiselect("Arm", sorted({r.arm for r in rows}), key="arms", bind="query-params", placeholder="any")
             experiment = st.selectbox("Experiment", experiments, None, key="experiment", bind="query-params", placeholder="any")
         left, right = st.columns([1, 3])
         with left:

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from app import elements, places, prose, words
+from app.parts.sample_go import EVERY, to_sample
 from app.parts.sample_list import parts_of
 from app.parts.sample_notes import notes
 from app.theme import term_roles
@@ -75,7 +76,7 @@ def _title(sample: SampleView, size: int, run: RunRow | None, several: bool) -> 
 
 
 def _only_problem(problem: str) -> None:
-    st.session_state.problem, st.session_state.keep_sample, st.session_state.steps = problem, True, "all steps"
+    st.session_state.problem, st.session_state.keep_sample, st.session_state.steps = problem, True, EVERY
 
 
 def detail(sample: SampleView, members: Sequence[Line], config: RunConfig, runs: Mapping[int, RunRow], searched: str) -> None:
@@ -113,10 +114,6 @@ def detail(sample: SampleView, members: Sequence[Line], config: RunConfig, runs:
                   type="tertiary")  # fmt: skip
 
 
-def _go(place: str) -> None:
-    st.query_params["sample"] = place
-
-
 def group(chosen: Place, members: Sequence[Line], config: RunConfig) -> None:
     """The completions of one prompt, side by side."""
     roles = term_roles(config.mix)
@@ -135,4 +132,4 @@ def group(chosen: Place, members: Sequence[Line], config: RunConfig) -> None:
         ]  # fmt: skip
         if any(s.scores for s in members):
             prose.legend([(x.term, roles.get(x.term, "c6")) for x in members[0].scores])
-        elements.group("sample-group", {"chosen": places.to_url(chosen), "samples": shown}, _go)
+        elements.group("sample-group", {"chosen": places.to_url(chosen), "samples": shown}, to_sample)

@@ -34,10 +34,12 @@ YES_NO: dict[str, tuple[str, str, str]] = {
     "cut": ("Length", "cut", "whole"),
     "dead": ("Group", "dead", "alive"),
 }
+CAME = "came"  # in the session: another page was shown before; app.main says so
+OWNER = "filters-of"  # in the session: of which run the filters are
 SPLITS = {"training": "train", "held-out": "eval"}
 DEFAULTS: dict[str, Any] = {
     "gold": "any", "cut": "any", "dead": "any", "term": None, "low": None, "high": None, "problem": "", "label": None,
-    "noted": False, "of": "training", "find": "", "from": None, "to": None,
+    "noted": False, "of": "training", "text": "", "from": None, "to": None,
 }  # fmt: skip
 
 
@@ -53,6 +55,27 @@ class Listed:
 def _clear() -> None:
     for key, value in DEFAULTS.items():
         st.session_state[key] = value
+
+
+def begin_anew(run_id: int, split: str) -> None:
+    """To the list of another run, of its training or held-out samples, without the filters of this one."""
+    _clear()
+    st.session_state.of = next(name for name, value in SPLITS.items() if value == split)
+    st.session_state.page, st.session_state[OWNER] = 1, run_id
+
+
+def settle(run_id: int | None) -> None:
+    """Whose list is drawn now (None: of several runs): coming from another one, only the filters of the URL stay. Streamlit
+    keeps those of before, and would add them to a link's."""
+    before, st.session_state[OWNER] = st.session_state.get(OWNER), run_id
+    linked = st.session_state.pop(CAME, False) and any(key in st.query_params for key in DEFAULTS)
+    if before == run_id and not linked:
+        return
+    for key, value in {**DEFAULTS, "page": 1}.items():
+        if key in st.query_params:
+            st.session_state.pop(key, None)
+        elif st.session_state.get(key, value) != value:
+            st.session_state[key] = value
 
 
 def _draw_again() -> None:
@@ -142,7 +165,7 @@ def filters(runs: tuple[int, ...], terms: Sequence[str], step: int | None = None
     changes, preset = SHOW[show or "all"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
-            "Find in text", key="find", bind="query-params", placeholder="in completions and prompts", max_chars=200, width=230,
+            "Find in text", key="text", bind="query-params", placeholder="in completions and prompts", max_chars=200, width=230,
             help=f"In any case. It looks through the newest {LOOK_TEXT:,} samples.",
         )  # fmt: skip
         sort = _order(terms, preset)

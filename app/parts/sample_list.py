@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app import cache, elements, places, prose, theme
+from app.parts.sample_go import to_sample
 from core.config import RunConfig
 from core.store.browse import Page
 from core.store.lines import Line, Place
@@ -19,10 +20,6 @@ TIPS = [
     "Advantage: what GRPO trains on.", "Contribution of each term above 0, in the mix's order and colours.",
     "The end of the completion; labels and notes before it.",
 ]  # fmt: skip
-
-
-def _go(place: str) -> None:
-    st.query_params["sample"] = place
 
 
 def _turn(number: int, end: str) -> None:
@@ -56,7 +53,7 @@ def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int,
     rows = [_row(x, runs.get(x.run_id), roles[x.run_id], len(runs) > 1) for x in lines]
     keys = [r["key"] for r in rows]
     at = keys.index(places.to_url(chosen)) if places.to_url(chosen) in keys else None
-    number, pages = _number(), max(1, -(-page.count // PAGE))
+    number, pages = asked_page(), max(1, -(-page.count // PAGE))
     with st.container(key="card-samples"):
         seen = f"steps {max(page.window.first, min(1, page.window.last))}–{page.window.last}"
         one_step = what[:4] == "step" and pages == 1
@@ -72,14 +69,14 @@ def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int,
             "where": "62px" if len(runs) < 2 else "216px" if any(r.swept for r in runs.values()) else "128px",
             "label": f"Samples of {what}",
         }  # fmt: skip
-        elements.sample_list("sample-list", data, _go)
+        elements.sample_list("sample-list", data, to_sample)
         if pages > 1:
             st.pagination(pages, key="page", bind="query-params", max_visible_pages=5)
 
 
-def _number() -> int:
-    asked = str(st.session_state.get("page") or st.query_params.get("page", "1"))
-    return int(asked) if asked.isdecimal() else 1
+def asked_page() -> int:
+    """The page of the URL; the first where it names none."""
+    return max(1, places.number(str(st.session_state.get("page") or st.query_params.get("page", "1"))) or 1)
 
 
 def _groups(lines: Sequence[Line]) -> str:
@@ -94,8 +91,8 @@ def _keys(keys: Sequence[str], at: int | None, number: int, pages: int) -> None:
         if first or at is None:
             st.button("Previous", shortcut="K", disabled=number <= 1 or at is None, on_click=_turn, args=(number - 1, "last"))
         else:
-            st.button("Previous", shortcut="K", on_click=_go, args=(keys[at - 1],))
+            st.button("Previous", shortcut="K", on_click=to_sample, args=(keys[at - 1],))
         if last or at is None:
             st.button("Next", shortcut="J", disabled=number >= pages or at is None, on_click=_turn, args=(number + 1, "first"))
         else:
-            st.button("Next", shortcut="J", on_click=_go, args=(keys[at + 1],))
+            st.button("Next", shortcut="J", on_click=to_sample, args=(keys[at + 1],))

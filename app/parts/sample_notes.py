@@ -5,27 +5,39 @@ import streamlit as st
 from app import actions, cache, places, prose
 from core.errors import ShowdownError
 from core.store.lines import Place
-from core.store.notes import LONGEST_NOTE
+from core.store.notes import LONGEST_NOTE, Marks
+
+SAVES = "notes-saved"  # in the session: how often; fields of another key begin with what is stored then
+
+
+def _shown(at: str, now: Marks) -> tuple[Marks, int]:
+    """What the fields began with, which others may have changed since, and the saves before."""
+    saves = st.session_state.get(SAVES, 0)
+    if f"note-{at}-{saves}" not in st.session_state:
+        st.session_state["notes-shown"] = now
+    return st.session_state["notes-shown"], saves
 
 
 def notes(place: Place, runs: tuple[int, ...]) -> None:
     """Fields that are saved with a button; what is typed stays until then."""
     now = cache.marks(place)
     at = places.to_url(place)
-    with st.expander("Note and labels" + (": " + ", ".join(filter(None, [*now.labels, "a note" if now.note else ""]))
-                                          if now.note or now.labels else ""), key=f"notes-{at}"):  # fmt: skip
+    said = ", ".join([*map(prose.plain, now.labels), *(["a note"] if now.note else [])])
+    with st.expander("Note and labels" + (f": {said}" if said else ""), key=f"notes-{at}"):
+        shown, saves = _shown(at, now)
         labels = st.multiselect(
-            "Labels", sorted({*cache.label_counts(runs), *now.labels}), default=list(now.labels), accept_new_options=True,
-            key=f"labels-{at}", placeholder="choose or type new ones",
+            "Labels", sorted({*cache.label_counts(runs), *shown.labels}), default=list(shown.labels), accept_new_options=True,
+            key=f"labels-{at}-{saves}", placeholder="choose or type new ones",
         )  # fmt: skip
-        note = st.text_area("Note", now.note, max_chars=LONGEST_NOTE, key=f"note-{at}", height=90)
-        changed = note.strip() != now.note or sorted(labels) != list(now.labels)
+        note = st.text_area("Note", shown.note, max_chars=LONGEST_NOTE, key=f"note-{at}-{saves}", height=90)
+        changed = note.strip() != shown.note or sorted(labels) != list(shown.labels)
         if st.button("Save", disabled=not changed, key=f"save-{at}"):
             try:
-                actions.mark(place, note, labels)
+                actions.mark(place, note, labels, shown)
             except ShowdownError as error:
                 prose.fault(str(error))
                 return
+            st.session_state[SAVES] = saves + 1
             cache.forget_marks()
             st.rerun()
         st.caption("Kept with the run, also when it resumes and trains this step again. `showdown export` takes them along.")

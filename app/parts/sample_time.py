@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app import cache, elements, places, prose, theme
+from app.parts.sample_go import to_sample
 from core.store.lines import MOST_SEEN, Line, Seen
 from core.store.queries import RunRow, SampleView
 
@@ -34,12 +35,13 @@ def _row(run: RunRow, groups: Sequence[Seen], sample: SampleView) -> dict[str, A
     return {"name": run.name, "role": theme.arm_role(run.structure), "note": note, "groups": shown}
 
 
-def through_time(sample: SampleView, versions: cache.Versions) -> None:
+def through_time(sample: SampleView) -> None:
     """The card. A click opens a sample; on a run's page that of another run opens its page."""
     own = cache.run_detail(sample.run_id).row
     siblings = cache.run_list(own.experiment_id) if own.experiment_id is not None else [own]
     near = sorted(siblings, key=lambda r: (r.id != own.id, r.variant != own.variant, r.arm != own.arm, r.variant, r.seed))
     every = {r.id: r for r in near}
+    versions = tuple(cache.version(r) for r in every.values())
     found = cache.problem_through_time(tuple(every), sample.problem_id, sample.split, versions)
     by_run: dict[int, list[Seen]] = {}
     for group in found:
@@ -49,19 +51,4 @@ def through_time(sample: SampleView, versions: cache.Versions) -> None:
         more = f"; the first {MOST_SEEN:,} of its samples" if size >= MOST_SEEN else ""
         prose.head("The same problem through time", f"{len(found)} groups in {len(by_run)} of {len(every)} runs{more}")
         rows = [_row(run, by_run[run_id], sample) for run_id, run in every.items() if run_id in by_run]
-        elements.problem_time("sample-time", {"rows": rows}, lambda key: _open(key, own))
-
-
-def _open(key: str, own: RunRow) -> None:
-    place = places.from_url(key)
-    if place is None:
-        return
-    st.query_params["sample"] = key
-    if "run" not in st.query_params:  # the Samples page shows a sample of any run of the experiment
-        return
-    if place.run_id != own.id:
-        st.query_params["run"] = str(place.run_id)
-        st.session_state.page = 1
-    if place.split == "train":
-        st.query_params["step"] = str(place.step)
-    st.session_state.keep_sample = True
+        elements.problem_time("sample-time", {"rows": rows}, to_sample)

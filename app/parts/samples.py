@@ -11,8 +11,9 @@ import streamlit as st
 from app import cache, places, prose
 from app.parts.sample_detail import detail, group
 from app.parts.sample_export import export
-from app.parts.sample_filters import Listed, filters
-from app.parts.sample_list import PAGE, listing
+from app.parts.sample_filters import Listed, filters, settle
+from app.parts.sample_go import EVERY, ONE, to_step
+from app.parts.sample_list import PAGE, asked_page, listing
 from app.parts.sample_time import through_time
 from app.parts.step_bar import COLOURS, step_bar
 from core.config import RunConfig
@@ -20,25 +21,17 @@ from core.store.browse import Page
 from core.store.lines import Line, Place
 from core.store.queries import RunDetail, RunRow
 
-EVERY, ONE = "all steps", "this step"
-
 
 def _choose_step(run: RunDetail) -> int:
     """The step in the URL, the step bar's, else the newest."""
     row = run.row
-    asked = st.query_params.get("step", "")
-    step = min(max(int(asked), 1), row.step) if asked.isdecimal() and len(asked) < 10 else row.step
+    asked = places.number(st.query_params.get("step", ""))
+    step = row.step if asked is None else min(max(asked, 1), row.step)
     chosen = step_bar("step-bar", run, step, st.session_state.get("colour", COLOURS[0]), quiet=True)
     if chosen is not None and chosen != step:
-        _to_step(chosen)
+        to_step(chosen)
         st.rerun()
     return step
-
-
-def _to_step(step: int) -> None:
-    st.query_params["step"] = str(step)
-    st.query_params.pop("sample", None)
-    st.session_state.steps = ONE
 
 
 def _steps(run: RunDetail, step: int) -> int | None:
@@ -48,8 +41,8 @@ def _steps(run: RunDetail, step: int) -> int | None:
             "Steps", [ONE, EVERY], key="steps", bind="query-params", default=ONE, required=True, label_visibility="collapsed"
         )
         one = looked != EVERY
-        st.button("Previous step", shortcut="Shift+N", on_click=_to_step, args=(step - 1,), disabled=not one or step <= 1)
-        st.button("Next step", shortcut="N", on_click=_to_step, args=(step + 1,), disabled=not one or step >= run.row.step)
+        st.button("Previous step", shortcut="Shift+N", on_click=to_step, args=(step - 1,), disabled=not one or step <= 1)
+        st.button("Next step", shortcut="N", on_click=to_step, args=(step + 1,), disabled=not one or step >= run.row.step)
     return step if one else None
 
 
@@ -81,6 +74,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
     """The list and everything about the chosen sample. `step`: of one step alone; `around`: runs that are not listed, of which
     a sample may be shown."""
     ids = tuple(r.id for r in runs)
+    settle(ids[0] if len(ids) == 1 and not around else None)
     listed = filters(ids, _terms(runs), step)
     versions = tuple(cache.version(r) for r in runs)
     number = _page_number(listed)
@@ -93,7 +87,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
     if chosen is None:
         _none(listed, page, step)
         return
-    whole, members = cache.sample_group(chosen, versions)
+    whole, members = cache.sample_group(chosen, (cache.version(known[chosen.run_id]),))
     if whole is None:
         with st.container(key="card-nosamples"):
             prose.empty("No such sample", f"There is no sample {places.to_url(chosen)}. Choose one in the list.")
@@ -107,7 +101,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
     with right:
         detail(whole, members, config, known, listed.chosen.text)
     group(chosen, members, config)
-    through_time(whole, versions)
+    through_time(whole)
 
 
 def _page_number(listed: Listed) -> int:
@@ -120,8 +114,7 @@ def _page_number(listed: Listed) -> int:
         if not keep:
             st.query_params.pop("sample", None)
         return 1
-    asked = str(st.session_state.get("page") or st.query_params.get("page", "1"))
-    return max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
+    return asked_page()
 
 
 def _chosen(lines: Sequence[Line], known: Container[int]) -> Place | None:

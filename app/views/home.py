@@ -46,7 +46,7 @@ def _first_launch() -> None:
             except ConfigError as error:
                 prose.fault(str(error))
                 return
-            st.toast(warning or f"Queued {len(run_ids)} runs.")
+            st.toast(prose.plain(warning) or f"Queued {len(run_ids)} runs.")
             cache.forget_runs()
             st.rerun()
         st.caption(

@@ -43,7 +43,7 @@ def _live() -> None:
             prose.empty("Nothing is queued", "Design a mix, or queue the experiment above as it is.")
         return
     pages = -(-len(found) // A_PAGE)
-    number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    number = st.pagination(pages, key="experiments-page", bind="query-params") if pages > 1 else 1
     for e in found[A_PAGE * (number - 1) : A_PAGE * number]:
         experiments.card(e, cache.runs_of(e.id), why)
     if len(found) == cache.MOST_EXPERIMENTS:

@@ -8,13 +8,14 @@ from statistics import median
 
 import streamlit as st
 
-from app import actions, cache, draft, elements, prose, theme, words
+from app import actions, cache, draft, elements, places, prose, theme, words
 from app.figures.shown import OVER, Over, View
 from app.parts.all_metrics import all_metrics, choose
 from app.parts.config import config
 from app.parts.log import log
 from app.parts.overview import overview
 from app.parts.replay import replay
+from app.parts.sample_go import to_step
 from app.parts.samples import samples
 from app.parts.step_bar import COLOURS, step_bar
 from core.config import RunConfig
@@ -30,8 +31,7 @@ SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
 
 
 def _run_id() -> int | None:
-    text = st.query_params.get("run", "")
-    return int(text) if text.isdigit() else None
+    return places.number(st.query_params.get("run", ""))
 
 
 def _header(row: RunRow, made: RunConfig) -> None:
@@ -71,7 +71,7 @@ def _more(row: RunRow, made: RunConfig) -> None:
 
 def _did(said: str) -> None:
     """After a click that changed the run: say what happened, and draw the page anew."""
-    st.toast(said)
+    st.toast(prose.plain(said))
     cache.forget_runs()
     st.rerun()
 
@@ -137,9 +137,8 @@ def _bar(run_id: int) -> None:
     colour = st.session_state.get("colour", COLOURS[0])
     chosen = step_bar("run-steps", detail, detail.row.step, colour)
     if chosen is not None:
-        st.query_params["step"] = str(chosen)
+        to_step(chosen)
         st.query_params["tab"] = "Samples"
-        st.query_params.pop("sample", None)
         st.rerun()
 
 

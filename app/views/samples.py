@@ -1,8 +1,8 @@
-"""Samples of an experiment: every arm and seed in one list. `?experiment=ID&arm=..&swept=..&seed=..` and the list's filters."""
+"""Samples of an experiment: every arm and seed in one list. `?experiment=ID&in_arm=..&swept=..&seed=..` and the list's filters."""
 
 import streamlit as st
 
-from app import cache, prose, words
+from app import cache, places, prose, words
 from app.parts.samples import samples_of
 from core.store.queries import RunRow
 from core.sweep import said
@@ -14,7 +14,8 @@ def _experiment() -> int | None:
     if not known:
         return None
     ids = list(known)
-    now = int(asked) if asked.isdecimal() and int(asked) in known else None
+    number = places.number(asked)
+    now = number if number in known else None
     if asked and now is None:
         prose.fault(f"There is no experiment {asked}. Choose one of these.")
     # Not bound to the URL by Streamlit, which would write the name there: other pages link by number.
@@ -25,7 +26,7 @@ def _experiment() -> int | None:
 
 
 def _choose(key: str) -> None:
-    for name in ("arm", "swept", "seed", "page", "sample", "problem"):
+    for name in ("in_arm", "swept", "seed", "page", "sample", "problem"):
         st.query_params.pop(name, None)
         st.session_state.pop(name, None)
     st.query_params["experiment"] = str(st.session_state[key])
@@ -35,7 +36,7 @@ def _runs(experiment_id: int) -> list[RunRow]:
     """The runs of the arms, swept settings and seeds chosen; none chosen: all."""
     runs = sorted(cache.run_list(experiment_id), key=lambda r: (r.arm, r.variant, r.seed))
     arms = st.multiselect(
-        "Arms", list(dict.fromkeys(r.arm for r in runs)), key="arm", bind="query-params", placeholder="all arms", width=260
+        "Arms", list(dict.fromkeys(r.arm for r in runs)), key="in_arm", bind="query-params", placeholder="all arms", width=260
     )
     seeds = st.multiselect(
         "Seeds",

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, and_, delete, func, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, delete, func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.errors import DataError
 from core.store.lines import Place
@@ -38,9 +40,13 @@ def _key(table: Table) -> list[Column[Any]]:
 def marks(place: Place) -> Marks:
     """The note and the labels of a sample, labels by name."""
     with reading() as c:
-        note = c.execute(select(sample_note.c.text).where(_at(sample_note, place))).scalar()
-        names = c.execute(select(sample_label.c.name).where(_at(sample_label, place))).scalars()
-        return Marks(note or "", tuple(sorted(names)))
+        return _marks(c, place)
+
+
+def _marks(c: Connection, place: Place) -> Marks:
+    note = c.execute(select(sample_note.c.text).where(_at(sample_note, place))).scalar()
+    names = c.execute(select(sample_label.c.name).where(_at(sample_label, place))).scalars()
+    return Marks(note or "", tuple(sorted(names)))
 
 
 def marks_of(runs: Sequence[int]) -> dict[Place, Marks]:
@@ -57,8 +63,9 @@ def marks_of(runs: Sequence[int]) -> dict[Place, Marks]:
     return found
 
 
-def write(place: Place, note: str, labels: Sequence[str]) -> None:
-    """Put a note and labels on a sample in place of those it has; an empty note and no labels take them away."""
+def write(place: Place, note: str, labels: Sequence[str], shown: Marks | None = None) -> None:
+    """Put a note and labels on a sample in place of those that were `shown` (None: of those it has); an empty note and no
+    labels take them away. What others wrote since then stays, unless it is the same note."""
     note = clean(note).strip()
     if len(note) > LONGEST_NOTE:
         raise DataError(f"the note has {len(note):,} characters; at most {LONGEST_NOTE:,} are kept. Shorten it")
@@ -69,12 +76,27 @@ def write(place: Place, note: str, labels: Sequence[str]) -> None:
                 f"the label {name[:LONGEST_LABEL] + '…'!r} has {len(name)} characters; at most {LONGEST_LABEL} are kept"
             )
     with writing() as c:
-        for table in (sample_note, sample_label):
-            c.execute(delete(table).where(_at(table, place)))
-        if note:
-            c.execute(insert(sample_note).values(**place._asdict(), text=note, written_at=time.time()))
-        for name in names:
-            c.execute(insert(sample_label).values(**place._asdict(), name=name))
+        before = shown or _marks(c, place)
+        if note != before.note:
+            _put_note(c, place, note)
+        if gone := set(before.labels) - set(names):
+            c.execute(delete(sample_label).where(_at(sample_label, place), sample_label.c.name.in_(sorted(gone))))
+        if new := [{**place._asdict(), "name": name} for name in names if name not in before.labels]:
+            c.execute(_insert(c, sample_label).on_conflict_do_nothing(), new)
+
+
+def _put_note(c: Connection, place: Place, note: str) -> None:
+    if not note:
+        c.execute(delete(sample_note).where(_at(sample_note, place)))
+        return
+    said = {"text": note, "written_at": time.time()}
+    add = _insert(c, sample_note).values(**place._asdict(), **said)
+    c.execute(add.on_conflict_do_update(index_elements=list(Place._fields), set_=said))
+
+
+def _insert(c: Connection, table: Table) -> Any:
+    """One that two people at once may do: a statement of its dialect, for what happens to a row that is there."""
+    return sqlite_insert(table) if c.dialect.name == "sqlite" else postgresql_insert(table)
 
 
 def label_counts(runs: Sequence[int]) -> dict[str, int]:

@@ -309,3 +309,13 @@ def test_names_and_errors_from_strangers_are_text_on_every_page(database: str) -
 
 def test_a_label_is_never_markdown() -> None:
     assert prose_module.plain("**a** [x](y) :red[b] `c`\n#d") == r"\*\*a\*\* \[x\]\(y\) \:red\[b\] \`c\` \#d"
+
+
+def test_pages_follow_each_other_in_any_order(mixed: list[int]) -> None:
+    """Streamlit keeps a bound value under its key when the page changes, also for another widget of that key."""
+    at = page("runs")
+    arms = next(m for m in at.multiselect if m.label == "Arm")
+    arms.set_value(arms.options[:1]).run()
+    for name in ("design", "samples", "runs", "queue"):
+        at.switch_page(f"views/{name}.py").run()
+        assert not at.exception, name

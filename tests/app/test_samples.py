@@ -1,14 +1,16 @@
 """The Samples page and tab as Streamlit runs them: filters from the URL, presets, notes, hostile texts, empty states."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import places
-from core.store import claims, notes, records, runs
+from app import cache, places
+from core.store import claims, notes, queries, records, runs
 from core.store.lines import Place
 from core.store.records import StepRecord
 from tests import stored
@@ -36,12 +38,12 @@ def click(at: AppTest, label: str) -> AppTest:
     ("query", "count", "why"),
     [
         ({}, 48, "both arms, all steps"),
-        ({"arm": "soft"}, 24, "one arm"),
+        ({"in_arm": "soft"}, 24, "one arm"),
         ({"seed": "0", "gold": "right", "from": "2", "to": "2"}, 8, "right ones of a step"),
         ({"show": "reward and gold disagree"}, 1, "the wrong one that pays"),
         ({"show": "dead groups", "cut": "cut"}, 1, "filters narrow a preset"),
         ({"term": "closeness", "low": "0.85"}, 1, "a score's range"),
-        ({"find": "soft says"}, 4, "a text"),
+        ({"text": "soft says"}, 4, "a text"),
         ({"problem": "p0", "dead": "alive"}, 24, "a problem"),
     ],
 )
@@ -138,6 +140,19 @@ def test_a_note_and_labels_are_saved_shown_and_found(sqlite: Path) -> None:
     assert row["key"] == places.to_url(place) and row["tags"][:2] == [["odd", "accent"], ["note", "warn"]]
 
 
+def test_a_save_keeps_what_another_wrote_meanwhile(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+    place = Place(hard, "train", 1, 0, 3)
+    at = page("samples", sample=places.to_url(place))
+    notes.write(place, "", ["**theirs**"])
+    time.sleep(1.5 * cache.LIVE_SECONDS)
+    next(m for m in at.multiselect if m.label == "Labels").set_value(["mine"]).run()
+    click(at, "Save")
+    assert notes.marks(place).labels == ("**theirs**", "mine")
+    assert next(m for m in at.multiselect if m.label == "Labels").value == ["**theirs**", "mine"]
+    assert "Note and labels: \\*\\*theirs\\*\\*, mine" in [e.label for e in at.expander]
+
+
 def test_hostile_texts_go_only_where_text_is_text(sqlite: Path) -> None:
     """The elements set textContent, shown in tests/e2e; here: nothing of a text is HTML or markdown of Streamlit's."""
     for some in (dict(enumerate(list(HOSTILE.values())[:4])), dict(enumerate(list(HOSTILE.values())[4:]))):
@@ -189,3 +204,101 @@ def test_the_list_becomes_a_file(sqlite: Path) -> None:
     at = click(page("samples", gold="right"), "Make the file of 24 samples")
     (found,) = at.get("download_button")
     assert found.proto.label.startswith("Download 24 rows")
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 25, "-1", "1.5"])
+def test_a_number_nobody_can_mean_is_no_run_and_no_step(sqlite: Path, number: str) -> None:
+    _, (hard, _) = stored.experiment()
+    assert "No such run" in prose(page("run", run=number))
+    assert "8 samples of step 3" in prose(page("run", run=str(hard), tab="Samples", step=number, page=number))
+    assert f"no experiment {number}" in prose(page("samples", experiment=number))
+
+
+def test_a_click_shows_the_sample_that_was_clicked(sqlite: Path) -> None:
+    """From another tab, and from another list than the one that is shown there."""
+    _, (hard, _) = stored.experiment()
+    at = page("run", run=str(hard), tab="Samples", steps="all steps")
+    at.session_state["tab"] = "Replay"
+    at.run()
+    clicked = places.place_of(queries.samples_by_id([1])[0])
+
+    def click_in_replay(run: int) -> None:
+        from types import SimpleNamespace
+
+        import streamlit as st
+
+        from app.parts import replay
+        from core.store import queries
+
+        st.query_params["run"] = str(run)
+        st.session_state.table = SimpleNamespace(selection=SimpleNamespace(rows=[0]))
+        replay._open("table", queries.samples_by_id([1]))
+
+    left = AppTest.from_function(click_in_replay, args=(hard,)).run()
+    assert not left.exception
+    for key in ("steps", "keep_sample", "tab"):
+        at.session_state[key] = left.session_state[key]
+    for key in ("step", "sample"):
+        at.query_params[key] = left.query_params[key]
+    at.run()
+    assert not at.exception and data(at)["chosen"] == places.to_url(clicked) and "8 samples of step 1" in prose(at)
+
+
+def test_filters_of_a_run_do_not_reach_another_run_or_a_link(sqlite: Path) -> None:
+    _, (hard, soft) = stored.experiment()
+    at = page("run", run=str(hard), tab="Samples", steps="all steps", to="2", gold="wrong")
+    assert "to step 2" in prose(at) and "answer wrong" in prose(at)
+
+    def follow(**query: str) -> None:
+        at.switch_page("views/home.py").run()
+        at.query_params.clear()
+        for key, value in query.items():
+            at.query_params[key] = value
+        at.switch_page("views/run.py").run()
+        assert not at.exception
+
+    follow(run=str(hard), tab="Samples", steps="all steps", **{"from": "3"})
+    assert "from step 3" in prose(at) and "to step 2" not in prose(at) and len(keys(at)) == 8
+    follow(run=str(soft), tab="Samples", steps="all steps")
+    assert "from step 3" not in prose(at) and len(keys(at)) == 24
+
+
+def rewound(run_id: int, step: int) -> int:
+    """A run that ended goes on, from this step; its new attempt."""
+    assert runs.extend(run_id, STEPS + 1)
+    claim = claims.claim(run_id, "w2", 60.0)
+    assert claim
+    records.rewind(run_id, claim.attempt, step)
+    return claim.attempt
+
+
+def test_the_problem_through_time_follows_the_other_runs(sqlite: Path) -> None:
+    _, (hard, soft) = stored.experiment()
+    at = page("run", run=str(hard), tab="Samples", step="1")
+    assert [len(r["groups"]) for r in data(at, "problem_time")["rows"]] == [STEPS, STEPS]
+    rewound(soft, 1)
+    time.sleep(1.5 * cache.LIVE_SECONDS)
+    at.run()
+    assert [len(r["groups"]) for r in data(at, "problem_time")["rows"]] == [STEPS, 1]
+
+
+def test_samples_that_a_rewind_took_are_not_listed_in_replay(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+
+    def movers(run: int) -> None:
+        from types import SimpleNamespace
+        from typing import Any
+
+        from app import cache
+        from app.parts import replay
+
+        sums: Any = SimpleNamespace(advantage=[0.0, 1.0])
+        replay._movers("Gain most", "gains", [0, 1], sums, sums, [1, 999], cache.version(cache.run_detail(run).row))
+
+    st.cache_data.clear()
+    at = AppTest.from_function(movers, args=(hard,)).run()
+    assert not at.exception and at.dataframe[0].value["step"].tolist() == [1]
+    rewound(hard, 0)
+    time.sleep(1.5 * cache.LIVE_SECONDS)
+    at.run()
+    assert not at.exception and [c.value for c in at.caption] == ["None."]

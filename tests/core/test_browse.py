@@ -122,6 +122,17 @@ def test_notes_and_labels_are_found_and_outlive_a_resume(database: str) -> None:
     assert notes.marks(place) == notes.Marks() and notes.label_counts([run_id]) == {}
 
 
+def test_what_another_wrote_meanwhile_stays(database: str) -> None:
+    place = Place(stored.experiment()[1][0], "train", 1, 0, 0)
+    notes.write(place, "", ["odd", "old"])
+    shown = notes.marks(place)
+    notes.write(place, "theirs", ["odd", "old", "new"], shown)
+    notes.write(place, "", ["odd", "new", "mine"], shown)
+    assert notes.marks(place) == notes.Marks("theirs", ("mine", "new", "odd"))
+    notes.write(place, "mine", ["odd"], notes.Marks("", ("odd",)))
+    assert notes.marks(place) == notes.Marks("mine", ("mine", "new", "odd"))
+
+
 @pytest.mark.parametrize(
     ("note", "labels", "said"), [("x" * 4001, [], "4,001 characters"), ("", ["y" * 41], "41 characters; at most 40")]
 )

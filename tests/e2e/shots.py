@@ -38,7 +38,7 @@ BUSY = {
     "run-waiting": "/run?run=6",
     "run-failed": "/run?run=4",
     "log-failed": "/run?run=4&tab=Log",
-    "metrics": "/run?run=1&tab=All+metrics&metrics=%5E%28reward%7Csignal%29%2F",
+    "metrics": "/run?run=1&tab=All+metrics&filter=%5E%28reward%7Csignal%29%2F",
     "workers-busy": "/workers",
 }
 FULL = {
