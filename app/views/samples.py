@@ -1,4 +1,4 @@
-"""Samples of an experiment: every arm and seed in one list. `?experiment=ID&in_arm=..&swept=..&seed=..` and the list's filters."""
+"""Samples of an experiment: every arm and seed in one list. The address holds them (`?experiment=..&in_arm=..`) and the filters."""
 
 import streamlit as st
 

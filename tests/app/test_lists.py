@@ -67,7 +67,7 @@ def test_the_queue_says_who_is_next_and_why_it_waits(mixed: list[int]) -> None:
     at = page("queue")
     (line,) = drawn(at, "run_rows")
     assert [(r["id"], r["place"], r["why"]) for r in line["rows"]] == [
-        (mixed[3], "", "10 of 100 · gold 30%"), (mixed[4], "1.", "the only slot is taken"), (mixed[5], "2.", "behind 1 run"),
+        (mixed[3], "", "10 of 100 · gold 30 %"), (mixed[4], "1.", "the only slot is taken"), (mixed[5], "2.", "behind 1 run"),
     ]  # fmt: skip
     assert [a["name"] for a in line["rows"][0]["actions"]] == ["stop", "clone"] and line["rows"][0]["actions"][0]["ask"]
     (bar,) = drawn(at, "run_cells")
