@@ -1,4 +1,4 @@
-"""Samples of an experiment: every arm and seed in one list. The address holds them (`?experiment=..&in_arm=..`) and the filters."""
+"""Samples of an experiment: every arm and seed in one list. The address holds which, and the filters of the list."""
 
 import streamlit as st
 
