@@ -124,6 +124,6 @@ def test_the_queue_is_worked_with_the_keyboard_and_a_cell_opens_its_run(page: Pa
     assert not queries.run_detail(running).row.stop_requested
     stop.press("Enter")
     wait_for("the stop", lambda: queries.run_detail(running).row.stop_requested, 20)
-    page.get_by_role("link", name="continuous, beta 0, seed 0: Done, 10 of 100 steps, gold accuracy 70%").press("Enter")
+    page.get_by_role("link", name="continuous, beta 0, seed 0: Done, 10 of 100 steps, gold accuracy 70 %").press("Enter")
     expect(page.get_by_role("heading", name="continuous")).to_be_visible()
     assert page.url.endswith("/run?run=2")

@@ -159,7 +159,7 @@ def test_a_chart_out_of_sight_is_sent_when_it_is_looked_at(url: str, made: Brows
     until(page, "Entropy", "last", 100)
     page.get_by_role("textbox", name="Filter").fill("score/(")
     page.get_by_role("textbox", name="Filter").press("Enter")
-    expect(page.get_by_text("is no regular expression")).to_be_visible()
+    expect(page.get_by_text("cannot be used")).to_be_visible()
     page.context.close()
 
 
