@@ -119,7 +119,7 @@ def test_the_queue_is_worked_with_the_keyboard_and_a_cell_opens_its_run(page: Pa
     stop.press("Enter")
     expect(stop).to_have_text("Stop it now?")  # what trains is asked about once more
     records.write_step(running, 1, StepRecord(17, {"reward/total": 0.5}))
-    expect(page.get_by_text("17 of 100")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("17 of 100 · gold 10 %")).to_be_visible(timeout=20_000)
     expect(stop).to_have_text("Stop it now?")  # a step that comes in does not take the question away
     assert not queries.run_detail(running).row.stop_requested
     stop.press("Enter")
