@@ -96,10 +96,9 @@ def pulse(key: str, version: str, drawn: str, moved: Callable[[], None]) -> None
     _pulse(key=key, data={"version": version, "drawn": drawn}, on_moved_change=moved)
 
 
-def step_bar(key: str, data: dict[str, Any]) -> int | None:
-    """One cell per step, coloured by reward; returns the step that was just chosen, once."""
-    chosen = _step_bar(key=key, data=data, on_step_change=lambda: None).step
-    return int(chosen) if chosen is not None else None
+def step_bar(key: str, data: dict[str, Any], pick: Callable[[int], None]) -> None:
+    """One cell per step, coloured by reward. `pick` is called with the step that was chosen before the page runs again."""
+    _step_bar(key=key, data=data, on_step_change=lambda: pick(int(st.session_state[key]["step"])))
 
 
 def sum_table(key: str, data: dict[str, Any]) -> None:

@@ -27,10 +27,7 @@ def _choose_step(run: RunDetail) -> int:
     row = run.row
     asked = places.number(st.query_params.get("step", ""))
     step = row.step if asked is None else min(max(asked, 1), row.step)
-    chosen = step_bar("step-bar", run, step, st.session_state.get("colour", COLOURS[0]), quiet=True)
-    if chosen is not None and chosen != step:
-        to_step(chosen)
-        st.rerun()
+    step_bar("step-bar", run, step, st.session_state.get("colour", COLOURS[0]), to_step, quiet=True)
     return step
 
 

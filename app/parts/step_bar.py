@@ -1,6 +1,7 @@
 """The row of steps: one cell each, by reward, by error or by dead groups, with what happened below. Called by app.views.run
 and by the samples."""
 
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,11 +18,12 @@ MOST_CELLS = 200
 APART = 0.12  # of the row's width between two labels
 
 
-def step_bar(key: str, detail: RunDetail, chosen: int, colour: Colour, quiet: bool = False) -> int | None:
-    """Draw it; returns the step that was just chosen, once. `quiet`: without what happened."""
-    return elements.step_bar(
-        key, cache.of_run(detail, ("bar", chosen, colour, quiet), lambda: _bar(detail, chosen, colour, quiet))
-    )
+def step_bar(
+    key: str, detail: RunDetail, chosen: int, colour: Colour, pick: Callable[[int], None], quiet: bool = False
+) -> None:
+    """Draw it; `pick` is called with a step that was chosen. `quiet`: without what happened."""
+    drawn = cache.of_run(detail, ("bar", chosen, colour, quiet), lambda: _bar(detail, chosen, colour, quiet))
+    elements.step_bar(key, drawn, pick)
 
 
 def _bar(detail: RunDetail, chosen: int, colour: Colour, quiet: bool) -> dict[str, Any]:

@@ -129,17 +129,19 @@ def _pulse(run_id: int, was_finished: bool, open_tab: str) -> None:
     elements.pulse("run-pulse", _said(row), st.session_state.get(DRAWN, ""), lambda: st.rerun(parts))
 
 
+def _to_samples(step: int) -> None:
+    """To the samples of a step. A bound tab is changed by its widget, which only a callback may do before it is drawn."""
+    to_step(step)
+    st.session_state["tab"] = "Samples"
+    st.rerun()  # the whole page: the bar's own fragment has no tabs
+
+
 def _bar(run_id: int) -> None:
     """The row of steps; a click opens that step's samples."""
     detail = cache.run_detail(run_id)
     if detail.row.step < 1:
         return
-    colour = st.session_state.get("colour", COLOURS[0])
-    chosen = step_bar("run-steps", detail, detail.row.step, colour)
-    if chosen is not None:
-        to_step(chosen)
-        st.query_params["tab"] = "Samples"
-        st.rerun()
+    step_bar("run-steps", detail, detail.row.step, st.session_state.get("colour", COLOURS[0]), _to_samples)
 
 
 def _view(bar: bool, live: bool) -> View:

@@ -163,6 +163,21 @@ def test_a_chart_out_of_sight_is_sent_when_it_is_looked_at(url: str, made: Brows
     page.context.close()
 
 
+def test_a_click_on_a_step_opens_its_samples(url: str, made: Browser) -> None:
+    (run_id,) = growing(max_steps=100)
+    grow(run_id, 0, 60)
+    claims.finish(run_id, 1, Status.DONE)
+    page = opened(made, f"{url}/run?run={run_id}")
+    steps = page.get_by_role("slider", name="training step")
+    steps.locator("i").nth(36).click()
+    expect(page.get_by_role("tab", name="Samples", selected=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"step=37"))
+    steps.press("ArrowRight")  # and in its own tab the bar goes on from there
+    expect(page).to_have_url(re.compile(r"step=38"))
+    expect(page.get_by_text("Step 38", exact=True)).to_be_visible()
+    page.context.close()
+
+
 def test_the_address_holds_the_view_and_the_theme_is_the_readers(url: str, made: Browser) -> None:
     (run_id,) = growing(max_steps=700)
     grow(run_id, 0, 700)
