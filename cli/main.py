@@ -19,6 +19,7 @@ from cli.logs import logs_command
 from cli.new import new
 from cli.run import run_command
 from cli.samples import samples_command
+from cli.study import study
 from cli.transfer import export_command, import_command
 from core import presets
 from core.errors import ShowdownError
@@ -157,5 +158,5 @@ for command in (lifecycle.stop, lifecycle.requeue, lifecycle.extend, lifecycle.p
     main.add_command(command)
 for command in (rewards.score, rewards.preflight_command, rewards.replay_command, rewards.bench_group, new):
     main.add_command(command)
-for command in (run_command, export_command, import_command, logs_command, samples_command):
+for command in (run_command, export_command, import_command, logs_command, samples_command, study):
     main.add_command(command)

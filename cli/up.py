@@ -123,19 +123,25 @@ def _wait_for_app(group: Group, stop: threading.Event, say: Say) -> None:
             stop.wait(0.1)
 
 
+def asked_to_stop() -> threading.Event:
+    """Set by Ctrl-C and SIGTERM, from now on."""
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+    return stop
+
+
 def up(demo: bool, say: Say) -> None:
     """Start everything, stay until SIGINT or SIGTERM, end everything."""
     prepare_home()
     shared.check()
     with only_instance():
         check_port()
-        group, stop = Group(settings().home / "logs"), threading.Event()
-
-        def ask(_number: int, _frame: FrameType | None) -> None:
-            stop.set()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, ask)
+        group, stop = Group(settings().home / "logs"), asked_to_stop()
         try:
             _start(group, demo, say)
             _wait_for_app(group, stop, say)
@@ -149,17 +155,26 @@ def up(demo: bool, say: Say) -> None:
 
 
 def _start(group: Group, demo: bool, say: Say) -> None:
-    python = sys.executable
     group.start("app", app_command())  # first: it takes longest to answer, and reads only the database
-    if not settings().broker_url and not broker.answers():
-        group.start("broker", broker.command())
-    upgrade()
-    if not settings().broker_url:
-        broker.wait()
+    start_broker(group)
     if demo:
         try:
             seed_demo(say)
         except BrokerError as error:
             say(str(error))
-    group.start("worker", [python, "-m", "worker.celery_app"], grace_seconds=settings().stop_grace_seconds + 10)
-    group.start("reaper", [python, "-m", "worker.reaper"])
+    start_worker(group)
+
+
+def start_broker(group: Group) -> None:
+    """The private broker, where it is the one to use and does not run; and the database at its newest revision."""
+    if not settings().broker_url and not broker.answers():
+        group.start("broker", broker.command())
+    upgrade()
+    if not settings().broker_url:
+        broker.wait()
+
+
+def start_worker(group: Group) -> None:
+    """What trains: a worker, and the reaper that puts lost runs back."""
+    group.start("worker", [sys.executable, "-m", "worker.celery_app"], grace_seconds=settings().stop_grace_seconds + 10)
+    group.start("reaper", [sys.executable, "-m", "worker.reaper"])

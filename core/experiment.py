@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from core import sweep as sweeps
+from core.compare.catalogue import MEASURED, SCORES
 from core.config import RunConfig
 from core.frozen import Frozen
 from core.mix import NAME, Mix
@@ -54,6 +55,22 @@ class ExperimentConfig(Frozen):
     """Settings with the values they are tried with, e.g. {grpo.beta: [0.0, 0.04], lora.r: [8, 16]}: every combination."""
     run: dict[str, Any] = {}
     """Everything else of a RunConfig, common to all runs."""
+    primary: tuple[str, ...] = Field((), max_length=6)
+    """Scores that decide, named before the first run: their comparisons are corrected for together. Empty: the page's own."""
+    thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field((), max_length=6)
+    """Gold accuracies whose first reaching is compared, e.g. 0.6 for 60 %, beside those relative to the best arm."""
+
+    @field_validator("primary")
+    @classmethod
+    def _are_scores(cls, primary: tuple[str, ...]) -> tuple[str, ...]:
+        for key in primary:
+            if key not in MEASURED:
+                raise ValueError(f"{key!r} is no score of a run; choose of {', '.join(MEASURED)}")
+            if not SCORES[key].better:
+                raise ValueError(f"{key} is better neither high nor low, so it decides nothing; choose another")
+            if primary.count(key) > 1:
+                raise ValueError(f"{key} is named twice; remove one")
+        return primary
 
     @model_validator(mode="after")
     def _expands(self) -> "ExperimentConfig":

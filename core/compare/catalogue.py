@@ -108,3 +108,6 @@ SCORES: dict[str, Score] = {
               "McNemar 1947, Psychometrika 12:153"),
     )
 }  # fmt: skip
+TIMES = ("entropy/half_life", "collapse/step", "reach/steps", "reach/tokens", "reach/seconds")  # may be censored
+MEASURED = tuple(key for key, score in SCORES.items() if score.of == "run" and key not in TIMES)
+"""Scores that core.compare.scores gives: a number for every evaluated run."""

@@ -41,6 +41,14 @@ def create_experiment(config: ExperimentConfig, revision: str = "") -> tuple[int
         return experiment_id, [insert_run(c, p.config, experiment_id, revision, p.swept) for p in config.planned()]
 
 
+def experiment_of(config: ExperimentConfig) -> int | None:
+    """The newest experiment that was queued with exactly these settings; None where there is none."""
+    here = select(experiment.c.id, experiment.c.config).where(experiment.c.name == clean(config.name))
+    wanted = config.model_dump(mode="json", by_alias=True)
+    with reading() as c:
+        return next((r.id for r in c.execute(here.order_by(experiment.c.id.desc())) if r.config == wanted), None)
+
+
 def request_stop(run_id: int) -> Status:
     """Stop a run: at once when it waits, at the next step boundary when it trains. Returns the state it is in now."""
     with writing() as c:

@@ -1,0 +1,153 @@
+"""`showdown study run`: queue an experiment whose primary outcome is fixed, wait for its runs, write its report. Called by
+cli.main.
+
+A study is an experiment's file that names `primary`. The same file finds the experiment that it queued before, so that an
+interrupted study goes on; a changed file is another study. Where no Showdown runs on the data directory, this starts the
+broker and the worker itself and ends them with it.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from cli import up
+from cli.lifecycle import wake
+from cli.processes import Group
+from core.errors import ConfigError, SetupError, StoreUnavailable
+from core.experiment import ExperimentConfig
+from core.launch import settled
+from core.revision import revision
+from core.settings import settings
+from core.store import queries, runs
+from core.store.queries import RunRow
+from core.store.states import Status
+from core.yaml_files import load
+
+LOOK_SECONDS = 1.0
+INTERRUPTED = 130
+Say = Callable[[str], None]
+
+
+def read(path: Path) -> ExperimentConfig:
+    """The study in a file; ConfigError where it holds none."""
+    found = load(path)
+    if not isinstance(found, ExperimentConfig):
+        raise ConfigError([(str(path), "holds a run; a study is an experiment: give it arms and seeds")])
+    if not found.primary:
+        raise ConfigError([("primary", f"{path} names no primary outcome; fix it before the runs, e.g. primary: [gold/auc]")])
+    return settled(found)
+
+
+def _queued(config: ExperimentConfig, path: Path, say: Say) -> int:
+    """The study's experiment: the one it was queued as before, else a new one."""
+    found = runs.experiment_of(config)
+    if found is not None:
+        say(f"{path} is experiment {found} already: it goes on")
+        return found
+    made, run_ids = runs.create_experiment(config, revision())
+    say(f"queued experiment {made}: {len(run_ids)} runs ({len(config.arms)} arms, {len(config.seeds)} seeds)")
+    return made
+
+
+@contextmanager
+def _hands(say: Say) -> Iterator[Group]:
+    """Something that trains: the Showdown that runs on this data directory, or a broker and a worker of our own."""
+    group = Group(settings().home / "logs")
+    try:
+        with up.only_instance():
+            try:
+                up.start_broker(group)
+                up.start_worker(group)
+                yield group
+            finally:
+                if any(p.popen for p in group.processes):
+                    say("ending the worker: running trainings write a checkpoint at their next step ...")
+                group.end()
+    except SetupError:
+        if group.processes:
+            raise
+        say("the Showdown that runs on this data directory trains the runs")
+        yield group
+
+
+@dataclass
+class Watch:
+    """What was said of the runs so far."""
+
+    said: set[int]
+
+    def look(self, rows: list[RunRow], say: Say) -> int:
+        """Say which runs have ended since the last look; how many have not."""
+        over = [r for r in rows if r.status.finished]
+        for row in sorted((r for r in over if r.id not in self.said), key=lambda r: (r.finished_at or 0.0, r.id)):
+            self.said.add(row.id)
+            say(f"[{len(self.said)}/{len(rows)}] run {row.id} {row.name}: {_ended(row)}")
+        self.said &= {r.id for r in over}  # one that was put back is waited for again
+        return len(rows) - len(over)
+
+
+def _ended(row: RunRow) -> str:
+    if row.status == Status.DONE:
+        return "done" + ("" if row.accuracy is None else f", gold accuracy {row.accuracy:.1%}")
+    return f"{row.status} at step {row.step}" + (f" ({row.error_message})" if row.error_message else "")
+
+
+def _wait(experiment_id: int, group: Group, stop: threading.Event, say: Say) -> bool:
+    """Wait until every run has ended; False when asked to stop before."""
+    watch, away = Watch(set()), False
+    while True:
+        group.keep_alive(say)
+        try:
+            left, away = watch.look(queries.run_list(experiment_id, limit=10_000), say), False
+        except StoreUnavailable as error:
+            left = 1
+            if not away:
+                say(f"{error}; the trainings go on and are shown when it does")
+            away = True
+        if not left:
+            return True
+        if stop.wait(LOOK_SECONDS):
+            return False
+
+
+@click.group()
+def study() -> None:
+    """Experiments whose primary outcome is fixed before they run."""
+
+
+@study.command("run")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_context
+def run_study(ctx: click.Context, file: Path, as_json: bool) -> None:
+    """Queue the study in FILE, wait for its runs, write its report. Again: go on where it was.
+
+    Ends with 0 when every run has been trained, 1 when some have failed, 130 when interrupted: the queue keeps the runs.
+    """
+    config = read(file)
+    up.open_store()
+
+    def say(text: str) -> None:
+        click.echo(text, err=as_json)
+
+    experiment_id = _queued(config, file, say)
+    stop = up.asked_to_stop()
+    with _hands(say) as group:
+        wake(*(r.id for r in queries.run_list(experiment_id, limit=10_000)[::-1] if r.status == Status.QUEUED))
+        whole = _wait(experiment_id, group, stop, say)
+    if not whole:
+        say(f"interrupted; go on: showdown study run {file}")
+        ctx.exit(INTERRUPTED)
+    rows = queries.run_list(experiment_id, limit=10_000)
+    failed = [r for r in rows if r.status == Status.FAILED]
+    if failed:
+        ids = ", ".join(str(r.id) for r in failed)
+        say(f"{len(failed)} runs failed and are counted as such: {ids}. Try one again: showdown requeue {failed[0].id}")
+    if as_json:
+        click.echo(json.dumps({"experiment": experiment_id, "runs": [r.id for r in rows], "failed": [r.id for r in failed]}))
+    ctx.exit(1 if failed else 0)
