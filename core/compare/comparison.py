@@ -44,10 +44,13 @@ class ArmScore:
 
 @dataclass(frozen=True)
 class Arm:
-    """`curve`: mean gold accuracy on the comparison's grid. `arrivals`: (threshold's name, unit) -> how soon."""
+    """`seeds`: seed -> run id of all its runs; `last`: seed -> step of the last evaluation up to the horizon, where there is
+    one. `curve`: mean gold accuracy on the comparison's grid. `arrivals`: (threshold's name, unit) -> how soon."""
 
     name: str
     runs: tuple[int, ...]
+    seeds: Mapping[int, int]
+    last: Mapping[int, int]
     outcomes: Mapping[Outcome, int]
     scores: Mapping[str, ArmScore]
     arrivals: Mapping[tuple[str, str], Arrival]
@@ -142,6 +145,8 @@ def _arm(
     return Arm(
         name=name,
         runs=tuple(run.run_id for run in runs),
+        seeds={run.seed: run.run_id for run in runs},
+        last={run.seed: int(run.line(GOLD, last)[0][-1]) for run in evaluated},
         outcomes={o: sum(run.outcome == o for run in runs) for o in OUTCOMES},
         scores={key: _arm_score(key, evaluated, best, lost, resamples, seed) for key in keys},
         arrivals={what: arrival(list(found.values()), limits[what[1]], resamples, seed) for what, found in reaches.items()},

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
+from core.differences import flat
 from core.groups import FloatArray
 from core.metrics.series import Series
 
 GOLD, REWARD, TRAINING = "eval/accuracy", "reward/total", "reward/accuracy"
 # Every metric that a score, a refusal or a flag reads.
+EVALUATED = (GOLD, "eval/kl")  # the few points that evaluations leave: enough for curves, tables of gold accuracy and pairs
 READ = (
-    GOLD, "eval/kl", REWARD, TRAINING, "signal/dead_groups", "policy/entropy", "policy/grad_norm", "policy/kl", "policy/loss",
+    *EVALUATED, REWARD, TRAINING, "signal/dead_groups", "policy/entropy", "policy/grad_norm", "policy/kl", "policy/loss",
     "length/mean", "length/truncated", "speed/step_seconds",
 )  # fmt: skip
 EACH_STEP = (REWARD, "policy/loss", "policy/grad_norm")  # a step without one of them had no number to give
@@ -37,6 +40,11 @@ class Evidence:
     temperature: float = 1.0
     config: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its path, as core.differences names them."""
+        return flat(self.config)
 
     @property
     def outcome(self) -> Outcome:

@@ -107,6 +107,8 @@ def _reward_at(run: Evidence, steps: FloatArray) -> FloatArray:
     """[n] mean reward of the NEAR steps up to each evaluation; at the start, of the first ones. NaN where there is none."""
     at, values = run.line(REWARD)
     out = np.full(len(steps), np.nan)
+    if not len(at):
+        return out
     for i, end in enumerate(np.maximum(steps, NEAR)):
         near = values[(at > end - NEAR) & (at <= end)]
         out[i] = near.mean() if len(near) else np.nan

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.compare.evidence import GOLD, Evidence, by_arm
-from core.differences import flat
 
 SHOWN = 3  # values that a sentence names
 # How a held-out problem is put and judged. Where one differs, gold accuracy is another quantity.
@@ -50,7 +49,7 @@ def _split(runs: Iterable[Evidence], path: str) -> dict[str, list[Evidence]]:
     """The value of a setting, and of all below it, -> the runs that have it."""
     found: dict[str, list[Evidence]] = {}
     for run in runs:
-        here = {k: v for k, v in flat(run.config).items() if k == path or k.startswith(f"{path}.")}
+        here = {k: v for k, v in run.settings.items() if k == path or k.startswith(f"{path}.")}
         said = ", ".join(f"{k.rpartition('.')[2]} {v}" for k, v in sorted(here.items()) if v not in ("", None)) or "nothing"
         found.setdefault(said, []).append(run)
     return found
@@ -83,7 +82,7 @@ def _prints(runs: Sequence[Evidence], path: str) -> dict[str, list[Evidence]]:
 
 def _settings(runs: Sequence[Evidence]) -> list[dict[str, Any]]:
     """What could make a difference in each run; a name stands for its contents where these are known of all."""
-    found = [{k: v for k, v in flat(r.config).items() if k.split(".")[0] not in BESIDE} for r in runs]
+    found = [{k: v for k, v in r.settings.items() if k.split(".")[0] not in BESIDE} for r in runs]
     for path in PRINTS:
         prints = _prints(runs, path)
         if sum(map(len, prints.values())) == len(runs):
@@ -98,7 +97,7 @@ def differing(runs: Sequence[Evidence], mixes: bool) -> list[str]:
     found = _settings(runs)
     if mixes:
         found = [
-            f | {k: v for k, v in flat(r.config).items() if k.startswith("mix.")} for f, r in zip(found, runs, strict=True)
+            f | {k: v for k, v in r.settings.items() if k.startswith("mix.")} for f, r in zip(found, runs, strict=True)
         ]
     return sorted(k for k in {k for f in found for k in f} if any(f.get(k) != found[0].get(k) for f in found))
 

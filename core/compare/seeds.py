@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.groups import BoolArray, FloatArray
+from core.groups import BoolArray, FloatArray, IntArray
 
 RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95
 TRIM = 0.25
@@ -79,8 +79,16 @@ def by_task(scores: FloatArray) -> FloatArray:
 def resampled(scores: FloatArray, count: int, seed: int) -> FloatArray:
     """[count, n * m] scores [n, m] of runs drawn with replacement, for each task on its own."""
     n, m = scores.shape
+    return scores.ravel()[_drawn(n, m, count, seed)]
+
+
+@lru_cache(maxsize=8)  # every arm with as many seeds, and every score of it, draws the same
+def _drawn(n: int, m: int, count: int, seed: int) -> IntArray:
+    """[count, n * m] places in scores [n, m], row by row, of what is drawn. Not to be written to."""
     drawn = np.random.default_rng(seed).integers(0, n, size=(count, n, m))
-    return scores[drawn, np.arange(m)].reshape(count, n * m)
+    made = (drawn * m + np.arange(m)).reshape(count, n * m)
+    made.flags.writeable = False
+    return made
 
 
 @lru_cache(maxsize=16)  # every arm and pair of a comparison draws the same

@@ -8,18 +8,20 @@ from sqlalchemy import and_, func, select
 
 from core.compare.evidence import READ, Evidence
 from core.compare.preference import Rewarded
-from core.metrics.series import Series
+from core.store.points import points
 from core.store.session import reading
-from core.store.tables import evaluation, evaluation_item, metric, point, run, sample
+from core.store.tables import evaluation, evaluation_item, metric, run, sample
 from core.sweep import said
 
 
-def evidence(run_ids: Sequence[int]) -> list[Evidence]:
-    """Some runs, in the order of their ids; one that does not exist is left out."""
-    names = ("id", "arm", "swept", "seed", "status", "step", "max_steps", "config", "environment")
-    lines, held = _lines(run_ids), _held_out(run_ids)
+def evidence(run_ids: Sequence[int], names: Sequence[str] = READ) -> list[Evidence]:
+    """Some runs, in the order of their ids; one that does not exist is left out. `names`: the metrics that are read."""
+    columns = ("id", "arm", "swept", "seed", "status", "step", "max_steps", "config", "environment")
+    held = _held_out(run_ids)
     with reading() as c:
-        rows = c.execute(select(*(run.c[n] for n in names)).where(run.c.id.in_(run_ids)).order_by(run.c.id)).all()
+        ids = {row.id: row.name for row in c.execute(select(metric.c.id, metric.c.name).where(metric.c.name.in_(names)))}
+        rows = c.execute(select(*(run.c[n] for n in columns)).where(run.c.id.in_(run_ids)).order_by(run.c.id)).all()
+        lines = {r.id: {name: line.packed() for name, line in points(c, r.id, ids).items()} for r in rows}
     return [
         Evidence(
             run_id=r.id,
@@ -28,31 +30,13 @@ def evidence(run_ids: Sequence[int]) -> list[Evidence]:
             status=r.status,
             step=r.step,
             max_steps=r.max_steps,
-            series=lines.get(r.id, {}),
+            series=lines[r.id],
             config=r.config,
             environment=r.environment or {},
             **held.get(r.id, {}),
         )
         for r in rows
     ]
-
-
-def _lines(run_ids: Sequence[int]) -> dict[int, dict[str, Series]]:
-    """The series that a comparison reads, packed: 80 runs of 2,000 steps are two million points."""
-    with reading() as c:
-        names = {row.id: row.name for row in c.execute(select(metric.c.id, metric.c.name).where(metric.c.name.in_(READ)))}
-        found: dict[int, dict[str, Series]] = {}
-        for run_id in run_ids:  # one short walk of the key for each: together they would be sorted in memory first
-            here = and_(point.c.run_id == run_id, point.c.metric_id.in_(names))
-            query = select(point.c.metric_id, point.c.step, point.c.value).where(here)
-            rows = c.execute(query.order_by(point.c.metric_id, point.c.step)).all()
-            parts: dict[str, tuple[list[int], list[float]]] = {}
-            for metric_id, step, value in rows:
-                steps, values = parts.setdefault(names[metric_id], ([], []))
-                steps.append(step)
-                values.append(value)
-            found[run_id] = {name: Series(*line).packed() for name, line in parts.items()}
-    return found
 
 
 def _held_out(run_ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:

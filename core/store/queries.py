@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func,
 from core.errors import NotFound
 from core.metrics.series import Series
 from core.store.moves import in_order
+from core.store.points import points
 from core.store.session import reading
 from core.store.states import Status
 from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
@@ -207,16 +208,7 @@ def series(run_id: int, names: Sequence[str] | None = None, since: int = 0) -> d
     with reading() as c:
         known = select(metric.c.id, metric.c.name)
         ids = {row.id: row.name for row in c.execute(known if names is None else known.where(metric.c.name.in_(names)))}
-        columns = select(point.c.metric_id, point.c.step, point.c.value)
-        # Named ids make it one short walk of the key for each metric, however long the run is.
-        here = and_(point.c.run_id == run_id, point.c.metric_id.in_(ids), point.c.step >= since)
-        rows = c.execute(columns.where(here).order_by(point.c.metric_id, point.c.step)).all()
-    found: dict[str, tuple[list[int], list[float]]] = {}
-    for metric_id, step, value in rows:
-        steps, values = found.setdefault(ids[metric_id], ([], []))
-        steps.append(step)
-        values.append(value)
-    return {name: Series(*line) for name, line in found.items()}
+        return points(c, run_id, ids, since)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+"""A table as a file: CSV for programs, LaTeX for papers. Called by the Compare page and by reports. Pure."""
+
+import csv
+import io
+import math
+
+from core.compare.table import Cell, Column, Table
+
+# What LaTeX reads as a command, and what stands for it. The dash is ours, for "no number".
+TEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "–": "--", "\n": " ",
+}  # fmt: skip
+FORMULAS = "=+-@\t\r"  # what a spreadsheet takes for the beginning of a formula
+
+
+def to_csv(table: Table) -> str:
+    """One line a row. A number has its column, and beside it low, high, seeds, runs and step where it has them: all digits,
+    in the unit of the score (shares as 0..1)."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    extras = [_extras(table, i) for i in range(len(table.columns))]
+    writer.writerow([h for c, more in zip(table.columns, extras, strict=True) for h in (c.key, *(f"{c.key} {m}" for m in more))])
+    for row in table.rows:
+        writer.writerow([v for cell, more in zip(row, extras, strict=True) for v in _csv_cell(cell, more)])
+    return out.getvalue()
+
+
+def _extras(table: Table, at: int) -> tuple[str, ...]:
+    cells = [row[at] for row in table.rows]
+    if all(math.isnan(cell.value) for cell in cells):
+        return ()
+    found = ["low", "high"] if any(math.isfinite(cell.low) for cell in cells) else []
+    found += ["runs"] if any(cell.runs for cell in cells) else []
+    return (*found, *(["step"] if any(cell.step is not None for cell in cells) else []))
+
+
+def _csv_cell(cell: Cell, extras: tuple[str, ...]) -> list[str]:
+    said = _number(cell.value) if extras or math.isfinite(cell.value) else _safe(cell.text)
+    made = {"low": _number(cell.low), "high": _number(cell.high), "runs": " ".join(map(str, cell.runs)),
+            "step": "" if cell.step is None else str(cell.step)}  # fmt: skip
+    return [said, *(made[name] for name in extras)]
+
+
+def _number(value: float) -> str:
+    return f"{value:.12g}" if math.isfinite(value) else ""
+
+
+def _safe(text: str) -> str:
+    """A name that a spreadsheet shows and does not compute."""
+    return f"'{text}" if text[:1] and text[0] in FORMULAS else text
+
+
+def tex(text: str) -> str:
+    """Text of strangers as LaTeX that says just that."""
+    return "".join(TEX.get(c, c) for c in text)
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs tabular with caption and label; intervals stand small behind their numbers."""
+    columns = "".join("r" if _numeric(table, i) else "l" for i in range(len(table.columns)))
+    lines = [
+        "% \\usepackage{booktabs}", "\\begin{table}", "  \\centering", f"  \\caption{{{tex(table.title)}. {tex(table.note)}}}",
+        f"  \\label{{tab:{tex(table.key)}}}", f"  \\begin{{tabular}}{{{columns}}}", "    \\toprule",
+        f"    {' & '.join(map(_head, table.columns))} \\\\", "    \\midrule",
+        *(f"    {' & '.join(map(_latex_cell, row))} \\\\" for row in table.rows),
+        "    \\bottomrule", "  \\end{tabular}", "\\end{table}",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _head(column: Column) -> str:
+    arrow = {"up": " $\\uparrow$", "down": " $\\downarrow$"}.get(column.better, "")
+    return f"{tex(column.head)}{arrow}"
+
+
+def _latex_cell(cell: Cell) -> str:
+    return f"{tex(cell.text)} {{\\scriptsize {tex(cell.interval)}}}" if cell.interval else tex(cell.text)
+
+
+def _numeric(table: Table, at: int) -> bool:
+    return any(math.isfinite(row[at].value) for row in table.rows)

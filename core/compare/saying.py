@@ -1,0 +1,63 @@
+"""Numbers of comparisons as people read them: shares in percent, their differences in points. Called beside. Pure."""
+
+import math
+
+from core.compare.table import NONE
+
+SMALL = 0.0005
+
+
+def value(number: float, unit: str) -> str:
+    """66.9 %, 0.065, 1,204: a number in the unit of its score."""
+    if not math.isfinite(number):
+        return NONE
+    if unit == "share":
+        return f"{100 * number:.1f} %"
+    if unit in ("steps", "tokens", "seconds"):
+        return f"{number:,.0f}"
+    return f"{number:.1f}" if unit == "per 100 steps" else f"{number:.3g}"
+
+
+def interval(low: float, high: float, unit: str) -> str:
+    """[61.1, 66.6]; empty where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"[{bare(low, unit)}, {bare(high, unit)}]"
+
+
+def bare(number: float, unit: str) -> str:
+    """Without its unit."""
+    return value(number, unit).removesuffix(" %")
+
+
+def difference(number: float, unit: str) -> str:
+    """+2.7 points, -0.003: a difference with its sign."""
+    if not math.isfinite(number):
+        return NONE
+    if unit == "share":
+        return f"{100 * number:+.1f} points"
+    return f"{number:+,.0f} {unit}" if unit in ("steps", "tokens", "seconds") else f"{number:+.3g}"
+
+
+def difference_interval(low: float, high: float, unit: str) -> str:
+    """[+1.0, +5.1]; empty where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"[{difference(low, unit).split(' ')[0]}, {difference(high, unit).split(' ')[0]}]"
+
+
+def size(number: float, unit: str) -> str:
+    """2.7 points: a difference without its sign, for sentences that say who is ahead."""
+    return difference(abs(number), unit).removeprefix("+")
+
+
+def p(number: float) -> str:
+    """0.031; < 0.001."""
+    if not math.isfinite(number):
+        return NONE
+    return "< 0.001" if number < SMALL else f"{number:.3f}"
+
+
+def count(n: int, what: str) -> str:
+    """1 seed, 3 seeds."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
