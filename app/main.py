@@ -20,6 +20,7 @@ def main() -> None:
         st.Page("views/design.py", title="Design", icon=":material/tune:", url_path="design"),
         st.Page("views/queue.py", title="Queue", icon=":material/layers:", url_path="queue"),
         st.Page("views/runs.py", title="Runs", icon=":material/show_chart:", url_path="runs"),
+        st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"),
         st.Page("views/samples.py", title="Samples", icon=":material/notes:", url_path="samples"),
         st.Page("views/workers.py", title="Workers", icon=":material/memory:", url_path="workers"),
         st.Page("views/run.py", title="Run", icon=":material/monitoring:", url_path="run", visibility="hidden"),

@@ -63,6 +63,13 @@ def facts(given: Iterable[tuple[str, str]]) -> None:
     st.html(_facts(given))
 
 
+def lead(parts: Iterable[tuple[str, str]], caveat: str = "") -> None:
+    """The answer of a page: words and what they are; names of arms and numbers are bold. `caveat` stands small below."""
+    said = "".join(f"<b>{escape(words)}</b>" if kind in ("arm", "number") else escape(words) for words, kind in parts)
+    below = f'<p class="sd-note">{escape(caveat)}</p>' if caveat else ""
+    st.html(f'<p class="sd-lead">{said}</p>{below}')
+
+
 def section(number: int | None, question: str, answer: str = "", chips: Sequence[str] = ()) -> None:
     """A section: numbered where the order of reading matters, a head (best a question) and a text that answers it."""
     said = f'<p class="sd-answer">{escape(answer)}</p>' if answer else ""
@@ -153,6 +160,11 @@ def error_box(kind: str, message: str, log: str = "") -> None:
     """Why something failed, with the end of its log."""
     tail = f"<pre>{escape(log)}</pre>" if log else ""
     st.html(f'<div class="sd-errorbox" role="alert"><b>{escape(kind)}</b> {escape(message)}{tail}</div>')
+
+
+def remarks(messages: Iterable[str]) -> None:
+    """Things to look at that are no errors, one below the other."""
+    st.html("".join(f'<p class="sd-remark">{escape(m)}</p>' for m in messages))
 
 
 def legend(names: Sequence[tuple[str, str]]) -> None:

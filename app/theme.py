@@ -4,10 +4,24 @@ Colours are roles: names of the CSS tokens in style.css, which follow the theme.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from core.mix import Mix
 
 SIDE_ROLES: dict[str, tuple[str, ...]] = {"hard": ("c1", "c2", "c8"), "continuous": ("c3", "c4", "c5", "c7"), "always": ("c6",)}
+
+
+class Look(NamedTuple):
+    """How an arm is drawn: a colour role, a dash, and how often the dashes of its hue have begun again before it."""
+
+    role: str
+    dash: str = "solid"
+    round: int = 0
+
+    @property
+    def ink(self) -> str:
+        """The role, paler in later rounds: for figures."""
+        return self.role if not self.round else f"{self.role}/{max(0.35, 0.75 - 0.2 * self.round):.2g}"
 
 
 def term_roles(mix: Mix) -> dict[str, str]:
@@ -41,6 +55,19 @@ def run_lines(runs: Sequence[tuple[int, str]]) -> dict[int, tuple[str, str]]:
         lines[run_id] = (role, dash(position))
         seen[structure] = position + 1
     return lines
+
+
+def arm_looks(arms: Sequence[tuple[str, str]]) -> dict[str, Look]:
+    """(arm, structure) of some runs, oldest first -> arm -> its look: the hue of its structure, the n-th of a hue in the n-th
+    dash, and paler when the dashes begin again. The same wherever the same runs are shown."""
+    seen: dict[str, int] = {}
+    looks: dict[str, Look] = {}
+    for arm, structure in arms:
+        if arm not in looks:
+            position = seen.get(structure, 0)
+            seen[structure] = position + 1
+            looks[arm] = Look(arm_role(structure), dash(position), position // 4)
+    return looks
 
 
 def dash(position: int) -> str:

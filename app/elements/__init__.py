@@ -71,6 +71,7 @@ _chart_card = define("chart_card", "wire")
 _step_bar, _sum_table, _marked_text, _group, _log_view, _pulse, _sample_list, _problem_time = map(
     define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "pulse", "sample_list", "problem_time")
 )
+_arms_table = define("arms_table")
 _curve_editor = define("curve_editor", "curve_laws")
 
 
@@ -120,6 +121,11 @@ def group(key: str, data: dict[str, Any], pick: Pick) -> None:
 def sample_list(key: str, data: dict[str, Any], pick: Pick) -> None:
     """Samples as rows, one of them chosen."""
     _picking(_sample_list, key, data, pick)
+
+
+def arms_table(key: str, data: dict[str, Any], pick: Pick) -> None:
+    """Arms as rows, scores as columns; `pick` is called with "arm~score" of the number that was pressed."""
+    _arms_table(key=key, data=data, on_open_change=lambda: pick(str(st.session_state[key]["open"])))
 
 
 def problem_time(key: str, data: dict[str, Any], pick: Pick) -> None:

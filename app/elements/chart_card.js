@@ -95,11 +95,14 @@ function drawLegend(ui) {
 const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const named = (t) => ({ ...(t.name && { name: plain(t.name) }), ...(Array.isArray(t.text) && { text: t.text.map(plain) }) });
 
+const ticked = ([key, v]) => [key, /^[xy]axis/.test(key) && v?.ticktext ? { ...v, ticktext: v.ticktext.map(plain) } : v];
+
 // The figure as plotly takes it: roles as colours of the theme in force, hidden lines hidden. Arrays are shared, not copied.
 const figure = (ui) => {
   const { traces, layout } = ui.received.card;
   const shown = traces.map((t) => ({ ...t, ...named(t), visible: !ui.hidden.has(t.legendgroup ?? t.name) }));
-  return [resolve(ui.root, shown), { ...resolve(ui.root, layout), uirevision: `kept-${ui.revision}` }];
+  const safe = Object.fromEntries(Object.entries(layout).map(ticked));
+  return [resolve(ui.root, shown), { ...resolve(ui.root, safe), uirevision: `kept-${ui.revision}` }];
 };
 
 function draw(ui) {

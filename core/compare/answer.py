@@ -14,7 +14,7 @@ from core.compare import saying
 from core.compare.catalogue import SCORES, Score
 from core.compare.comparison import Arm, Comparison, Pair
 from core.compare.pairs import Paired
-from core.compare.seeds import ENOUGH, FEWEST, holds
+from core.compare.seeds import FEWEST
 
 LEVEL = 0.05
 Kind = Literal["refused", "nothing", "alone", "points", "together", "leads", "ahead"]
@@ -93,7 +93,7 @@ def _of_two(c: Comparison, a: Arm, b: Arm, score: str, arms: int) -> Answer:
     kind = _kind(pair, found, what.better)
     parts = [*_claim(kind, a.name, b.name, score, gap), *_evidence(pair, found, what)]
     parts += _sooner(c, a, b) if kind != "together" else []
-    return Answer(kind, tuple(parts), _caveat(kind, pair, fewest, arms), a.name, b.name, _runs(score, a, b))
+    return Answer(kind, tuple(parts), _caveat(kind, pair, arms), a.name, b.name, _runs(score, a, b))
 
 
 def _points(a: Arm, b: Arm, score: str) -> list[Part]:
@@ -103,8 +103,8 @@ def _points(a: Arm, b: Arm, score: str) -> list[Part]:
     said, other = (saying.value(x.point, what.unit) for x in (one, two))
     seeds = f": {_seeds(one.n, two.n)}."
     if said == other:
-        return [(a.name, "arm"), (" and ", ""), (b.name, "arm"), (f" are level in {_low(what.title)} at ", ""), (said, "number"),
-                (seeds, "")]  # fmt: skip
+        return [(a.name, "arm"), (" and ", ""), (b.name, "arm"), (f" are level in {_low(what.title)} at ", ""),
+                (said, "number"), (seeds, "")]  # fmt: skip
     return [(a.name, "arm"), (f" stands first in {_low(what.title)} with ", ""), (said, "number"), (", ", ""), (b.name, "arm"),
             (" has ", ""), (other, "number"), (seeds, "")]  # fmt: skip
 
@@ -121,8 +121,9 @@ def _kind(pair: Pair | None, found: Paired | None, better: str) -> Kind:
 def _claim(kind: Kind, a: str, b: str, score: str, gap: float) -> list[Part]:
     what = SCORES[score]
     if kind == "together":
-        return [("These seeds do not tell ", ""), (a, "arm"), (" and ", ""), (b, "arm"), (f" apart by {_low(what.title)}: ", ""),
-                (saying.difference(gap, what.unit), "number"), (" for the first", "")]  # fmt: skip
+        return [("These seeds do not tell ", ""), (a, "arm"), (" and ", ""), (b, "arm"),
+                (f" apart by {_low(what.title)}: ", ""), (saying.difference(gap, what.unit), "number"),
+                (" for the first", "")]  # fmt: skip
     verb, way = "is ahead of" if kind == "ahead" else "leads", "more" if gap > 0 else "less"
     return [(a, "arm"), (f" {verb} ", ""), (b, "arm"), (" with ", ""), (saying.size(gap, what.unit), "number"),
             (f" {way} {_low(what.title)}", "")]  # fmt: skip
@@ -151,11 +152,15 @@ def _sooner(c: Comparison, a: Arm, b: Arm) -> list[Part]:
         if one is None or two is None or not (one.reached and two.reached):
             continue
         said = [saying.value(x.restricted.point, "steps") for x in (one, two)]
-        return [(f" It reaches {mark.name} after {said[0]} steps on average, ", ""), (b.name, "arm"), (f" after {said[1]}.", "")]
+        return [
+            (f" It reaches {mark.name} after {said[0]} steps on average, ", ""),
+            (b.name, "arm"),
+            (f" after {said[1]}.", ""),
+        ]
     return []
 
 
-def _caveat(kind: Kind, pair: Pair | None, fewest: int, arms: int) -> str:
+def _caveat(kind: Kind, pair: Pair | None, arms: int) -> str:
     said = []
     if pair is None:
         said.append("Differences by seed are tested for primary scores only.")
@@ -167,8 +172,6 @@ def _caveat(kind: Kind, pair: Pair | None, fewest: int, arms: int) -> str:
     elif kind == "leads":
         pairs = saying.count(arms * (arms - 1) // 2, "pair")
         said.append(f"Corrected for {pairs} of arms and every primary score it could be chance: p {_at(pair.p_holm)}.")
-    if fewest < 2 * ENOUGH:
-        said.append(f"A 95 % interval of {fewest} seeds holds the truth in about {holds(fewest)} of 100 cases.")
     return " ".join(said)
 
 

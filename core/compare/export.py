@@ -20,7 +20,9 @@ def to_csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     extras = [_extras(table, i) for i in range(len(table.columns))]
-    writer.writerow([h for c, more in zip(table.columns, extras, strict=True) for h in (c.key, *(f"{c.key} {m}" for m in more))])
+    writer.writerow(
+        [h for c, more in zip(table.columns, extras, strict=True) for h in (c.key, *(f"{c.key} {m}" for m in more))]
+    )
     for row in table.rows:
         writer.writerow([v for cell, more in zip(row, extras, strict=True) for v in _csv_cell(cell, more)])
     return out.getvalue()

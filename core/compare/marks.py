@@ -68,17 +68,19 @@ def _machines(runs: Sequence[Evidence]) -> list[Remark]:
 
 def _seeds(runs: Sequence[Evidence]) -> list[Remark]:
     arms, found = by_arm(runs), []
+    as_many: dict[int, list[str]] = {}
     for arm, same in arms.items():
-        n = sum(bool(len(r.line(GOLD)[0])) for r in same)
+        as_many.setdefault(sum(bool(len(r.line(GOLD)[0])) for r in same), []).append(arm)
+    for n, names in sorted(as_many.items()):
+        who, seeds = some(names), f"{n} seed{'s' * (n != 1)}{' each' * (len(names) > 1)}"
+        has, those = "has" if len(names) == 1 else "have", [r for name in names for r in arms[name]]
         if n < FEWEST:
-            said = (
-                f"{arm} has {n} seed{'s' * (n != 1)}: too few for an interval; only points are shown. Train {FEWEST} or more."
-            )
-            found.append(Remark("seeds", False, said, ids_of(same)))
+            said = f"{who} {has} {seeds}: too few for an interval; only points are shown. Train {FEWEST} or more."
+            found.append(Remark("seeds", False, said, ids_of(those)))
         elif n < 2 * ENOUGH:
             more = f" {ENOUGH} or more would carry a claim." if n < ENOUGH else ""
-            said = f"{arm} has {n} seeds: a 95 % interval of so few holds the truth in about {holds(n)} of 100 cases.{more}"
-            found.append(Remark("seeds", False, said, ids_of(same)))
+            said = f"{who} {has} {seeds}: a 95 % interval of so few holds the truth in about {holds(n)} of 100 cases.{more}"
+            found.append(Remark("seeds", False, said, ids_of(those)))
     if len({tuple(r.seed for r in same) for same in arms.values()}) > 1:
         said = "Arms do not have the same seeds: differences by seed are of the common ones only."
         found.append(Remark("seeds", False, said, ids_of(runs)))

@@ -96,9 +96,7 @@ def differing(runs: Sequence[Evidence], mixes: bool) -> list[str]:
     """Paths of the settings that are not the same in all runs; `mixes`: those of the mix too."""
     found = _settings(runs)
     if mixes:
-        found = [
-            f | {k: v for k, v in r.settings.items() if k.startswith("mix.")} for f, r in zip(found, runs, strict=True)
-        ]
+        found = [f | {k: v for k, v in r.settings.items() if k.startswith("mix.")} for f, r in zip(found, runs, strict=True)]
     return sorted(k for k in {k for f in found for k in f} if any(f.get(k) != found[0].get(k) for f in found))
 
 

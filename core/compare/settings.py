@@ -13,8 +13,8 @@ UNSAID = tuple(part for part in BESIDE if part != "mix")  # settings that change
 
 @dataclass(frozen=True)
 class Settings:
-    """`arms`: their names, in order. `differ`: path -> a value an arm, None where it has none; of the mix first. `same`: path ->
-    the value of all. `beyond`: the paths of `differ` that are not of the mix: what else differs. Values are untrusted."""
+    """`arms`: their names, in order. `differ`: path -> a value an arm, None where it has none; of the mix first. `same`: path
+    -> the value of all. `beyond`: the paths of `differ` that are not of the mix: what else differs. Values are untrusted."""
 
     arms: tuple[str, ...]
     differ: dict[str, tuple[Any, ...]]
@@ -30,10 +30,11 @@ def settings(runs: Sequence[Evidence]) -> Settings:
     same: dict[str, Any] = {}
     for path in paths:
         values = [found.get(path, MISSING) for found in arms.values()]
-        if any(v is MISSING or v != values[0] for v in values):
-            differ[path] = tuple(None if v is MISSING else v for v in values)
+        shown = tuple(None if v is MISSING else v for v in values)
+        if any(v != shown[0] for v in shown):
+            differ[path] = shown
         else:
-            same[path] = values[0]
+            same[path] = shown[0]
     told = {p: v for p, v in differ.items() if _tells(p, v)}
     ordered = dict(sorted(told.items(), key=lambda item: not item[0].startswith("mix.")))
     return Settings(tuple(arms), ordered, same, tuple(p for p in ordered if not p.startswith("mix.")))

@@ -24,7 +24,14 @@ AT_THE_END = ("gold/final", "kl/spent")  # of the last evaluation alone
 
 def tables(c: Comparison, primary: Sequence[str] = ()) -> tuple[Table, ...]:
     """Every table that has something to say. `primary`: scores that were fixed before the runs; they come first."""
-    made = (arms_table(c, primary), pairs_table(c), times_table(c), held_out_table(c), seeds_table(c, primary), outcomes_table(c))
+    made = (
+        arms_table(c, primary),
+        pairs_table(c),
+        times_table(c),
+        held_out_table(c),
+        seeds_table(c, primary),
+        outcomes_table(c),
+    )
     return tuple(t for t in made if t.rows)
 
 

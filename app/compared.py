@@ -1,0 +1,150 @@
+"""What the Compare page reads and computes, kept for all viewers. Called by its parts; beside app.cache the only reader.
+
+A run is read anew when it has been evaluated again or has ended, not at every step. First what evaluations left, a hundredth
+of the points, so that many long runs are on screen at once; then all (`whole`).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TypeVar
+
+import streamlit as st
+
+from app import cache
+from app.memo import Memo
+from core.compare.comparison import PRIMARY, Comparison, compare
+from core.compare.evidence import EVALUATED, GOLD, READ, Evidence, horizon
+from core.compare.held_out import Answers
+from core.compare.refusals import Remark
+from core.compare.thresholds import absolute
+from core.errors import DataError
+from core.store import evidence as stored
+from core.store.queries import RunRow
+
+MOST_POINTS = 6_000_000  # 16 bytes each
+MOST_KEPT = 200  # comparisons and cards
+AT_ONCE = 250_000  # points that are read before anything is drawn
+Version = tuple[int, str, int, int]  # attempt, status, step of the last evaluation, budget
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is compared how: `runs` by id, gold accuracies to reach, primary scores and whether these were fixed before."""
+
+    runs: tuple[int, ...]
+    thresholds: tuple[float, ...] = ()
+    primary: tuple[str, ...] = PRIMARY
+    fixed: bool = False
+
+
+@dataclass(frozen=True)
+class Compared:
+    """`whole`: with what each step left; else only what evaluations did. `said`: remarks beside the comparison's own."""
+
+    comparison: Comparison
+    runs: tuple[Evidence, ...]
+    whole: bool
+    version: Hashable
+
+
+class EvidenceStore:
+    """The newest evidence of each run, as long as all together have at most `most` points; the least recently used are let go.
+    Safe to use from the threads of many sessions."""
+
+    def __init__(self, most: int = MOST_POINTS) -> None:
+        self._kept: OrderedDict[tuple[int, bool], tuple[Version, Evidence]] = OrderedDict()
+        self._lock, self._most = Lock(), most
+
+    def has(self, versions: Mapping[int, Version], whole: bool) -> bool:
+        """All of it is in memory."""
+        with self._lock:
+            return all(self._get(i, v, whole) is not None for i, v in versions.items())
+
+    def get(self, versions: Mapping[int, Version], whole: bool) -> list[Evidence]:
+        """Run id -> its version; what is not there is read together."""
+        with self._lock:
+            found = {i: e for i, v in versions.items() if (e := self._get(i, v, whole)) is not None}
+        missing = [i for i in versions if i not in found]
+        read = stored.evidence(missing, READ if whole else EVALUATED) if missing else []
+        with self._lock:
+            for e in read:
+                found[e.run_id] = e
+                self._kept[e.run_id, whole] = (versions[e.run_id], e)
+            for i in found:
+                if (i, whole) in self._kept:
+                    self._kept.move_to_end((i, whole))
+            self._let_go()
+        return [found[i] for i in sorted(found)]
+
+    def _get(self, run_id: int, version: Version, whole: bool) -> Evidence | None:
+        kept = self._kept.get((run_id, True)) or (None if whole else self._kept.get((run_id, False)))
+        return kept[1] if kept is not None and kept[0] == version else None
+
+    def _let_go(self) -> None:
+        points = sum(_points(e) for _, e in self._kept.values())
+        while points > self._most and len(self._kept) > 1:
+            points -= _points(self._kept.popitem(last=False)[1][1])
+
+
+def _points(e: Evidence) -> int:
+    return sum(len(s.steps) for s in e.series.values())
+
+
+@st.cache_resource(show_spinner=False)
+def _evidence() -> EvidenceStore:
+    return EvidenceStore()
+
+
+@st.cache_resource(show_spinner=False)
+def _memo() -> Memo:
+    return Memo(MOST_KEPT, lambda _: 1)
+
+
+def versions(rows: Sequence[RunRow]) -> dict[int, Version]:
+    """Changes when a run has something new to compare."""
+    gold = cache.gold(list(rows))
+    last = {r.id: gold[r.id].steps[-1] if r.id in gold else -1 for r in rows}
+    return {r.id: (r.attempt, r.status.value, last[r.id], r.max_steps) for r in rows}
+
+
+def text_of(rows: Sequence[RunRow]) -> str:
+    """The same as text, for a pulse."""
+    return " ".join(f"{i}:{'.'.join(map(str, v))}" for i, v in versions(rows).items())
+
+
+def compared(question: Question, rows: Sequence[RunRow], whole: bool = False) -> Compared:
+    """The comparison of these runs; `whole` or not, it is whole where that is quick or was done before."""
+    now = versions(rows)
+    key, version = ("comparison", question), tuple(now.values())
+    quick = sum(r.step for r in rows) * len(READ) <= AT_ONCE or _evidence().has(now, True)
+    if whole or quick:
+        return _memo().get((key, True), version, lambda: _compared(question, now, True))
+    return _memo().get((key, False), version, lambda: _compared(question, now, False))
+
+
+def _compared(question: Question, now: Mapping[int, Version], whole: bool) -> Compared:
+    runs = _evidence().get(now, whole)
+    marks = [absolute(t) for t in question.thresholds]
+    answers = _answers(runs) if whole else {}
+    try:
+        found = compare(runs, marks, answers, question.primary)
+    except DataError as error:  # the held-out problems of some cannot be set against each other
+        found = compare(runs, marks, None, question.primary)
+        said = Remark("held-out", False, f"Held-out problems are not compared one by one: {error}")
+        found = replace(found, remarks=(*found.remarks, said))
+    return Compared(found, tuple(runs), whole, (question, whole, tuple(now.values())))
+
+
+def _answers(runs: Sequence[Evidence]) -> Mapping[int, Answers]:
+    """Of each run's last evaluation up to the horizon; runs without problems of their own are left out."""
+    last = horizon(runs)
+    at = {r.run_id: int(r.line(GOLD, last)[0][-1]) for r in runs if len(r.line(GOLD, last)[0])}
+    return {run_id: found for run_id, found in stored.answers(at).items() if found}
+
+
+def made(found: Compared, what: Hashable, make: Callable[[], T]) -> T:
+    """Something made of a comparison: made once for all viewers."""
+    return _memo().get(("made", what, found.version), 0, make)

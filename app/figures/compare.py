@@ -1,0 +1,275 @@
+"""The charts of a comparison: curves, times to a threshold, who beats whom, differences by seed. Called by the Compare page and
+by reports. Each function: a comparison, its runs and the looks of its arms in (`app.theme.arm_looks`), a card out. Arms are
+drawn in the order of `looks`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from app.figures import base
+from app.figures.run import SCALE
+from app.theme import Look
+from core.compare import saying
+from core.compare.answer import pair_of, signed
+from core.compare.catalogue import SCORES
+from core.compare.comparison import Arm, Comparison
+from core.compare.curves import at
+from core.compare.evidence import GOLD, Evidence, by_arm
+from core.compare.thresholds import Threshold
+from core.metrics import describe
+
+Card = dict[str, Any]
+Looks = Mapping[str, Look]
+LABELLED = 8  # arms whose names stand at the ends of their lines
+SMOOTHING = 0.9
+CURVES = "Thick: mean. Band: 95 % bootstrap interval of the mean, step by step. Thin: each seed."
+
+
+def in_order(c: Comparison, looks: Looks) -> list[Arm]:
+    """The arms of a comparison as they are drawn."""
+    order = {name: i for i, name in enumerate(looks)}
+    return sorted(c.arms, key=lambda a: order.get(a.name, len(order)))
+
+
+def arms_of(runs: Sequence[Evidence], looks: Looks) -> dict[str, list[Evidence]]:
+    """Arm -> its runs by seed, as they are drawn."""
+    found = by_arm(runs)
+    return {name: found[name] for name in looks if name in found}
+
+
+def legend(arms: Sequence[str], looks: Looks) -> list[dict[str, str]]:
+    """One entry an arm."""
+    return [{"name": a, "role": looks[a].role, "mark": "line" if looks[a].dash == "solid" else "dash"} for a in arms]
+
+
+def curves(
+    c: Comparison, runs: Sequence[Evidence], looks: Looks, metric: str = GOLD, only: str = "", mark: Threshold | None = None,
+    height: int = 400,
+) -> Card:  # fmt: skip
+    """One metric over the steps: each arm's mean, its seeds thin; for gold accuracy with its interval. `only`: one arm loud."""
+    what, traces, ends, said = describe(metric), [], [], []
+    scale = SCALE.get(what.unit, 1.0)
+    lines = {a: [r.line(metric, c.horizon) for r in same] for a, same in arms_of(runs, looks).items()}
+    known = {a: [line for line in found if len(line[0])] for a, found in lines.items()}
+    arms = [a for a, found in known.items() if found]
+    for name in arms:
+        loud = not only or name == only
+        x, mean = _mean(known[name])
+        traces += _arm(name, known[name], x, mean, looks[name], scale, loud, metric)
+        if metric == GOLD and loud:
+            traces = [*_band(c, name, looks[name], scale), *traces]
+        ends.append((name, float(x[-1]), scale * float(mean[-1])))
+        said.append(f"{name} {scale * float(mean[-1]):.3g}")
+    suffix = " %" if what.unit == "share" else ""
+    side = 96 if len(arms) <= LABELLED else 12
+    figure = base.layout(max(c.horizon, 1), suffix, margin={"l": 46, "r": side, "t": 10, "b": 36})
+    figure["xaxis"]["title"] = {"text": "step", "font": {"size": 11}, "standoff": 4}
+    if mark is not None and metric == GOLD:
+        traces.append(_dotted([0, c.horizon], [scale * mark.value] * 2, mark.name))
+    if len(arms) <= LABELLED and ends:
+        drawn = [float(y) for t in traces for y in (np.nanmin(t["y"]), np.nanmax(t["y"]))]
+        traces += _names(ends, looks, max(drawn) - min(drawn))
+    alt = (
+        f"{what.title} by step, mean of the seeds of each arm; at the end: {'; '.join(said)}."
+        if said
+        else f"{what.title}: no data."
+    )
+    sub = CURVES if metric == GOLD else _quiet(metric)
+    return base.card(what.title, traces, figure, alt, height, sub=sub, help=what.what, legend=legend(arms, looks), axis="step")
+
+
+def _quiet(metric: str) -> str:
+    if metric.startswith("eval/"):
+        return "Thick: mean. Thin: each seed."
+    return f"Thick: moving average (weight {SMOOTHING:g}) of the seeds' mean. Thin: each seed's own."
+
+
+def _mean(lines: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Steps and mean over seeds [s]; a run that ended early goes on with its last value, as core.compare counts it."""
+    grid = np.unique(np.concatenate([steps for steps, _ in lines]))
+    return grid, np.mean([at(*line, grid) for line in lines], axis=0)
+
+
+def _arm(
+    name: str, lines: Sequence[tuple[Any, Any]], x: Any, mean: Any, look: Look, scale: float, loud: bool, metric: str
+) -> list[base.Trace]:  # fmt: skip
+    steady = metric.startswith("eval/")
+    drawn = [values if steady else base.smoothed(values, SMOOTHING) for _, values in lines]
+    thin = f"{look.role}/{'.45' if loud else '.1'}"
+    traces = [
+        base.line(f"{name}, seed line {i + 1}", steps, scale * values, thin, 0.9, hoverinfo="skip", legendgroup=name)
+        for i, ((steps, _), values) in enumerate(zip(lines, drawn, strict=True))
+    ]
+    middle = scale * (mean if steady else base.smoothed(mean, SMOOTHING))
+    role = look.ink if loud else f"{look.role}/.25"
+    return [*traces, base.line(name, x, middle, role, 2.6 if loud else 1.6, look.dash, legendgroup=name)]
+
+
+def _band(c: Comparison, name: str, look: Look, scale: float) -> list[base.Trace]:
+    found = next((a.curve for a in c.arms if a.name == name), None)
+    if found is None or not np.isfinite(found.low).all() or not len(found.low):
+        return []
+    quiet = {"hoverinfo": "skip", "legendgroup": name}
+    low = base.line(f"{name}, low", c.grid, scale * found.low, "card/0", 0, **quiet)
+    high = base.line(f"{name}, high", c.grid, scale * found.high, "card/0", 0, **quiet)
+    return [low, {**high, "fill": "tonexty", "fillcolor": f"@{look.role}/.13"}]
+
+
+def _dotted(x: Sequence[float], y: Sequence[float], name: str) -> base.Trace:
+    drawn = base.line(name, x, y, "ink4", 1, "dot", hoverinfo="skip", saved=None)
+    return {
+        **drawn,
+        "mode": "lines+text",
+        "text": [f"  {name}", ""],
+        "textposition": "top right",
+        "textfont": {"color": "@ink3"},
+    }
+
+
+def _names(ends: Sequence[tuple[str, float, float]], looks: Looks, span: float) -> list[base.Trace]:
+    """The arms' names at the ends of their lines, pushed apart so that none covers another."""
+    placed = sorted(ends, key=lambda e: e[2])
+    heights = [y for _, _, y in placed]
+    gap = 0.05 * max(span, 1e-9)
+    for i in range(1, len(heights)):
+        heights[i] = max(heights[i], heights[i - 1] + gap)
+    return [
+        base.line(f"{name}, end", [x], [y], looks[name].role, 0, hoverinfo="skip", legendgroup=name, saved=None)
+        | {"mode": "text", "text": [f" {_short(name)}"], "textposition": "middle right", "cliponaxis": False,
+           "textfont": {"color": f"@{looks[name].role}", "size": 12}}
+        for (name, x, _), y in zip(placed, heights, strict=True)
+    ]  # fmt: skip
+
+
+def _short(name: str, most: int = 16) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def names_axis(names: Sequence[str]) -> dict[str, Any]:
+    """An axis of arms at 0, 1, ... from the top."""
+    return {"tickvals": list(range(len(names))), "ticktext": [_short(n) for n in names], "range": [len(names) - 0.5, -0.5],
+            "showgrid": False, "zeroline": False, "showline": False, "fixedrange": True, "ticks": ""}  # fmt: skip
+
+
+def times(c: Comparison, looks: Looks, mark: Threshold, height: int = 190) -> Card:
+    """When each run got to a threshold; an open triangle where it had not when it was last watched."""
+    arms = [a for a in in_order(c, looks) if (mark.name, "steps") in a.reaches]
+    traces, said, never = [], [], 0
+    for row, a in enumerate(arms):
+        reaches = a.reaches[mark.name, "steps"]
+        apart = np.linspace(-0.22, 0.22, len(reaches)) if len(reaches) > 1 else [0.0]
+        for reached, symbol in ((True, "circle"), (False, "triangle-right-open")):
+            found = [
+                (r.time, row + d, s) for (s, r), d in zip(reaches.items(), apart, strict=True) if r and r.reached == reached
+            ]
+            never += 0 if reached else len(found)
+            if found:
+                colour = f"@{looks[a.name].role}"
+                edge = {"width": 0.8 if reached else 1.6, "color": "@card" if reached else colour}
+                marker = {"symbol": symbol, "size": 10, "color": colour, "line": edge}
+                trace = base.line(a.name, [f[0] for f in found], [f[1] for f in found], looks[a.name].role, 0)
+                word = "reached at" if reached else "not reached by"
+                texts = [f"{a.name}, seed {s}: {word} step {t:.0f}" for t, _, s in found]
+                traces.append(trace | {"mode": "markers", "marker": marker, "text": texts, "legendgroup": a.name, "saved": None,
+                                       "hovertemplate": "%{text}<extra></extra>", "cliponaxis": False})  # fmt: skip
+        mean = a.arrivals[mark.name, "steps"].restricted.point
+        said.append(f"{a.name} {mean:.0f} steps on average" if np.isfinite(mean) else f"{a.name} never evaluated")
+    figure = base.layout(1.06 * max(c.horizon, 1), hovermode="closest", margin={"l": _room(arms), "r": 12, "t": 6, "b": 24})
+    figure["yaxis"] = names_axis([a.name for a in arms])
+    figure["xaxis"] |= {"showgrid": True, "gridcolor": "@grid", "showspikes": False}
+    pen = {"color": "@ink4", "width": 1.2}
+    figure["shapes"] = [{"type": "line", "x0": c.horizon, "x1": c.horizon, "y0": 0, "y1": 1, "yref": "paper", "line": pen}]
+    runs = saying.count(never, "run")
+    sub = f"Further left is sooner. Open triangle: not reached ({runs})." if never else "Further left is sooner."
+    alt = f"Steps to {mark.name}, restricted means: {'; '.join(said)}."
+    return base.card(f"Steps to {mark.name}", traces, figure, alt, height, sub=sub)
+
+
+def _room(arms: Sequence[Any]) -> int:
+    return 20 + min(112, int(6.6 * max((len(_short(a.name)) for a in arms), default=0)))
+
+
+def improvement(c: Comparison, looks: Looks, score: str, height: int = 198) -> Card:
+    """Probability that a run of the row's arm beats one of the column's. `score`: a primary one."""
+    names = [a.name for a in in_order(c, looks)]
+    share = [[_wins(c, one, two, score) for two in names] for one in names]
+    shown = [[None if v is None else round(v, 4) for v in row] for row in share]
+    places = list(range(len(names)))
+    traces: list[base.Trace] = [
+        {"type": "heatmap", "z": shown, "x": places, "y": places, "zmin": 0, "zmax": 1, "xgap": 2, "ygap": 2,
+         "showscale": False, "hoverinfo": "skip", "name": "share",
+         "colorscale": [[0, "@ink4/.55"], [0.5, "@ink4/.18"], [0.5, "@accent/.18"], [1, "@accent"]]}
+    ]  # fmt: skip
+    cells = [(i, j, v) for i, row in enumerate(share) for j, v in enumerate(row) if v is not None]
+    if len(names) <= 10:
+        for deep in (True, False):
+            found = [(i, j, v) for i, j, v in cells if (v > 0.8) == deep]
+            text = {"color": "@card" if deep else "@ink", "size": 12 if len(names) <= 6 else 10}
+            words = [f"{names[i]} against {names[j]}: {v:.2f}" for i, j, v in found]
+            traces.append(
+                {"type": "scatter", "mode": "text", "x": [j for _, j, _ in found], "y": [i for i, _, _ in found],
+                 "textfont": text, "text": [f"{v:.2f}" for *_, v in found], "hovertext": words, "hoverinfo": "text",
+                 "name": "share"}
+            )  # fmt: skip
+    figure = base.layout(1, hovermode="closest", margin={"l": _room(c.arms), "r": 10, "t": 6, "b": 26})
+    figure["yaxis"] = names_axis(names)
+    figure["xaxis"] = {**names_axis(names), "range": [-0.5, len(names) - 0.5]}
+    alt = "; ".join(f"{names[i]} beats {names[j]} with probability {v:.2f}" for i, j, v in cells if i < j)
+    title = SCORES[score].title
+    return base.card(
+        "Probability of improvement", traces, figure, f"By {title}: {alt}.", height,
+        sub=f"Row beats column by {title.lower()}. 0.50 is a coin.", help=SCORES["pair/improvement"].formula,
+    )  # fmt: skip
+
+
+def _wins(c: Comparison, one: str, two: str, score: str) -> float | None:
+    pair = pair_of(c, one, two, score) if one != two else None
+    if pair is None or not np.isfinite(pair.improvement.point):
+        return None
+    return pair.improvement.point if pair.first == one else 1 - pair.improvement.point
+
+
+def differences(c: Comparison, looks: Looks, score: str, baseline: str, height: int = 260) -> Card:
+    """Each arm's score minus the baseline's, seed by seed. `score`: a primary one."""
+    unit, traces, said, seeds = SCORES[score].unit, [], [], set[int]()
+    scale = SCALE.get(unit, 1.0)
+    others = [a.name for a in in_order(c, looks) if a.name != baseline and pair_of(c, a.name, baseline, score)]
+    for name in others:
+        pair = pair_of(c, name, baseline, score)
+        assert pair is not None
+        found = signed(pair.paired, 1.0 if pair.first == name else -1.0)
+        seeds |= set(found.seeds)
+        values = scale * np.asarray(found.differences)
+        marker = {"size": 8, "color": f"@{looks[name].role}"}
+        traces.append(
+            base.line(
+                name,
+                found.seeds,
+                values,
+                looks[name].ink,
+                1.1,
+                looks[name].dash,
+                mode="lines+markers",
+                marker=marker,
+                legendgroup=name,
+            )
+        )
+        said.append(f"{name} {saying.difference(found.mean.point, unit)} on average")
+    ordered = sorted(seeds)
+    figure = base.layout(1, " pts" if unit == "share" else "", hover="seed %{x}", margin={"l": 58, "r": 12, "t": 10, "b": 26})
+    span = [ordered[0] - 0.4, ordered[-1] + 0.4] if ordered else [0, 1]
+    figure["xaxis"] |= {"range": span, "showspikes": False}
+    if len(ordered) <= 12:
+        figure["xaxis"] |= {
+            "tickvals": ordered,
+            "ticktext": [f"seed {s}" for s in ordered] if len(ordered) < 5 else [str(s) for s in ordered],
+        }
+    figure["yaxis"] |= {"zeroline": True, "zerolinecolor": "@ink4", "zerolinewidth": 1.2}
+    title = SCORES[score].title
+    alt = f"{title} minus that of {baseline}, seed by seed: {'; '.join(said)}." if said else "No common seed."
+    return base.card(
+        f"Difference to {baseline}, seed by seed", traces, figure, alt, height, legend=legend(others, looks),
+        sub=f"{title}. The same seed sees the same problems in the same order.", help=SCORES["pair/difference"].formula,
+    )  # fmt: skip

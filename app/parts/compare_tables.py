@@ -1,0 +1,77 @@
+"""Every number of a comparison in tables, as CSV and as LaTeX. Called by app.views.compare."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import prose
+from app.compared import Compared, made
+from app.parts.compare_ask import Asked, keep
+from core.compare.export import to_csv, to_latex
+from core.compare.table import Cell, Column, Table
+from core.compare.tables import tables
+
+MOST_ROWS = 120  # rows drawn; the files have all
+
+
+def tables_card(a: Asked, found: Compared) -> None:
+    """One table at a time; which one is in the address."""
+    primary = a.question.primary if a.question.fixed else ()
+    made_of: Sequence[Table] = made(found, "tables", lambda: tables(found.comparison, primary))
+    if not made_of:
+        return
+    known = {t.key: t for t in made_of}
+    asked = st.query_params.get("table", "")
+    now = asked if asked in known else made_of[0].key
+    with st.container(key="card-tables"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            key = f"compare-table-{now}"
+            st.segmented_control(
+                "Table", list(known), default=now, format_func=lambda k: known[k].title, key=key, required=True,
+                label_visibility="collapsed", on_change=lambda: keep(table=str(st.session_state[key])),
+            )  # fmt: skip
+            _files(known[now])
+        prose.note(known[now].note)
+        st.html(html(known[now]))
+        if len(known[now].rows) > MOST_ROWS:
+            prose.note(f"The first {MOST_ROWS} of {len(known[now].rows)} rows; the files have all.")
+        prose.note("Hover a number for its note; a head for its formula. The files name the runs behind every number.")
+
+
+def _files(table: Table) -> None:
+    name, latex = f"compare-{table.key}", to_latex(table)
+    with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
+        st.download_button("CSV", to_csv(table), f"{name}.csv", "text/csv", icon=":material/download:", on_click="ignore")
+        with st.popover("LaTeX", icon=":material/functions:"):
+            st.code(latex, language="latex", height=260)
+            st.download_button("Save .tex", latex, f"{name}.tex", "text/x-tex", on_click="ignore")
+
+
+def html(table: Table) -> str:
+    """The table with every text escaped."""
+    numeric = [any(row[i].value == row[i].value for row in table.rows) for i in range(len(table.columns))]
+    heads = "".join(_head(c, n) for c, n in zip(table.columns, numeric, strict=True))
+    rows = "".join(f"<tr>{_row(row, numeric)}</tr>" for row in table.rows[:MOST_ROWS])
+    inner = f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
+    return f'<div class="sd-scroll" tabindex="0"><table class="sd-table">{inner}</table></div>'
+
+
+def _head(c: Column, numeric: bool) -> str:
+    arrow = {"up": " ↑", "down": " ↓"}.get(c.better, "")
+    tip = prose.escape(f"{c.formula} {c.source}".strip())
+    return f'<th scope="col" title="{tip}"{"" if numeric else CLASS}>{prose.escape(c.head)}{arrow}</th>'
+
+
+CLASS = ' class="text"'
+
+
+def _row(row: Sequence[Cell], numeric: Sequence[bool]) -> str:
+    return "".join(_cell(cell, n, i == 0) for i, (cell, n) in enumerate(zip(row, numeric, strict=True)))
+
+
+def _cell(cell: Cell, numeric: bool, first: bool) -> str:
+    tag, kind = 'th scope="row"' if first else "td", "" if numeric else CLASS
+    small = f"<small>{prose.escape(cell.interval)}</small>" if cell.interval else ""
+    star = "<small>*</small>" if cell.note else ""
+    tip = f' title="{prose.escape(cell.note)}"' if cell.note else ""
+    return f"<{tag}{kind}{tip}>{prose.escape(cell.text)}{small}{star}</{tag.split()[0]}>"
