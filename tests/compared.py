@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from core.experiment import ExperimentConfig
 from core.parsing import parse
-from core.store import claims, runs
+from core.store import claims, queries, runs
 from core.store.records import EvaluationRow, ItemRow, StepRecord, write_step
 from core.store.states import Status
 
@@ -65,11 +65,9 @@ def learned(
 ) -> tuple[int, list[int]]:  # fmt: skip
     """An experiment whose runs have all ended: its id and theirs, seed by seed and there arm by arm."""
     experiment_id, ids = runs.create_experiment(made(list(arms), seeds, steps, **more), "test")
-    names = list(arms)
-    for k, run_id in enumerate(ids):
-        name, seed = names[k % len(names)], seeds[k // len(names)]
-        assert claims.claim(run_id, "w", 36_000.0)
-        assert claims.mark_running(run_id, 1)
-        write(run_id, arms[name], seed, steps, (fall or {}).get(name, 0.0))
-        claims.finish(run_id, 1, Status.DONE)
+    for r in queries.rows(ids):
+        assert claims.claim(r.id, "w", 36_000.0)
+        assert claims.mark_running(r.id, 1)
+        write(r.id, arms[r.arm], r.seed, steps, (fall or {}).get(r.arm, 0.0))
+        claims.finish(r.id, 1, Status.DONE)
     return experiment_id, ids

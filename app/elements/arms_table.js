@@ -10,7 +10,7 @@ function heads(data) {
   data.heads.forEach((head, i) => {
     const made = tipped(node("th", "score"), head.help), arrow = { up: " \u2191", down: " \u2193" }[head.better] ?? "";
     made.scope = "col";
-    made.append(node("span", "", head.head), node("span", "unit", `${head.unit}${arrow}`));
+    made.append(node("span", "", `${head.head}${head.unit ? "" : arrow}`), ...(head.unit ? [node("span", "unit", `${head.unit}${arrow}`)] : []));
     row.append(made);
     if (i === 0) row.append(axis(data.strip));
   });

@@ -22,9 +22,10 @@ from core.metrics import describe
 
 Card = dict[str, Any]
 Looks = Mapping[str, Look]
+LINE, AROUND = 15, 150  # pixels of a line of text, and of what of a card is no plot
 LABELLED = 8  # arms whose names stand at the ends of their lines
 SMOOTHING = 0.9
-CURVES = "Thick: mean. Band: 95 % bootstrap interval of the mean, step by step. Thin: each seed."
+BAND = "Band: 95 % bootstrap interval of the mean, step by step. "
 
 
 def in_order(c: Comparison, looks: Looks) -> list[Arm]:
@@ -60,7 +61,7 @@ def curves(
         traces += _arm(name, known[name], x, mean, looks[name], scale, loud, metric)
         if metric == GOLD and loud:
             traces = [*_band(c, name, looks[name], scale), *traces]
-        ends.append((name, float(x[-1]), scale * float(mean[-1])))
+        ends.append((name, float(x[-1]), float(traces[-1]["y"][-1])))
         said.append(f"{name} {scale * float(mean[-1]):.3g}")
     suffix = " %" if what.unit == "share" else ""
     side = 96 if len(arms) <= LABELLED else 12
@@ -70,20 +71,22 @@ def curves(
         traces.append(_dotted([0, c.horizon], [scale * mark.value] * 2, mark.name))
     if len(arms) <= LABELLED and ends:
         drawn = [float(y) for t in traces for y in (np.nanmin(t["y"]), np.nanmax(t["y"]))]
-        traces += _names(ends, looks, max(drawn) - min(drawn))
+        traces += _names(ends, looks, (max(drawn) - min(drawn)) * LINE / (height - AROUND))
     alt = (
         f"{what.title} by step, mean of the seeds of each arm; at the end: {'; '.join(said)}."
         if said
         else f"{what.title}: no data."
     )
-    sub = CURVES if metric == GOLD else _quiet(metric)
+    sub = _sub(metric, max((len(known[a]) for a in arms), default=0), any("fill" in t for t in traces))
     return base.card(what.title, traces, figure, alt, height, sub=sub, help=what.what, legend=legend(arms, looks), axis="step")
 
 
-def _quiet(metric: str) -> str:
-    if metric.startswith("eval/"):
-        return "Thick: mean. Thin: each seed."
-    return f"Thick: moving average (weight {SMOOTHING:g}) of the seeds' mean. Thin: each seed's own."
+def _sub(metric: str, seeds: int, band: bool) -> str:
+    if not metric.startswith("eval/"):
+        return f"Thick: moving average (weight {SMOOTHING:g}) of the seeds' mean. Thin: each seed's own."
+    if seeds < 2:
+        return "One seed an arm: no interval can be drawn."
+    return f"Thick: mean. {BAND if band else ''}Thin: each seed."
 
 
 def _mean(lines: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
@@ -128,11 +131,10 @@ def _dotted(x: Sequence[float], y: Sequence[float], name: str) -> base.Trace:
     }
 
 
-def _names(ends: Sequence[tuple[str, float, float]], looks: Looks, span: float) -> list[base.Trace]:
-    """The arms' names at the ends of their lines, pushed apart so that none covers another."""
+def _names(ends: Sequence[tuple[str, float, float]], looks: Looks, gap: float) -> list[base.Trace]:
+    """The arms' names at the ends of their lines, pushed at least `gap` apart so that none covers another."""
     placed = sorted(ends, key=lambda e: e[2])
     heights = [y for _, _, y in placed]
-    gap = 0.05 * max(span, 1e-9)
     for i in range(1, len(heights)):
         heights[i] = max(heights[i], heights[i - 1] + gap)
     return [

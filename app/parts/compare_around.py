@@ -14,7 +14,7 @@ from core.compare.flags import TITLES, Flag
 from core.compare.refusals import Remark
 from core.compare.settings import Settings, settings
 
-MOST_REMARKS, MOST_FLAGS, LONG = 3, 12, 160
+MOST_REMARKS, MOST_FLAGS, LONG = 3, 8, 160
 
 
 def remarks(found: Sequence[Remark]) -> None:
@@ -34,6 +34,7 @@ def refused(found: Sequence[Remark]) -> None:
         prose.head("Nothing is averaged", chips=[prose.chip("Refused", "bad")])
         prose.note("These runs do not answer one question. What stands in the way, and what to do about it:")
         prose.remarks([r.said for r in found if r.refused])
+        st.page_link("views/runs.py", label="Choose runs that go together", icon=":material/show_chart:")
 
 
 def flags_section(found: Compared, looks: Mapping[str, Look]) -> None:
@@ -43,24 +44,28 @@ def flags_section(found: Compared, looks: Mapping[str, Look]) -> None:
     if not raised:
         prose.section(None, "What to look at", "No rule raised a flag." if found.whole else "The steps are being read.")
         return
-    flagged = words.count(len({run.run_id for run, _ in raised}), "run")
-    said = f"{flagged} of {len(runs)}: a rule says where to look, the samples say why. A flag is no verdict."
-    prose.section(None, "What to look at", said)
+    by_run: dict[int, list[Flag]] = {}
+    for run, f in raised:
+        by_run.setdefault(run.run_id, []).append(f)
+    of = f"{len(by_run)} of {words.count(len(runs), 'run')}"
+    prose.section(None, "What to look at", f"{of}: a rule says where, the samples say why. A flag is no verdict.")
+    drawn = [_flagged(runs[run_id], found_flags, looks) for run_id, found_flags in by_run.items()]
     with st.container(key="card-flags"):
-        st.html("".join(_flag(run, f, looks) for run, f in raised[:MOST_FLAGS]))
-        if more := raised[MOST_FLAGS:]:
-            with st.expander(f"{words.count(len(more), 'more flag')}"):
-                st.html("".join(_flag(run, f, looks) for run, f in more))
+        st.html(f'<div class="sd-flags">{"".join(drawn[:MOST_FLAGS])}</div>')
+        if more := drawn[MOST_FLAGS:]:
+            with st.expander(f"{words.count(len(more), 'more run')}"):
+                st.html(f'<div class="sd-flags">{"".join(more)}</div>')
 
 
-def _flag(run: Evidence, f: Flag, looks: Mapping[str, Look]) -> str:
-    steps = dict.fromkeys(max(1, s) for s in f.look)  # step 0 trains nothing: its samples are those of step 1
+def _flagged(run: Evidence, flags: Sequence[Flag], looks: Mapping[str, Look]) -> str:
+    """The flags of one run, and links to the samples at the steps they are about."""
+    steps = sorted({max(1, s) for f in flags for s in f.look})  # step 0 trains nothing: its samples are those of step 1
     links = "".join(
         f'<a href="run?run={run.run_id}&amp;tab=Samples&amp;step={s}" target="_self">Samples of step {s}</a>' for s in steps
     )
-    who = prose.escape(f"{run.arm}, seed {run.seed}")
-    said = f"<b>{who}</b> · {prose.escape(TITLES[f.kind])} at step {f.step}<br>{prose.escape(f.said)}<br>{links}"
-    return f'<div class="sd-flag">{prose.square(looks[run.arm].role)}<div>{said}</div></div>'
+    said = "".join(f"<div><i>{prose.escape(TITLES[f.kind])}</i> {prose.escape(f.said)}</div>" for f in flags)
+    who = f"<b>{prose.escape(f'{run.arm}, seed {run.seed}')}</b>"
+    return f'<div class="sd-flag">{prose.square(looks[run.arm].role)}<div>{who}{said}{links}</div></div>'
 
 
 def settings_cards(runs: Sequence[Evidence], looks: Mapping[str, Look]) -> None:
@@ -84,9 +89,11 @@ def settings_cards(runs: Sequence[Evidence], looks: Mapping[str, Look]) -> None:
 
 
 def _table(found: Settings, looks: Mapping[str, Look]) -> str:
-    heads = "".join(f'<th scope="col" class="text">{prose.square(looks[a].role)} {prose.escape(a)}</th>' for a in found.arms)
+    at = [found.arms.index(a) for a in looks if a in found.arms]
+    named = [(found.arms[i], looks[found.arms[i]].role) for i in at]
+    heads = "".join(f'<th scope="col" class="text">{prose.square(role)} {prose.escape(arm)}</th>' for arm, role in named)
     rows = "".join(
-        f'<tr><th scope="row">{prose.escape(path)}</th>{"".join(_cell(v) for v in values)}</tr>'
+        f'<tr><th scope="row">{prose.escape(path)}</th>{"".join(_cell(values[i]) for i in at)}</tr>'
         for path, values in found.differ.items()
     )
     head = f'<thead><tr><th class="text">setting</th>{heads}</tr></thead>'

@@ -143,7 +143,7 @@ def _threshold(thresholds: Sequence[float]) -> tuple[str, tuple[float, ...]]:
 def controls(a: Asked, labels: Mapping[str, str]) -> None:
     """The boxes. `labels`: experiments by id, as text."""
     fixed = a.question.primary if a.question.fixed else ()
-    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="compare-controls"):
         now = str(a.experiment.id) if a.experiment else ""
         pick("Experiment", list(labels), "experiment", now, lambda i: prose.visible(labels[i]),
              ("runs", "score", "base", "reach", "show"), width=300, placeholder="Chosen runs")  # fmt: skip

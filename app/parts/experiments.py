@@ -60,6 +60,13 @@ def card(e: ExperimentRow | None, runs: list[RunRow], why: dict[int, str]) -> No
                     st.caption(f"The first {OPEN_ROWS} of {len(runs)}; all are on the Runs page.")
 
 
+def compare_link(experiment_id: int, runs: Sequence[RunRow]) -> None:
+    """To its comparison, as soon as there is something to compare."""
+    if any(r.accuracy is not None for r in runs):
+        query = {"experiment": str(experiment_id)}
+        st.page_link("views/compare.py", label="Compare", icon=":material/compare_arrows:", query_params=query)
+
+
 def said(r: RunRow, why: dict[int, str]) -> str:
     """What a row says of a run."""
     if r.error_message:
@@ -74,6 +81,7 @@ def _whole(e: ExperimentRow, runs: list[RunRow]) -> None:
     """Stop, requeue and clone all of it."""
     going = [r for r in runs if not r.status.finished]
     again = [r for r in runs if r.status in (Status.FAILED, Status.STOPPED)]
+    compare_link(e.id, runs)
     if going:
         with st.popover("Stop all", icon=":material/stop_circle:", key=f"stop-all-{e.id}"):
             training = sum(r.status.claimed for r in going)

@@ -33,6 +33,10 @@ def overlays(chosen: Sequence[RunRow]) -> None:
     if any(not r.status.finished for r in shown):
         st.fragment(_pulse, run_every=TICK_SECONDS, key="overlays-pulse")(ids)
     with st.container(horizontal=True):
+        if len(chosen) > 1:
+            query = {"runs": "-".join(str(r.id) for r in sorted(chosen, key=lambda r: r.id))}
+            label = f"Compare these {len(chosen)} runs"
+            st.page_link("views/compare.py", label=label, icon=":material/compare_arrows:", query_params=query)
         for r in shown:
             st.page_link("views/run.py", label=prose.plain(f"Open {r.name}"), query_params={"run": str(r.id)})
     if len(chosen) > MOST_LINES:

@@ -86,20 +86,21 @@ def _curves(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
     metric = a.metric if found.whole or a.metric in (GOLD, "eval/kl") else GOLD
     mark = next((t for t in c.thresholds if t.name == a.threshold), None)
     high = max(BESIDE_IT, 108 + 24 * len(c.arms))
+    tall = 2 * high + 16
+    beside = high if len(c.arms) > 1 else tall
 
     def made(what: Hashable, make: Callable[[], Card]) -> Card:
         return compared.made(found, (what, order), make)
 
     left, right = st.columns([7, 4])
     with left:
-        tall = 2 * high + 16
         card = made(("curves", metric, arm, mark), lambda: figures.curves(c, found.runs, looks, metric, arm, mark, tall))
         elements.chart_card("compare-curves", card)
         if arm or metric != GOLD:
             _opened(a, found, arm)
     with right:
         if mark is not None:
-            elements.chart_card("compare-times", made(("times", mark), lambda: figures.times(c, looks, mark, high)))
+            elements.chart_card("compare-times", made(("times", mark), lambda: figures.times(c, looks, mark, beside)))
         if len(c.arms) > 1:
             card = made(("improvement", a.score), lambda: figures.improvement(c, looks, a.score, high))
             elements.chart_card("compare-improvement", card)
@@ -123,14 +124,14 @@ def _details(a: Asked, found: Compared, base: str, looks: Mapping[str, Look]) ->
         cards["differences"] = lambda: figures.differences(c, looks, a.score, base)
     cards["profiles"] = lambda: truth.profiles(c, looks, a.score)
     cards["kl"] = lambda: truth.gold_per_kl(c, runs, looks)
-    with st.grid(3, min_column_width=310):
+    with st.grid(len(cards), min_column_width=310):
         for name, make in cards.items():
             elements.chart_card(f"compare-{name}", compared.made(found, (name, a.score, base, order), make))
     if not found.whole:
         return
-    more: dict[str, Callable[[], Card]] = {"reward": lambda: truth.reward_per_gold(c, runs, looks)}
+    more: dict[str, Callable[[], Card]] = {"reward": lambda: truth.reward_per_gold(c, runs, looks, 262)}
     if any(len(r.line(DEAD)[0]) for r in runs):
-        more["dead"] = lambda: figures.curves(c, runs, looks, DEAD, height=270)
+        more["dead"] = lambda: figures.curves(c, runs, looks, DEAD, height=262)
     with st.grid(2, min_column_width=310):
         for name, make in more.items():
             elements.chart_card(f"compare-{name}", compared.made(found, (name, order), make))

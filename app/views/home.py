@@ -8,7 +8,7 @@ from app import actions, cache, elements, prose, visits, waits, words
 from app.elements.runs import remember_visit
 from app.figures.overlay import overlay
 from app.parts.changes import changes, recent
-from app.parts.experiments import bar
+from app.parts.experiments import bar, compare_link
 from core import presets
 from core.errors import ConfigError
 from core.news import news
@@ -79,7 +79,10 @@ def _next_steps(runs: list[RunRow]) -> None:
 def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
     runs = sorted(runs, key=lambda r: r.id)
     with st.container(key=f"card-experiment-{e.id}"):
-        prose.head(e.name, f"{e.question} · queued {words.ago(e.created_at)}".removeprefix(" · "))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(width="stretch"):
+                prose.head(e.name, f"{e.question} · queued {words.ago(e.created_at)}".removeprefix(" · "))
+            compare_link(e.id, runs)
         bar(f"home-cells-{e.id}", runs)
         if found := recent(runs):
             prose.note(f"Gold accuracy, mean of the seeds: {found}")

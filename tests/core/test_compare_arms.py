@@ -89,7 +89,7 @@ def test_nothing_to_compare_is_said() -> None:
         ("grpo.beta", "more than their mix: grpo.beta", run_of(RISES, "c", config=changed("grpo.beta", 0.04))),
         ("machine", "2 kinds of machine", run_of(RISES, "c", environment={"device": "cuda", "host": "far"})),
         ("seeds", "c has 1 seed: too few for an interval", run_of(RISES, "c")),
-        ("seeds", "a has 3 seeds: a 95 % interval of so few holds the truth in about 75 of 100 cases", run_of(RISES, "c")),
+        ("seeds", "a, b have 3 seeds each: a 95 % interval of so few holds the truth in about 75 of 100", run_of(RISES, "c")),
         ("seeds", "do not have the same seeds", run_of(RISES, "c", 7)),
         ("outcome", "1 of 7 runs failed (c seed 0)", run_of(RISES[:2], "c", status="failed")),
         ("outcome", "1 of 7 runs stopped", run_of(RISES[:2], "c", status="stopped")),
