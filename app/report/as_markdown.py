@@ -14,6 +14,10 @@ from core.sweep import shown
 ACROSS = 4  # number columns of one table; a wider one is cut and its first columns repeated
 MOST_FLAGS = 200
 MARKS = "\\`*_{}[]<>#|~$"
+SOURCE = """## Where the numbers come from
+
+Each number of the tables stands in `report.json` with its runs and steps. `showdown report --verify` of this folder computes
+all of them again from the database and says where one differs."""
 
 
 def text(said: str) -> str:
@@ -26,7 +30,7 @@ def markdown(d: Document, figures: Mapping[str, tuple[str, str]]) -> str:
     parts = [*_head(d), *_figures(figures)]
     for table in d.tables:
         parts += _table(table, d.horizon)
-    parts += [*_flags(d), *_settings(d), *_runs(d)]
+    parts += [*_flags(d), *_settings(d), SOURCE]
     return "\n".join(parts) + "\n"
 
 
@@ -141,11 +145,3 @@ def _settings(d: Document) -> Iterator[str]:
     yield "\n<details><summary>The same in every arm</summary>\n"
     yield from (f"* `{path}`: {text(shown(value))}" for path, value in d.same.items())
     yield "\n</details>\n"
-
-
-def _runs(d: Document) -> Iterator[str]:
-    yield "## Where the numbers come from\n"
-    yield (
-        "Each number of the tables stands in `report.json` with its runs and steps. `showdown report --verify` of this folder "
-        "computes all of them again from the database and says where one differs."
-    )

@@ -125,8 +125,7 @@ def _heat(axes: Axes, trace: Card) -> None:
         return (1 - a + a * r, 1 - a + a * g, 1 - a + a * b)
 
     colours = [(at, on_white(role)) for at, role in trace["colorscale"]]
-    scale = LinearSegmentedColormap.from_list("card", colours)
-    scale.set_bad((1, 1, 1, 0))
+    scale = LinearSegmentedColormap.from_list("card", colours).with_extremes(bad=(1, 1, 1, 0))
     values = [[float("nan") if v is None else v for v in row] for row in trace["z"]]
     edges = [x - 0.5 for x in trace["x"]] + [trace["x"][-1] + 0.5]
     axes.pcolormesh(edges, edges, values, cmap=scale, vmin=trace["zmin"], vmax=trace["zmax"], edgecolors="white", linewidth=2)
