@@ -21,7 +21,7 @@ from cli.main import main
 from core.compare.evidence import GOLD
 from core.errors import DataError, NotFound
 from core.store.session import writing
-from core.store.tables import evaluation, experiment
+from core.store.tables import evaluation, experiment, metric, point, run
 from tests.compared import learned
 from tests.e2e.browser import browser, chromium
 
@@ -75,9 +75,8 @@ def change_page(folder: Path) -> None:
 
 def change_runs(folder: Path) -> None:
     with writing() as c:
-        c.execute(
-            evaluation.update().where(evaluation.c.step == 60, evaluation.c.run_id == 1).values(accuracy=0.01, problems=64)
-        )
+        gold = c.execute(metric.select().where(metric.c.name == GOLD)).one().id
+        c.execute(point.update().where(point.c.run_id == 1, point.c.metric_id == gold, point.c.step == 60).values(value=0.01))
 
 
 @pytest.mark.parametrize(
@@ -130,8 +129,6 @@ def test_a_comparison_that_is_refused_is_a_report_without_averages(study: int, t
     made = found(study)
     with writing() as c:
         c.execute(evaluation.update().where(evaluation.c.run_id == made.rows[0].id).values(num_samples=8, temperature=1.0))
-    from core.store.tables import run
-
     with writing() as c:
         config = dict(made.runs[0].config) | {"evaluation": dict(made.runs[0].config["evaluation"]) | {"num_samples": 8}}
         c.execute(run.update().where(run.c.id == made.rows[0].id).values(config=config))
