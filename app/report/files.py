@@ -1,13 +1,15 @@
 """A report as a folder of files, and the check of one. Called by cli.report and cli.study."""
 
+import io
 import json
 import math
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from app.report.as_html import body, html
 from app.report.as_markdown import markdown
-from app.report.as_png import png
 from app.report.document import FORMAT, VERSION, Found, found
 from app.report.figures import cards
 from app.wire import Card
@@ -20,6 +22,8 @@ CLOSE = 1e-9
 
 def write(folder: Path, experiment_id: int) -> Found:
     """Write report.html, report.md with figures/, tables/*.csv and *.tex, and report.json with every number."""
+    from app.report.as_png import png  # matplotlib takes half a second to load, and most who load this draw nothing
+
     made = found(experiment_id)
     drawn = cards(made)
     for part in ("figures", "tables"):
@@ -33,6 +37,22 @@ def write(folder: Path, experiment_id: int) -> Found:
     (folder / TEXT).write_text(markdown(made.document, _named(drawn)), encoding="utf-8")
     (folder / DATA).write_text(_json(made.document.as_json()), encoding="utf-8")  # last: a folder without it is half a report
     return made
+
+
+def page(experiment_id: int) -> bytes:
+    """The HTML page alone."""
+    made = found(experiment_id)
+    return html(made.document, cards(made)).encode()
+
+
+def archive(experiment_id: int) -> bytes:
+    """The folder as a ZIP."""
+    out = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        write(Path(folder), experiment_id)
+        for path in sorted(Path(folder).rglob("*.*")):
+            packed.write(path, path.relative_to(folder))
+    return out.getvalue()
 
 
 def _named(drawn: dict[str, Card]) -> dict[str, tuple[str, str]]:

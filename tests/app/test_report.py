@@ -1,7 +1,9 @@
 """Reports of stored experiments: files that work offline, numbers that can be checked, words of strangers that stay words."""
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,13 @@ def test_names_of_strangers_are_only_names(study: int, tmp_path: Path) -> None:
     page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page and "\u202e" not in page + text
     assert "\\<script\\>alert" in text and "[l](javascript" not in text
+
+
+def test_a_download_is_the_folder_in_one_file(study: int, tmp_path: Path) -> None:
+    files.write(tmp_path, study)
+    with zipfile.ZipFile(io.BytesIO(files.archive(study))) as packed:
+        assert {n for n in packed.namelist()} == {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*")}
+        assert packed.read("report.html") == files.page(study) == (tmp_path / "report.html").read_bytes()
 
 
 def test_the_same_data_make_the_same_files(study: int, tmp_path: Path) -> None:
