@@ -153,10 +153,11 @@ def test_names_of_strangers_are_only_names(study: int, tmp_path: Path) -> None:
 
 
 def test_a_download_is_the_folder_in_one_file(study: int, tmp_path: Path) -> None:
-    files.write(tmp_path, study)
+    folder = tmp_path / "r"
+    files.write(folder, study)
     with zipfile.ZipFile(io.BytesIO(files.archive(study))) as packed:
-        assert {n for n in packed.namelist()} == {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*")}
-        assert packed.read("report.html") == files.page(study) == (tmp_path / "report.html").read_bytes()
+        assert set(packed.namelist()) == {str(p.relative_to(folder)) for p in folder.rglob("*.*")}
+        assert packed.read("report.html") == files.page(study) == (folder / "report.html").read_bytes()
 
 
 def test_the_same_data_make_the_same_files(study: int, tmp_path: Path) -> None:
