@@ -137,17 +137,27 @@ def _details(a: Asked, found: Compared, base: str, looks: Mapping[str, Look]) ->
             elements.chart_card(f"compare-{name}", compared.made(found, (name, order), make))
 
 
-def _body(a: Asked, whole: bool = False) -> bool:
-    """The page below its boxes; returns whether all of it was read."""
+def _body() -> None:
+    """The page below its boxes. It asks the address itself: a press inside draws it alone."""
+    a = asked()
+    if a is None:
+        return
     rows = cache.rows(a.question.runs)
-    found, looks = compared.compared(a.question, rows, whole), _looks(rows)
+    found, looks = compared.compared(a.question, rows), _looks(rows)
+    st.session_state[DRAWN] = compared.text_of(rows)
+    _drawn(a, found, looks)
+    if not found.whole:  # all is on screen that evaluations say; now for what each step left
+        compared.compared(a.question, rows, whole=True)
+        st.rerun()
+
+
+def _drawn(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
     c = found.comparison
     said = answer(c, a.score, a.baseline)
-    st.session_state[DRAWN] = compared.text_of(rows)
     if said.kind == "refused":
         _none(found)
         around.settings_cards(found.runs, looks)
-        return found.whole
+        return
     prose.lead(said.parts, said.caveat)
     around.remarks(c.remarks)
     looks = _ranked(c, looks, a.score)
@@ -159,7 +169,6 @@ def _body(a: Asked, whole: bool = False) -> bool:
     tables_card(a, found)
     prose.section(None, "What was compared")
     around.settings_cards(found.runs, looks)
-    return found.whole
 
 
 def _none(found: Compared) -> None:
@@ -188,12 +197,9 @@ def main() -> None:
         return
     _title(a, compared.compared(a.question, list(a.rows)))
     controls(a, {str(e.id): f"{e.name} ({e.id})" for e in cache.experiments()})
-    whole = st.fragment(_body, key="compare-body")(a)
+    st.fragment(_body, key="compare-body")()
     if any(not r.status.finished for r in a.rows):
         st.fragment(_pulse, run_every=TICK_SECONDS, key="compare-pulse")(a)
-    if whole is False:
-        compared.compared(a.question, list(a.rows), whole=True)
-        st.rerun()
 
 
 main()
