@@ -32,12 +32,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Question:
-    """What is compared how: `runs` by id, gold accuracies to reach, primary scores and whether these were fixed before."""
+    """What is compared how: `runs` by id, gold accuracies to reach, the scores that pairs are tested by, and which of these
+    were fixed before the runs."""
 
     runs: tuple[int, ...]
     thresholds: tuple[float, ...] = ()
     primary: tuple[str, ...] = PRIMARY
-    fixed: bool = False
+    fixed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def asked() -> Asked | None:
     score = st.query_params.get("score", "")
     score = score if score in MEASURED and SCORES[score].better else primary[0]
     # A score that somebody looks at is tested too; it comes behind those that were fixed.
-    question = Question(tuple(r.id for r in rows), (*extra, *thresholds), tuple(dict.fromkeys((*primary, score))), bool(fixed))
+    question = Question(tuple(r.id for r in rows), (*extra, *thresholds), tuple(dict.fromkeys((*primary, score))), fixed)
     ordered = tuple(sorted(rows, key=lambda r: r.id))
     arms = sorted({r.variant for r in rows})
     arm, _, key = st.query_params.get("show", "").rpartition("~")
@@ -145,7 +145,7 @@ def _threshold(thresholds: Sequence[float], faults: list[str]) -> tuple[str, tup
 
 def controls(a: Asked, labels: Mapping[str, str]) -> None:
     """The boxes. `labels`: experiments by id, as text."""
-    fixed = a.question.primary if a.question.fixed else ()
+    fixed = a.question.fixed
     for fault in a.faults:
         prose.fault(fault)
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare-controls"):

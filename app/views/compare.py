@@ -70,7 +70,7 @@ def _facts(a: Asked, found: Compared | None) -> list[tuple[str, str]]:
     seeds = sorted({r.seed for r in found.runs})
     facts.append(("seeds", ", ".join(map(str, seeds)) if len(seeds) <= 8 else f"{len(seeds)}"))
     if a.question.fixed:
-        names = ", ".join(SCORES[k].title.lower() for k in a.question.primary)
+        names = ", ".join(SCORES[k].title.lower() for k in a.question.fixed)
         facts.append(("fixed before the runs", names))
     return facts
 
@@ -158,7 +158,8 @@ def _drawn(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
         _none(found)
         around.settings_cards(found.runs, looks)
         return
-    prose.lead(said.parts, said.caveat)
+    hint = "This score was not fixed before the runs: a hint, and no result." if _exploring(a) else ""
+    prose.lead(said.parts, " ".join(filter(None, (hint, said.caveat))))
     around.remarks(c.remarks)
     looks = _ranked(c, looks, a.score)
     arms_card(a, found, looks)
@@ -171,6 +172,10 @@ def _drawn(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
     around.settings_cards(found.runs, looks)
 
 
+def _exploring(a: Asked) -> bool:
+    return bool(a.question.fixed) and a.score not in a.question.fixed
+
+
 def _none(found: Compared) -> None:
     """Nothing can be compared: because it is early, or because it may not be."""
     about = {r.about for r in found.comparison.remarks if r.refused}
@@ -181,10 +186,18 @@ def _none(found: Compared) -> None:
     around.refused(found.comparison.remarks)
 
 
+def _head() -> None:
+    a = asked()
+    if a is not None:
+        _title(a, compared.compared(a.question, list(a.rows)))
+
+
 def _pulse(a: Asked) -> None:
     rows = cache.rows(a.question.runs)
+    if all(r.status.finished for r in rows):
+        st.rerun()  # once: without a timer from now on
     said, drawn = compared.text_of(rows), st.session_state.get(DRAWN, "")
-    elements.pulse("compare-pulse", said, drawn, lambda: st.rerun("compare-body"))
+    elements.pulse("compare-pulse", said, drawn, lambda: st.rerun(["compare-head", "compare-body"]))
 
 
 def main() -> None:
@@ -195,7 +208,7 @@ def main() -> None:
             prose.empty("Nothing to compare yet", "Queue an experiment: its arms and seeds are compared here.")
             st.page_link("views/queue.py", label="Queue", icon=":material/layers:")
         return
-    _title(a, compared.compared(a.question, list(a.rows)))
+    st.fragment(_head, key="compare-head")()
     controls(a, {str(e.id): f"{e.name} ({e.id})" for e in cache.experiments()})
     st.fragment(_body, key="compare-body")()
     if any(not r.status.finished for r in a.rows):

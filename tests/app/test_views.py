@@ -32,7 +32,7 @@ from core.table import from_batch
 from tests.conftest import REPO
 from tests.samples import HARD, batch, run_config
 
-PAGES = ("home", "runs", "design", "queue", "run", "workers")
+PAGES = ("home", "runs", "design", "queue", "run", "workers", "compare")
 
 
 def page(name: str, **query: str) -> AppTest:
@@ -75,6 +75,7 @@ def test_an_empty_page_says_what_to_do(sqlite: Path, name: str) -> None:
         "queue": "Nothing is queued",
         "run": "No such run",
         "workers": "No worker listens",
+        "compare": "Nothing to compare yet",
     }
     assert wanted[name] in text
 
