@@ -44,6 +44,7 @@ MEMO = 256 * 2**20  # bytes of cards
 LIVE_SECONDS = 0.4  # with a tick a second, what is written is seen within two
 MOST_EXPERIMENTS = 200
 MOST_RUNS = 600  # a list has the newest so many; the largest experiment has fewer
+_writes = [0]  # how often this process has written
 WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
 
 
@@ -52,14 +53,17 @@ def run_list(experiment_id: int | None = None) -> list[RunRow]:
     return queries.run_list(experiment_id, MOST_RUNS)
 
 
-@st.cache_data(ttl=LIVE_SECONDS, max_entries=64, show_spinner=False)
 def rows(run_ids: tuple[int, ...]) -> list[RunRow]:
-    return queries.rows(run_ids)
+    return _fresh(("rows", run_ids), lambda: queries.rows(run_ids))
 
 
-@st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
 def run_detail(run_id: int) -> RunDetail:
-    return queries.run_detail(run_id)
+    return _fresh(("detail", run_id), lambda: queries.run_detail(run_id))
+
+
+def _fresh(key: Hashable, make: Callable[[], T]) -> T:
+    """Read at most once in LIVE_SECONDS; shared, so it must not be changed."""
+    return _memo().get(("fresh", key), (int(time.monotonic() / LIVE_SECONDS), _writes[0]), make)
 
 
 @st.cache_resource(show_spinner=False)
@@ -90,13 +94,14 @@ def _shown(detail: RunDetail, view: View) -> Shown:
     return Shown(found, made.trained_mix, made.grpo.max_steps, detail.row.step, made.grpo.completions_per_step, view)
 
 
-def card(detail: RunDetail, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
+def card(run_id: int, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
     """A chart of a run; `name` tells it from the run's others."""
+    detail = run_detail(run_id)
     at = version(detail.row)
 
     def draw() -> Drawn:
         made = make(shown(detail, view))
-        return Drawn(Message(made, text_of(at), f"{detail.row.id}.{at[0]}.{view}.{name}"), made)
+        return Drawn(Message(made, text_of(at), f"{run_id}.{at[0]}.{view}.{name}"), made)
 
     return of_run(detail, ("card", view, name), draw)
 
@@ -144,16 +149,17 @@ def gold(rows: list[RunRow]) -> dict[int, Series]:
     return {**gold_done(ended), **gold_now(tuple(r.id for r in rows if not r.status.finished))}
 
 
-def overlay(rows: Sequence[RunRow], names: tuple[str, ...], name: str, smoothing: float, height: int) -> Drawn:
+def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, smoothing: float, height: int) -> Drawn:
     """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
-    said, attempts = text_of_all(rows), [(r.id, r.attempt) for r in rows]
+    runs = rows(run_ids)
+    said, attempts = text_of_all(runs), [(r.id, r.attempt) for r in runs]
 
     def draw() -> Drawn:
-        lines = {r.id: series(r.id, version(r), names).get(name, Series([], [])) for r in rows}
-        made = overlaid(rows, lines, name, height, smoothing=smoothing)
+        lines = {r.id: series(r.id, version(r), names).get(name, Series([], [])) for r in runs}
+        made = overlaid(runs, lines, name, height, smoothing=smoothing)
         return Drawn(Message(made, said, f"{attempts}.{name}.{smoothing}"), made)
 
-    return _memo().get((tuple(r.id for r in rows), names, name, smoothing, height), (said, tuple(attempts)), draw)
+    return _memo().get((run_ids, names, name, smoothing, height), (said, tuple(attempts)), draw)
 
 
 def text_of_all(rows: Sequence[RunRow]) -> str:
@@ -342,7 +348,8 @@ def forget_marks() -> None:
 
 def forget_runs() -> None:
     """After a write: whoever wrote sees it at once."""
-    for cached in (run_list, run_detail, events, experiments, unfinished, waiting):
+    _writes[0] += 1
+    for cached in (run_list, events, experiments, unfinished, waiting):
         cached.clear()
 
 

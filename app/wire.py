@@ -1,9 +1,8 @@
 """A chart card as bytes for the browser: a JSON head and typed arrays. Called by app.live and app.elements.
 
-A card is a dict (app.figures.base.card) whose traces hold numpy arrays. Five messages say it: `whole` has everything; `tail`
-has of every growing array only what a browser cannot have yet, `lean` the same without titles, layout and styles; `hold` says
-that nothing is new; `wait` that the rest comes when the card is looked at. The other end is elements/wire.js. Layout: uint32
-length of the head, the head as JSON padded to 8 bytes, the arrays, 8 bytes aligned.
+A card is a dict (app.figures.base.card) whose traces hold numpy arrays. Three messages say it: `whole` has everything; `tail`
+has of every growing array only what a browser cannot have yet, `lean` the same without titles, layout and styles. The other
+end is elements/wire.js. Layout: uint32 length of the head, the head as JSON padded to 8 bytes, the arrays, 8 bytes aligned.
 Knows nothing of sessions or of Streamlit.
 """
 
@@ -12,7 +11,7 @@ import json
 import struct
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,15 @@ EXACT = 1 << 24  # whole numbers up to here are exact in float32
 
 Array = npt.NDArray[np.float64]
 Card = dict[str, Any]
+
+
+class Had(NamedTuple):
+    """What of a message tells whether the next one may be a tail of it."""
+
+    epoch: str
+    version: str
+    length: int
+    frame: str
 
 
 class Message:
@@ -50,7 +58,16 @@ class Message:
         return [_thinned(t) for t in _by_stack(self._given)]
 
     def _head(self, kind: str) -> Card:
-        return {"kind": kind, "version": self.version, "epoch": self.epoch, "card": self._bare}
+        at = {"version": self.version, "epoch": self.epoch, "length": self.length, "frame": self.frame}
+        return {"kind": kind, **at, "card": self._bare}
+
+    def since(self, had: Had | None) -> bytes:
+        """The message for who has `had`, empty when nothing is new."""
+        if had is None or had.epoch != self.epoch or self.length - had.length > OVERLAP:
+            return self.whole
+        if had.version == self.version:
+            return b""
+        return self.lean if had.frame == self.frame else self.tail
 
     @cached_property
     def frame(self) -> str:
@@ -72,22 +89,10 @@ class Message:
         arrays = [{k: v for k, v in t.items() if isinstance(v, np.ndarray) or k == "_keep"} for t in self._traces]
         return _packed(moved, arrays, tail=True)
 
-    @cached_property
-    def hold(self) -> bytes:
-        return _joined({"kind": "hold", "version": self.version}, b"")
 
-    @cached_property
-    def wait(self) -> bytes:
-        shell = {k: self._bare[k] for k in ("title", "height")}
-        return _joined({"kind": "wait", "version": self.version, "card": shell}, b"")
-
-
-def with_csv(whole: bytes, text: str) -> bytes:
-    """A whole message that also carries a file to save."""
-    (size,) = struct.unpack_from("<I", whole)
-    head = json.loads(whole[4 : 4 + size])
-    body = whole[4 + size + _gap(4 + size) :]
-    return _joined({**head, "csv": text}, body)
+def said(kind: str, **more: Any) -> bytes:
+    """A message that carries no card."""
+    return _joined({"kind": kind, **more}, b"")
 
 
 def _by_stack(traces: Sequence[Card]) -> list[Card]:

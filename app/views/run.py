@@ -1,7 +1,7 @@
 """One run: header with actions, progress, step bar, then overview, all metrics, samples, replay, config and log.
 
-`?run=ID&tab=..&step=..&over=..`: what is looked at is in the address. While the run is live, a pulse looks once a second
-whether a step is new (docs/decisions/0016-pulse.md) and only then draws the head and the open tab again.
+`?run=ID&tab=..&step=..&over=..`: what is looked at is in the address. While the run is live its charts go on by the feed
+(docs/decisions/0024-feed.md), and a pulse has the head and the open tab drawn again when there is a new step.
 """
 
 from statistics import median
@@ -26,7 +26,6 @@ TICK_SECONDS = 1.0
 RECENT = 20  # steps whose median says how long one takes
 TABS = ["Overview", "All metrics", "Samples", "Replay", "Config", "Log"]
 LIVE_TABS = {"Overview": "run-overview", "All metrics": "run-metrics"}  # the fragments that a new step draws again
-DRAWN = "run-drawn"  # in the session: what the page shows
 SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
 
 
@@ -113,7 +112,9 @@ def _head(run_id: int) -> None:
     _progress(row)
     if row.error_message:
         prose.error_box(row.error_kind or "Failed", row.error_message)
-    st.session_state[DRAWN] = _said(row)
+    if not row.status.finished and st.session_state.get("live", True):
+        name, now = ("run", run_id), lambda: _said(cache.run_detail(run_id).row)
+        elements.pulse("run-pulse", name, now, _said(row), lambda: _moved(run_id))
 
 
 def _said(row: RunRow) -> str:
@@ -121,12 +122,12 @@ def _said(row: RunRow) -> str:
     return f"{cache.text_of(cache.version(row))}.{row.stop_requested}.{row.worker}.{row.priority}.{row.max_steps}"
 
 
-def _pulse(run_id: int, was_finished: bool, open_tab: str) -> None:
-    row = cache.run_detail(run_id).row
-    if row.status.finished != was_finished:
-        st.rerun()  # once: without a timer from now on, or with one again
-    parts = ["run-head", *([LIVE_TABS[open_tab]] if open_tab in LIVE_TABS else [])]
-    elements.pulse("run-pulse", _said(row), st.session_state.get(DRAWN, ""), lambda: st.rerun(parts))
+def _moved(run_id: int) -> None:
+    """The run is not as it was drawn any more. When it has ended, the whole page is another."""
+    if cache.run_detail(run_id).row.status.finished:
+        st.rerun()
+    part = LIVE_TABS.get(st.session_state.get("tab", TABS[0]))
+    st.rerun(["run-head", *filter(None, [part])])
 
 
 def _to_samples(step: int) -> None:
@@ -186,17 +187,16 @@ def main() -> None:
     open_tab = next((name for name, tab in tabs.items() if tab.open), TABS[0])
     with tabs[open_tab]:
         _tab(open_tab, run_id, detail)
-    if not detail.row.status.finished and st.session_state.get("live", True):
-        st.fragment(_pulse, run_every=TICK_SECONDS, key="run-pulse-fragment")(run_id, detail.row.status.finished, open_tab)
 
 
 def _tab(name: str, run_id: int, detail: RunDetail) -> None:
     if name in ("Overview", "All metrics"):
         view = _view(bar=name == "Overview", live=not detail.row.status.finished)
+        lives = not detail.row.status.finished and st.session_state.get("live", True)
         if name == "Overview":
-            st.fragment(lambda: (_bar(run_id), overview(cache.run_detail(run_id), view)), key="run-overview")()
+            st.fragment(lambda: (_bar(run_id), overview(cache.run_detail(run_id), view, lives)), key="run-overview")()
         elif wanted := choose():
-            st.fragment(lambda: all_metrics(cache.run_detail(run_id), view, wanted), key="run-metrics")()
+            st.fragment(lambda: all_metrics(cache.run_detail(run_id), view, wanted, lives), key="run-metrics")()
         else:
             st.fragment(lambda: None, key="run-metrics")()
     elif name == "Samples":

@@ -88,13 +88,25 @@ def test_a_tail_that_does_not_fit_is_noticed(page: Page, have: wire.Card, then: 
     assert drawn(feed(page, first.whole, next_.tail, next_.whole)) == drawn(feed(page, next_.whole))
 
 
-def test_a_hold_without_anything_is_lost_and_a_wait_is_not(page: Page) -> None:
-    made = wire.Message(line(10))
-    assert feed(page, made.hold)["lost"] == [True]
-    assert feed(page, made.wait, made.wait)["lost"] == [False, False]
-    assert feed(page, made.wait, made.hold)["lost"] == [False, True]  # the whole was sent, they say, but it never came
-    found = feed(page, made.wait, made.whole, made.hold)
-    assert found["fresh"] == [True, True, False] and drawn(found)[0] == list(range(10))
+def test_a_browser_is_sent_what_it_lacks_and_nothing_else() -> None:
+    """What it says that it has decides; a browser that has something else altogether starts anew."""
+    older, newer = (wire.Message({**line(n), "layout": {}}, str(n), "run") for n in (100, 101))
+    other = wire.Message({**line(101), "title": "B"}, "101", "run")
+
+    def has(m: wire.Message) -> wire.Had:
+        return wire.Had(m.epoch, m.version, m.length, m.frame)
+
+    cases: list[tuple[wire.Message, wire.Had | None, bytes, str]] = [
+        (newer, None, newer.whole, "nothing yet"),
+        (newer, has(newer), b"", "this one already"),
+        (newer, has(older), newer.lean, "the one before"),
+        (other, has(older), other.tail, "the one before, under another title"),
+        (newer, has(wire.Message(line(60), "0", "run")), newer.whole, "too far back for a tail"),
+        (newer, has(wire.Message(line(100), "1", "attempt 2")), newer.whole, "another history"),
+        (newer, wire.Had("", "101", 0, ""), newer.whole, "nonsense"),
+    ]
+    for message, had, wanted, why in cases:
+        assert message.since(had) == wanted, why
 
 
 def test_gaps_large_numbers_and_moving_lines_survive(page: Page) -> None:

@@ -104,6 +104,7 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(url:
     grow(run_id, 0, 20)
     page = opened(made, f"{url}/run?run={run_id}")
     until(page, "Dead groups", "last", 20)
+    page.get_by_role("heading", name="Trained reward and the truth").scroll_into_view_if_needed()  # unseen: not sent
     page.get_by_role("button", name="gold accuracy", exact=True).click()
     until(page, "Trained reward and the truth", "last", 100)  # its planned blend
     zoomed = zoom(page, "Dead groups")
@@ -134,7 +135,7 @@ def test_a_lost_message_is_asked_for_again(url: str, made: Browser) -> None:
     page = opened(made, f"{url}/run?run={run_id}")
     until(page, "Dead groups", "last", 20)
     # As if the messages of steps 11 to 20 had never come: the next tail does not fit what the browser has.
-    page.evaluate("""() => { for (const ui of window.showdownCharts) if (ui.received.card.title === 'Dead groups')
+    page.evaluate("""() => { for (const ui of window.showdownCharts) if (ui.received?.card.title === 'Dead groups')
       for (const t of ui.received.card.traces) for (const k of ['x', 'y']) t[k] = t[k].subarray(0, 2); }""")
     grow(run_id, 21, 60)
     now = until(page, "Dead groups", "last", 60)
