@@ -5,6 +5,7 @@ Fresh data is looked for at most once a second however many people look. A finis
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -66,7 +67,7 @@ def _fresh(key: Hashable, make: Callable[[], T]) -> T:
     return _memo().get(("fresh", key), (int(time.monotonic() / LIVE_SECONDS), _writes[0]), make)
 
 
-@st.cache_resource(show_spinner=False)
+@lru_cache(1)  # not st.cache_resource, which takes longer to answer than what is looked up: a tick asks dozens of times
 def _series() -> SeriesStore:
     return SeriesStore()
 
@@ -111,7 +112,7 @@ def of_run(detail: RunDetail, what: Hashable, make: Callable[[], T]) -> T:
     return _memo().get((detail.row.id, what), (version(detail.row), detail.config_hash), make)
 
 
-@st.cache_resource(show_spinner=False)
+@lru_cache(1)
 def _memo() -> Memo:
     return Memo(MEMO, weight)
 
@@ -351,6 +352,14 @@ def forget_runs() -> None:
     _writes[0] += 1
     for cached in (run_list, events, experiments, unfinished, waiting):
         cached.clear()
+
+
+def forget_all() -> None:
+    """As in a process that has just begun."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    _series.cache_clear()
+    _memo.cache_clear()
 
 
 def version(row: RunRow) -> Version:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from core.metrics.thin import bucket_width, kept
+from core.metrics.thin import bucket_width, kept_of_each
 
 MOVING = ("now", "alt")  # what a card says of its newest point
 OVERLAP = 32  # newest raw points that a tail repeats: a browser may have missed so many and still be served by a tail
@@ -55,7 +55,7 @@ class Message:
 
     @cached_property
     def _traces(self) -> list[Card]:
-        return [_thinned(t) for t in _by_stack(self._given)]
+        return _thinned(_by_stack(self._given))
 
     def _head(self, kind: str) -> Card:
         at = {"version": self.version, "epoch": self.epoch, "length": self.length, "frame": self.frame}
@@ -104,18 +104,20 @@ def _by_stack(traces: Sequence[Card]) -> list[Card]:
     return [{**t, "_by": heights[t["stackgroup"]]} if t.get("stackgroup") else t for t in traces]
 
 
-def _thinned(trace: Card) -> Card:
-    """The trace with at most MOST points, and how many of them stay as they are while it grows."""
-    if not isinstance(trace.get("y"), np.ndarray):
-        return trace
-    by = trace.pop("_by", None)
-    at = kept(trace["y"] if by is None else by)
+def _thinned(traces: Sequence[Card]) -> list[Card]:
+    """The traces with at most MOST points each, and how many of them stay as they are while they grow."""
+    lines = [t for t in traces if isinstance(t.get("y"), np.ndarray)]
+    places = iter(kept_of_each([t.get("_by", t["y"]) for t in lines]))
+    return [_at(t, next(places)) if isinstance(t.get("y"), np.ndarray) else t for t in traces]
+
+
+def _at(trace: Card, at: npt.NDArray[np.int64]) -> Card:
     n = len(trace["y"])
     width = bucket_width(n)
     settled = int(np.searchsorted(at, max(n - OVERLAP, 0) // width * width))
     still = 0 if trace.get("moving") else settled
-    arrays = {k: v[at] for k, v in trace.items() if isinstance(v, np.ndarray)}
-    return {**{k: v for k, v in trace.items() if k != "moving"}, **arrays, "_keep": still}
+    arrays = {k: v[at] for k, v in trace.items() if isinstance(v, np.ndarray) and k != "_by"}
+    return {**{k: v for k, v in trace.items() if k not in ("moving", "_by")}, **arrays, "_keep": still}
 
 
 def _type(values: Array) -> str:
