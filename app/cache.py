@@ -72,9 +72,14 @@ def series(run_id: int, version: Version, names: tuple[str, ...] | None = None) 
     return _series().get(run_id, version, names)
 
 
+def config(run_id: int) -> RunConfig:
+    """A run's settings."""
+    return _config(run_id, run_detail(run_id).config_hash)
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
-def config(run_id: int, config_hash: str) -> RunConfig:
-    """A run's settings; extending a run changes them, and their hash."""
+def _config(run_id: int, config_hash: str) -> RunConfig:
+    """Extending a run changes its settings, and their hash."""
     del config_hash
     return RunConfig.model_validate(queries.run_detail(run_id).config)
 
@@ -85,7 +90,7 @@ def shown(detail: RunDetail, view: View) -> Shown:
 
 
 def _shown(detail: RunDetail, view: View) -> Shown:
-    made = config(detail.row.id, detail.config_hash)
+    made = _config(detail.row.id, detail.config_hash)
     found = series(detail.row.id, version(detail.row))
     return Shown(found, made.trained_mix, made.grpo.max_steps, detail.row.step, made.grpo.completions_per_step, view)
 

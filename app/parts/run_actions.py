@@ -5,7 +5,6 @@ from typing import Any
 import streamlit as st
 
 from app import actions, cache, draft, prose, theme, words
-from core.config import RunConfig
 from core.errors import ShowdownError
 from core.store.queries import RunRow
 from core.store.states import Status
@@ -68,7 +67,7 @@ def do(run_id: int, action: str) -> str:
     if action in ("up", "down"):
         return actions.set_priority(run_id, detail.row.priority + (1 if action == "up" else -1))
     if action == "clone":
-        draft.load_run(RunConfig.model_validate(detail.config), f"{detail.row.experiment or detail.row.arm} again")
+        draft.load_run(cache.config(run_id), f"{detail.row.experiment or detail.row.arm} again")
         return "Cloned into the draft."
     raise ValueError(f"no action is called {action!r}")
 

@@ -103,7 +103,7 @@ def _progress(row: RunRow) -> None:
 
 def _head(run_id: int) -> None:
     detail = cache.run_detail(run_id)
-    row, made = detail.row, cache.config(run_id, detail.config_hash)
+    row, made = detail.row, cache.config(run_id)
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left:
         _header(row, made)
@@ -202,7 +202,7 @@ def _tab(name: str, run_id: int, detail: RunDetail) -> None:
     elif name == "Samples":
         samples(detail)
     elif name == "Replay":
-        replay(detail, cache.config(run_id, detail.config_hash))
+        replay(detail, cache.config(run_id))
     elif name == "Config":
         config(detail)
     else:
