@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import cache, elements, prose
+from app.parts.smoothing import smoothing
 from core.metrics import described
 from core.store.queries import RunRow
 
 TICK_SECONDS = 1.0
 MOST_LINES, MOST_CHARTS = 12, 12
-SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
 DRAWN = "overlays-drawn"
 
 
@@ -26,10 +26,9 @@ def overlays(chosen: Sequence[RunRow]) -> None:
             "Metrics", known, ["eval/accuracy"] if "eval/accuracy" in known else known[:1], key="metrics", bind="query-params",
             max_selections=MOST_CHARTS, width="stretch",
         )  # fmt: skip
-        note = "Exponential moving average; the raw lines stay, pale. Evaluations are never smoothed."
-        smoothing = st.select_slider("Smoothing", SMOOTH, 0.8, key="smooth", bind="query-params", help=note, width=190)
+        weight = smoothing("; the raw lines stay, pale.")
     ids = [r.id for r in shown]
-    st.fragment(_charts, key="overlays")(ids, names, float(smoothing))
+    st.fragment(_charts, key="overlays")(ids, names, weight)
     if any(not r.status.finished for r in shown):
         st.fragment(_pulse, run_every=TICK_SECONDS, key="overlays-pulse")(ids)
     with st.container(horizontal=True):
@@ -39,7 +38,7 @@ def overlays(chosen: Sequence[RunRow]) -> None:
         prose.note(f"The first {MOST_LINES} of {len(chosen)} chosen runs.")
 
 
-def _charts(ids: list[int], names: list[str], smoothing: float) -> None:
+def _charts(ids: list[int], names: list[str], weight: float) -> None:
     rows = cache.rows(tuple(ids))
     if not names:
         with st.container(key="card-no-metric"):
@@ -47,7 +46,7 @@ def _charts(ids: list[int], names: list[str], smoothing: float) -> None:
     with st.grid(2 if len(names) > 1 else 1, min_column_width=330):
         for name in names:
             elements.live_card(
-                f"overlay-{name}", cache.overlay(rows, tuple(names), name, smoothing, 270 if len(names) > 1 else 340)
+                f"overlay-{name}", cache.overlay(rows, tuple(names), name, weight, 270 if len(names) > 1 else 340)
             )
     st.session_state[DRAWN] = cache.text_of_all(rows)
 

@@ -17,6 +17,7 @@ from app.parts.overview import overview
 from app.parts.replay import replay
 from app.parts.sample_go import to_step
 from app.parts.samples import samples
+from app.parts.smoothing import smoothing
 from app.parts.step_bar import COLOURS, step_bar
 from core.config import RunConfig
 from core.errors import NotFound
@@ -27,7 +28,6 @@ RECENT = 20  # steps whose median says how long one takes
 TABS = ["Overview", "All metrics", "Samples", "Replay", "Config", "Log"]
 LIVE_TABS = {"Overview": "run-overview", "All metrics": "run-metrics"}  # the fragments that a new step draws again
 DRAWN = "run-drawn"  # in the session: what the page shows
-SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
 
 
 def _run_id() -> int | None:
@@ -151,10 +151,7 @@ def _view(bar: bool, live: bool) -> View:
             "Charts over", list(OVER), default="step", key="over", bind="query-params", required=True,
             help="  \n".join(f"{name}: {what}" for name, what in OVER.items()),
         )  # fmt: skip
-        note = (
-            "Exponential moving average over the raw line, which stays; 0: the raw line alone. Evaluations are never smoothed."
-        )
-        smoothing = st.select_slider("Smoothing", SMOOTH, 0.8, key="smooth", bind="query-params", help=note, width=190)
+        weight = smoothing(" over the raw line, which stays; 0: the raw line alone.")
         log_scale = st.toggle("Log", key="log", bind="query-params", help="Single metrics on a logarithmic axis.")
         if live:
             st.toggle("Live", True, key="live", bind="query-params", help="Follows the newest step. Off: the page keeps still.")
@@ -163,7 +160,7 @@ def _view(bar: bool, live: bool) -> View:
                 "Steps by", COLOURS, default=COLOURS[0], key="colour", bind="query-params", required=True,
                 help="What colours the row of steps. Error: share of the step's samples that are wrong.",
             )  # fmt: skip
-    return View(over, bool(log_scale), float(smoothing))
+    return View(over, bool(log_scale), weight)
 
 
 def _no_run() -> None:
