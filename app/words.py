@@ -48,6 +48,11 @@ def ago(at: float | None) -> str:
     return "" if at is None else f"{duration(max(0.0, time.time() - at))} ago"
 
 
+def end(text: str, characters: int) -> str:
+    """The end of a text on one line: that is where a completion's answer is."""
+    return " ".join(text.split())[-characters:]
+
+
 def percent(share: float, digits: int = 0) -> str:
     """65 %."""
     return f"{100 * share:.{digits}f} %"

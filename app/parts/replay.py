@@ -101,7 +101,7 @@ def _movers(title: str, key: str, rows: list[int], before: Outcome, after: Outco
         table: list[dict[str, Any]] = [
             {
                 "": "✓" if s.correct else "✗", "step": s.step, "before": float(before.advantage[r]),
-                "after": float(after.advantage[r]), "ends with": " ".join(s.completion.split())[-ENDS_WITH:],
+                "after": float(after.advantage[r]), "ends with": words.end(s.completion, ENDS_WITH),
             }
             for r, s in moved
         ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, elements, places, prose, theme
+from app import cache, elements, places, prose, theme, words
 from app.parts.sample_go import to_sample
 from core.store.browse import Page
 from core.store.lines import Line, Place
@@ -42,7 +42,7 @@ def _row(line: Line, run: RunRow | None, roles: Mapping[str, str], several: bool
         "key": places.to_url(line.place), "correct": line.correct, "total": line.total, "advantage": line.advantage,
         "where": f"{_whose(run)}{line.step}" if several else f"step {line.step}",
         "role": theme.arm_role(run.structure) if several and run else "",
-        "parts": parts_of(line, roles), "tags": tags, "ends": " ".join(line.ends.split())[-ENDS_WITH:] or "(empty)",
+        "parts": parts_of(line, roles), "tags": tags, "ends": words.end(line.ends, ENDS_WITH) or "(empty)",
     }  # fmt: skip
 
 
