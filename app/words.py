@@ -4,7 +4,7 @@ import json
 import time
 
 from app.prose import Tone
-from core.metrics import describe
+from core.metrics import describe, percent
 from core.rewards import COMPONENTS
 from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY
 from core.store.states import Status
@@ -51,11 +51,6 @@ def ago(at: float | None) -> str:
 def end(text: str, characters: int) -> str:
     """The end of a text on one line: that is where a completion's answer is."""
     return " ".join(text.split())[-characters:]
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """65 %."""
-    return f"{100 * share:.{digits}f} %"
 
 
 def value(key: str, number: float | None) -> str:
