@@ -11,7 +11,7 @@ from core.compare.preference import Rewarded
 from core.metrics.series import Series
 from core.store.session import reading
 from core.store.tables import evaluation, evaluation_item, metric, point, run, sample
-from core.sweep import said
+from core.sweep import variant
 
 
 def evidence(run_ids: Sequence[int]) -> list[Evidence]:
@@ -23,7 +23,7 @@ def evidence(run_ids: Sequence[int]) -> list[Evidence]:
     return [
         Evidence(
             run_id=r.id,
-            arm=", ".join(filter(None, (r.arm, said(r.swept)))),
+            arm=variant(r.arm, r.swept),
             seed=r.seed,
             status=r.status,
             step=r.step,

@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
 
+from core import sweep
 from core.errors import NotFound
 from core.metrics.series import Series
 from core.store.moves import in_order
 from core.store.session import reading
 from core.store.states import Status
 from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
-from core.sweep import said
 
 SAID = 400  # characters of an error that lists are given
 
@@ -52,12 +52,12 @@ class RunRow:
     @property
     def variant(self) -> str:
         """The arm, and what is swept in it: runs that differ in nothing but the seed have the same."""
-        return ", ".join(filter(None, (self.arm, said(self.swept))))
+        return sweep.variant(self.arm, self.swept)
 
     @property
     def name(self) -> str:
         """hybrid, beta 0.04, seed 1."""
-        return f"{self.variant}, seed {self.seed}"
+        return sweep.run_name(self.arm, self.swept, self.seed)
 
 
 @dataclass(frozen=True)
