@@ -1,4 +1,4 @@
-"""What can be done to a run from a list of runs, and doing it. Called by the Queue page."""
+"""What can be done to a run from a list of runs, and doing it. Called by the Queue page; `did` also by the Run page."""
 
 from typing import Any
 
@@ -72,6 +72,15 @@ def do(run_id: int, action: str) -> str:
     raise ValueError(f"no action is called {action!r}")
 
 
+def did(message: str, page: str = "") -> None:
+    """After a click that changed runs: say what happened, and draw the page anew, or go to another."""
+    st.toast(prose.plain(message))
+    cache.forget_runs()
+    if page:
+        st.switch_page(page)
+    st.rerun()
+
+
 def answer(chosen: tuple[int, str] | None) -> None:
     """What a press of a row's button or name leads to."""
     if chosen is None:
@@ -80,11 +89,8 @@ def answer(chosen: tuple[int, str] | None) -> None:
     if action == "open":
         st.switch_page("views/run.py", query_params={"run": str(run_id)})
     try:
-        st.toast(prose.plain(do(run_id, action)))
+        message = do(run_id, action)
     except ShowdownError as error:
         st.toast(prose.plain(str(error)), icon=":material/error:")
         return
-    cache.forget_runs()
-    if action == "clone":
-        st.switch_page("views/design.py")
-    st.rerun()
+    did(message, "views/design.py" if action == "clone" else "")

@@ -15,6 +15,7 @@ from app.parts.config import config
 from app.parts.log import log
 from app.parts.overview import overview
 from app.parts.replay import replay
+from app.parts.run_actions import did
 from app.parts.sample_go import to_step
 from app.parts.samples import samples
 from app.parts.smoothing import smoothing
@@ -61,29 +62,22 @@ def _more(row: RunRow, made: RunConfig) -> None:
             steps = st.number_input("Go on to step", row.max_steps + 1, value=2 * row.max_steps, step=10, key="extend-to")
             curve = " Its schedules keep the curve they had." if made.mix.schedules else ""
             if st.button("Extend", icon=":material/add:", help=f"More steps, from the last checkpoint.{curve}"):
-                _did(actions.extend(row.id, int(steps)))
+                did(actions.extend(row.id, int(steps)))
         elif row.status.value == "queued":
             note = "Higher ones are taken first."
             priority = st.number_input("Priority", value=row.priority, step=1, key="priority", help=note)
             if st.button("Set priority", disabled=priority == row.priority):
-                _did(actions.set_priority(row.id, int(priority)))
-
-
-def _did(said: str) -> None:
-    """After a click that changed the run: say what happened, and draw the page anew."""
-    st.toast(prose.plain(said))
-    cache.forget_runs()
-    st.rerun()
+                did(actions.set_priority(row.id, int(priority)))
 
 
 def _actions(row: RunRow) -> None:
     if row.status.finished and row.status.value != "done":
         if st.button("Resume", icon=":material/play_arrow:", help="Goes on from the last checkpoint."):
-            _did(actions.requeue(row.id))
+            did(actions.requeue(row.id))
     elif not row.status.finished:
         help_text = "Writes a checkpoint at the next step boundary, then ends. You can resume it."
         if st.button("Stop", icon=":material/stop_circle:", help=help_text, disabled=row.stop_requested):
-            _did(actions.stop(row.id))
+            did(actions.stop(row.id))
 
 
 def _progress(row: RunRow) -> None:
