@@ -28,7 +28,7 @@ from core.preflight import Report, report
 from core.problems.problem import Problem
 from core.replay import Change, Outcome, compare, run
 from core.shaping import Plain
-from core.store import browse, drafts, lines, many, mixes, notes, past, queries, workers
+from core.store import browse, drafts, evaluations, lines, many, mixes, notes, past, queries, workers
 from core.store.browse import Page, Selection, Sort
 from core.store.drafts import StoredDraft
 from core.store.lines import Line, Place, Seen
@@ -119,7 +119,7 @@ def _memo() -> Memo:
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)
 def held_out(run_id: int, version: Version) -> int:
     del version
-    return queries.held_out(run_id)
+    return evaluations.held_out(run_id)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
