@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func,
 
 from core import sweep
 from core.errors import NotFound
-from core.metrics.series import Series
+from core.metrics.series import Series, by_key
 from core.store.moves import in_order
 from core.store.session import reading
 from core.store.states import Status
@@ -211,12 +211,7 @@ def series(run_id: int, names: Sequence[str] | None = None, since: int = 0) -> d
         # Named ids make it one short walk of the key for each metric, however long the run is.
         here = and_(point.c.run_id == run_id, point.c.metric_id.in_(ids), point.c.step >= since)
         rows = c.execute(columns.where(here).order_by(point.c.metric_id, point.c.step)).all()
-    found: dict[str, tuple[list[int], list[float]]] = {}
-    for metric_id, step, value in rows:
-        steps, values = found.setdefault(ids[metric_id], ([], []))
-        steps.append(step)
-        values.append(value)
-    return {name: Series(*line) for name, line in found.items()}
+    return {ids[metric_id]: line for metric_id, line in by_key(rows).items()}
 
 
 def scores_of(c: Connection, ids: Sequence[int]) -> dict[int, list[TermScore]]:
