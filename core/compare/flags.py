@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from core.compare.curves import first_hold
+from core.compare.curves import first_hold, moving
 from core.compare.evidence import GOLD, REWARD, Evidence
 from core.compare.stability import drawdown
 from core.compare.thresholds import collapse_step
@@ -144,7 +144,7 @@ def _drift(run: Evidence, last: int, kind: Kind, name: str, holds: Rule, said: s
     steps, values = run.line(name, last)
     if len(values) < OVER + KEPT:
         return []
-    means = np.lib.stride_tricks.sliding_window_view(values, OVER).mean(axis=1)
+    means = moving(values, OVER)
     at = first_hold(holds(means), KEPT)
     if at is None:
         return []
