@@ -29,7 +29,7 @@ from core.preflight import Report, report
 from core.problems.problem import Problem
 from core.replay import Change, Outcome, compare, run
 from core.shaping import Plain
-from core.store import browse, drafts, lines, many, mixes, notes, past, queries, workers
+from core.store import browse, drafts, evaluations, lines, many, mixes, notes, past, queries, workers
 from core.store.browse import Page, Selection, Sort
 from core.store.drafts import StoredDraft
 from core.store.lines import Line, Place, Seen
@@ -77,9 +77,14 @@ def series(run_id: int, version: Version, names: tuple[str, ...] | None = None) 
     return _series().get(run_id, version, names)
 
 
+def config(run_id: int) -> RunConfig:
+    """A run's settings."""
+    return _config(run_id, run_detail(run_id).config_hash)
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
-def config(run_id: int, config_hash: str) -> RunConfig:
-    """A run's settings; extending a run changes them, and their hash."""
+def _config(run_id: int, config_hash: str) -> RunConfig:
+    """Extending a run changes its settings, and their hash."""
     del config_hash
     return RunConfig.model_validate(queries.run_detail(run_id).config)
 
@@ -90,7 +95,7 @@ def shown(detail: RunDetail, view: View) -> Shown:
 
 
 def _shown(detail: RunDetail, view: View) -> Shown:
-    made = config(detail.row.id, detail.config_hash)
+    made = _config(detail.row.id, detail.config_hash)
     found = series(detail.row.id, version(detail.row))
     return Shown(found, made.trained_mix, made.grpo.max_steps, detail.row.step, made.grpo.completions_per_step, view)
 
@@ -120,7 +125,7 @@ def _memo() -> Memo:
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)
 def held_out(run_id: int, version: Version) -> int:
     del version
-    return queries.held_out(run_id)
+    return evaluations.held_out(run_id)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)

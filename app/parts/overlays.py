@@ -9,11 +9,11 @@ from functools import partial
 import streamlit as st
 
 from app import cache, elements, prose
+from app.parts.smoothing import smoothing
 from core.metrics import described
 from core.store.queries import RunRow
 
 MOST_LINES, MOST_CHARTS = 12, 12
-SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
 
 
 def overlays(chosen: Sequence[RunRow]) -> None:
@@ -25,8 +25,7 @@ def overlays(chosen: Sequence[RunRow]) -> None:
             "Metrics", known, ["eval/accuracy"] if "eval/accuracy" in known else known[:1], key="metrics", bind="query-params",
             max_selections=MOST_CHARTS, width="stretch",
         )  # fmt: skip
-        note = "Exponential moving average; the raw lines stay, pale. Evaluations are never smoothed."
-        smoothing = st.select_slider("Smoothing", SMOOTH, 0.8, key="smooth", bind="query-params", help=note, width=190)
+        weight = smoothing("; the raw lines stay, pale.")
     ids, lives = tuple(r.id for r in shown), any(not r.status.finished for r in shown)
     if not names:
         with st.container(key="card-no-metric"):
@@ -34,7 +33,7 @@ def overlays(chosen: Sequence[RunRow]) -> None:
     height = 270 if len(names) > 1 else 340
     with st.grid(2 if len(names) > 1 else 1, min_column_width=330):
         for name in names:
-            what = (ids, tuple(names), name, float(smoothing), height)
+            what = (ids, tuple(names), name, weight, height)
             elements.live_card(f"overlay-{name}", what, partial(cache.overlay, *what), lives)
     with st.container(horizontal=True):
         for r in shown:

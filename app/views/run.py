@@ -15,8 +15,10 @@ from app.parts.config import config
 from app.parts.log import log
 from app.parts.overview import overview
 from app.parts.replay import replay
+from app.parts.run_actions import did
 from app.parts.sample_go import to_step
 from app.parts.samples import samples
+from app.parts.smoothing import smoothing
 from app.parts.step_bar import COLOURS, step_bar
 from core.config import RunConfig
 from core.errors import NotFound
@@ -26,7 +28,6 @@ TICK_SECONDS = 1.0
 RECENT = 20  # steps whose median says how long one takes
 TABS = ["Overview", "All metrics", "Samples", "Replay", "Config", "Log"]
 LIVE_TABS = {"Overview": "run-overview", "All metrics": "run-metrics"}  # the fragments that a new step draws again
-SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
 
 
 def _run_id() -> int | None:
@@ -60,29 +61,22 @@ def _more(row: RunRow, made: RunConfig) -> None:
             steps = st.number_input("Go on to step", row.max_steps + 1, value=2 * row.max_steps, step=10, key="extend-to")
             curve = " Its schedules keep the curve they had." if made.mix.schedules else ""
             if st.button("Extend", icon=":material/add:", help=f"More steps, from the last checkpoint.{curve}"):
-                _did(actions.extend(row.id, int(steps)))
+                did(actions.extend(row.id, int(steps)))
         elif row.status.value == "queued":
             note = "Higher ones are taken first."
             priority = st.number_input("Priority", value=row.priority, step=1, key="priority", help=note)
             if st.button("Set priority", disabled=priority == row.priority):
-                _did(actions.set_priority(row.id, int(priority)))
-
-
-def _did(said: str) -> None:
-    """After a click that changed the run: say what happened, and draw the page anew."""
-    st.toast(prose.plain(said))
-    cache.forget_runs()
-    st.rerun()
+                did(actions.set_priority(row.id, int(priority)))
 
 
 def _actions(row: RunRow) -> None:
     if row.status.finished and row.status.value != "done":
         if st.button("Resume", icon=":material/play_arrow:", help="Goes on from the last checkpoint."):
-            _did(actions.requeue(row.id))
+            did(actions.requeue(row.id))
     elif not row.status.finished:
         help_text = "Writes a checkpoint at the next step boundary, then ends. You can resume it."
         if st.button("Stop", icon=":material/stop_circle:", help=help_text, disabled=row.stop_requested):
-            _did(actions.stop(row.id))
+            did(actions.stop(row.id))
 
 
 def _progress(row: RunRow) -> None:
@@ -102,7 +96,7 @@ def _progress(row: RunRow) -> None:
 
 def _head(run_id: int) -> None:
     detail = cache.run_detail(run_id)
-    row, made = detail.row, cache.config(run_id, detail.config_hash)
+    row, made = detail.row, cache.config(run_id)
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left:
         _header(row, made)
@@ -152,10 +146,7 @@ def _view(bar: bool, live: bool) -> View:
             "Charts over", list(OVER), default="step", key="over", bind="query-params", required=True,
             help="  \n".join(f"{name}: {what}" for name, what in OVER.items()),
         )  # fmt: skip
-        note = (
-            "Exponential moving average over the raw line, which stays; 0: the raw line alone. Evaluations are never smoothed."
-        )
-        smoothing = st.select_slider("Smoothing", SMOOTH, 0.8, key="smooth", bind="query-params", help=note, width=190)
+        weight = smoothing(" over the raw line, which stays; 0: the raw line alone.")
         log_scale = st.toggle("Log", key="log", bind="query-params", help="Single metrics on a logarithmic axis.")
         if live:
             st.toggle("Live", True, key="live", bind="query-params", help="Follows the newest step. Off: the page keeps still.")
@@ -164,7 +155,7 @@ def _view(bar: bool, live: bool) -> View:
                 "Steps by", COLOURS, default=COLOURS[0], key="colour", bind="query-params", required=True,
                 help="What colours the row of steps. Error: share of the step's samples that are wrong.",
             )  # fmt: skip
-    return View(over, bool(log_scale), float(smoothing))
+    return View(over, bool(log_scale), weight)
 
 
 def _no_run() -> None:
@@ -202,7 +193,7 @@ def _tab(name: str, run_id: int, detail: RunDetail) -> None:
     elif name == "Samples":
         samples(detail)
     elif name == "Replay":
-        replay(detail, cache.config(run_id, detail.config_hash))
+        replay(detail, cache.config(run_id))
     elif name == "Config":
         config(detail)
     else:

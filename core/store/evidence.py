@@ -8,10 +8,10 @@ from sqlalchemy import and_, func, select
 
 from core.compare.evidence import READ, Evidence
 from core.compare.preference import Rewarded
-from core.metrics.series import Series
+from core.metrics.series import Series, by_key
 from core.store.session import reading
 from core.store.tables import evaluation, evaluation_item, metric, point, run, sample
-from core.sweep import said
+from core.sweep import variant
 
 
 def evidence(run_ids: Sequence[int]) -> list[Evidence]:
@@ -23,7 +23,7 @@ def evidence(run_ids: Sequence[int]) -> list[Evidence]:
     return [
         Evidence(
             run_id=r.id,
-            arm=", ".join(filter(None, (r.arm, said(r.swept)))),
+            arm=variant(r.arm, r.swept),
             seed=r.seed,
             status=r.status,
             step=r.step,
@@ -46,12 +46,7 @@ def _lines(run_ids: Sequence[int]) -> dict[int, dict[str, Series]]:
             here = and_(point.c.run_id == run_id, point.c.metric_id.in_(names))
             query = select(point.c.metric_id, point.c.step, point.c.value).where(here)
             rows = c.execute(query.order_by(point.c.metric_id, point.c.step)).all()
-            parts: dict[str, tuple[list[int], list[float]]] = {}
-            for metric_id, step, value in rows:
-                steps, values = parts.setdefault(names[metric_id], ([], []))
-                steps.append(step)
-                values.append(value)
-            found[run_id] = {name: Series(*line).packed() for name, line in parts.items()}
+            found[run_id] = {names[metric_id]: line.packed() for metric_id, line in by_key(rows).items()}
     return found
 
 
