@@ -74,7 +74,12 @@ def _series() -> SeriesStore:
 
 def series(run_id: int, version: Version, names: tuple[str, ...] | None = None) -> Mapping[str, Series]:
     """A run's metrics of these names (None: all), up to `version`; of a run that goes on, only what is new is read."""
-    return _series().get(run_id, version, names)
+    return series_of({run_id: version}, names)[run_id]
+
+
+def series_of(runs: Mapping[int, Version], names: tuple[str, ...] | None = None) -> Mapping[int, Mapping[str, Series]]:
+    """The same of some runs, read together."""
+    return _series().get(runs, names)
 
 
 def config(run_id: int) -> RunConfig:
@@ -161,7 +166,8 @@ def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, smoothi
     said, attempts = text_of_all(runs), [(r.id, r.attempt) for r in runs]
 
     def draw() -> Drawn:
-        lines = {r.id: series(r.id, version(r), names).get(name, Series([], [])) for r in runs}
+        read = series_of({r.id: version(r) for r in runs}, names)
+        lines = {run_id: found.get(name, Series([], [])) for run_id, found in read.items()}
         made = overlaid(runs, lines, name, height, smoothing=smoothing)
         return Drawn(Message(made, said, f"{attempts}.{name}.{smoothing}"), made)
 

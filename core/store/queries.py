@@ -4,11 +4,11 @@ Lists are read with a limit. A page's freshness check is `run_list` or `run_deta
 touch no points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, select
 
 from core import sweep
 from core.errors import NotFound
@@ -202,16 +202,22 @@ def events(run_id: int) -> list[Event]:
         return [Event(*r) for r in rows]
 
 
-def series(run_id: int, names: Sequence[str] | None = None, since: int = 0) -> dict[str, Series]:
-    """The metrics of a run that are called so (None: all), from step `since` on."""
+def series(run_id: int, names: Sequence[str] | None = None) -> dict[str, Series]:
+    """The metrics of a run that are called so (None: all)."""
+    return series_since({run_id: 0}, names)[run_id]
+
+
+def series_since(since: Mapping[int, int], names: Sequence[str] | None = None) -> dict[int, dict[str, Series]]:
+    """The same of some runs, of each from a step on; in one transaction, because what a live page reads is little and often."""
+    known = select(metric.c.id, metric.c.name)
     with reading() as c:
-        known = select(metric.c.id, metric.c.name)
         ids = {row.id: row.name for row in c.execute(known if names is None else known.where(metric.c.name.in_(names)))}
         columns = select(point.c.metric_id, point.c.step, point.c.value)
         # Named ids make it one short walk of the key for each metric, however long the run is.
-        here = and_(point.c.run_id == run_id, point.c.metric_id.in_(ids), point.c.step >= since)
-        rows = c.execute(columns.where(here).order_by(point.c.metric_id, point.c.step)).all()
-    return {ids[metric_id]: line for metric_id, line in by_key(rows).items()}
+        here = and_(point.c.run_id == bindparam("run"), point.c.metric_id.in_(ids), point.c.step >= bindparam("since"))
+        query = columns.where(here).order_by(point.c.metric_id, point.c.step)
+        found = {r: by_key(c.execute(query, {"run": r, "since": step}).all()) for r, step in since.items()}
+    return {r: {ids[metric_id]: line for metric_id, line in lines.items()} for r, lines in found.items()}
 
 
 def scores_of(c: Connection, ids: Sequence[int]) -> dict[int, list[TermScore]]:
