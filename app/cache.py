@@ -5,6 +5,7 @@ Fresh data is looked for at most once a second however many people look. A finis
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -28,7 +29,7 @@ from core.preflight import Report, report
 from core.problems.problem import Problem
 from core.replay import Change, Outcome, compare, run
 from core.shaping import Plain
-from core.store import browse, drafts, lines, many, mixes, notes, past, queries, workers
+from core.store import browse, drafts, evaluations, lines, many, mixes, notes, past, queries, workers
 from core.store.browse import Page, Selection, Sort
 from core.store.drafts import StoredDraft
 from core.store.lines import Line, Place, Seen
@@ -44,6 +45,7 @@ MEMO = 256 * 2**20  # bytes of cards
 LIVE_SECONDS = 0.4  # with a tick a second, what is written is seen within two
 MOST_EXPERIMENTS = 200
 MOST_RUNS = 600  # a list has the newest so many; the largest experiment has fewer
+_writes = [0]  # how often this process has written
 WORKER_SECONDS = 20.0  # a worker not heard of for longer is not shown as listening
 
 
@@ -52,29 +54,42 @@ def run_list(experiment_id: int | None = None) -> list[RunRow]:
     return queries.run_list(experiment_id, MOST_RUNS)
 
 
-@st.cache_data(ttl=LIVE_SECONDS, max_entries=64, show_spinner=False)
 def rows(run_ids: tuple[int, ...]) -> list[RunRow]:
-    return queries.rows(run_ids)
+    return _fresh(("rows", run_ids), lambda: queries.rows(run_ids))
 
 
-@st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
 def run_detail(run_id: int) -> RunDetail:
-    return queries.run_detail(run_id)
+    return _fresh(("detail", run_id), lambda: queries.run_detail(run_id))
 
 
-@st.cache_resource(show_spinner=False)
+def _fresh(key: Hashable, make: Callable[[], T]) -> T:
+    """Read at most once in LIVE_SECONDS; shared, so it must not be changed."""
+    return _memo().get(("fresh", key), (int(time.monotonic() / LIVE_SECONDS), _writes[0]), make)
+
+
+@lru_cache(1)  # not st.cache_resource, which takes longer to answer than what is looked up: a tick asks dozens of times
 def _series() -> SeriesStore:
     return SeriesStore()
 
 
 def series(run_id: int, version: Version, names: tuple[str, ...] | None = None) -> Mapping[str, Series]:
     """A run's metrics of these names (None: all), up to `version`; of a run that goes on, only what is new is read."""
-    return _series().get(run_id, version, names)
+    return series_of({run_id: version}, names)[run_id]
+
+
+def series_of(runs: Mapping[int, Version], names: tuple[str, ...] | None = None) -> Mapping[int, Mapping[str, Series]]:
+    """The same of some runs, read together."""
+    return _series().get(runs, names)
+
+
+def config(run_id: int) -> RunConfig:
+    """A run's settings."""
+    return _config(run_id, run_detail(run_id).config_hash)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def config(run_id: int, config_hash: str) -> RunConfig:
-    """A run's settings; extending a run changes them, and their hash."""
+def _config(run_id: int, config_hash: str) -> RunConfig:
+    """Extending a run changes its settings, and their hash."""
     del config_hash
     return RunConfig.model_validate(queries.run_detail(run_id).config)
 
@@ -85,18 +100,19 @@ def shown(detail: RunDetail, view: View) -> Shown:
 
 
 def _shown(detail: RunDetail, view: View) -> Shown:
-    made = config(detail.row.id, detail.config_hash)
+    made = _config(detail.row.id, detail.config_hash)
     found = series(detail.row.id, version(detail.row))
     return Shown(found, made.trained_mix, made.grpo.max_steps, detail.row.step, made.grpo.completions_per_step, view)
 
 
-def card(detail: RunDetail, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
+def card(run_id: int, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
     """A chart of a run; `name` tells it from the run's others."""
+    detail = run_detail(run_id)
     at = version(detail.row)
 
     def draw() -> Drawn:
         made = make(shown(detail, view))
-        return Drawn(Message(made, text_of(at), f"{detail.row.id}.{at[0]}.{view}.{name}"), made)
+        return Drawn(Message(made, text_of(at), f"{run_id}.{at[0]}.{view}.{name}"), made)
 
     return of_run(detail, ("card", view, name), draw)
 
@@ -106,7 +122,7 @@ def of_run(detail: RunDetail, what: Hashable, make: Callable[[], T]) -> T:
     return _memo().get((detail.row.id, what), (version(detail.row), detail.config_hash), make)
 
 
-@st.cache_resource(show_spinner=False)
+@lru_cache(1)
 def _memo() -> Memo:
     return Memo(MEMO, weight)
 
@@ -114,7 +130,7 @@ def _memo() -> Memo:
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)
 def held_out(run_id: int, version: Version) -> int:
     del version
-    return queries.held_out(run_id)
+    return evaluations.held_out(run_id)
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=256, show_spinner=False)
@@ -144,16 +160,18 @@ def gold(rows: list[RunRow]) -> dict[int, Series]:
     return {**gold_done(ended), **gold_now(tuple(r.id for r in rows if not r.status.finished))}
 
 
-def overlay(rows: Sequence[RunRow], names: tuple[str, ...], name: str, smoothing: float, height: int) -> Drawn:
+def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, smoothing: float, height: int) -> Drawn:
     """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
-    said, attempts = text_of_all(rows), [(r.id, r.attempt) for r in rows]
+    runs = rows(run_ids)
+    said, attempts = text_of_all(runs), [(r.id, r.attempt) for r in runs]
 
     def draw() -> Drawn:
-        lines = {r.id: series(r.id, version(r), names).get(name, Series([], [])) for r in rows}
-        made = overlaid(rows, lines, name, height, smoothing=smoothing)
+        read = series_of({r.id: version(r) for r in runs}, names)
+        lines = {run_id: found.get(name, Series([], [])) for run_id, found in read.items()}
+        made = overlaid(runs, lines, name, height, smoothing=smoothing)
         return Drawn(Message(made, said, f"{attempts}.{name}.{smoothing}"), made)
 
-    return _memo().get((tuple(r.id for r in rows), names, name, smoothing, height), (said, tuple(attempts)), draw)
+    return _memo().get((run_ids, names, name, smoothing, height), (said, tuple(attempts)), draw)
 
 
 def text_of_all(rows: Sequence[RunRow]) -> str:
@@ -342,8 +360,17 @@ def forget_marks() -> None:
 
 def forget_runs() -> None:
     """After a write: whoever wrote sees it at once."""
-    for cached in (run_list, run_detail, events, experiments, unfinished, waiting):
+    _writes[0] += 1
+    for cached in (run_list, events, experiments, unfinished, waiting):
         cached.clear()
+
+
+def forget_all() -> None:
+    """As in a process that has just begun."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    _series.cache_clear()
+    _memo.cache_clear()
 
 
 def version(row: RunRow) -> Version:

@@ -24,7 +24,7 @@ from core.store import evidence as stored
 from core.store.queries import RunRow
 
 MOST_POINTS = 6_000_000  # 16 bytes each
-MOST_KEPT = 200  # comparisons and cards
+MOST_BYTES = 512 * 2**20  # of comparisons and their cards, points that several share counted for each
 AT_ONCE = 250_000  # points that are read before anything is drawn
 Version = tuple[int, str, int, int]  # attempt, status, step of the last evaluation, budget
 T = TypeVar("T")
@@ -32,12 +32,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Question:
-    """What is compared how: `runs` by id, gold accuracies to reach, primary scores and whether these were fixed before."""
+    """What is compared how: `runs` by id, gold accuracies to reach, the scores that pairs are tested by, and which of these
+    were fixed before the runs."""
 
     runs: tuple[int, ...]
     thresholds: tuple[float, ...] = ()
     primary: tuple[str, ...] = PRIMARY
-    fixed: bool = False
+    fixed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Compared:
     comparison: Comparison
     runs: tuple[Evidence, ...]
     whole: bool
-    version: Hashable
+    question: Question
+    versions: tuple[Version, ...]
 
 
 class EvidenceStore:
@@ -100,7 +102,12 @@ def _evidence() -> EvidenceStore:
 
 @st.cache_resource(show_spinner=False)
 def _memo() -> Memo:
-    return Memo(MOST_KEPT, lambda _: 1)
+    return Memo(MOST_BYTES, _weight)
+
+
+def _weight(value: object) -> int:
+    """Bytes, about: of a comparison those of its runs' points; of a card or tables little."""
+    return 100_000 + (16 * sum(map(_points, value.runs)) if isinstance(value, Compared) else 0)
 
 
 def versions(rows: Sequence[RunRow]) -> dict[int, Version]:
@@ -118,11 +125,10 @@ def text_of(rows: Sequence[RunRow]) -> str:
 def compared(question: Question, rows: Sequence[RunRow], whole: bool = False) -> Compared:
     """The comparison of these runs; `whole` or not, it is whole where that is quick or was done before."""
     now = versions(rows)
-    key, version = ("comparison", question), tuple(now.values())
+    version, memo = tuple(now.values()), _memo()
     quick = sum(r.step for r in rows) * len(READ) <= AT_ONCE or _evidence().has(now, True)
-    if whole or quick:
-        return _memo().get((key, True), version, lambda: _compared(question, now, True))
-    return _memo().get((key, False), version, lambda: _compared(question, now, False))
+    all_of_it = whole or quick or memo.has((question, True), version)
+    return memo.get((question, all_of_it), version, lambda: _compared(question, now, all_of_it))
 
 
 def _compared(question: Question, now: Mapping[int, Version], whole: bool) -> Compared:
@@ -135,7 +141,7 @@ def _compared(question: Question, now: Mapping[int, Version], whole: bool) -> Co
         found = compare(runs, marks, None, question.primary)
         said = Remark("held-out", False, f"Held-out problems are not compared one by one: {error}")
         found = replace(found, remarks=(*found.remarks, said))
-    return Compared(found, tuple(runs), whole, (question, whole, tuple(now.values())))
+    return Compared(found, tuple(runs), whole, question, tuple(now.values()))
 
 
 def _answers(runs: Sequence[Evidence]) -> Mapping[int, Answers]:
@@ -147,4 +153,4 @@ def _answers(runs: Sequence[Evidence]) -> Mapping[int, Answers]:
 
 def made(found: Compared, what: Hashable, make: Callable[[], T]) -> T:
     """Something made of a comparison: made once for all viewers."""
-    return _memo().get(("made", what, found.version), 0, make)
+    return _memo().get((what, found.question, found.whole), found.versions, make)

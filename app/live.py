@@ -1,22 +1,37 @@
-"""What each viewer's browser has of each chart, so that it is sent what it lacks and nothing else. Called by app.elements.
+"""The feed of live charts: what a browser lacks of each, for browsers that say what they have. Called by app.serve (the route)
+and app.elements (which registers charts).
 
-Kept per session, key by key, and forgotten whenever the whole page is drawn (app.main), because a page drawn anew may have
-new, empty cards. Knows bytes (app.wire), not figures; the browser's end is elements/chart_card.js.
+No page is drawn for it and nothing is kept of a viewer. A chart goes by a token, drawn at random and told only to who was sent
+the page; viewers of the same chart share the token, the chart and its messages. Knows bytes (app.wire), not figures; the
+browser's end is elements/feed.js.
 """
 
 import csv
 import io
-from collections.abc import Callable
+import json
+import logging
+import secrets
+import struct
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any, Protocol
 
 import numpy as np
-import streamlit as st
 
-from app.wire import OVERLAP, Card, Message, with_csv
+from app.wire import Card, Had, Message, said
+from core.errors import ShowdownError
 
-SENT, WANTED = "charts-sent", "charts-wanted"
+MOST_ASKS = 200
+MOST_LIVE, MOST_STILL = 4000, 200  # the least recently used are let go; a browser then asks for the page again
+
+
+class Answer(Protocol):
+    """What a token stands for, as it is now."""
+
+    def since(self, had: Had | None) -> bytes:
+        """What who has `had` lacks; empty when nothing."""
 
 
 @dataclass(frozen=True)
@@ -26,61 +41,112 @@ class Drawn:
     message: Message
     card: Card
 
+    def since(self, had: Had | None) -> bytes:
+        return self.message.since(had)
+
+
+@dataclass(frozen=True)
+class Version:
+    """Of something that the page draws by itself: only whether it has changed."""
+
+    text: str
+
+    def since(self, had: Had | None) -> bytes:
+        return b"" if had and had.version == self.text else said("version", version=self.text)
+
+
+@dataclass
+class Source:
+    """Something live. `make` may be called in any thread, and must not read a session. `place`: what keeps a card's place
+    until its first message."""
+
+    token: str
+    make: Callable[[], Answer]
+    place: Mapping[str, Any] | None = None
+
+
+class Feed:
+    """What was registered, by token. Safe to use from the threads of many sessions."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, Lock()
+        self._tokens: OrderedDict[Hashable, Source] = OrderedDict()
+        self._keys: dict[str, Hashable] = {}
+
+    def source(self, key: Hashable, make: Callable[[], Answer]) -> Source:
+        """What `key` names, under the same token for everybody."""
+        with self._lock:
+            source = self._tokens.setdefault(key, Source(secrets.token_urlsafe(12), make))
+            source.make = make
+            self._keys[source.token] = key
+            self._tokens.move_to_end(key)
+            while len(self._tokens) > self._most:
+                self._keys.pop(self._tokens.popitem(last=False)[1].token)
+            return source
+
+    def now(self, token: str) -> Answer | None:
+        """What a token stands for, as it is now; None when it is not known (any more)."""
+        with self._lock:
+            key = self._keys.get(token)
+            if key is None:
+                return None
+            self._tokens.move_to_end(key)
+            make = self._tokens[key].make
+        return make()
+
+
+LIVE, STILL = Feed(MOST_LIVE), Feed(MOST_STILL)
+
+
+def asked(body: bytes) -> list[tuple[str, Had | None]]:
+    """A request's tokens with what the browser has of each. ValueError for what is none."""
+    asks = json.loads(body)
+    if not isinstance(asks, list) or len(asks) > MOST_ASKS:
+        raise ValueError(f"give a list of at most {MOST_ASKS} asks")
+    found: list[tuple[str, Had | None]] = []
+    for ask in asks:
+        match ask:
+            case [str(token), str(version), str(epoch), int(length), str(frame)]:
+                found.append((token, Had(epoch, version, length, frame)))
+            case [str(token), str(version)] if version:
+                found.append((token, Had("", version, 0, "")))
+            case [str(token), *_]:
+                found.append((token, None))
+            case _:
+                raise ValueError("an ask is [token] or [token, version, epoch, length, frame]")
+    return found
+
+
+def answered(asks: Sequence[tuple[str, Had | None]]) -> bytes:
+    """For each ask the length of its message and the message; 0 when there is nothing new."""
+    out = bytearray()
+    for token, had in asks:
+        message = _one(token, had)
+        out += struct.pack("<I", len(message)) + message
+    return bytes(out)
+
+
+def _one(token: str, had: Had | None) -> bytes:
+    try:
+        found = LIVE.now(token)
+        return said("gone") if found is None else found.since(had)
+    except ShowdownError as error:  # the database is away, a run is gone: the other charts are still answered
+        return said("fault", said=str(error))
+    except Exception:
+        logging.getLogger("showdown.app").exception("a chart of the feed cannot be drawn")
+        return said("fault", said="a fault of Showdown's; the dashboard's log has it")
+
+
+def file_of(token: str) -> tuple[str, str] | None:
+    """A chart's title and every point of its lines as CSV; None when the token is not known (any more) or is no chart's."""
+    found = LIVE.now(token) or STILL.now(token)
+    return (found.card["title"], csv_of(found.card)) if isinstance(found, Drawn) else None
+
 
 def weight(value: object) -> int:
     """Bytes of a card, about: its arrays, and as much again for its messages. Of anything else: little."""
     traces = value.card["traces"] if isinstance(value, Drawn) else []
     return 20_000 + 2 * sum(v.nbytes for t in traces for v in t.values() if isinstance(v, np.ndarray))
-
-
-class Had(NamedTuple):
-    """What of a message tells whether the next one may be a tail of it; the message itself would keep its arrays."""
-
-    epoch: str
-    version: str
-    length: int
-    frame: str
-
-
-def begin() -> None:
-    """The whole page is drawn: nothing is known to be in the browser."""
-    st.session_state[SENT] = {}
-
-
-def data(key: str, drawn: Drawn, early: bool) -> bytes:
-    """The message for this browser now. `early`: also before the browser said that the card is on screen."""
-    made, sent = drawn.message, st.session_state.setdefault(SENT, {})
-    if key in st.session_state.get(WANTED, ()):
-        st.session_state[WANTED].discard(key)
-        sent[key] = Had(made.epoch, made.version, made.length, made.frame)
-        return with_csv(made.whole, csv_of(drawn.card))
-    visible = (st.session_state.get(key) or {}).get("visible")
-    if visible is False or (visible is None and not early):
-        return made.hold if key in sent else made.wait
-    had: Had | None = sent.get(key)
-    if had is not None and (had.epoch, had.version) == (made.epoch, made.version):
-        return made.hold
-    sent[key] = Had(made.epoch, made.version, made.length, made.frame)
-    if had is None or had.epoch != made.epoch or made.length - had.length > OVERLAP:
-        return made.whole
-    return made.lean if had.frame == made.frame else made.tail
-
-
-def asks(key: str) -> dict[str, Callable[[], Any]]:
-    """The callbacks of a card: it came on screen or left it, it missed a message, its file is wanted."""
-    return {
-        "on_visible_change": lambda: None,
-        "on_lost_change": partial(_forget, key),
-        "on_csv_change": partial(_want, key),
-    }
-
-
-def _forget(key: str) -> None:
-    st.session_state.get(SENT, {}).pop(key, None)
-
-
-def _want(key: str) -> None:
-    st.session_state.setdefault(WANTED, set()).add(key)
 
 
 def csv_of(card: Card) -> str:

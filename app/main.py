@@ -1,17 +1,16 @@
-"""Entry of the dashboard: `streamlit run main.py` in this folder. Sets the page up and names the pages."""
+"""The pages of the dashboard, as Streamlit runs them for every viewer. Called by app.serve."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from app import draft, live
+from app import draft
 from app.parts.sample_filters import CAME
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
-    live.begin()
     st.set_page_config(page_title="Showdown", page_icon=str(HERE / "static" / "icon.svg"), layout="wide")
     st.html(HERE / "style.css")
     st.logo(str(HERE / "static" / "logo.svg"), size="medium")

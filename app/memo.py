@@ -20,6 +20,12 @@ class Memo:
         self._kept: OrderedDict[Hashable, tuple[Hashable, object, int]] = OrderedDict()
         self._lock, self._most, self._weigh, self._weight = Lock(), most, weigh, 0
 
+    def has(self, key: Hashable, version: Hashable) -> bool:
+        """The value of a key is there as of this version."""
+        with self._lock:
+            found = self._kept.get(key)
+            return found is not None and found[0] == version
+
     def get(self, key: Hashable, version: Hashable, make: Callable[[], T]) -> T:
         """The value of a key as of a version; made when that is not there, in place of an older one."""
         with self._lock:

@@ -3,17 +3,12 @@
 Called by the pages that link to samples. A place outlives a resume, which an id does not.
 """
 
-from core.store.lines import Line, Place
-from core.store.queries import SampleView
+from core.store.lines import Place
 
 
 def number(text: str) -> int | None:
     """A number as a link holds it; None for what is none, or too large for any id."""
     return int(text) if text.isdecimal() and len(text) < 10 else None
-
-
-def place_of(sample: SampleView | Line) -> Place:
-    return Place(sample.run_id, sample.split, sample.step, sample.group_index, sample.index_in_group)
 
 
 def to_url(place: Place) -> str:

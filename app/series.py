@@ -7,6 +7,7 @@ Knows nothing of pages.
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -36,19 +37,29 @@ class SeriesStore:
         self._lock = Lock()
         self._most = most_points
 
-    def get(self, run_id: int, version: Version, names: tuple[str, ...] | None = None) -> Mapping[str, Series]:
-        """The metrics of these names (None: all) up to `version` at least. What is returned never changes."""
-        key = (run_id, names)
+    def get(self, wanted: Mapping[int, Version], names: tuple[str, ...] | None = None) -> dict[int, Mapping[str, Series]]:
+        """The metrics of these names (None: all) of some runs, of each up to its version at least. What is returned never
+        changes."""
+        with ExitStack() as locks:
+            kept = {
+                run_id: self._locked((run_id, names), locks) for run_id in sorted(wanted)
+            }  # in order: no two wait for each other
+            old = {r: k for r, k in kept.items() if k.version != wanted[r] and not _behind(wanted[r], k.version)}
+            since = {r: k.version[1] if k.version and _grows(wanted[r], k.version) else None for r, k in old.items()}
+            found = queries.series_since({r: step or 0 for r, step in since.items()}, names) if since else {}
+            for r, k in old.items():
+                k.series = _joined(k.series if since[r] is not None else {}, found[r])
+                k.version, k.points = wanted[r], sum(len(s.steps) for s in k.series.values())
+            made = {r: k.series for r, k in kept.items()}
+        self._let_go()
+        return made
+
+    def _locked(self, key: tuple[int, tuple[str, ...] | None], locks: ExitStack) -> _Kept:
         with self._lock:
             kept = self._kept.setdefault(key, _Kept())
             self._kept.move_to_end(key)
-        with kept.lock:
-            if kept.version != version and not _behind(version, kept.version):
-                kept.series = _grown(run_id, version, names, kept)
-                kept.version, kept.points = version, sum(len(s.steps) for s in kept.series.values())
-            found = kept.series
-        self._let_go()
-        return found
+        locks.enter_context(kept.lock)
+        return kept
 
     def _let_go(self) -> None:
         with self._lock:
@@ -68,8 +79,5 @@ def _behind(asked: Version, kept: Version | None) -> bool:
     return kept is not None and _grows(asked, kept) and asked[1] < kept[1]
 
 
-def _grown(run_id: int, version: Version, names: tuple[str, ...] | None, kept: _Kept) -> Mapping[str, Series]:
-    if kept.version is None or not _grows(version, kept.version):
-        return {n: s.packed() for n, s in queries.series(run_id, names).items()}
-    new = queries.series(run_id, names, since=kept.version[1])
-    return {**kept.series, **{n: kept.series[n].then(s) if n in kept.series else s.packed() for n, s in new.items()}}
+def _joined(before: Mapping[str, Series], new: Mapping[str, Series]) -> Mapping[str, Series]:
+    return {**before, **{n: before[n].then(s) if n in before else s.packed() for n, s in new.items()}}

@@ -1,4 +1,4 @@
-"""Why runs wait, in one sentence each. Called by the Queue, Workers and Home pages. Pure."""
+"""Why runs wait, in one sentence each. Called by the Queue and Workers pages. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,9 +1,8 @@
 """A chart card as bytes for the browser: a JSON head and typed arrays. Called by app.live and app.elements.
 
-A card is a dict (app.figures.base.card) whose traces hold numpy arrays. Five messages say it: `whole` has everything; `tail`
-has of every growing array only what a browser cannot have yet, `lean` the same without titles, layout and styles; `hold` says
-that nothing is new; `wait` that the rest comes when the card is looked at. The other end is elements/wire.js. Layout: uint32
-length of the head, the head as JSON padded to 8 bytes, the arrays, 8 bytes aligned.
+A card is a dict (app.figures.base.card) whose traces hold numpy arrays. Three messages say it: `whole` has everything; `tail`
+has of every growing array only what a browser cannot have yet, `lean` the same without titles, layout and styles. The other
+end is elements/wire.js. Layout: uint32 length of the head, the head as JSON padded to 8 bytes, the arrays, 8 bytes aligned.
 Knows nothing of sessions or of Streamlit.
 """
 
@@ -12,12 +11,12 @@ import json
 import struct
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from core.metrics.thin import bucket_width, kept
+from core.metrics.thin import bucket_width, kept_of_each
 
 MOVING = ("now", "alt")  # what a card says of its newest point
 OVERLAP = 32  # newest raw points that a tail repeats: a browser may have missed so many and still be served by a tail
@@ -25,6 +24,15 @@ EXACT = 1 << 24  # whole numbers up to here are exact in float32
 
 Array = npt.NDArray[np.float64]
 Card = dict[str, Any]
+
+
+class Had(NamedTuple):
+    """What of a message tells whether the next one may be a tail of it."""
+
+    epoch: str
+    version: str
+    length: int
+    frame: str
 
 
 class Message:
@@ -47,10 +55,19 @@ class Message:
 
     @cached_property
     def _traces(self) -> list[Card]:
-        return [_thinned(t) for t in _by_stack(self._given)]
+        return _thinned(_by_stack(self._given))
 
     def _head(self, kind: str) -> Card:
-        return {"kind": kind, "version": self.version, "epoch": self.epoch, "card": self._bare}
+        at = {"version": self.version, "epoch": self.epoch, "length": self.length, "frame": self.frame}
+        return {"kind": kind, **at, "card": self._bare}
+
+    def since(self, had: Had | None) -> bytes:
+        """The message for who has `had`, empty when nothing is new."""
+        if had is None or had.epoch != self.epoch or self.length - had.length > OVERLAP:
+            return self.whole
+        if had.version == self.version:
+            return b""
+        return self.lean if had.frame == self.frame else self.tail
 
     @cached_property
     def frame(self) -> str:
@@ -72,22 +89,10 @@ class Message:
         arrays = [{k: v for k, v in t.items() if isinstance(v, np.ndarray) or k == "_keep"} for t in self._traces]
         return _packed(moved, arrays, tail=True)
 
-    @cached_property
-    def hold(self) -> bytes:
-        return _joined({"kind": "hold", "version": self.version}, b"")
 
-    @cached_property
-    def wait(self) -> bytes:
-        shell = {k: self._bare[k] for k in ("title", "height")}
-        return _joined({"kind": "wait", "version": self.version, "card": shell}, b"")
-
-
-def with_csv(whole: bytes, text: str) -> bytes:
-    """A whole message that also carries a file to save."""
-    (size,) = struct.unpack_from("<I", whole)
-    head = json.loads(whole[4 : 4 + size])
-    body = whole[4 + size + _gap(4 + size) :]
-    return _joined({**head, "csv": text}, body)
+def said(kind: str, **more: Any) -> bytes:
+    """A message that carries no card."""
+    return _joined({"kind": kind, **more}, b"")
 
 
 def _by_stack(traces: Sequence[Card]) -> list[Card]:
@@ -99,18 +104,20 @@ def _by_stack(traces: Sequence[Card]) -> list[Card]:
     return [{**t, "_by": heights[t["stackgroup"]]} if t.get("stackgroup") else t for t in traces]
 
 
-def _thinned(trace: Card) -> Card:
-    """The trace with at most MOST points, and how many of them stay as they are while it grows."""
-    if not isinstance(trace.get("y"), np.ndarray):
-        return trace
-    by = trace.pop("_by", None)
-    at = kept(trace["y"] if by is None else by)
+def _thinned(traces: Sequence[Card]) -> list[Card]:
+    """The traces with at most MOST points each, and how many of them stay as they are while they grow."""
+    lines = [t for t in traces if isinstance(t.get("y"), np.ndarray)]
+    places = iter(kept_of_each([t.get("_by", t["y"]) for t in lines]))
+    return [_at(t, next(places)) if isinstance(t.get("y"), np.ndarray) else t for t in traces]
+
+
+def _at(trace: Card, at: npt.NDArray[np.int64]) -> Card:
     n = len(trace["y"])
     width = bucket_width(n)
     settled = int(np.searchsorted(at, max(n - OVERLAP, 0) // width * width))
     still = 0 if trace.get("moving") else settled
-    arrays = {k: v[at] for k, v in trace.items() if isinstance(v, np.ndarray)}
-    return {**{k: v for k, v in trace.items() if k != "moving"}, **arrays, "_keep": still}
+    arrays = {k: v[at] for k, v in trace.items() if isinstance(v, np.ndarray) and k != "_by"}
+    return {**{k: v for k, v in trace.items() if k not in ("moving", "_by")}, **arrays, "_keep": still}
 
 
 def _type(values: Array) -> str:

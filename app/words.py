@@ -4,7 +4,7 @@ import json
 import time
 
 from app.prose import Tone
-from core.metrics import describe
+from core.metrics import describe, percent
 from core.rewards import COMPONENTS
 from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY
 from core.store.states import Status
@@ -48,9 +48,9 @@ def ago(at: float | None) -> str:
     return "" if at is None else f"{duration(max(0.0, time.time() - at))} ago"
 
 
-def percent(share: float, digits: int = 0) -> str:
-    """65 %."""
-    return f"{100 * share:.{digits}f} %"
+def end(text: str, characters: int) -> str:
+    """The end of a text on one line: that is where a completion's answer is."""
+    return " ".join(text.split())[-characters:]
 
 
 def value(key: str, number: float | None) -> str:

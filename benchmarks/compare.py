@@ -1,21 +1,35 @@
-"""Comparing 8 arms x 10 seeds x 2,000 steps: `python -m benchmarks.compare [--honest]`. Prints the time of the bootstrap with
-10,000 resamples against its limit, and that of the whole comparison with the memory of its input. `--honest`: how often
-intervals of few seeds hold the truth, and how often flags go up on runs in which nothing is wrong (a minute).
+"""Comparing 8 arms x 10 seeds x 2,000 steps: `python -m benchmarks.compare [--honest | --page]`.
+
+Prints the time of the bootstrap with 10,000 resamples against its limit, and that of the whole comparison with the memory of
+its input. `--honest`: how often intervals of few seeds hold the truth, and how often flags go up on runs in which nothing is
+wrong (a minute). `--page`: from a click on the Compare page's link until such runs, in SQLite, are drawn in Chromium, with a
+server that has just started.
 """
 
 import argparse
+import os
+import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 from statistics import median
 
 import numpy as np
+from playwright.sync_api import Browser, Error, Page
+from sqlalchemy import insert, select, update
 
+from benchmarks.home import own_home
 from core.compare.comparison import PRIMARY, compare
-from core.compare.evidence import GOLD, REWARD, Evidence
+from core.compare.evidence import GOLD, READ, REWARD, Evidence
 from core.compare.flags import flags
 from core.compare.pairs import improvement
 from core.compare.seeds import RESAMPLES, band, interval, iqm, mean
+from core.experiment import ExperimentConfig
 from core.metrics.series import Series
+from core.parsing import parse
+from core.settings import settings
+from core.store import runs, tables
+from core.store.session import writing
 
 LIMIT = 2.0  # seconds
 ARMS, SEEDS, STEPS = 8, 10, 2000
@@ -95,11 +109,114 @@ def false_flags(times: int = 1000) -> None:
         print(f"  {steps} steps, evaluated every {every}, gain {height:g}: flags in {times:,} runs: {said}")
 
 
+def stored() -> None:
+    """The same runs in the database of this process."""
+    mixes = [{"component": "correctness", "side": "hard"}, {"component": "closeness", "side": "continuous"}]
+    arms = [
+        {"name": f"arm-{i}", "mix": {"terms": mixes, "blend": {"type": "constant", "value": i / (ARMS - 1)}}}
+        for i in range(ARMS)
+    ]
+    made = {"name": "eighty", "arms": arms, "seeds": list(range(SEEDS)), "run": {"model": {"path": "tiny"}, "grpo": GRPO}}
+    runs.create_experiment(parse(ExperimentConfig, made), "bench")
+    with writing() as c:
+        c.execute(insert(tables.metric), [{"name": name} for name in READ])
+        ids = {row.name: row.id for row in c.execute(select(tables.metric.c.name, tables.metric.c.id))}
+        rows = c.execute(select(tables.run.c.id, tables.run.c.arm, tables.run.c.seed)).all()
+    for row in rows:
+        found = run(int(row.arm.rpartition("-")[2]), row.seed, noise=0.03)
+        gold = found.series[GOLD]
+        steps, rng = np.arange(1, STEPS + 1), np.random.default_rng(row.id)
+        series = {name: Series(steps, rng.random(STEPS)) for name in READ} | dict(found.series)
+        series["eval/kl"] = Series(gold.steps, [s / 1e4 for s in gold.steps])
+        points = [
+            {"run_id": row.id, "metric_id": ids[name], "step": int(s), "value": float(v)}
+            for name, line in series.items() for s, v in zip(line.steps, line.values, strict=True)
+        ]  # fmt: skip
+        evaluated = [
+            {
+                "run_id": row.id,
+                "step": int(s),
+                "problems": 128,
+                "num_samples": 2,
+                "temperature": 1.0,
+                "accuracy": v,
+                "seconds": 1.0,
+            }
+            for s, v in zip(gold.steps, gold.values, strict=True)
+        ]
+        with writing() as c:
+            c.execute(insert(tables.point), points)
+            c.execute(insert(tables.evaluation), evaluated)
+            c.execute(update(tables.run).where(tables.run.c.id == row.id).values(status="done", step=STEPS, attempt=1))
+
+
+def page() -> bool:
+    """Three servers, each new: until the answer, the first chart, and all that each step left is there."""
+    from cli.up import app_command
+    from tests.conftest import free_port
+    from tests.e2e.browser import browser
+
+    times: dict[str, list[float]] = {"answer and table": [], "curves drawn": [], "all of it": []}
+    worked: dict[str, list[float]] = {}
+    with own_home(), browser() as made:
+        stored()
+        for _ in range(3):
+            port = os.environ["SHOWDOWN_PORT"] = str(free_port())
+            settings.cache_clear()
+            server = subprocess.Popen(app_command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                _watch(made, f"http://127.0.0.1:{port}", server.pid, times, worked)
+            finally:
+                server.terminate()
+                server.wait()
+    print("the Compare page of 80 runs, from the click on its link, with a server that has just started; median of 3")
+    for name, found in times.items():
+        print(f"  {name:<24} {median(found):6.2f} s, of the server's processor {median(worked[name]):5.2f} s")
+    return median(times["curves drawn"]) < LIMIT
+
+
+def _watch(made: Browser, base: str, pid: int, times: dict[str, list[float]], worked: dict[str, list[float]]) -> None:
+    from tests.conftest import wait_for
+
+    seen = made.new_page(viewport={"width": 1440, "height": 1600})
+    wait_for("the dashboard", lambda: _opens(seen, f"{base}/workers"), 60)
+    began, before = time.perf_counter(), _processor(pid)
+    seen.get_by_role("link", name="Compare", exact=True).first.click()
+    looked = (
+        seen.get_by_role("region", name="Arms"),
+        seen.locator(".main-svg").first,
+        seen.get_by_role("img", name="Dead groups by step"),
+    )
+    for name, there in zip(times, looked, strict=True):
+        there.wait_for(timeout=60_000)
+        times[name].append(time.perf_counter() - began)
+        worked.setdefault(name, []).append(_processor(pid) - before)
+    seen.close()
+
+
+def _processor(pid: int) -> float:
+    """Seconds of processor that a process has used: what it takes when nobody else wants the machine."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _opens(seen: Page, url: str) -> bool:
+    try:
+        seen.goto(url)
+        seen.wait_for_selector("h1", timeout=20_000)
+    except Error:
+        return False
+    return True
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--page", action="store_true", help="only the Compare page of such runs, in Chromium")
     parser.add_argument("--honest", action="store_true", help="also measure intervals and flags where the truth is known")
     args = parser.parse_args()
+    if args.page:
+        raise SystemExit(not page())
     kept = bootstrap()
     whole()
     if args.honest:

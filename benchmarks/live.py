@@ -63,6 +63,7 @@ def main() -> None:
         ids = growing_runs(args.runs, args.steps - 2 * args.seconds - 60, args.steps)
         wrote: dict[int, float] = {}
         with Server(home) as server, keep_growing(ids, args.steps - 2 * args.seconds - 59, wrote=wrote):
+            time.sleep(5)  # what a start does afterwards is nobody's tick
             idle = used(server, args.seconds / 4)
             in_browser(server, args.page, args.seconds, idle, wrote)
             simulated(server, args.page, args.seconds, idle)

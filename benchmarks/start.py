@@ -16,7 +16,7 @@ from core import presets
 from core.config import RunConfig
 from core.launch import settled
 from core.settings import settings
-from core.store import claims, queries, runs
+from core.store import claims, evaluations, queries, runs
 from worker import supervisor
 
 IMPORTS = re.compile(r"^([-\d]+ [:\d]+),(\d+) showdown.train imports ([\d.]+) s", re.MULTILINE)
@@ -33,7 +33,7 @@ def start(config: RunConfig) -> dict[str, float]:
     training.start()
     evaluated = stored = 0.0
     while training.is_alive() and not stored:
-        evaluated = evaluated or (time.time() if queries.evaluated(run_id, 0) else 0.0)
+        evaluated = evaluated or (time.time() if evaluations.evaluated(run_id, 0) else 0.0)
         stored = time.time() if queries.run_detail(run_id).row.step else 0.0
         time.sleep(0.005)
     runs.request_stop(run_id)

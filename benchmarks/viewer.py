@@ -1,18 +1,23 @@
-"""A viewer of the dashboard without a browser: speaks Streamlit's websocket as its page does. Called by benchmarks.viewers.
+"""A viewer of the dashboard without a browser: speaks Streamlit's websocket and the feed as its page does. Called by
+benchmarks.live and benchmarks.viewers.
 
-It opens a page, runs its timers, answers the pulse when something is new, says of every card that it is on screen, and keeps
-nothing. So many viewers fit on the machine of the server they load.
+It opens a page, runs its timers, asks the feed once a second for every card as if all were on screen, answers the pulse, and
+keeps nothing but what it must say that it has. So many viewers fit on the machine of the server they load.
 """
 
 import asyncio
 import json
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+import httpx2
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from websockets.asyncio.client import ClientConnection, connect
+
+SPACING = 2.5  # seconds between two answers to the pulse, as in elements/pulse.js
 
 
 @dataclass
@@ -20,7 +25,7 @@ class Seen:
     """What the viewers of one benchmark saw together."""
 
     answers: list[float] = field(default_factory=list)
-    """Seconds from asking for a new drawing to its first chart."""
+    """Seconds that the feed took to answer, where it had something new."""
     cards: int = 0
     bytes: int = 0
     errors: list[str] = field(default_factory=list)
@@ -30,20 +35,23 @@ class Viewer:
     """One browser tab on one page."""
 
     def __init__(self, base: str, page: str, query: str, seen: Seen) -> None:
-        self._url, self._page, self._query, self._seen = base.replace("http", "ws") + "/_stcore/stream", page, query, seen
+        self._base, self._page, self._query, self._seen = base, page, query, seen
         self._page_hash, self._timers = "", dict[str, float]()
-        self._visible: dict[str, str] = {}
-        self._asked_at: float | None = None
-        self._pulse: str | None = None
+        self._has = dict[str, list[Any]]()  # element -> what the feed is told
+        self._pulse: tuple[str, str, str] | None = None  # element, fragment, token
+        self._told_at = 0.0
 
     async def watch(self, seconds: float) -> None:
         """Look at the page for so long."""
-        async with connect(self._url, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[list-item]
+        url = self._base.replace("http", "ws") + "/_stcore/stream"
+        async with (
+            httpx2.AsyncClient() as client,
+            connect(url, subprotocols=["streamlit"], max_size=None) as socket,  # type: ignore[list-item]
+        ):
             await self._ask(socket, None)
-            reader = asyncio.create_task(self._read(socket))
-            timer = asyncio.create_task(self._tick(socket))
-            done, _ = await asyncio.wait([reader, timer], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            for task in (reader, timer):
+            tasks = [asyncio.create_task(work) for work in (self._read(socket), self._tick(socket), self._feed(socket, client))]
+            done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
                 task.cancel()
             for task in done:
                 task.result()
@@ -54,12 +62,8 @@ class Viewer:
         script.query_string, script.page_script_hash, script.page_name = self._query, self._page_hash, self._page
         if fragment:
             script.fragment_id, script.is_auto_rerun = fragment, not triggers
-        states = WidgetStates()
-        for widget, value in self._visible.items():
-            states.widgets.add(id=widget, json_value=value)
         for widget, value in (triggers or {}).items():
-            states.widgets.add(id=widget, json_trigger_value=value)
-        script.widget_states.CopyFrom(states)
+            script.widget_states.widgets.add(id=widget, json_trigger_value=value)
         await socket.send(message.SerializeToString())
 
     async def _tick(self, socket: ClientConnection) -> None:
@@ -68,8 +72,35 @@ class Viewer:
             for fragment in list(self._timers):
                 await self._ask(socket, fragment)
 
-    async def _read(self, socket: ClientConnection) -> None:
+    async def _feed(self, socket: ClientConnection, client: httpx2.AsyncClient) -> None:
         loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1.0)
+            asked = list(self._has)
+            if not asked:
+                continue
+            began = loop.time()
+            answer = await client.post(f"{self._base}/showdown/feed", content=json.dumps([self._has[k] for k in asked]))
+            answer.raise_for_status()
+            self._seen.bytes += len(answer.content)
+            new = 0
+            for element, head in zip(asked, _heads(answer.content), strict=True):
+                if head is None:
+                    continue
+                new += "card" in head
+                if head["kind"] == "fault":
+                    self._seen.errors.append(head["said"])
+                keys = ("version", "epoch", "length", "frame") if "card" in head else ("version",)
+                self._has[element] = [self._has[element][0], *(head.get(k, "") for k in keys)]
+                if self._pulse and element == self._pulse[0] and loop.time() - self._told_at > SPACING:
+                    self._told_at = loop.time()
+                    trigger = {f"$$STREAMLIT_INTERNAL_KEY_{element}__events": json.dumps([{"event": "moved", "value": True}])}
+                    await self._ask(socket, self._pulse[1], trigger)
+            self._seen.cards += new
+            if new:
+                self._seen.answers.append(loop.time() - began)
+
+    async def _read(self, socket: ClientConnection) -> None:
         async for raw in socket:
             assert isinstance(raw, bytes)
             self._seen.bytes += len(raw)
@@ -81,26 +112,31 @@ class Viewer:
             elif kind == "auto_rerun":
                 self._timers[message.auto_rerun.fragment_id] = message.auto_rerun.interval
             elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-                await self._element(socket, message, loop.time())
+                self._element(message)
 
-    async def _element(self, socket: ClientConnection, message: ForwardMsg, now: float) -> None:
+    def _element(self, message: ForwardMsg) -> None:
         element = message.delta.new_element
         if element.WhichOneof("type") == "exception":
             self._seen.errors.append(element.exception.message)
         if element.WhichOneof("type") != "bidi_component":
             return
         made = element.bidi_component
-        if made.component_name.endswith("chart_card"):
-            self._visible[made.id] = json.dumps({"visible": True})
-            (size,) = struct.unpack_from("<I", made.bytes)
-            if json.loads(made.bytes[4 : 4 + size])["kind"] in ("whole", "tail", "lean"):
-                self._seen.cards += 1
-                if self._asked_at is not None:
-                    self._seen.answers.append(now - self._asked_at)
-                    self._asked_at = None
-        elif made.component_name.endswith("pulse"):
-            said = json.loads(made.json or made.mixed.json)
-            if said["version"] != said["drawn"] and self._asked_at is None:
-                self._asked_at = now
-                trigger = {f"$$STREAMLIT_INTERNAL_KEY_{made.id}__events": json.dumps([{"event": "moved", "value": True}])}
-                await self._ask(socket, message.delta.fragment_id, trigger)
+        if made.component_name.endswith(("chart_card", "pulse")):
+            token = json.loads(made.json or made.mixed.json)["token"]
+            if self._has.get(made.id, [None])[0] != token:
+                self._has[made.id] = [token]
+            if made.component_name.endswith("pulse"):
+                self._pulse = (made.id, message.delta.fragment_id, token)
+
+
+def _heads(content: bytes) -> Iterator[dict[str, Any] | None]:
+    """The head of each message of an answer; None for one that has nothing new."""
+    at = 0
+    while at < len(content):
+        (size,) = struct.unpack_from("<I", content, at)
+        if size:
+            (head,) = struct.unpack_from("<I", content, at + 4)
+            yield json.loads(content[at + 8 : at + 8 + head])
+        else:
+            yield None
+        at += 4 + size

@@ -96,7 +96,7 @@ def url() -> str:
 def app_command() -> list[str]:
     """The dashboard's command line; its other settings are in app/.streamlit/config.toml."""
     where = ["--server.address", settings().host, "--server.port", str(settings().port)]
-    return [sys.executable, "-m", "streamlit", "run", str(APP_FOLDER / "main.py"), *where]
+    return [sys.executable, "-m", "streamlit", "run", str(APP_FOLDER / "serve.py"), *where]
 
 
 def seed_demo(say: Say) -> None:

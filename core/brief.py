@@ -105,8 +105,9 @@ def brief(draft: dict[str, Any]) -> dict[str, Any]:
     run = _run(config.base().resolved())
     arms = [{"name": a.name, "mix": mix(a.mix.resolved())} for a in config.arms]
     question = {"question": config.question} if config.question else {}
+    fixed = {k: list(v) for k, v in (("primary", config.primary), ("thresholds", config.thresholds)) if v}
     sweep = {"sweep": {path: list(values) for path, values in config.sweep.items()}} if config.sweep else {}
-    return {"name": config.name, **question, "seeds": list(config.seeds), **sweep, "arms": arms, "run": run}
+    return {"name": config.name, **question, **fixed, "seeds": list(config.seeds), **sweep, "arms": arms, "run": run}
 
 
 def to_yaml(values: dict[str, Any]) -> str:

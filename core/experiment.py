@@ -37,7 +37,7 @@ class Planned:
     @property
     def name(self) -> str:
         """hybrid, beta 0.04, seed 1."""
-        return ", ".join(filter(None, (self.config.name, sweeps.said(self.swept), f"seed {self.config.seed}")))
+        return sweeps.run_name(self.config.name, self.swept, self.config.seed)
 
 
 class ExperimentConfig(Frozen):
@@ -96,7 +96,7 @@ class ExperimentConfig(Frozen):
         made, refused = [], []
         for swept in sweeps.grid(self.sweep):
             for arm in self.arms:
-                name = ", ".join(filter(None, (arm.name, sweeps.said(swept))))
+                name = sweeps.variant(arm.name, swept)
                 try:
                     made.append(Planned(self._run(arm, swept), swept))
                 except KeyError as error:

@@ -48,8 +48,7 @@ def _samples(ids: Sequence[int], runs: Sequence[int], progress: Progress) -> Ite
     marked, done = notes.marks_of(runs), 0
     for some in _pieces(ids):
         for s in queries.samples_by_id(some):
-            place = Place(s.run_id, s.split, s.step, s.group_index, s.index_in_group)
-            yield _plain(s, *names[s.run_id], marked.get(place, Marks()))
+            yield _plain(s, *names[s.run_id], marked.get(lines.place_of(s), Marks()))
         done += len(some)
         progress(done / len(ids))
 

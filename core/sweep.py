@@ -92,6 +92,16 @@ def said(swept: Swept | None) -> str:
     return ", ".join(f"{name} {shown((swept or {})[path])}" for name, path in zip(names, paths, strict=True))
 
 
+def variant(arm: str, swept: Swept | None) -> str:
+    """An arm and what is swept in it: runs that differ in nothing but the seed have the same. hybrid, beta 0.04."""
+    return ", ".join(filter(None, (arm, said(swept))))
+
+
+def run_name(arm: str, swept: Swept | None, seed: int) -> str:
+    """hybrid, beta 0.04, seed 1."""
+    return f"{variant(arm, swept)}, seed {seed}"
+
+
 def _short(path: str) -> str:
     term = WEIGHT.fullmatch(path)
     return f"{term[1]} weight" if term else path.rpartition(".")[2]

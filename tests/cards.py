@@ -1,10 +1,12 @@
-"""What a chart card's message says, read back in Python; the browser's reader is app/elements/wire.js."""
+"""What chart cards say, read back in Python; the browser's reader is app/elements/wire.js."""
 
 import json
 import struct
 from typing import Any
 
 import numpy as np
+
+from app.live import LIVE, STILL, Drawn
 
 
 def card_of(message: bytes) -> dict[str, Any]:
@@ -18,3 +20,10 @@ def card_of(message: bytes) -> dict[str, Any]:
             if isinstance(value, dict) and "keep" in value:
                 trace[key] = np.frombuffer(body, f"<{value['type']}", value["n"], value["at"])
     return card
+
+
+def shown(token: str) -> dict[str, Any]:
+    """The card behind a token, as a browser that has nothing gets it."""
+    found = LIVE.now(token) or STILL.now(token)
+    assert isinstance(found, Drawn)
+    return card_of(found.since(None))

@@ -82,7 +82,6 @@ def test_the_readme_shows_the_real_tree() -> None:
         assert f"{folder.relative_to(REPO)}/" in listed, f"README's tree lacks {folder.relative_to(REPO)}/"
 
 
-SHARED_KEYS = {"smooth"}  # a slider that is the same on two pages: how smooth curves are is wanted on both
 GIVEN_KEYS = {"app/parts/sample_filters.py": {"key": ("gold", "cut", "dead")}}  # a helper's argument and what it is given
 
 
@@ -105,7 +104,7 @@ def test_a_bound_key_is_one_widget() -> None:
     """Streamlit keeps a bound value under its key when the page changes: another widget with that key takes it."""
     found = [key for path in SOURCES if path.is_relative_to(REPO / "app") for key in bound_keys(path)]
     assert len(found) > 40, "the bound keys are not found"
-    assert {key for key in found if found.count(key) > 1} <= SHARED_KEYS
+    assert [key for key in found if found.count(key) > 1] == []
 
 
 def said_as_it_is(said: ast.expr) -> bool:

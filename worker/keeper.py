@@ -17,7 +17,7 @@ from core.config import CheckpointConfig
 from core.errors import PlaceUnavailable, StoreUnavailable
 from core.metrics.series import best_step
 from core.settings import settings
-from core.store import claims, queries, records
+from core.store import claims, evaluations, queries, records
 from worker import checkpoints
 from worker.journal import Journal, patiently
 from worker.shared import Shared, is_same
@@ -55,7 +55,7 @@ class Keeper:
         checkpoints.forget_after(self.folder, at)
         if self.shared:
             self._try(lambda: self._forget_there(at))
-        known = patiently(lambda: queries.accuracies(self.run_id), self.stop)
+        known = patiently(lambda: evaluations.accuracies(self.run_id), self.stop)
         self.accuracies = {step: value for step, value in known.items() if step <= at}
         return (None if begin is None else checkpoints.path(self.folder, begin)), at
 

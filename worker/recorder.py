@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from core.agreement import surprise
 from core.batch import FloatArray, RolloutBatch, ScoredBatch
-from core.store import queries, records
+from core.store import evaluations, queries, records
 from core.store.records import SampleRow, ScoreRow, StepRecord, finite
 from worker import checkpoints, memory, ranks
 from worker.checkpoints import restore_judges
@@ -197,7 +197,7 @@ class Recorder(TrainerCallback):
     def _evaluated(self, step: int) -> tuple[bool, float | None]:
         """Whether the step's evaluation is stored, and the KL it found; that of the base may come from another run."""
         run_id, key = self.journal.run_id, self.evaluator.key
-        if queries.evaluated(run_id, step):
+        if evaluations.evaluated(run_id, step):
             # Stored, but perhaps after the checkpoint was written: a run killed then must not forget what it saw.
             return True, queries.newest(run_id, ["eval/kl"]).get("eval/kl")
         if step or not key or not records.copy_base(run_id, self.journal.attempt, key):

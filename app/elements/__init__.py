@@ -8,15 +8,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
 import plotly
 import streamlit as st
 
-from app import live
-from app.live import Drawn
+from app.live import LIVE, STILL, Drawn, Source, Version
 from app.wire import Card, Message
 
 HERE = Path(__file__).parent
@@ -67,34 +66,43 @@ def define(name: str, *with_: str) -> Any:
 
 
 serve_plotly()
-_chart_card = define("chart_card", "wire")
-_step_bar, _sum_table, _marked_text, _group, _log_view, _pulse, _sample_list, _problem_time = map(
-    define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "pulse", "sample_list", "problem_time")
+_chart_card, _pulse = define("chart_card", "wire", "feed"), define("pulse", "wire", "feed")
+_step_bar, _sum_table, _marked_text, _group, _log_view, _sample_list, _problem_time = map(
+    define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "sample_list", "problem_time")
 )
 _arms_table = define("arms_table")
 _curve_editor = define("curve_editor", "curve_laws")
 
 
 def chart_card(key: str, card: Card) -> None:
-    """A titled card around a Plotly figure that keeps its zoom when its data change. `card` is made by app.figures.
+    """A titled card around a Plotly figure that keeps its zoom when its data change. `card` is made by app.figures."""
+    drawn = Drawn(Message(card), card)
+    _card(key, STILL.source(drawn.message.version, lambda: drawn), lives=False)
 
-    It is sent whole and says nothing back: a word of it would draw the page again, and a press of a button that comes while
-    the page is being drawn for another reason is lost in Streamlit.
+
+def live_card(key: str, name: Hashable, make: Callable[[], Drawn], lives: bool = True) -> None:
+    """The same for a chart that grows: the browser asks for what is new, for what is in view alone, without a run of the page.
+
+    `name`: what tells the chart from all others, for every viewer. `make` is called in any thread: it must read no session.
+    `lives`: it is asked for again and again; else once, and whenever the page is drawn.
     """
-    live_card(key, Drawn(Message({**card, "still": True}), card))
+    _card(key, LIVE.source(name, make), lives)
 
 
-def live_card(key: str, drawn: Drawn, early: bool = True) -> None:
-    """The same for a chart that grows: a browser is sent what it lacks, and nothing that it does not look at.
+def _card(key: str, source: Source, lives: bool) -> None:
+    if source.place is None:
+        made = source.make()
+        source.place = {k: made.card[k] for k in ("title", "height")} if isinstance(made, Drawn) else {}
+    _chart_card(key=key, data={"token": source.token, "live": lives, **source.place}, on_gone_change=lambda: None)
 
-    `early`: send it at once; else when the browser says that the card is on screen.
+
+def pulse(key: str, name: Hashable, version: Callable[[], str], drawn: str, moved: Callable[[], None]) -> None:
+    """Draws nothing; calls `moved` when `version` has become another than the one `drawn`, and somebody looks at the page.
+
+    `name` and `version` are to the feed what those of a live card are.
     """
-    _chart_card(key=key, data=live.data(key, drawn, early), **live.asks(key))
-
-
-def pulse(key: str, version: str, drawn: str, moved: Callable[[], None]) -> None:
-    """Draws nothing; calls `moved` when there is another `version` than the one `drawn`, and somebody looks at the page."""
-    _pulse(key=key, data={"version": version, "drawn": drawn}, on_moved_change=moved)
+    source = LIVE.source(name, lambda: Version(version()))
+    _pulse(key=key, data={"token": source.token, "drawn": drawn}, on_moved_change=moved)
 
 
 def step_bar(key: str, data: dict[str, Any], pick: Callable[[int], None]) -> None:

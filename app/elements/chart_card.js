@@ -1,5 +1,5 @@
 // Chart card: Plotly.react on one node that lives as long as the card, so zoom, hover and hidden lines survive every update.
-// It draws what wire.js hands over, tells Python whether it is on screen, and asks again for what it missed.
+// Python gives it a token; it asks the feed (feed.js) for what it lacks, once or as long as it is live, while it is on screen.
 const loadPlotly = () => window.showdownPlotly ??= new Promise((done, failed) => {
   const script = document.createElement("script");
   script.src = new URL("app/static/plotly.min.js", document.baseURI).href;
@@ -22,12 +22,13 @@ function button(name, text, label, act) {
 function build(root) {
   const ui = { root, card: node("section", "card"), head: node("div", "head"), title: node("h3"), tip: node("button", "tip", "i"),
     now: node("span", "now"), sub: node("p", "sub"), legend: node("div", "legend"), plot: node("div", "plot"), says: node("p", "says"),
-    menu: node("div", "menu"), hidden: new Set(), received: undefined, zoomed: false, revision: 0, drawn: Promise.resolve() };
+    menu: node("div", "menu"), hidden: new Set(), received: undefined, zoomed: false, revision: 0, drawn: Promise.resolve(),
+    token: "", live: false, behind: false, lost: false };
   ui.tip.type = "button";
   ui.follow = button("follow", "follow", "Back to the whole run: the chart follows the newest step again", () => follow(ui));
   ui.more = button("more", "\u22ef", "Save or enlarge this chart", () => openMenu(ui, ui.menu.hidden));
   ui.more.setAttribute("aria-expanded", "false");
-  ui.menu.append(...[["PNG", () => picture(ui, "png")], ["SVG", () => picture(ui, "svg")], ["CSV", () => ui.ask("csv")],
+  ui.menu.append(...[["PNG", () => picture(ui, "png")], ["SVG", () => picture(ui, "svg")], ["CSV", () => table(ui)],
     ["Enlarge", () => (document.fullscreenElement ? document.exitFullscreen() : ui.card.requestFullscreen())]]
     .map(([text, act]) => button("item", text, text, () => { openMenu(ui, false); act(); })));
   ui.menu.hidden = ui.follow.hidden = true;
@@ -41,14 +42,44 @@ function build(root) {
   ui.resized.observe(ui.plot);
   ui.seen = new IntersectionObserver((entries) => onScreen(ui, entries.at(-1).isIntersecting), { rootMargin: NEAR });
   ui.seen.observe(ui.card);
+  ui.watcher = { asks: () => asks(ui), took: (bytes) => took(ui, bytes), failed: (error) => failed(ui, error.message),
+    settled: () => ui.drawn };
   return ui;
+}
+
+// What the feed is told that this card has; null when it wants nothing.
+function asks(ui) {
+  if (!ui.visible || !(ui.live || ui.behind)) return null;
+  if (!ui.received || ui.lost) return [ui.token];
+  const { version, epoch, length, frame } = ui.received;
+  return [ui.token, version, epoch, length, frame];
+}
+
+function took(ui, bytes) {
+  const kind = bytes && unpack(bytes).head;
+  if (kind?.kind === "fault") return failed(ui, kind.said);
+  if (kind?.kind === "gone") { ui.behind = ui.live = false; return ui.gone(); }
+  ui.behind = false;
+  if (!bytes) return;
+  const { now, fresh, lost } = receive(ui.received, bytes);
+  ui.received = now;
+  ui.lost = lost;
+  if (lost) { ui.behind = true; feed().soon(); }
+  if (fresh) { drawHead(ui); draw(ui); }
+}
+
+// What is drawn stays; a card that is still empty says why.
+function failed(ui, why) {
+  if (ui.received) return;
+  ui.says.textContent = `The chart could not be loaded: ${why}. It is asked for again.`;
+  ui.says.hidden = false;
 }
 
 function onScreen(ui, visible) {
   if (ui.visible === visible) return;
   ui.visible = visible;
-  if (!ui.received?.card.still) ui.tell(visible);  // each word makes Python draw again: none where it would change nothing
   if (visible && ui.late) draw(ui);
+  if (visible && asks(ui)) feed().soon();
 }
 
 function openMenu(ui, open) {
@@ -107,7 +138,7 @@ const figure = (ui) => {
 
 function draw(ui) {
   // Nothing is drawn where nobody looks; one draw after the other, since a react that overtook another would leave the older.
-  ui.late = !ui.visible || ui.received.card.waiting;
+  ui.late = !ui.visible;
   if (ui.late) return;
   ui.drawn = ui.drawn.then(loadPlotly).then(async (Plotly) => {
     await Plotly.react(ui.plot, ...figure(ui), RESET);
@@ -162,25 +193,28 @@ async function picture(ui, kind) {
   save(await window.Plotly.toImage({ data, layout: titled }, { format: kind, ...size, scale: 2 }), fileName(ui, kind));
 }
 
-function csvFile(ui, text) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  save(url, fileName(ui, "csv"));
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+// Every point, those that are not drawn too: Python has them.
+function table(ui) {
+  save(new URL(`showdown/table/${ui.token}`, document.baseURI).href, fileName(ui, "csv"));
 }
 
-export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = remember(parentElement, () => build(root));
-  ui.tell = (visible) => setStateValue("visible", visible);
-  ui.ask = (what) => setTriggerValue(what, true);
+  ui.gone = () => setTriggerValue("gone", true);
   linked.add(ui);
-  const { now, fresh, lost, csv } = receive(ui.received, data);
   const scheme = getComputedStyle(root).colorScheme, flipped = ui.scheme !== scheme;
   ui.scheme = scheme;
-  ui.received = now ?? ui.received;
-  if (!lost) ui.asked = false;
-  else if (!ui.asked) { ui.asked = true; ui.ask("lost"); }
-  if (csv !== undefined) csvFile(ui, csv);
-  if (ui.received && (fresh || flipped)) { drawHead(ui); draw(ui); }
-  return () => { ui.resized.disconnect(); ui.seen.disconnect(); linked.delete(ui); memory.delete(parentElement); };
+  Object.assign(ui, { token: data.token, live: data.live, behind: true });
+  if (!ui.received) { ui.card.style.height = `${data.height}px`; ui.title.textContent = data.title; }
+  else if (flipped) { drawHead(ui); draw(ui); }
+  feed().add(ui.watcher);
+  if (ui.visible) feed().soon();
+  return () => {
+    ui.resized.disconnect();
+    ui.seen.disconnect();
+    linked.delete(ui);
+    feed().remove(ui.watcher);
+    memory.delete(parentElement);
+  };
 }

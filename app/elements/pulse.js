@@ -1,11 +1,28 @@
-// The pulse of a live page: draws nothing. When there is something newer than what is drawn, and somebody looks, it says so.
-const AGAIN = 5000;  // ms until it says so once more, should the first word have been lost
+// The pulse of a live page: draws nothing. When the run has moved on from what is drawn, and somebody looks, it says so, but
+// not more often than every SPACING: charts have their own feed, and what Python draws beside them may be a little older.
+const SPACING = 2500;  // ms
+const AGAIN = 8000;  // ms until it says so once more, should the word have been lost
+
+function took(ui, bytes) {
+  if (bytes) ui.head = unpack(bytes).head;
+  const now = ui.head?.version;
+  if (ui.head?.kind === "gone") ui.head = undefined;
+  else if (!now || now === ui.drawn) return;
+  const since = Date.now() - ui.at;
+  if (since < SPACING || (ui.told === now && since < AGAIN)) return;
+  ui.told = now;
+  ui.at = Date.now();
+  ui.tell();
+}
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const ui = remember(parentElement, () => ({ told: "", at: 0 }));
-  if (data.version === data.drawn || document.hidden) return;
-  if (ui.told === data.version && Date.now() - ui.at < AGAIN) return;
-  ui.told = data.version;
-  ui.at = Date.now();
-  setTriggerValue("moved", true);
+  const ui = remember(parentElement, () => {
+    const made = { told: "", at: 0, head: undefined, drawn: "" };
+    made.asks = () => [made.token, made.head?.version ?? ""];
+    made.took = (bytes) => took(made, bytes);
+    return made;
+  });
+  Object.assign(ui, { token: data.token, drawn: data.drawn, tell: () => setTriggerValue("moved", true) });
+  feed().add(ui);
+  return () => { feed().remove(ui); memory.delete(parentElement); };
 }

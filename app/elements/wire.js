@@ -17,13 +17,11 @@ const joined = (before, rest, { keep, tie }) => {
   all.set(rest, keep);
   return all;
 };
-// `previous` is what an earlier call returned as `now`. Returns { now, fresh, lost, csv }: `fresh` when there is something to
-// draw, `lost` when the tail does not fit what is here, so that the whole must be asked for.
+// `previous` is what an earlier call returned as `now`. Returns { now, fresh, lost }: `fresh` when there is something to draw,
+// `lost` when the tail does not fit what is here, so that the whole must be asked for.
 const receive = (previous, bytes) => {
   const { head, body } = unpack(bytes);
-  const { kind, version, epoch, card, csv } = head;
-  if (kind === "hold") return { now: previous, fresh: false, lost: !previous || previous.card.waiting };
-  if (kind === "wait") return { now: previous ?? { version: null, card: { ...card, traces: [], waiting: true } }, fresh: !previous };
+  const { kind, version, epoch, length, frame, card } = head;
   if (kind !== "whole" && previous?.epoch !== epoch) return { now: previous, fresh: false, lost: true };
   const traces = [];
   for (const [i, entry] of card.traces.entries()) {
@@ -37,5 +35,5 @@ const receive = (previous, bytes) => {
     traces.push(trace);
   }
   const base = kind === "lean" ? previous.card : {};
-  return { now: { version, epoch, card: { ...base, ...card, traces } }, fresh: previous?.version !== version || kind === "whole", csv };
+  return { now: { version, epoch, length, frame, card: { ...base, ...card, traces } }, fresh: true, lost: false };
 };

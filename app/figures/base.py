@@ -64,6 +64,12 @@ def area(name: str, x: Numbers, y: Numbers, role: str, group: str = "one", alpha
     return line(name, x, y, "card", 0.5, stackgroup=group, fillcolor=f"@{role}/{alpha}", legendgroup=name)
 
 
+def line_at(x: float, role: str, width: float) -> dict[str, Any]:
+    """A dotted line from top to bottom: a shape of the layout."""
+    pen = {"color": f"@{role}", "width": width, "dash": "dot"}
+    return {"type": "line", "x0": float(x), "x1": float(x), "y0": 0, "y1": 1, "yref": "paper", "line": pen}
+
+
 def signed_area(name: str, x: Numbers, y: Numbers, role: str) -> list[Trace]:
     """One layer of a stack: what is positive upwards from zero, what is negative downwards."""
     values = np.asarray(y, dtype=float)

@@ -12,12 +12,9 @@ Card = dict[str, Any]
 HEIGHT = 300
 
 
-def _look(step: int) -> dict[str, Any]:
+def _look(dial: Dial) -> dict[str, Any]:
     """The line of the step looked at."""
-    return {
-        "type": "line", "x0": step, "x1": step, "y0": 0, "y1": 1, "yref": "paper",
-        "line": {"color": "@ink", "width": 1.2, "dash": "dot"},
-    }  # fmt: skip
+    return base.line_at(dial.now.step, "ink", 1.2)
 
 
 def _percent(values: Any) -> list[float]:
@@ -45,7 +42,7 @@ def weighs_and_trains(dial: Dial, max_step: int) -> Card:
         "Share of a side: sum over samples of its part of the advantage times the advantage, over the sum of squared "
         "advantages. Parts and shares add up to one; a part below zero pulls against the others. Key: signal/advantage_share"
     )
-    figure = base.layout(max_step, " %", None, shapes=[_look(dial.now.step)])
+    figure = base.layout(max_step, " %", None, shapes=[_look(dial)])
     return base.card("What it weighs, what it trains", traces, figure, alt, HEIGHT, help=note, legend=legend)
 
 
@@ -56,6 +53,6 @@ def by_term(dial: Dial, roles: dict[str, str], max_step: int) -> Card:
         traces += base.signed_area(term, dial.steps, _percent(dial.shares[:, k]), roles[term])
     last = ", ".join(f"{t} {words.percent(v)}" for t, v in zip(dial.terms, dial.now.shares, strict=True))
     legend = [{"name": t, "role": roles[t], "mark": "area"} for t in dial.terms]
-    figure = base.layout(max_step, " %", shapes=[_look(dial.now.step)])
+    figure = base.layout(max_step, " %", shapes=[_look(dial)])
     note = "Share of the advantage's variance, were these samples made at that step. Key: signal/advantage_share/<term>"
     return base.card("By term", traces, figure, f"Shares at step {dial.now.step}: {last}.", HEIGHT, help=note, legend=legend)

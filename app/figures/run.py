@@ -76,9 +76,10 @@ def truth(run: Shown, marks: list[Mark]) -> Card:
         "zeroline": False,
         "fixedrange": True,
     }
-    now = [_line_at(run.x([run.now])[0], "ink3", 1)] if 0 < run.now < run.max_step else []
+    now = [base.line_at(run.x([run.now])[0], "ink3", 1)] if 0 < run.now < run.max_step else []
     loud = [m for m in marks if m.kind in LOUD and m.step <= run.now]
-    layout = _layout(run, yaxis=axis, yaxis2=strip, shapes=[*now, *(_line_at(run.x([m.step])[0], "ink4", 0.7) for m in loud)])
+    happened_at = [base.line_at(run.x([m.step])[0], "ink4", 0.7) for m in loud]
+    layout = _layout(run, yaxis=axis, yaxis2=strip, shapes=[*now, *happened_at])
     layout["xaxis"]["anchor"] = "y2"  # its ticks stand below the strip
     if loud:
         traces.append(_marked(run, loud))
@@ -99,12 +100,6 @@ def _marked(run: Shown, found: list[Mark]) -> base.Trace:
     trace = base.line("event", run.x([m.step for m in found]), [0.0] * len(found), "ink2", mode="markers", marker=marker)
     texts = [m.text for m in found]
     return trace | {"yaxis": "y2", "text": texts, "hovertemplate": "%{text}<extra></extra>", "saved": None, "moving": True}
-
-
-def _line_at(x: float, role: str, width: float) -> dict[str, Any]:
-    """A dotted line from top to bottom."""
-    pen = {"color": f"@{role}", "width": width, "dash": "dot"}
-    return {"type": "line", "x0": float(x), "x1": float(x), "y0": 0, "y1": 1, "yref": "paper", "line": pen}
 
 
 def _blend(run: Shown) -> list[base.Trace]:

@@ -1,6 +1,7 @@
 """Every recorded metric of a run, by family, narrowed by a regular expression. Called by app.views.run."""
 
 import re
+from functools import partial
 from itertools import groupby
 
 import streamlit as st
@@ -12,7 +13,6 @@ from app.parts.overview import waiting
 from core.metrics import described
 from core.store.queries import RunDetail
 
-EARLY = 9
 MOST_REPEATS = 3
 
 
@@ -37,7 +37,7 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def all_metrics(detail: RunDetail, view: View, wanted: re.Pattern[str]) -> None:
+def all_metrics(detail: RunDetail, view: View, wanted: re.Pattern[str], lives: bool) -> None:
     """The cards, whole."""
     run = cache.shown(detail, view)
     if not run.series:
@@ -52,13 +52,11 @@ def all_metrics(detail: RunDetail, view: View, wanted: re.Pattern[str]) -> None:
         with st.container(key="card-nometrics"):
             prose.empty("No metric is called so", f"This run records {len(known)}, such as {', '.join(known[:4])}.")
         return
-    drawn = 0
     for family, members in groupby(keys, key=lambda k: k.split("/")[0]):
         names = list(members)
         of = sum(k.startswith(f"{family}/") for k in known)
         prose.section(None, family, chips=[prose.chip(str(of) if len(names) == of else f"{len(names)} of {of}", dot=False)])
         with st.grid(3, min_column_width=260):
             for key in names:
-                made = cache.card(detail, view, key, lambda r, key=key: figures.single(r, key))  # type: ignore[misc]
-                elements.live_card(f"metric-{key}", made, early=drawn < EARLY)
-                drawn += 1
+                make = partial(cache.card, detail.row.id, view, key, partial(figures.single, key=key))
+                elements.live_card(f"metric-{key}", (detail.row.id, view, key), make, lives)

@@ -28,7 +28,8 @@ BEHIND: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Asked:
-    """`experiment`: where all its runs are compared. `shown`: (arm, score) whose curves are open; arm "" is all."""
+    """`experiment`: where all its runs are compared. `shown`: (arm, score) whose curves are open; arm "" is all. `faults`: what
+    of the address could not be followed."""
 
     question: Question
     rows: tuple[RunRow, ...]
@@ -37,6 +38,7 @@ class Asked:
     baseline: str
     threshold: str
     shown: tuple[str, str]
+    faults: tuple[str, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -88,34 +90,35 @@ def pick(
 
 
 def asked() -> Asked | None:
-    """What the address asks for; None where there is no run at all, which was said then."""
+    """What the address asks for; None where there is no run at all."""
+    faults = []
     ids, known = run_ids(), cache.experiments()
     wanted = places.number(st.query_params.get("experiment", ""))
     chosen = None if ids else next((e for e in known if e.id == wanted), None)
     if st.query_params.get("experiment") and not ids and chosen is None:
-        prose.fault(f"There is no experiment {st.query_params['experiment']}. This is another one.")
+        faults.append(f"There is no experiment {st.query_params['experiment']}. This is another one.")
     chosen = chosen or (None if ids else newest(known))
     rows = cache.rows(ids) if ids else cache.runs_of(chosen.id) if chosen else []
     if len(rows) < len(ids):
-        prose.fault(f"{len(ids) - len(rows)} of the {len(ids)} runs of this link are not there.")
+        faults.append(f"{len(ids) - len(rows)} of the {len(ids)} runs of this link are not there.")
     if not rows:
         return None
     config = cache.experiment_config(chosen.id) if chosen else {}
     fixed = tuple(key for key in config.get("primary") or () if key in MEASURED)
     thresholds = tuple(float(t) for t in config.get("thresholds") or ())
-    threshold, extra = _threshold(thresholds)
+    threshold, extra = _threshold(thresholds, faults)
     primary = fixed or PRIMARY
     score = st.query_params.get("score", "")
     score = score if score in MEASURED and SCORES[score].better else primary[0]
     # A score that somebody looks at is tested too; it comes behind those that were fixed.
-    question = Question(tuple(r.id for r in rows), (*extra, *thresholds), tuple(dict.fromkeys((*primary, score))), bool(fixed))
+    question = Question(tuple(r.id for r in rows), (*extra, *thresholds), tuple(dict.fromkeys((*primary, score))), fixed)
     ordered = tuple(sorted(rows, key=lambda r: r.id))
     arms = sorted({r.variant for r in rows})
     arm, _, key = st.query_params.get("show", "").rpartition("~")
     baseline = st.query_params.get("base", "")
     return Asked(
         question, ordered, chosen, score, baseline if baseline in arms else "", threshold,
-        (arm if arm in arms else "", key if key in SCORES else score),
+        (arm if arm in arms else "", key if key in SCORES else score), tuple(faults),
     )  # fmt: skip
 
 
@@ -124,7 +127,7 @@ def named(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def _threshold(thresholds: Sequence[float]) -> tuple[str, tuple[float, ...]]:
+def _threshold(thresholds: Sequence[float], faults: list[str]) -> tuple[str, tuple[float, ...]]:
     """The threshold that is looked at by its name, and the gold accuracies that only the address asks for."""
     text = st.query_params.get("reach", "")
     if text in (*RELATIVE, *map(named, thresholds)):
@@ -136,13 +139,15 @@ def _threshold(thresholds: Sequence[float]) -> tuple[str, tuple[float, ...]]:
     if 0 < share <= 1:
         return named(share), (share,) if share not in thresholds else ()
     if text:
-        prose.fault(f"{text} is no gold accuracy. Write a number above 0 and up to 100, such as 60.")
+        faults.append(f"{text} is no gold accuracy. Write a number above 0 and up to 100, such as 60.")
     return (named(thresholds[0]) if thresholds else RELATIVE[0]), ()
 
 
 def controls(a: Asked, labels: Mapping[str, str]) -> None:
     """The boxes. `labels`: experiments by id, as text."""
-    fixed = a.question.primary if a.question.fixed else ()
+    fixed = a.question.fixed
+    for fault in a.faults:
+        prose.fault(fault)
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare-controls"):
         now = str(a.experiment.id) if a.experiment else ""
         pick("Experiment", list(labels), "experiment", now, lambda i: prose.visible(labels[i]),

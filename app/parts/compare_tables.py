@@ -17,8 +17,7 @@ MOST_ROWS = 120  # rows drawn; the files have all
 
 def tables_card(a: Asked, found: Compared) -> None:
     """One table at a time; which one is in the address."""
-    primary = a.question.primary if a.question.fixed else ()
-    made_of: Sequence[Table] = made(found, "tables", lambda: tables(found.comparison, primary))
+    made_of: Sequence[Table] = made(found, "tables", lambda: tables(found.comparison, a.question.fixed))
     if not made_of:
         return
     known = {t.key: t for t in made_of}

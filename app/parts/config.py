@@ -14,7 +14,7 @@ from core.store.queries import RunDetail, RunRow
 def config(detail: RunDetail) -> None:
     """The tab, whole."""
     row = detail.row
-    made = cache.config(row.id, detail.config_hash)
+    made = cache.config(row.id)
     text = made.to_yaml()
     _siblings(row, made)
     left, right = st.columns([3, 2])
@@ -53,7 +53,7 @@ def _siblings(row: RunRow, made: RunConfig) -> None:
         return
     configs: dict[str, dict[str, Any]] = {f"{row.arm} (this run)": made.resolved()}
     for other in sorted(others.values(), key=lambda r: r.id):
-        configs[other.arm] = cache.config(other.id, cache.run_detail(other.id).config_hash).resolved()
+        configs[other.arm] = cache.config(other.id).resolved()
     found = {p: values for p, values in differing(configs).items() if p not in ("name", "seed") and _tells(p, values)}
     with st.container(key="card-siblings"):
         prose.head("Against the other arms", f"{len(found)} settings differ; the rest is the same")

@@ -7,8 +7,7 @@ import streamlit as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app import curves, draft, elements, forms, prose
-from app.parts.term_settings import CURVE
-from app.parts.terms import label
+from app.parts.term_settings import CURVE, label
 from app.theme import term_roles
 from core.mix import Mix
 from core.schedule import Schedule

@@ -84,7 +84,7 @@ def _head(found: Dial, mix: Mix) -> None:
     text += "of the advantage."
     if wrong.groups:
         hard = float(wrong.shares[found.hard].sum())
-        carries = "nothing" if abs(hard) < 0.005 else f"{words.percent(hard)}"
+        carries = "nothing" if abs(hard) < 0.005 else words.percent(hard)
         text += f" In the {words.percent(wrong.groups)} of groups without a right answer it carries {carries}."
     far = found.widest > FAR
     chip = prose.chip("read before you tune", "warn") if far else prose.chip("here it is close to one", "good")
@@ -110,8 +110,8 @@ def _line(kind: Kind, found: Dial) -> str:
     def share(hard: bool) -> str:
         rows = found.hard if hard else found.continuous
         value = float(kind.shares[rows].sum())
-        return "–" if value != value or not kind.groups else f"{words.percent(value)}"
+        return "–" if value != value or not kind.groups else words.percent(value)
 
     size = f"{kind.size:.2f}" if kind.groups else "–"
-    cells = "".join(f"<td>{c}</td>" for c in (f"{words.percent(kind.groups)}", share(True), share(False), size))
+    cells = "".join(f"<td>{c}</td>" for c in (words.percent(kind.groups), share(True), share(False), size))
     return f"<tr><th>{prose.square(COLOURS[kind.name])} {escape(kind.name)}</th>{cells}</tr>"

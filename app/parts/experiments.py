@@ -87,11 +87,11 @@ def _whole(e: ExperimentRow, runs: list[RunRow]) -> None:
             training = sum(r.status.claimed for r in going)
             st.caption(f"{words.count(len(going), 'run')}; {training} of them train now and write a checkpoint first.")
             if st.button("Stop them", key=f"stop-them-{e.id}", type="primary"):
-                _did(actions.stop_experiment(e.id))
+                run_actions.did(actions.stop_experiment(e.id))
     if again and st.button(
         "Requeue", icon=":material/replay:", key=f"requeue-{e.id}", help="Its failed and stopped runs go on."
     ):
-        _did(actions.requeue_all([r.id for r in again]))
+        run_actions.did(actions.requeue_all([r.id for r in again]))
     if st.button(
         "Clone", icon=":material/content_copy:", key=f"clone-{e.id}", help="Its arms, seeds and settings as a new draft."
     ):
@@ -102,9 +102,3 @@ def _whole(e: ExperimentRow, runs: list[RunRow]) -> None:
             return
         st.toast("Cloned into the form above.")
         st.rerun()
-
-
-def _did(message: str) -> None:
-    st.toast(prose.plain(message))
-    cache.forget_runs()
-    st.rerun()

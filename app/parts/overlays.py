@@ -1,20 +1,19 @@
 """The curves of chosen runs over each other, a chart a metric. Called by the Runs page.
 
-Live like a run's page: a pulse looks whether any of the runs has a new step, and only then are the charts drawn again.
+Charts of runs that train go on by themselves, by the feed (app.live).
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from app import cache, elements, prose
+from app.parts.smoothing import smoothing
 from core.metrics import described
 from core.store.queries import RunRow
 
-TICK_SECONDS = 1.0
 MOST_LINES, MOST_CHARTS = 12, 12
-SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
-DRAWN = "overlays-drawn"
 
 
 def overlays(chosen: Sequence[RunRow]) -> None:
@@ -26,12 +25,16 @@ def overlays(chosen: Sequence[RunRow]) -> None:
             "Metrics", known, ["eval/accuracy"] if "eval/accuracy" in known else known[:1], key="metrics", bind="query-params",
             max_selections=MOST_CHARTS, width="stretch",
         )  # fmt: skip
-        note = "Exponential moving average; the raw lines stay, pale. Evaluations are never smoothed."
-        smoothing = st.select_slider("Smoothing", SMOOTH, 0.8, key="smooth", bind="query-params", help=note, width=190)
-    ids = [r.id for r in shown]
-    st.fragment(_charts, key="overlays")(ids, names, float(smoothing))
-    if any(not r.status.finished for r in shown):
-        st.fragment(_pulse, run_every=TICK_SECONDS, key="overlays-pulse")(ids)
+        weight = smoothing("; the raw lines stay, pale.")
+    ids, lives = tuple(r.id for r in shown), any(not r.status.finished for r in shown)
+    if not names:
+        with st.container(key="card-no-metric"):
+            prose.empty("No metric chosen", "Choose one above; the curves of the ticked runs come here.")
+    height = 270 if len(names) > 1 else 340
+    with st.grid(2 if len(names) > 1 else 1, min_column_width=330):
+        for name in names:
+            what = (ids, tuple(names), name, weight, height)
+            elements.live_card(f"overlay-{name}", what, partial(cache.overlay, *what), lives)
     with st.container(horizontal=True):
         if len(chosen) > 1:
             query = {"runs": "-".join(str(r.id) for r in sorted(chosen, key=lambda r: r.id))}
@@ -41,22 +44,3 @@ def overlays(chosen: Sequence[RunRow]) -> None:
             st.page_link("views/run.py", label=prose.plain(f"Open {r.name}"), query_params={"run": str(r.id)})
     if len(chosen) > MOST_LINES:
         prose.note(f"The first {MOST_LINES} of {len(chosen)} chosen runs.")
-
-
-def _charts(ids: list[int], names: list[str], smoothing: float) -> None:
-    rows = cache.rows(tuple(ids))
-    if not names:
-        with st.container(key="card-no-metric"):
-            prose.empty("No metric chosen", "Choose one above; the curves of the ticked runs come here.")
-    with st.grid(2 if len(names) > 1 else 1, min_column_width=330):
-        for name in names:
-            elements.live_card(
-                f"overlay-{name}", cache.overlay(rows, tuple(names), name, smoothing, 270 if len(names) > 1 else 340)
-            )
-    st.session_state[DRAWN] = cache.text_of_all(rows)
-
-
-def _pulse(ids: list[int]) -> None:
-    rows = cache.rows(tuple(ids))
-    said, drawn = cache.text_of_all(rows), st.session_state.get(DRAWN, "")
-    elements.pulse("overlays-moved", said, drawn, lambda: st.rerun("overlays"))

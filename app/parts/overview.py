@@ -1,6 +1,7 @@
 """The overview of a run: tiles, then the questions in the order in which one should ask them. Called by app.views.run."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -17,7 +18,6 @@ from core.store.states import Status
 SIGNAL = ("signal/dead_groups", "signal/group_spread", "reward/no_answer")
 STABLE = ("eval/kl", "policy/entropy", "policy/grad_norm", "length/mean")
 FAST = ("speed/step_seconds", "speed/generated_tokens_per_second")
-EARLY = 8  # charts of a first window; the others are sent when they come near it
 Make = Callable[[Shown], Card]
 
 
@@ -40,33 +40,32 @@ def _single(key: str) -> Make:
     return lambda run: figures.single(run, key)
 
 
-def overview(detail: RunDetail, view: View) -> None:
-    """Everything about one run at a glance."""
-    run, version = cache.shown(detail, view), cache.version(detail.row)
+def overview(detail: RunDetail, view: View, lives: bool) -> None:
+    """Everything about one run at a glance. `lives`: charts go on by themselves."""
+    run, version, run_id = cache.shown(detail, view), cache.version(detail.row), detail.row.id
     if not run.series:
         waiting(detail)
         return
-    drawn = 0
 
     def row(cards: list[tuple[str, Make]], spec: list[int]) -> None:
-        nonlocal drawn
         for column, (name, make) in zip(st.columns(spec), cards, strict=True):
             with column:
-                elements.live_card(f"chart-{name}", cache.card(detail, view, name, make), early=drawn < EARLY)
-            drawn += 1
+                elements.live_card(f"chart-{name}", (run_id, view, name), partial(cache.card, run_id, view, name, make), lives)
 
     def singles(keys: tuple[str, ...]) -> list[tuple[str, Make]]:
         return [(key, _single(key)) for key in keys]
+
+    def truth(run: Shown) -> Card:
+        return figures.truth(run, marks(cache.events(run_id), run.mix, run.max_step))
 
     with st.grid(6, min_column_width=170):
         for key in figures.TILES:
             st.metric(**figures.tile(run, key), chart_type="area", delta_arrow="off", border=True)
     _section(1, "Is there signal?", verdict.signal(run.series), "Known after two steps.")
     row(singles(SIGNAL), [1, 1, 1])
-    n_eval = cache.held_out(detail.row.id, version)
+    n_eval = cache.held_out(run_id, version)
     _section(2, "Is it learning the right thing?", verdict.learning(run.series, n_eval), "Known after the second evaluation.")
-    happened = marks(cache.events(detail.row.id), run.mix, run.max_step)
-    row([("truth", lambda r: figures.truth(r, happened)), ("shares", figures.advantage_shares)], [3, 2])
+    row([("truth", truth), ("shares", figures.advantage_shares)], [3, 2])
     row([("contributions", figures.contributions), ("scores", figures.scores)], [3, 2])
     _section(3, "Is it stable?", verdict.stability(run.series), "Known after ten steps.")
     row(singles(STABLE), [1, 1, 1, 1])

@@ -7,7 +7,7 @@ import streamlit as st
 from app import cache, draft, elements, prose, words
 from app.figures.preflight import dead_before_after
 from app.parts.sample_go import to_sample, to_step
-from app.places import place_of, to_url
+from app.places import to_url
 from app.series import Version
 from core import presets
 from core.config import RunConfig
@@ -15,6 +15,7 @@ from core.errors import ShowdownError
 from core.mix import Mix
 from core.replay import Outcome
 from core.rewards.component import FROM_TEXT
+from core.store.lines import place_of
 from core.store.queries import RunDetail, SampleView
 from core.yaml_files import mix_of
 
@@ -101,7 +102,7 @@ def _movers(title: str, key: str, rows: list[int], before: Outcome, after: Outco
         table: list[dict[str, Any]] = [
             {
                 "": "✓" if s.correct else "✗", "step": s.step, "before": float(before.advantage[r]),
-                "after": float(after.advantage[r]), "ends with": " ".join(s.completion.split())[-ENDS_WITH:],
+                "after": float(after.advantage[r]), "ends with": words.end(s.completion, ENDS_WITH),
             }
             for r, s in moved
         ]  # fmt: skip

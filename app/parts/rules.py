@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app import forms
-from app.parts import terms
+from app.parts.term_settings import label
 from core.advantage import RULES
 from core.advantage_rule import FOLLOWING
 from core.rules import COMBINATIONS
@@ -32,7 +32,7 @@ COMBINATION = {
 
 
 def rules(mix: dict[str, Any], faults: forms.Faults, key: str) -> None:
-    labels = [terms.label(t) for t in mix["terms"]]
+    labels = [label(t) for t in mix["terms"]]
     with st.container(key="card-rule"):
         left, right = st.columns(2)
         with left:

@@ -1,11 +1,10 @@
-"""What can be done to a run from a list of runs, and doing it. Called by the Queue page."""
+"""What can be done to a run from a list of runs, and doing it. Called by the Queue page; `did` also by the Run page."""
 
 from typing import Any
 
 import streamlit as st
 
 from app import actions, cache, draft, prose, theme, words
-from core.config import RunConfig
 from core.errors import ShowdownError
 from core.store.queries import RunRow
 from core.store.states import Status
@@ -68,9 +67,18 @@ def do(run_id: int, action: str) -> str:
     if action in ("up", "down"):
         return actions.set_priority(run_id, detail.row.priority + (1 if action == "up" else -1))
     if action == "clone":
-        draft.load_run(RunConfig.model_validate(detail.config), f"{detail.row.experiment or detail.row.arm} again")
+        draft.load_run(cache.config(run_id), f"{detail.row.experiment or detail.row.arm} again")
         return "Cloned into the draft."
     raise ValueError(f"no action is called {action!r}")
+
+
+def did(message: str, page: str = "") -> None:
+    """After a click that changed runs: say what happened, and draw the page anew, or go to another."""
+    st.toast(prose.plain(message))
+    cache.forget_runs()
+    if page:
+        st.switch_page(page)
+    st.rerun()
 
 
 def answer(chosen: tuple[int, str] | None) -> None:
@@ -81,11 +89,8 @@ def answer(chosen: tuple[int, str] | None) -> None:
     if action == "open":
         st.switch_page("views/run.py", query_params={"run": str(run_id)})
     try:
-        st.toast(prose.plain(do(run_id, action)))
+        message = do(run_id, action)
     except ShowdownError as error:
         st.toast(prose.plain(str(error)), icon=":material/error:")
         return
-    cache.forget_runs()
-    if action == "clone":
-        st.switch_page("views/design.py")
-    st.rerun()
+    did(message, "views/design.py" if action == "clone" else "")

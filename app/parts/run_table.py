@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import cache, prose, words
 from app.parts.run_filters import BASE, Group, Shown, plain, setting
+from app.places import number
 from core.metrics import describe
 from core.store.queries import RunRow
 
@@ -36,7 +37,7 @@ CONFIG: dict[str, Any] = {
 
 def in_url() -> list[int]:
     """The runs that the URL chooses."""
-    return [int(word) for word in st.query_params.get("runs", "").split("-") if word.isdecimal() and len(word) < 10]
+    return [run_id for run_id in map(number, st.query_params.get("runs", "").split("-")) if run_id is not None]
 
 
 def _percent(share: float | None) -> float | None:

@@ -17,7 +17,7 @@ from app.parts.sample_notes import notes
 from app.theme import term_roles
 from core.config import RunConfig
 from core.mix import Mix
-from core.store.lines import Line, Place
+from core.store.lines import Line, Place, place_of
 from core.store.queries import RunRow, SampleView
 from core.tokens import unpack
 
@@ -109,7 +109,7 @@ def detail(sample: SampleView, members: Sequence[Line], config: RunConfig, runs:
                 advantage_note=note or f"by the rule {config.mix.advantage.type}",
             )  # fmt: skip
             elements.sum_table("sample-sum", data)
-        notes(places.place_of(sample), tuple(runs))
+        notes(place_of(sample), tuple(runs))
         st.button("List only this problem", icon=":material/filter_alt:", on_click=_only_problem, args=(sample.problem_id,),
                   type="tertiary")  # fmt: skip
 
@@ -126,7 +126,7 @@ def group(chosen: Place, members: Sequence[Line], config: RunConfig) -> None:
             {
                 "key": places.to_url(s.place), "index": s.index_in_group + 1, "n_tokens": s.n_tokens, "truncated": s.truncated,
                 "parsed": s.parsed, "correct": s.correct, "total": s.total, "advantage": s.advantage,
-                "parts": parts_of(s, roles), "ends": "… " + " ".join(s.ends.split())[-40:],
+                "parts": parts_of(s, roles), "ends": "… " + words.end(s.ends, 40),
             }
             for s in members
         ]  # fmt: skip

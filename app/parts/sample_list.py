@@ -5,9 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, elements, places, prose, theme
+from app import cache, elements, places, prose, theme, words
 from app.parts.sample_go import to_sample
-from core.config import RunConfig
 from core.store.browse import Page
 from core.store.lines import Line, Place
 from core.store.queries import RunRow
@@ -43,13 +42,13 @@ def _row(line: Line, run: RunRow | None, roles: Mapping[str, str], several: bool
         "key": places.to_url(line.place), "correct": line.correct, "total": line.total, "advantage": line.advantage,
         "where": f"{_whose(run)}{line.step}" if several else f"step {line.step}",
         "role": theme.arm_role(run.structure) if several and run else "",
-        "parts": parts_of(line, roles), "tags": tags, "ends": " ".join(line.ends.split())[-ENDS_WITH:] or "(empty)",
+        "parts": parts_of(line, roles), "tags": tags, "ends": words.end(line.ends, ENDS_WITH) or "(empty)",
     }  # fmt: skip
 
 
 def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int, RunRow], what: str) -> None:
     """The card of the list; `what`: of which it is, for its head."""
-    roles = {r: theme.term_roles(RunConfig.model_validate(cache.run_detail(r).config).mix) for r in {x.run_id for x in lines}}
+    roles = {r: theme.term_roles(cache.config(r).mix) for r in {x.run_id for x in lines}}
     rows = [_row(x, runs.get(x.run_id), roles[x.run_id], len(runs) > 1) for x in lines]
     keys = [r["key"] for r in rows]
     at = keys.index(places.to_url(chosen)) if places.to_url(chosen) in keys else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, elements, places, prose, theme
+from app import cache, elements, places, prose, theme, words
 from app.parts.sample_go import to_sample
 from core.store.lines import MOST_SEEN, Line, Seen
 from core.store.queries import RunRow, SampleView
@@ -17,8 +17,12 @@ ENDS_WITH = 40
 
 
 def _end(line: Line) -> dict[str, Any]:
-    ends = " ".join(line.ends.split())[-ENDS_WITH:]
-    return {"key": places.to_url(line.place), "total": line.total, "correct": line.correct, "ends": f"… {ends}"}
+    return {
+        "key": places.to_url(line.place),
+        "total": line.total,
+        "correct": line.correct,
+        "ends": f"… {words.end(line.ends, ENDS_WITH)}",
+    }
 
 
 def _row(run: RunRow, groups: Sequence[Seen], sample: SampleView) -> dict[str, Any]:

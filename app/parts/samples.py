@@ -16,7 +16,6 @@ from app.parts.sample_go import EVERY, ONE, to_step
 from app.parts.sample_list import PAGE, asked_page, listing
 from app.parts.sample_time import through_time
 from app.parts.step_bar import COLOURS, step_bar
-from core.config import RunConfig
 from core.store.browse import Page
 from core.store.lines import Line, Place
 from core.store.queries import RunDetail, RunRow
@@ -57,14 +56,10 @@ def samples(run: RunDetail) -> None:
     samples_of([run.row], "this run", step)
 
 
-def _config(run_id: int) -> RunConfig:
-    return RunConfig.model_validate(cache.run_detail(run_id).config)
-
-
 def _terms(runs: Sequence[RunRow]) -> list[str]:
     """Every term of these runs' mixes: arms may have others, seeds of an arm have the same."""
     one_of_each = {(r.experiment_id, r.arm): r.id for r in runs}
-    return list(dict.fromkeys(label for run_id in one_of_each.values() for label in _config(run_id).mix.labels))
+    return list(dict.fromkeys(label for run_id in one_of_each.values() for label in cache.config(run_id).mix.labels))
 
 
 def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, around: Sequence[RunRow] = ()) -> None:
@@ -90,7 +85,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
             prose.empty("No such sample", f"There is no sample {places.to_url(chosen)}. Choose one in the list.")
             st.button("Show the list", on_click=lambda: st.query_params.pop("sample", None))
         return
-    config, by_id = _config(chosen.run_id), {r.id: r for r in runs}
+    config, by_id = cache.config(chosen.run_id), {r.id: r for r in runs}
     left, right = st.columns([5, 7])
     with left:
         listing(lines, page, chosen, by_id, what=what if step is None else f"step {step}")

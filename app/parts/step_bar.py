@@ -29,7 +29,7 @@ def step_bar(
 def _bar(detail: RunDetail, chosen: int, colour: Colour, quiet: bool) -> dict[str, Any]:
     row = detail.row
     found = cache.series(row.id, cache.version(row)).get(KEYS[colour])
-    happened = [] if quiet else marks(cache.events(row.id), cache.config(row.id, detail.config_hash).trained_mix, row.max_steps)
+    happened = [] if quiet else marks(cache.events(row.id), cache.config(row.id).trained_mix, row.max_steps)
     return data(found, row.step, row.max_steps, chosen, colour, happened)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app import draft, forms, prose
-from app.parts import terms
+from app.parts.term_settings import label
 from core.config import RunConfig
 from core.sweep import settings, shown
 
@@ -43,8 +43,7 @@ def sweep(d: draft.Draft, faults: forms.Faults, key: str) -> None:
 
 def _options(d: draft.Draft) -> list[str]:
     shared = {
-        f"mix.terms.{label}.weight"
-        for label in set.intersection(*({terms.label(t) for t in a["mix"]["terms"]} for a in d["arms"]))
+        f"mix.terms.{name}.weight" for name in set.intersection(*({label(t) for t in a["mix"]["terms"]} for a in d["arms"]))
     }
     return [*settings(RunConfig), *sorted(shared)]
 

@@ -11,6 +11,11 @@ from core.shaping import SHAPINGS
 CURVE = "curve"  # the widget that says whose curve is shown
 
 
+def label(term: dict[str, Any]) -> str:
+    """What a term is called, as core.mix.Term says it once the mix is right."""
+    return term.get("name") or str(term["component"])
+
+
 def choose(name: str) -> None:
     """Show the curve of a term's weight."""
     st.session_state[CURVE] = name
@@ -20,7 +25,7 @@ def settings(mix: dict[str, Any], i: int, key: str) -> None:
     """The popover of a term; changes go into `mix` in place."""
     term = mix["terms"][i]
     made = COMPONENTS[term["component"]]
-    named = term.get("name") or str(term["component"])
+    named = label(term)
     st.markdown(f"**{made.title}**")
     st.caption(f"{made.what} Gamed by: {made.how_it_is_gamed}")
     _side(term, key)
@@ -72,7 +77,7 @@ def _shaping(term: dict[str, Any], key: str) -> None:
 def rename(mix: dict[str, Any], i: int, name: str) -> None:
     """Give a term another name, in the rules that name it too."""
     term = mix["terms"][i]
-    before = term.get("name") or str(term["component"])
+    before = label(term)
     term["name"] = "" if name == term["component"] else name
     rule = mix.get("rule") or {}
     for field, value in rule.items():

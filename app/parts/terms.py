@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import draft, forms, prose, theme
 from app.parts import term_settings
+from app.parts.term_settings import label
 from core.mix import Mix
 from core.rewards import COMPONENTS, FAULTS
 from core.shaping import SHAPINGS
@@ -18,10 +19,6 @@ SIDES = {
 }
 PLAIN = {"type": "plain"}
 Heads = dict[str, DeltaGenerator]
-
-
-def label(term: dict[str, Any]) -> str:
-    return term.get("name") or str(term["component"])
 
 
 def edit(mix: dict[str, Any], faults: forms.Faults, key: str) -> Heads:

@@ -70,7 +70,7 @@ def _facts(a: Asked, found: Compared | None) -> list[tuple[str, str]]:
     seeds = sorted({r.seed for r in found.runs})
     facts.append(("seeds", ", ".join(map(str, seeds)) if len(seeds) <= 8 else f"{len(seeds)}"))
     if a.question.fixed:
-        names = ", ".join(SCORES[k].title.lower() for k in a.question.primary)
+        names = ", ".join(SCORES[k].title.lower() for k in a.question.fixed)
         facts.append(("fixed before the runs", names))
     return facts
 
@@ -137,18 +137,29 @@ def _details(a: Asked, found: Compared, base: str, looks: Mapping[str, Look]) ->
             elements.chart_card(f"compare-{name}", compared.made(found, (name, order), make))
 
 
-def _body(a: Asked, whole: bool = False) -> bool:
-    """The page below its boxes; returns whether all of it was read."""
+def _body() -> None:
+    """The page below its boxes. It asks the address itself: a press inside draws it alone."""
+    a = asked()
+    if a is None:
+        return
     rows = cache.rows(a.question.runs)
-    found, looks = compared.compared(a.question, rows, whole), _looks(rows)
+    found, looks = compared.compared(a.question, rows), _looks(rows)
+    st.session_state[DRAWN] = compared.text_of(rows)
+    _drawn(a, found, looks)
+    if not found.whole:  # all is on screen that evaluations say; now for what each step left
+        compared.compared(a.question, rows, whole=True)
+        st.rerun()
+
+
+def _drawn(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
     c = found.comparison
     said = answer(c, a.score, a.baseline)
-    st.session_state[DRAWN] = compared.text_of(rows)
     if said.kind == "refused":
         _none(found)
         around.settings_cards(found.runs, looks)
-        return found.whole
-    prose.lead(said.parts, said.caveat)
+        return
+    hint = "This score was not fixed before the runs: a hint, and no result." if _exploring(a) else ""
+    prose.lead(said.parts, " ".join(filter(None, (hint, said.caveat))))
     around.remarks(c.remarks)
     looks = _ranked(c, looks, a.score)
     arms_card(a, found, looks)
@@ -159,7 +170,10 @@ def _body(a: Asked, whole: bool = False) -> bool:
     tables_card(a, found)
     prose.section(None, "What was compared")
     around.settings_cards(found.runs, looks)
-    return found.whole
+
+
+def _exploring(a: Asked) -> bool:
+    return bool(a.question.fixed) and a.score not in a.question.fixed
 
 
 def _none(found: Compared) -> None:
@@ -172,10 +186,18 @@ def _none(found: Compared) -> None:
     around.refused(found.comparison.remarks)
 
 
+def _head() -> None:
+    a = asked()
+    if a is not None:
+        _title(a, compared.compared(a.question, list(a.rows)))
+
+
 def _pulse(a: Asked) -> None:
     rows = cache.rows(a.question.runs)
+    if all(r.status.finished for r in rows):
+        st.rerun()  # once: without a timer from now on
     said, drawn = compared.text_of(rows), st.session_state.get(DRAWN, "")
-    elements.pulse("compare-pulse", said, drawn, lambda: st.rerun("compare-body"))
+    elements.pulse("compare-pulse", said, drawn, lambda: st.rerun(["compare-head", "compare-body"]))
 
 
 def main() -> None:
@@ -186,14 +208,11 @@ def main() -> None:
             prose.empty("Nothing to compare yet", "Queue an experiment: its arms and seeds are compared here.")
             st.page_link("views/queue.py", label="Queue", icon=":material/layers:")
         return
-    _title(a, compared.compared(a.question, list(a.rows)))
+    st.fragment(_head, key="compare-head")()
     controls(a, {str(e.id): f"{e.name} ({e.id})" for e in cache.experiments()})
-    whole = st.fragment(_body, key="compare-body")(a)
+    st.fragment(_body, key="compare-body")()
     if any(not r.status.finished for r in a.rows):
         st.fragment(_pulse, run_every=TICK_SECONDS, key="compare-pulse")(a)
-    if whole is False:
-        compared.compared(a.question, list(a.rows), whole=True)
-        st.rerun()
 
 
 main()

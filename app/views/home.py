@@ -4,11 +4,12 @@ import time
 
 import streamlit as st
 
-from app import actions, cache, elements, prose, visits, waits, words
+from app import actions, cache, elements, prose, visits, words
 from app.elements.runs import remember_visit
 from app.figures.overlay import overlay
 from app.parts.changes import changes, recent
 from app.parts.experiments import bar, compare_link
+from app.parts.no_worker import no_worker
 from core import presets
 from core.errors import ConfigError
 from core.news import news
@@ -38,8 +39,7 @@ def _first_launch() -> None:
             "Three structures (hard, continuous, hybrid) train a model of 0.8 million weights on sums, 100 steps each: a few "
             "minutes on two CPU cores."
         )
-        if not cache.machines():
-            st.info(f"No worker listens. {waits.START_ONE.replace(': ', ': `')}`.", icon=":material/info:")
+        no_worker()
         if st.button("Launch the first showdown", type="primary", icon=":material/play_arrow:"):
             try:
                 _, run_ids, warning = actions.launch(presets.demo())
@@ -86,8 +86,8 @@ def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
         bar(f"home-cells-{e.id}", runs)
         if found := recent(runs):
             prose.note(f"Gold accuracy, mean of the seeds: {found}")
-        if first and any(r.status == Status.QUEUED for r in runs) and not cache.machines():
-            st.info(f"No worker listens. {waits.START_ONE.replace(': ', ': `')}`.", icon=":material/info:")
+        if first and any(r.status == Status.QUEUED for r in runs):
+            no_worker()
     if first:
         lines = cache.gold(runs)
         shown = [r for r in runs if r.id in lines or not r.status.finished][:MOST_LINES]

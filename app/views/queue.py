@@ -6,6 +6,7 @@ from app import cache, prose, waits
 from app.elements.runs import run_rows
 from app.parts import experiments, run_actions
 from app.parts.launch import launch_card
+from app.parts.no_worker import no_worker
 from core.store.queries import RunRow
 from core.store.states import Status
 
@@ -20,8 +21,8 @@ def _line(rows: list[RunRow], why: dict[int, str]) -> None:
     training = len(rows) - len(waiting)
     with st.container(key="card-line"):
         prose.head("Running and waiting", f"{training} running · {len(waiting)} waiting")
-        if waiting and not cache.machines():
-            st.info("No worker listens. Start one: `showdown worker`.", icon=":material/info:")
+        if waiting:
+            no_worker()
         pages = -(-len(rows) // ROWS)
         number = st.pagination(pages, key="line-page", bind="query-params") if pages > 1 else 1
         here = rows[ROWS * (number - 1) : ROWS * number]

@@ -1,7 +1,7 @@
 """One run: header with actions, progress, step bar, then overview, all metrics, samples, replay, config and log.
 
-`?run=ID&tab=..&step=..&over=..`: what is looked at is in the address. While the run is live, a pulse looks once a second
-whether a step is new (docs/decisions/0016-pulse.md) and only then draws the head and the open tab again.
+`?run=ID&tab=..&step=..&over=..`: what is looked at is in the address. While the run is live its charts go on by the feed
+(docs/decisions/0024-feed.md), and a pulse has the head and the open tab drawn again when there is a new step.
 """
 
 from statistics import median
@@ -15,8 +15,10 @@ from app.parts.config import config
 from app.parts.log import log
 from app.parts.overview import overview
 from app.parts.replay import replay
+from app.parts.run_actions import did
 from app.parts.sample_go import to_step
 from app.parts.samples import samples
+from app.parts.smoothing import smoothing
 from app.parts.step_bar import COLOURS, step_bar
 from core.config import RunConfig
 from core.errors import NotFound
@@ -26,8 +28,6 @@ TICK_SECONDS = 1.0
 RECENT = 20  # steps whose median says how long one takes
 TABS = ["Overview", "All metrics", "Samples", "Replay", "Config", "Log"]
 LIVE_TABS = {"Overview": "run-overview", "All metrics": "run-metrics"}  # the fragments that a new step draws again
-DRAWN = "run-drawn"  # in the session: what the page shows
-SMOOTH = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
 
 
 def _run_id() -> int | None:
@@ -61,29 +61,22 @@ def _more(row: RunRow, made: RunConfig) -> None:
             steps = st.number_input("Go on to step", row.max_steps + 1, value=2 * row.max_steps, step=10, key="extend-to")
             curve = " Its schedules keep the curve they had." if made.mix.schedules else ""
             if st.button("Extend", icon=":material/add:", help=f"More steps, from the last checkpoint.{curve}"):
-                _did(actions.extend(row.id, int(steps)))
+                did(actions.extend(row.id, int(steps)))
         elif row.status.value == "queued":
             note = "Higher ones are taken first."
             priority = st.number_input("Priority", value=row.priority, step=1, key="priority", help=note)
             if st.button("Set priority", disabled=priority == row.priority):
-                _did(actions.set_priority(row.id, int(priority)))
-
-
-def _did(said: str) -> None:
-    """After a click that changed the run: say what happened, and draw the page anew."""
-    st.toast(prose.plain(said))
-    cache.forget_runs()
-    st.rerun()
+                did(actions.set_priority(row.id, int(priority)))
 
 
 def _actions(row: RunRow) -> None:
     if row.status.finished and row.status.value != "done":
         if st.button("Resume", icon=":material/play_arrow:", help="Goes on from the last checkpoint."):
-            _did(actions.requeue(row.id))
+            did(actions.requeue(row.id))
     elif not row.status.finished:
         help_text = "Writes a checkpoint at the next step boundary, then ends. You can resume it."
         if st.button("Stop", icon=":material/stop_circle:", help=help_text, disabled=row.stop_requested):
-            _did(actions.stop(row.id))
+            did(actions.stop(row.id))
 
 
 def _progress(row: RunRow) -> None:
@@ -103,7 +96,7 @@ def _progress(row: RunRow) -> None:
 
 def _head(run_id: int) -> None:
     detail = cache.run_detail(run_id)
-    row, made = detail.row, cache.config(run_id, detail.config_hash)
+    row, made = detail.row, cache.config(run_id)
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left:
         _header(row, made)
@@ -113,7 +106,9 @@ def _head(run_id: int) -> None:
     _progress(row)
     if row.error_message:
         prose.error_box(row.error_kind or "Failed", row.error_message)
-    st.session_state[DRAWN] = _said(row)
+    if not row.status.finished and st.session_state.get("live", True):
+        name, now = ("run", run_id), lambda: _said(cache.run_detail(run_id).row)
+        elements.pulse("run-pulse", name, now, _said(row), lambda: _moved(run_id))
 
 
 def _said(row: RunRow) -> str:
@@ -121,12 +116,12 @@ def _said(row: RunRow) -> str:
     return f"{cache.text_of(cache.version(row))}.{row.stop_requested}.{row.worker}.{row.priority}.{row.max_steps}"
 
 
-def _pulse(run_id: int, was_finished: bool, open_tab: str) -> None:
-    row = cache.run_detail(run_id).row
-    if row.status.finished != was_finished:
-        st.rerun()  # once: without a timer from now on, or with one again
-    parts = ["run-head", *([LIVE_TABS[open_tab]] if open_tab in LIVE_TABS else [])]
-    elements.pulse("run-pulse", _said(row), st.session_state.get(DRAWN, ""), lambda: st.rerun(parts))
+def _moved(run_id: int) -> None:
+    """The run is not as it was drawn any more. When it has ended, the whole page is another."""
+    if cache.run_detail(run_id).row.status.finished:
+        st.rerun()
+    part = LIVE_TABS.get(st.session_state.get("tab", TABS[0]))
+    st.rerun(["run-head", *filter(None, [part])])
 
 
 def _to_samples(step: int) -> None:
@@ -151,10 +146,7 @@ def _view(bar: bool, live: bool) -> View:
             "Charts over", list(OVER), default="step", key="over", bind="query-params", required=True,
             help="  \n".join(f"{name}: {what}" for name, what in OVER.items()),
         )  # fmt: skip
-        note = (
-            "Exponential moving average over the raw line, which stays; 0: the raw line alone. Evaluations are never smoothed."
-        )
-        smoothing = st.select_slider("Smoothing", SMOOTH, 0.8, key="smooth", bind="query-params", help=note, width=190)
+        weight = smoothing(" over the raw line, which stays; 0: the raw line alone.")
         log_scale = st.toggle("Log", key="log", bind="query-params", help="Single metrics on a logarithmic axis.")
         if live:
             st.toggle("Live", True, key="live", bind="query-params", help="Follows the newest step. Off: the page keeps still.")
@@ -163,7 +155,7 @@ def _view(bar: bool, live: bool) -> View:
                 "Steps by", COLOURS, default=COLOURS[0], key="colour", bind="query-params", required=True,
                 help="What colours the row of steps. Error: share of the step's samples that are wrong.",
             )  # fmt: skip
-    return View(over, bool(log_scale), float(smoothing))
+    return View(over, bool(log_scale), weight)
 
 
 def _no_run() -> None:
@@ -186,23 +178,22 @@ def main() -> None:
     open_tab = next((name for name, tab in tabs.items() if tab.open), TABS[0])
     with tabs[open_tab]:
         _tab(open_tab, run_id, detail)
-    if not detail.row.status.finished and st.session_state.get("live", True):
-        st.fragment(_pulse, run_every=TICK_SECONDS, key="run-pulse-fragment")(run_id, detail.row.status.finished, open_tab)
 
 
 def _tab(name: str, run_id: int, detail: RunDetail) -> None:
     if name in ("Overview", "All metrics"):
         view = _view(bar=name == "Overview", live=not detail.row.status.finished)
+        lives = not detail.row.status.finished and st.session_state.get("live", True)
         if name == "Overview":
-            st.fragment(lambda: (_bar(run_id), overview(cache.run_detail(run_id), view)), key="run-overview")()
+            st.fragment(lambda: (_bar(run_id), overview(cache.run_detail(run_id), view, lives)), key="run-overview")()
         elif wanted := choose():
-            st.fragment(lambda: all_metrics(cache.run_detail(run_id), view, wanted), key="run-metrics")()
+            st.fragment(lambda: all_metrics(cache.run_detail(run_id), view, wanted, lives), key="run-metrics")()
         else:
             st.fragment(lambda: None, key="run-metrics")()
     elif name == "Samples":
         samples(detail)
     elif name == "Replay":
-        replay(detail, cache.config(run_id, detail.config_hash))
+        replay(detail, cache.config(run_id))
     elif name == "Config":
         config(detail)
     else:

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import cache, prose, waits, words
+from app import cache, prose, words
+from app.parts.no_worker import no_worker
 from app.parts.overlays import overlays
 from app.parts.run_filters import Shown, choose, groups
 from app.parts.run_table import group_table, in_url, table
@@ -18,8 +19,8 @@ def _head(rows: list[RunRow], fitting: list[RunRow]) -> None:
     waiting = [r for r in rows if r.status == Status.QUEUED]
     many = words.count(len(rows), "run") if len(fitting) == len(rows) else f"{len(fitting)} of {words.count(len(rows), 'run')}"
     prose.head(many, f"{running} running · {len(waiting)} waiting · {done} done")
-    if waiting and not cache.machines():
-        st.info(f"No worker listens. {waits.START_ONE.replace(': ', ': `')}`.", icon=":material/info:")
+    if waiting:
+        no_worker()
 
 
 def _live(shown: Shown, drawn: set[int]) -> None:

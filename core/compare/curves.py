@@ -41,6 +41,11 @@ def ema(values: FloatArray, smoothing: float) -> FloatArray:
     return out
 
 
+def moving(values: FloatArray, over: int) -> FloatArray:
+    """[n - over + 1] means of `over` values in a row."""
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(values, over).mean(axis=1))
+
+
 def first_hold(holds: BoolArray, times: int) -> int | None:
     """Position of the first of `times` true values in a row in [n]; None where there are none."""
     if len(holds) < times or times < 1:

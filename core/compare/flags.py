@@ -11,11 +11,12 @@ from typing import Literal
 
 import numpy as np
 
-from core.compare.curves import first_hold
+from core.compare.curves import first_hold, moving
 from core.compare.evidence import GOLD, REWARD, Evidence
 from core.compare.stability import drawdown
 from core.compare.thresholds import collapse_step
 from core.groups import BoolArray, FloatArray
+from core.metrics import percent
 
 CHANCE = 0.01  # by luck, of one evaluation so low among the first FIRST
 FIRST = 10
@@ -96,7 +97,7 @@ def _gold(run: Evidence, last: int) -> list[Flag]:
         if at is not None:
             ref = 0 if kind == "below_start" else int(at_best[at])
             here, then = int(steps[at]), int(steps[ref])
-            values = {"a": _percent(gold[ref]), "b": _percent(gold[at]), "r": reward[at] - reward[ref]}
+            values = {"a": percent(gold[ref], 1), "b": percent(gold[at], 1), "r": reward[at] - reward[ref]}
             found.append(Flag(kind, here, (then, here), said.format(ref=then, at=here, **values)))
     return found
 
@@ -156,14 +157,10 @@ def _drift(run: Evidence, last: int, kind: Kind, name: str, holds: Rule, said: s
     steps, values = run.line(name, last)
     if len(values) < OVER + KEPT:
         return []
-    means = np.lib.stride_tricks.sliding_window_view(values, OVER).mean(axis=1)
+    means = moving(values, OVER)
     at = first_hold(holds(means), KEPT)
     if at is None:
         return []
     step = int(steps[at + OVER - 1])
     words = said.format(a=float(means[0]), b=float(means[at]))
     return [Flag(kind, step, (int(steps[OVER - 1]), step), f"{words} by step {step}.")]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.compare.curves import at, ema, first_hold
+from core.compare.curves import at, ema, first_hold, moving
 from core.compare.evidence import GOLD, TRAINING, Evidence
 from core.groups import BoolArray, FloatArray
 
@@ -93,7 +93,7 @@ def half_life(run: Evidence, horizon: int, over: int = 5) -> Reach | None:
     steps, values = run.line("policy/entropy", horizon)
     if len(values) < 2 * over:
         return None
-    means = _moving(values, over)
+    means = moving(values, over)
     return _first(steps[over - 1 :], means <= means[0] / 2)
 
 
@@ -107,13 +107,9 @@ def collapse_step(run: Evidence, horizon: int, over: int = COLLAPSE_OVER) -> Rea
     steps, values = run.line(TRAINING, horizon)
     if len(values) < over:
         return None
-    means = _moving(values, over)
+    means = moving(values, over)
     fell = (means < COLLAPSED) & (np.maximum.accumulate(means) >= COLLAPSED)
     return _first(steps[over - 1 :], fell)
-
-
-def _moving(values: FloatArray, over: int) -> FloatArray:
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(values, over).mean(axis=1))
 
 
 def _first(steps: FloatArray, hit: BoolArray) -> Reach:

@@ -88,6 +88,11 @@ FAMILIES: dict[str, Metric] = {
 }  # fmt: skip
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """How a share is written: 65 %."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def describe(key: str) -> Metric:
     """The metric of a key. KeyError for a key nobody described: a bug, found by tests."""
     if key in METRICS:

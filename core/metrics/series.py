@@ -3,8 +3,11 @@ for worker.keeper and cli.transfer."""
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,16 @@ class Series:
         steps.extend(more.steps[at:])
         values.extend(more.values[at:])
         return Series(steps, values)
+
+
+def by_key(rows: Iterable[tuple[Key, int, float]]) -> dict[Key, Series]:
+    """(key, step, value) rows, of each key in the order of the steps, as a series a key."""
+    found: dict[Key, tuple[list[int], list[float]]] = {}
+    for key, step, value in rows:
+        steps, values = found.setdefault(key, ([], []))
+        steps.append(step)
+        values.append(value)
+    return {key: Series(*line) for key, line in found.items()}
 
 
 def best_step(accuracies: Mapping[int, float]) -> int | None:

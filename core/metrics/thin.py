@@ -4,12 +4,15 @@ Called by app.wire. Buckets have a power of two as width and begin at the line's
 buckets before its last ones stay as they are, so a page that has them needs only what follows. Pure.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 MOST = 500  # points drawn of one line: about one a pixel of half a screen
 
 Floats = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.int64]
 
 
 def bucket_width(n: int, most: int = MOST) -> int:
@@ -22,28 +25,41 @@ def bucket_width(n: int, most: int = MOST) -> int:
     return width
 
 
-def kept(values: Floats, most: int = MOST) -> npt.NDArray[np.int64]:
+def kept(values: Floats, most: int = MOST) -> Positions:
     """Positions [m] of the points to draw of `values` [n], rising; m <= most.
 
     Of every bucket its lowest and its highest finite value; the line's first point and its last. A bucket without a finite
     value keeps one position, so that a gap stays a gap. (The "min-max" of Jugel et al., M4, VLDB 2014, section 4.)
     """
-    n = len(values)
+    return kept_of_each([values], most)[0]
+
+
+def kept_of_each(lines: Sequence[Floats], most: int = MOST) -> list[Positions]:
+    """The same for several lines; those of one length together, which costs hardly more than one of them."""
+    found: dict[int, Positions] = {}
+    for n in {len(values) for values in lines}:
+        same = [k for k, values in enumerate(lines) if len(values) == n]
+        found |= zip(same, _of_one_length(np.array([lines[k] for k in same]), most), strict=True)
+    return [found[k] for k in range(len(lines))]
+
+
+def _of_one_length(lines: Floats, most: int) -> list[Positions]:
+    """[k, n] -> k times [m]."""
+    count, n = lines.shape
     width = bucket_width(n, most)
     if width == 1:
-        return np.arange(n)
+        return [np.arange(n)] * count
     rows = -(-n // width)
-    padded = np.full(rows * width, np.nan)
-    padded[:n] = values
-    table = padded.reshape(rows, width)
+    padded = np.full((count, rows * width), np.nan)
+    padded[:, :n] = lines
+    table = padded.reshape(count, rows, width)
     gone = ~np.isfinite(table)
-    low = np.where(gone, np.inf, table).argmin(axis=1)
-    high = np.where(gone, -np.inf, table).argmax(axis=1)
-    found = np.empty(2 * rows + 2, dtype=np.int64)
+    low = np.where(gone, np.inf, table).argmin(axis=2)
+    high = np.where(gone, -np.inf, table).argmax(axis=2)
+    found = np.empty((count, 2 * rows + 2), dtype=np.int64)
     start = np.arange(rows) * width
-    found[0], found[-1] = 0, n - 1
-    found[1:-1:2] = start + np.minimum(low, high)
-    found[2:-1:2] = start + np.maximum(low, high)
-    twice = np.concatenate([[False], np.diff(found) == 0])  # they rise already
-    rising: npt.NDArray[np.int64] = found[~twice]
-    return rising
+    found[:, 0], found[:, -1] = 0, n - 1
+    found[:, 1:-1:2] = start + np.minimum(low, high)
+    found[:, 2:-1:2] = start + np.maximum(low, high)
+    new = np.diff(found, axis=1, prepend=-1) != 0  # they rise already
+    return [at[keep] for at, keep in zip(found, new, strict=True)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from core.metrics.catalogue import percent
 from core.metrics.series import Series
 
 WINDOW = 10  # steps that "now" means
@@ -29,10 +30,6 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _percent(share: float, digits: int = 0) -> str:
-    return f"{100 * share:.{digits}f} %"
-
-
 def signal(series: Mapping[str, Series]) -> Verdict | None:
     """Is there signal? By the share of dead groups over the last WINDOW steps: below FEWER, below FEW, above."""
     dead = series.get("signal/dead_groups")
@@ -40,9 +37,9 @@ def signal(series: Mapping[str, Series]) -> Verdict | None:
         return None
     now, then = _mean(dead.values[-WINDOW:]), _mean(dead.values[:WINDOW])
     steps = min(WINDOW, len(dead.values))
-    answer = f"{_percent(1 - now)} of the groups disagree inside, over the last {steps} steps; the rest teach nothing."
+    answer = f"{percent(1 - now)} of the groups disagree inside, over the last {steps} steps; the rest teach nothing."
     if len(dead.values) >= 2 * WINDOW:
-        answer += f" Dead groups: {_percent(then)} in the first {WINDOW} steps, {_percent(now)} now."
+        answer += f" Dead groups: {percent(then)} in the first {WINDOW} steps, {percent(now)} now."
     if now < FEWER:
         return Verdict("Yes", "good", answer)
     return Verdict("Yes, but less", "warn", answer) if now < FEW else Verdict("Hardly", "bad", answer)
@@ -61,7 +58,7 @@ def learning(series: Mapping[str, Series], n_eval: int) -> Verdict | None:
     error = (max(first * (1 - first), now * (1 - now), 1e-4) * 2 / max(n_eval, 1)) ** 0.5
     steps = min(WINDOW, len(reward.values) // 2)  # the first and the last must not be the same
     up = _mean(reward.values[-steps:]) - _mean(reward.values[:steps])
-    moved = f"from {_percent(first, 1)} to {_percent(now, 1)} at step {gold.steps[-1]}"
+    moved = f"from {percent(first, 1)} to {percent(now, 1)} at step {gold.steps[-1]}"
     said = f"Gold accuracy went {moved}; the reward moved by {up:+.2f}."
     if now - first > 2 * error:
         return Verdict("Yes, so far", "good", said)

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, and_, cast, func, or_, select, text, tuple_
 
+from core.store.lines import KEY, Place
 from core.store.moves import clean
 from core.store.session import reading
 from core.store.tables import sample, sample_label, sample_note, score
 
 By = Literal["place", "total", "advantage", "surprise", "tokens", "score", "random"]
-PLACE = ("run_id", "split", "step", "group_index", "index_in_group")
 LOOK = 64_000  # samples looked through for a list: a run of 1,000 steps of 64; measured by benchmarks.samples
 LOOK_SCORE = 25_000  # where a term's score is asked of each
 LOOK_TEXT = 8_000  # where texts are searched
@@ -117,9 +117,9 @@ def _of_marks(c: Connection, chosen: Selection, seen: Window) -> list[int]:
     first, *others = [x for x, wanted in ((sample_label, chosen.label), (sample_note, chosen.noted)) if wanted]
 
     def same(table: Table, other: Table) -> ColumnElement[bool]:
-        return and_(*(table.c[name] == other.c[name] for name in PLACE))
+        return and_(*(table.c[name] == other.c[name] for name in Place._fields))
 
-    query = select(*(first.c[name] for name in PLACE)).where(
+    query = select(*(first.c[name] for name in Place._fields)).where(
         first.c.run_id.in_(chosen.runs), first.c.split == chosen.split, first.c.step.between(seen.first, seen.last)
     )
     for other in others:
@@ -127,7 +127,7 @@ def _of_marks(c: Connection, chosen: Selection, seen: Window) -> list[int]:
     if chosen.label:
         query = query.where(sample_label.c.name == chosen.label)
     marked = query.limit(MOST_MARKS).subquery()
-    return list(c.execute(select(sample.c.id).where(tuple_(*(sample.c[n] for n in PLACE)).in_(select(marked)))).scalars())
+    return list(c.execute(select(sample.c.id).where(tuple_(*KEY).in_(select(marked)))).scalars())
 
 
 def _where(c: Connection, chosen: Selection, seen: Window) -> list[ColumnElement[bool]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select, tuple_
 
 from core.store.queries import SampleView, TermScore, samples_where, scores_of
 from core.store.session import reading
@@ -53,7 +53,12 @@ class Line:
 
     @property
     def place(self) -> Place:
-        return Place(self.run_id, self.split, self.step, self.group_index, self.index_in_group)
+        return place_of(self)
+
+
+def place_of(x: SampleView | Line | Row[*tuple[Any, ...]]) -> Place:
+    """The place of a sample, or of a row that has its columns."""
+    return Place(*(getattr(x, name) for name in Place._fields))
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def _marks(c: Connection, table: Any, places: Iterable[Place], *columns: Any) ->
 def _lines(c: Connection, where: ColumnElement[bool], scored: bool = True, limit: int | None = None) -> list[Line]:
     query = select(*(sample.c[name] for name in NARROW), _end()).where(where).order_by(*KEY).limit(limit)
     rows = c.execute(query).all()
-    places = [Place(*(getattr(r, name) for name in Place._fields)) for r in rows]
+    places = [place_of(r) for r in rows]
     parts = scores_of(c, [r.id for r in rows]) if scored else {}
     noted = {Place(*r) for r in _marks(c, sample_note, places)} if places else set()
     labels: dict[Place, list[str]] = {}

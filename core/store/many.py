@@ -6,22 +6,17 @@ from typing import Any
 from sqlalchemy import select
 
 from core.errors import NotFound
-from core.metrics.series import Series
+from core.metrics.series import Series, by_key
 from core.store.session import reading
 from core.store.tables import evaluation, experiment, metric, point, run
 
 
 def gold(run_ids: Sequence[int]) -> dict[int, Series]:
     """Gold accuracy by step of some runs, in one query; runs without an evaluation are left out."""
-    found: dict[int, tuple[list[int], list[float]]] = {}
     columns = (evaluation.c.run_id, evaluation.c.step, evaluation.c.accuracy)
     query = select(*columns).where(evaluation.c.run_id.in_(run_ids)).order_by(evaluation.c.run_id, evaluation.c.step)
     with reading() as c:
-        for run_id, step, accuracy in c.execute(query):
-            steps, values = found.setdefault(run_id, ([], []))
-            steps.append(step)
-            values.append(accuracy)
-    return {run_id: Series(*line) for run_id, line in found.items()}
+        return by_key(c.execute(query))
 
 
 def configs(run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:

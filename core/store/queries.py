@@ -4,20 +4,19 @@ Lists are read with a limit. A page's freshness check is `run_list` or `run_deta
 touch no points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, select
 
+from core import sweep
 from core.errors import NotFound
-from core.metrics.series import Series
+from core.metrics.series import Series, by_key
 from core.store.moves import in_order
-from core.store.points import points
 from core.store.session import reading
 from core.store.states import Status
-from core.store.tables import evaluation, evaluation_item, experiment, metric, point, run, run_event, sample, score
-from core.sweep import said
+from core.store.tables import evaluation, experiment, metric, point, run, run_event, sample, score
 
 SAID = 400  # characters of an error that lists are given
 
@@ -53,12 +52,12 @@ class RunRow:
     @property
     def variant(self) -> str:
         """The arm, and what is swept in it: runs that differ in nothing but the seed have the same."""
-        return ", ".join(filter(None, (self.arm, said(self.swept))))
+        return sweep.variant(self.arm, self.swept)
 
     @property
     def name(self) -> str:
         """hybrid, beta 0.04, seed 1."""
-        return f"{self.variant}, seed {self.seed}"
+        return sweep.run_name(self.arm, self.swept, self.seed)
 
 
 @dataclass(frozen=True)
@@ -203,49 +202,22 @@ def events(run_id: int) -> list[Event]:
         return [Event(*r) for r in rows]
 
 
-def series(run_id: int, names: Sequence[str] | None = None, since: int = 0) -> dict[str, Series]:
-    """The metrics of a run that are called so (None: all), from step `since` on."""
+def series(run_id: int, names: Sequence[str] | None = None) -> dict[str, Series]:
+    """The metrics of a run that are called so (None: all)."""
+    return series_since({run_id: 0}, names)[run_id]
+
+
+def series_since(since: Mapping[int, int], names: Sequence[str] | None = None) -> dict[int, dict[str, Series]]:
+    """The same of some runs, of each from a step on; in one transaction, because what a live page reads is little and often."""
+    known = select(metric.c.id, metric.c.name)
     with reading() as c:
-        known = select(metric.c.id, metric.c.name)
         ids = {row.id: row.name for row in c.execute(known if names is None else known.where(metric.c.name.in_(names)))}
-        return points(c, run_id, ids, since)
-
-
-@dataclass(frozen=True)
-class Item:
-    """One held-out problem in one evaluation: `right` of its `n` completions."""
-
-    problem_id: str
-    n: int
-    right: int
-    greedy_right: bool | None
-    majority_right: float
-
-
-def items(run_id: int, step: int) -> list[Item]:
-    """The held-out problems of one evaluation, by id."""
-    columns = [evaluation_item.c[name] for name in Item.__dataclass_fields__]
-    here = and_(evaluation_item.c.run_id == run_id, evaluation_item.c.step == step)
-    with reading() as c:
-        return [Item(*r) for r in c.execute(select(*columns).where(here).order_by(evaluation_item.c.problem_id))]
-
-
-def held_out(run_id: int) -> int:
-    """Independent completions in the run's newest evaluation: greedy ones of a problem are all the same, and count once."""
-    columns = (evaluation.c.problems, evaluation.c.num_samples, evaluation.c.temperature)
-    query = select(*columns).where(evaluation.c.run_id == run_id).order_by(evaluation.c.step.desc()).limit(1)
-    with reading() as c:
-        row = c.execute(query).first()
-    return 0 if row is None else row.problems * (row.num_samples if row.temperature else 1)
-
-
-def evaluated(run_id: int, step: int) -> bool:
-    """The run's policy after this step has been evaluated."""
-    with reading() as c:
-        return (
-            c.execute(select(evaluation.c.step).where(evaluation.c.run_id == run_id, evaluation.c.step == step)).first()
-            is not None
-        )
+        columns = select(point.c.metric_id, point.c.step, point.c.value)
+        # Named ids make it one short walk of the key for each metric, however long the run is.
+        here = and_(point.c.run_id == bindparam("run"), point.c.metric_id.in_(ids), point.c.step >= bindparam("since"))
+        query = columns.where(here).order_by(point.c.metric_id, point.c.step)
+        found = {r: by_key(c.execute(query, {"run": r, "since": step}).all()) for r, step in since.items()}
+    return {r: {ids[metric_id]: line for metric_id, line in lines.items()} for r, lines in found.items()}
 
 
 def scores_of(c: Connection, ids: Sequence[int]) -> dict[int, list[TermScore]]:
@@ -284,13 +256,6 @@ def experiments(limit: int = 100) -> list[ExperimentRow]:
     columns = (experiment.c.id, experiment.c.name, experiment.c.question, experiment.c.created_at)
     with reading() as c:
         return [ExperimentRow(*r) for r in c.execute(select(*columns).order_by(experiment.c.id.desc()).limit(limit))]
-
-
-def accuracies(run_id: int) -> dict[int, float]:
-    """Step -> eval/accuracy of a run."""
-    own = (point.c.run_id == run_id, metric.c.name == "eval/accuracy")
-    with reading() as c:
-        return {row.step: row.value for row in c.execute(select(point.c.step, point.c.value).join(metric).where(*own))}
 
 
 def newest(run_id: int, names: Sequence[str]) -> dict[str, float]:

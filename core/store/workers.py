@@ -12,7 +12,7 @@ from core.store import moves
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import gpu, gpu_lease, run, worker
-from core.sweep import said
+from core.sweep import run_name
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Held:
     @property
     def name(self) -> str:
         """hybrid, beta 0.04, seed 1."""
-        return ", ".join(filter(None, (self.arm, said(self.swept), f"seed {self.seed}")))
+        return run_name(self.arm, self.swept, self.seed)
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,7 @@ def test_yaml_says_every_field_of_an_experiment() -> None:
     said: dict[str, Any] = {"name": "KL?", "question": "Does KL help?", "seeds": [3, 5]}
     said |= {"sweep": {"grpo.beta": [0.0, 1e-05], "model.dtype": ["float32", "bfloat16"]}}
     said |= {"arms": [{"name": "a", "mix": {"terms": TWO_SIDES[:1]}}], "run": {"lora": {"r": 16}}}
+    said |= {"primary": ["gold/final"], "thresholds": [0.6]}
     config = parse(ExperimentConfig, said)
     assert set(said) == set(ExperimentConfig.model_fields)
     back = of_text(to_yaml(brief(draft.of_experiment(config))))

@@ -23,7 +23,7 @@ from core.store.records import EvaluationRow, StepRecord
 from core.store.states import Status
 from core.store.workers import Gpu, Machine
 from tests.app.test_views import elements, page, prose
-from tests.cards import card_of
+from tests.cards import shown
 from tests.samples import run_config
 
 HOSTILE = "<script>alert(1)</script> **bold** [x](http://y) \x1b[31m \u202eesrever \x00 $x$ :red[no]"
@@ -60,7 +60,8 @@ def mixed(sqlite: Path) -> Iterator[list[int]]:
 
 
 def drawn(at: AppTest, name: str) -> list[dict[str, Any]]:
-    return [json.loads(e.proto.json) if e.proto.json else card_of(e.proto.bytes) for e in elements(at, name)]
+    found = [json.loads(e.proto.json) for e in elements(at, name)]
+    return [shown(said["token"]) if name == "chart_card" else said for said in found]
 
 
 def test_the_queue_says_who_is_next_and_why_it_waits(mixed: list[int]) -> None:

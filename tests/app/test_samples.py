@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import cache, places
 from core.store import claims, notes, queries, records, runs
-from core.store.lines import Place
+from core.store.lines import Place, place_of
 from core.store.records import StepRecord
 from tests import stored
 from tests.app.test_views import elements, page, prose
@@ -220,7 +220,7 @@ def test_a_click_shows_the_sample_that_was_clicked(sqlite: Path) -> None:
     at = page("run", run=str(hard), tab="Samples", steps="all steps")
     at.session_state["tab"] = "Replay"
     at.run()
-    clicked = places.place_of(queries.samples_by_id([1])[0])
+    clicked = place_of(queries.samples_by_id([1])[0])
 
     def click_in_replay(run: int) -> None:
         from types import SimpleNamespace

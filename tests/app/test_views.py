@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import forms
+from app import cache, forms
 from app.figures import run as figures
 from app.figures.preflight import dead_before_after
 from app.figures.shown import Shown
@@ -32,13 +31,12 @@ from core.table import from_batch
 from tests.conftest import REPO
 from tests.samples import HARD, batch, run_config
 
-PAGES = ("home", "runs", "design", "queue", "run", "workers")
+PAGES = ("home", "runs", "design", "queue", "run", "workers", "compare")
 
 
 def page(name: str, **query: str) -> AppTest:
     """A page, opened as through a link."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
+    cache.forget_all()
     at = AppTest.from_file(str(REPO / "app" / "main.py"), default_timeout=60)
     for key, value in query.items():
         at.query_params[key] = value
@@ -75,6 +73,7 @@ def test_an_empty_page_says_what_to_do(sqlite: Path, name: str) -> None:
         "queue": "Nothing is queued",
         "run": "No such run",
         "workers": "No worker listens",
+        "compare": "Nothing to compare yet",
     }
     assert wanted[name] in text
 

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +88,25 @@ def test_a_tail_that_does_not_fit_is_noticed(page: Page, have: wire.Card, then: 
     assert drawn(feed(page, first.whole, next_.tail, next_.whole)) == drawn(feed(page, next_.whole))
 
 
-def test_a_hold_without_anything_is_lost_and_a_wait_is_not(page: Page) -> None:
-    made = wire.Message(line(10))
-    assert feed(page, made.hold)["lost"] == [True]
-    assert feed(page, made.wait, made.wait)["lost"] == [False, False]
-    assert feed(page, made.wait, made.hold)["lost"] == [False, True]  # the whole was sent, they say, but it never came
-    found = feed(page, made.wait, made.whole, made.hold)
-    assert found["fresh"] == [True, True, False] and drawn(found)[0] == list(range(10))
+def test_a_browser_is_sent_what_it_lacks_and_nothing_else() -> None:
+    """What it says that it has decides; a browser that has something else altogether starts anew."""
+    older, newer = (wire.Message({**line(n), "layout": {}}, str(n), "run") for n in (100, 101))
+    other = wire.Message({**line(101), "title": "B"}, "101", "run")
+
+    def has(m: wire.Message) -> wire.Had:
+        return wire.Had(m.epoch, m.version, m.length, m.frame)
+
+    cases: list[tuple[wire.Message, wire.Had | None, bytes, str]] = [
+        (newer, None, newer.whole, "nothing yet"),
+        (newer, has(newer), b"", "this one already"),
+        (newer, has(older), newer.lean, "the one before"),
+        (other, has(older), other.tail, "the one before, under another title"),
+        (newer, has(wire.Message(line(60), "0", "run")), newer.whole, "too far back for a tail"),
+        (newer, has(wire.Message(line(100), "1", "attempt 2")), newer.whole, "another history"),
+        (newer, wire.Had("", "101", 0, ""), newer.whole, "nonsense"),
+    ]
+    for message, had, wanted, why in cases:
+        assert message.since(had) == wanted, why
 
 
 def test_gaps_large_numbers_and_moving_lines_survive(page: Page) -> None:
@@ -119,7 +131,7 @@ def replace_trace(card: wire.Card, at: int, trace: base.Trace) -> wire.Card:
 def test_layers_of_a_stack_keep_the_same_points() -> None:
     rng = np.random.default_rng(0)
     layers = [base.area(f"t{k}", np.arange(3000), rng.random(3000), "c1") for k in range(3)]
-    thinned = [wire._thinned(t) for t in wire._by_stack(layers)]
+    thinned = wire._thinned(wire._by_stack(layers))
     assert len({t["x"].tobytes() for t in thinned}) == 1 and len(thinned[0]["x"]) <= 500
 
 
@@ -131,25 +143,25 @@ def test_series_are_read_on_and_a_new_attempt_is_read_anew(sqlite: Path, monkeyp
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 10)
     read: list[int] = []
-    real = queries.series
+    real = queries.series_since
 
-    def counted(run_id: int, names: Any = None, since: int = 0) -> Any:
-        read.append(since)
-        return real(run_id, names, since)
+    def counted(since: Mapping[int, int], names: Any = None) -> Any:
+        read.extend(since.values())
+        return real(since, names)
 
-    monkeypatch.setattr(queries, "series", counted)
+    monkeypatch.setattr(queries, "series_since", counted)
     store = SeriesStore()
-    first = store.get(run_id, (1, 10, "running"))
-    assert store.get(run_id, (1, 10, "running")) is first  # nobody reads twice
+    first = store.get({run_id: (1, 10, "running")})[run_id]
+    assert store.get({run_id: (1, 10, "running")})[run_id] is first  # nobody reads twice
     grow(run_id, 11, 14)
-    second = store.get(run_id, (1, 14, "running"))
-    assert read == [0, 10] and second == packed(real(run_id)) and len(first["reward/total"].steps) == 10
-    assert store.get(run_id, (1, 12, "running")) is second  # a slower viewer does not turn it back
-    assert store.get(run_id, (2, 12, "running")) == packed(real(run_id)) and read[-1] == 0
-    only = store.get(run_id, (1, 14, "running"), ("eval/accuracy",))
+    second = store.get({run_id: (1, 14, "running")})[run_id]
+    assert read == [0, 10] and second == packed(queries.series(run_id)) and len(first["reward/total"].steps) == 10
+    assert store.get({run_id: (1, 12, "running")})[run_id] is second  # a slower viewer does not turn it back
+    assert store.get({run_id: (2, 12, "running")})[run_id] == packed(queries.series(run_id)) and read[-1] == 0
+    only = store.get({run_id: (1, 14, "running")}, ("eval/accuracy",))[run_id]
     assert list(only) == ["eval/accuracy"] and list(only["eval/accuracy"].steps) == [0, 10]
     small = SeriesStore(most_points=1)
-    assert small.get(run_id, (1, 14, "running")) == second  # what is too much is given, and not kept next to others
+    assert small.get({run_id: (1, 14, "running")})[run_id] == second  # what is too much is given, and not kept next to others
 
 
 def test_points_that_a_resumed_run_took_back_are_not_shown(sqlite: Path) -> None:
@@ -157,14 +169,14 @@ def test_points_that_a_resumed_run_took_back_are_not_shown(sqlite: Path) -> None
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 60)
     store = SeriesStore()
-    store.get(run_id, (1, 60, "running"))
+    store.get({run_id: (1, 60, "running")})[run_id]
     assert claims.release(run_id, 1, "its worker ended") and claims.claim(run_id, "w2", 3600.0)
-    assert len(store.get(run_id, (2, 60, "starting"))["reward/total"].steps) == 60
+    assert len(store.get({run_id: (2, 60, "starting")})[run_id]["reward/total"].steps) == 60
     records.rewind(run_id, 2, 40)
     claims.mark_running(run_id, 2)
     for step in range(41, 63):  # nobody looks until the new attempt is further than the old one was
         records.write_step(run_id, 2, records.StepRecord(step=step, metrics={"reward/total": -5.0}))
-    found = store.get(run_id, (2, 62, "running"))["reward/total"]
+    found = store.get({run_id: (2, 62, "running")})[run_id]["reward/total"]
     assert list(found.steps) == list(range(1, 63)) and set(found.values[40:]) == {-5.0}
 
 

@@ -21,7 +21,7 @@ from cli.transfer import export_run, import_run
 from core.config import RunConfig
 from core.errors import DataError, ShowdownError
 from core.settings import settings
-from core.store import claims, lines, moves, notes, queries, records, runs
+from core.store import claims, evaluations, lines, moves, notes, queries, records, runs
 from core.store.lines import Place
 from core.store.states import Status
 from migrations import upgrade
@@ -86,7 +86,7 @@ def _seen(run_id: int) -> dict[str, Any]:
         "samples": bare,
         "scores": [[x.__dict__ for x in s.scores] for s in samples],
         "metrics": {k: {str(step): v for step, v in line.items()} for k, line in metrics.items()},
-        "items": [[i.__dict__ for i in queries.items(run_id, step)] for step in (0, 2, 3)],
+        "items": [[i.__dict__ for i in evaluations.items(run_id, step)] for step in (0, 2, 3)],
         "row": {k: str(v) for k, v in detail.row.__dict__.items() if k not in ("id", "checkpoint_step")},
         "config": detail.config,
         "hash": detail.config_hash,
@@ -143,7 +143,7 @@ def test_without_samples(exported: Any, sqlite: Path, tmp_path: Path) -> None:
     made = showdown("import", str(tmp_path / "slim"), "--json")
     run_id = json.loads(made.output)["run"]
     assert queries.samples_at(run_id, 1) == [] and queries.series(run_id) == queries.series(first)
-    assert queries.items(run_id, 2) == queries.items(first, 2) != []
+    assert evaluations.items(run_id, 2) == evaluations.items(first, 2) != []
 
 
 def test_an_imported_run_is_not_trained_anew_over_what_was_imported(exported: Any, database: str, tmp_path: Path) -> None:

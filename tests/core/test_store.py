@@ -14,7 +14,7 @@ from core.config import RunConfig
 from core.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
 from core.experiment import ExperimentConfig
 from core.parsing import parse
-from core.store import claims, evidence, moves, queries, records, runs, workers
+from core.store import claims, evaluations, evidence, moves, queries, records, runs, workers
 from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord, finite
 from core.store.states import TRANSITIONS, Status
 from core.store.workers import Gpu
@@ -373,7 +373,7 @@ def test_greedy_completions_of_a_problem_count_once() -> None:
     for step, temperature in ((1, 1.0), (2, 0.0)):
         row = EvaluationRow(problems=8, num_samples=4, temperature=temperature, accuracy=0.5, seconds=0.1)
         records.write_step(claim.run_id, 1, StepRecord(step, {}, (), row))
-        assert queries.held_out(claim.run_id) == (32 if temperature else 8)
+        assert evaluations.held_out(claim.run_id) == (32 if temperature else 8)
 
 
 def test_priority_comes_before_waiting_time() -> None:

@@ -1,13 +1,37 @@
 """A real headless Chromium for the tests and the screenshots, and the words in which they speak to a page."""
 
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from tests.conftest import forget_settings, free_port, wait_for
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 SETTLED = "document.querySelector('[data-testid=stStatusWidget]') === null"
+# The chart titled so: what is drawn of its longest line, its range, and whether it is the node that was marked before.
+CARD = """(title) => {
+  for (const host of document.querySelectorAll('*')) {
+    const card = host.shadowRoot?.querySelector('.card');
+    if (card?.querySelector('h3')?.textContent !== title) continue;
+    const plot = card.querySelector('.plot');
+    if (!plot.data?.length) return null;
+    const same = plot.dataset.seen === 'yes';
+    plot.dataset.seen = 'yes';
+    const longest = plot.data.reduce((a, b) => (b.x.length > a.x.length ? b : a));
+    return { n: longest.x.length, last: longest.x.at(-1), y: longest.y.at(-1), range: [...plot.layout.xaxis.range], same,
+      lines: plot.data.map((t) => [t.name, t.visible]), hovered: plot._hoverdata?.[0]?.x ?? null, type: plot.layout.yaxis.type,
+      ink: getComputedStyle(plot.querySelector('.xtick text')).fill, follow: !card.querySelector('.follow').hidden };
+  }
+  return null;
+}"""
 
 
 def chromium() -> str | None:
@@ -32,6 +56,20 @@ def page_and_dialogs() -> Iterator[tuple[Page, list[str]]]:
         yield page, dialogs
 
 
+def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str) -> Iterator[str]:
+    """The dashboard's URL while `showdown COMMAND` runs."""
+    port = free_port()
+    monkeypatch.setenv("SHOWDOWN_PORT", str(port))
+    forget_settings()
+    log = home / "served.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, "-m", "cli", command], stdout=file, stderr=file, start_new_session=True)
+    wait_for(f"showdown {command}", lambda: ready in log.read_text())
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    assert process.wait(60) == 0, log.read_text()
+
+
 def button(page: Page, label: str) -> Locator:
     return page.get_by_role("button", name=label, exact=True)
 
@@ -47,3 +85,25 @@ def whole(page: Page) -> None:
     tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": min(tall + 40, 6000)})
     page.wait_for_timeout(600)
+
+
+def card(page: Page, title: str) -> dict[str, Any]:
+    """What CARD says of a chart; of one that is not drawn, that it has no point."""
+    found: dict[str, Any] | None = page.evaluate(CARD, title)
+    return found or {"n": 0, "last": -1, "range": [0, 0]}
+
+
+def zoom(page: Page, title: str) -> list[float]:
+    """Zoom with the mouse, as a person does; returns the x range it made."""
+    plot = page.get_by_role("img", name=re.compile(f"^{title}"))
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.3 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], y, steps=6)
+    page.mouse.up()
+    wait_for("the zoom", lambda: card(page, title)["range"][0] > 1, 20)
+    found: list[float] = card(page, title)["range"]
+    return found

@@ -28,6 +28,7 @@ EMPTY = {
     "queue-empty": "/queue",
     "run-none": "/run?run=1",
     "samples-empty": "/samples",
+    "compare-empty": "/compare",
     "workers-empty": "/workers",
 }
 BUSY = {
@@ -40,6 +41,7 @@ BUSY = {
     "log-failed": "/run?run=4&tab=Log",
     "metrics": "/run?run=1&tab=All+metrics&filter=%5E%28reward%7Csignal%29%2F",
     "workers-busy": "/workers",
+    "compare-busy": "/compare",
 }
 FULL = {
     "home": "/",
@@ -51,6 +53,7 @@ FULL = {
     "queue": "/queue",
     "run": "/run?run=3",
     "samples": "/run?run=3&tab=Samples&step=60",
+    "compare": "/compare",
     "samples-experiment": "/samples?show=worst",
     "config": "/run?run=3&tab=Config",
     "log": "/run?run=3&tab=Log",

@@ -1,11 +1,6 @@
 """The design page in a real browser: what is dragged, typed and reloaded. One dashboard for all of these tests."""
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +9,8 @@ from pydantic import TypeAdapter
 
 from core.schedule import Schedule, value_at
 from core.store import drafts
-from migrations import upgrade
-from tests.conftest import REPO, forget_settings, free_port, wait_for
-from tests.e2e.browser import browser, chromium, settle
+from tests.conftest import REPO, wait_for
+from tests.e2e.browser import chromium, settle
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 LAWS: list[dict[str, Any]] = [
@@ -32,38 +26,6 @@ LAWS: list[dict[str, Any]] = [
     {"type": "warmup", "steps": 20.0, "then": {"type": "linear", "start": 1.0, "end": 0.0, "from_step": 30, "to_step": 60}},
     {"type": "adaptive", "signal": "accuracy", "threshold": 0.3, "start": 0.1, "end": 0.9},
 ]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data directory that the tests of this file share."""
-    folder = tmp_path_factory.mktemp("design")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.startswith("SHOWDOWN_")]:
-            patch.delenv(name)
-        patch.setenv("SHOWDOWN_HOME", str(folder))
-        patch.setenv("SHOWDOWN_PORT", str(free_port()))
-        forget_settings()
-        upgrade()
-        yield folder
-    forget_settings()
-
-
-@pytest.fixture(scope="module")
-def dashboard(home: Path) -> Iterator[str]:
-    log = home / "served.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, "-m", "cli", "app"], stdout=file, stderr=file, start_new_session=True)
-    wait_for("the dashboard", lambda: "URL: " in log.read_text())
-    yield f"http://127.0.0.1:{os.environ['SHOWDOWN_PORT']}"
-    process.terminate()
-    process.wait(60)
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with browser() as made:
-        yield made
 
 
 def opened(chrome: Browser, url: str, width: int = 1440) -> Page:

@@ -4,7 +4,6 @@ Design a mix, launch it, see points appear without a reload and the zoom survive
 stop the run. Leaves screenshots in shots/e2e/.
 """
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,39 +14,11 @@ from playwright.sync_api import Page, expect
 
 from core.store import claims, queries
 from core.store.states import Status
-from tests.conftest import REPO, forget_settings, free_port, wait_for
-from tests.e2e.browser import browser, button, chromium, page_and_dialogs, settle, whole
+from tests.conftest import REPO, wait_for
+from tests.e2e.browser import browser, button, card, chromium, page_and_dialogs, served, settle, whole, zoom
 
 SHOTS = REPO / "shots" / "e2e"
-# The chart titled so: its number of points, its x range, and whether it is the very node that was marked before.
-CHART = """(title) => {
-  for (const host of document.querySelectorAll('*')) {
-    const card = host.shadowRoot?.querySelector('.card');
-    if (card?.querySelector('h3')?.textContent !== title) continue;
-    const plot = card.querySelector('.plot');
-    if (!plot.data) return null;
-    const same = plot.dataset.seen === 'yes';
-    plot.dataset.seen = 'yes';
-    const points = Math.max(...plot.data.map((t) => t.x.length));
-    return { points, range: plot.layout.xaxis.range.slice(), same };
-  }
-  return null;
-}"""
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
-
-
-def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str) -> Iterator[str]:
-    """The dashboard's URL while `showdown COMMAND` runs."""
-    port = free_port()
-    monkeypatch.setenv("SHOWDOWN_PORT", str(port))
-    forget_settings()
-    log = home / "served.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, "-m", "cli", command], stdout=file, stderr=file, start_new_session=True)
-    wait_for(f"showdown {command}", lambda: ready in log.read_text())
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    assert process.wait(60) == 0, log.read_text()
 
 
 @pytest.fixture
@@ -65,32 +36,6 @@ def dashboard(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def shot(page: Page, name: str) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"{name}.png")
-
-
-def chart(page: Page, title: str) -> dict[str, object] | None:
-    found: dict[str, object] | None = page.evaluate(CHART, title)
-    return found
-
-
-def drag_zoom(page: Page, title: str) -> list[float]:
-    """Zoom with the mouse, as a person does; returns the x range it made."""
-    plot = page.get_by_role("img", name=re.compile(f"^{title}"))
-    plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    assert box
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.3 * box["width"], y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], y, steps=8)
-    page.mouse.up()
-    found = wait_for("the zoom", lambda: (c := chart(page, title)) and c["range"][0] > 1 and c["range"], 20)  # type: ignore[index, operator]
-    assert isinstance(found, list)
-    return found
-
-
-def points(page: Page, title: str) -> int:
-    found = chart(page, title)
-    return int(str(found["points"])) if found else 0
 
 
 def test_design_launch_watch_read_stop(url: str, home: Path) -> None:
@@ -126,12 +71,12 @@ def test_design_launch_watch_read_stop(url: str, home: Path) -> None:
         # Runs: live curves. The page is never reloaded from here on.
         first = rows[-1]
         page.goto(f"{url}/run?run={first.id}")
-        wait_for("points on the live chart", lambda: points(page, "Dead groups") >= 3)
-        zoomed = drag_zoom(page, "Dead groups")
-        before = points(page, "Dead groups")
-        wait_for("more points without reload", lambda: points(page, "Dead groups") >= before + 5)
-        now = chart(page, "Dead groups")
-        assert now and now["same"] is True and now["range"] == zoomed  # same node, zoom kept
+        wait_for("points on the live chart", lambda: card(page, "Dead groups")["n"] >= 3)
+        zoomed = zoom(page, "Dead groups")
+        before = card(page, "Dead groups")["n"]
+        wait_for("more points without reload", lambda: card(page, "Dead groups")["n"] >= before + 5)
+        now = card(page, "Dead groups")
+        assert now["same"] is True and now["range"] == zoomed  # same node, zoom kept
         shot(page, "3-run")
 
         # Samples: one completion, its sum, its group.

@@ -17,8 +17,7 @@ from core.store.states import Status
 from migrations import upgrade
 from tests.app.test_lists import HOSTILE, experiment, train
 from tests.conftest import forget_settings, wait_for
-from tests.e2e.browser import browser, button, chromium, settle
-from tests.e2e.test_first_showdown import served
+from tests.e2e.browser import button, chromium, served, settle
 from tests.samples import run_config
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -40,15 +39,9 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     forget_settings()
 
 
-@pytest.fixture(scope="module")
-def made() -> Iterator[Browser]:
-    with browser() as made:
-        yield made
-
-
 @pytest.fixture
-def page(dashboard: str, made: Browser) -> Iterator[Page]:
-    context = made.new_context(viewport={"width": 1440, "height": 1000}, base_url=dashboard)
+def page(dashboard: str, chrome: Browser) -> Iterator[Page]:
+    context = chrome.new_context(viewport={"width": 1440, "height": 1000}, base_url=dashboard)
     page, faults = context.new_page(), list[str]()
     page.on("dialog", lambda d: (faults.append(f"a script ran: {d.message}"), d.dismiss()))
     page.on("pageerror", lambda error: faults.append(str(error)))

@@ -1,10 +1,6 @@
 """The live charts in a real browser: runs grow step by step in the database, the dashboard is served, nothing trains."""
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,69 +9,18 @@ from playwright.sync_api import Browser, Page, expect
 
 from core.store import claims
 from core.store.states import Status
-from migrations import upgrade
-from tests.conftest import forget_settings, free_port, wait_for
-from tests.e2e.browser import browser, chromium
+from tests.conftest import wait_for
+from tests.e2e.browser import card, chromium, zoom
 from tests.grow import grow, growing
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
-# The chart titled so: what is drawn of its longest line, its range, and whether it is the node that was marked before.
-CARD = """(title) => {
-  for (const host of document.querySelectorAll('*')) {
-    const card = host.shadowRoot?.querySelector('.card');
-    if (card?.querySelector('h3')?.textContent !== title) continue;
-    const plot = card.querySelector('.plot');
-    if (!plot.data?.length) return null;
-    const same = plot.dataset.seen === 'yes';
-    plot.dataset.seen = 'yes';
-    const longest = plot.data.reduce((a, b) => (b.x.length > a.x.length ? b : a));
-    return { n: longest.x.length, last: longest.x.at(-1), y: longest.y.at(-1), range: [...plot.layout.xaxis.range], same,
-      lines: plot.data.map((t) => [t.name, t.visible]), hovered: plot._hoverdata?.[0]?.x ?? null, type: plot.layout.yaxis.type,
-      ink: getComputedStyle(plot.querySelector('.xtick text')).fill, follow: !card.querySelector('.follow').hidden };
-  }
-  return null;
-}"""
 
 
-@pytest.fixture(scope="module")
-def made() -> Iterator[Browser]:
-    with browser() as chrome:
-        yield chrome
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One dashboard for all tests of this file, over a data directory of its own."""
-    folder: Path = tmp_path_factory.mktemp("live")
-    port, before = free_port(), dict(os.environ)
-    for name in [n for n in os.environ if n.startswith("SHOWDOWN_")]:
-        del os.environ[name]
-    os.environ |= {"SHOWDOWN_HOME": str(folder), "SHOWDOWN_PORT": str(port)}
-    forget_settings()
-    upgrade()
-    log = folder / "served.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, "-m", "cli", "app"], stdout=file, stderr=file, start_new_session=True)
-    wait_for("the dashboard", lambda: "URL: " in log.read_text())
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(60)
-    os.environ.clear()
-    os.environ.update(before)
-    forget_settings()
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-def opened(made: Browser, address: str, **context: Any) -> Page:
-    page = made.new_context(viewport={"width": 1280, "height": 900}, **context).new_page()
+def opened(chrome: Browser, address: str, **context: Any) -> Page:
+    page = chrome.new_context(viewport={"width": 1280, "height": 900}, **context).new_page()
     page.set_default_timeout(60_000)
     page.goto(address)
     return page
-
-
-def card(page: Page, title: str) -> dict[str, Any]:
-    found: dict[str, Any] | None = page.evaluate(CARD, title)
-    return found or {"n": 0, "last": -1, "range": [0, 0]}
 
 
 def until(page: Page, title: str, what: str, wanted: Any) -> dict[str, Any]:
@@ -84,26 +29,12 @@ def until(page: Page, title: str, what: str, wanted: Any) -> dict[str, Any]:
     return card(page, title)
 
 
-def zoom(page: Page, title: str) -> list[float]:
-    plot = page.get_by_role("img", name=re.compile(f"^{title}"))
-    plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    assert box
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.3 * box["width"], y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], y, steps=6)
-    page.mouse.up()
-    wait_for("the zoom", lambda: card(page, title)["range"][0] > 1, 20)
-    found: list[float] = card(page, title)["range"]
-    return found
-
-
-def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(url: str, made: Browser) -> None:
+def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dashboard: str, chrome: Browser) -> None:
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 20)
-    page = opened(made, f"{url}/run?run={run_id}")
+    page = opened(chrome, f"{dashboard}/run?run={run_id}")
     until(page, "Dead groups", "last", 20)
+    page.get_by_role("heading", name="Trained reward and the truth").scroll_into_view_if_needed()  # unseen: not sent
     page.get_by_role("button", name="gold accuracy", exact=True).click()
     until(page, "Trained reward and the truth", "last", 100)  # its planned blend
     zoomed = zoom(page, "Dead groups")
@@ -128,13 +59,13 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(url:
     page.context.close()
 
 
-def test_a_lost_message_is_asked_for_again(url: str, made: Browser) -> None:
+def test_a_lost_message_is_asked_for_again(dashboard: str, chrome: Browser) -> None:
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 20)
-    page = opened(made, f"{url}/run?run={run_id}")
+    page = opened(chrome, f"{dashboard}/run?run={run_id}")
     until(page, "Dead groups", "last", 20)
     # As if the messages of steps 11 to 20 had never come: the next tail does not fit what the browser has.
-    page.evaluate("""() => { for (const ui of window.showdownCharts) if (ui.received.card.title === 'Dead groups')
+    page.evaluate("""() => { for (const ui of window.showdownCharts) if (ui.received?.card.title === 'Dead groups')
       for (const t of ui.received.card.traces) for (const k of ['x', 'y']) t[k] = t[k].subarray(0, 2); }""")
     grow(run_id, 21, 60)
     now = until(page, "Dead groups", "last", 60)
@@ -143,11 +74,11 @@ def test_a_lost_message_is_asked_for_again(url: str, made: Browser) -> None:
     page.context.close()
 
 
-def test_a_chart_out_of_sight_is_sent_when_it_is_looked_at(url: str, made: Browser) -> None:
+def test_a_chart_out_of_sight_is_sent_when_it_is_looked_at(dashboard: str, chrome: Browser) -> None:
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 100)
     claims.finish(run_id, 1, Status.DONE)
-    page = opened(made, f"{url}/run?run={run_id}&tab=All+metrics")
+    page = opened(chrome, f"{dashboard}/run?run={run_id}&tab=All+metrics")
     until(page, "correctness: contribution", "last", 100)
     assert card(page, "closeness: weight")["n"] == 0  # far below
     heading = page.get_by_role("heading", name="closeness: weight")
@@ -163,11 +94,11 @@ def test_a_chart_out_of_sight_is_sent_when_it_is_looked_at(url: str, made: Brows
     page.context.close()
 
 
-def test_a_click_on_a_step_opens_its_samples(url: str, made: Browser) -> None:
+def test_a_click_on_a_step_opens_its_samples(dashboard: str, chrome: Browser) -> None:
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 60)
     claims.finish(run_id, 1, Status.DONE)
-    page = opened(made, f"{url}/run?run={run_id}")
+    page = opened(chrome, f"{dashboard}/run?run={run_id}")
     steps = page.get_by_role("slider", name="training step")
     steps.locator("i").nth(36).click()
     expect(page.get_by_role("tab", name="Samples", selected=True)).to_be_visible()
@@ -178,11 +109,11 @@ def test_a_click_on_a_step_opens_its_samples(url: str, made: Browser) -> None:
     page.context.close()
 
 
-def test_the_address_holds_the_view_and_the_theme_is_the_readers(url: str, made: Browser) -> None:
+def test_the_address_holds_the_view_and_the_theme_is_the_readers(dashboard: str, chrome: Browser) -> None:
     (run_id,) = growing(max_steps=700)
     grow(run_id, 0, 700)
     claims.finish(run_id, 1, Status.DONE)
-    page = opened(made, f"{url}/run?run={run_id}&over=time&log=true&smooth=0.0", color_scheme="dark")
+    page = opened(chrome, f"{dashboard}/run?run={run_id}&over=time&log=true&smooth=0.0", color_scheme="dark")
     page.get_by_role("heading", name="Entropy").scroll_into_view_if_needed()
     dark = until(page, "Entropy", "type", "log")
     assert abs(dark["last"] - 700 / 60) < 1e-4 and dark["n"] <= 500 and len(dark["lines"]) == 1

@@ -8,8 +8,7 @@ from playwright.sync_api import Page, expect
 
 from migrations import upgrade
 from tests import stored
-from tests.e2e.browser import browser, chromium, settle
-from tests.e2e.test_first_showdown import served
+from tests.e2e.browser import browser, chromium, served, settle
 from tests.stored import HOSTILE, STEPS
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")

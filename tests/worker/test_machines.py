@@ -11,7 +11,7 @@ import pytest
 
 from cli.transfer import export_run
 from core.settings import settings
-from core.store import queries, runs
+from core.store import evaluations, queries, runs
 from core.store.session import writing
 from core.store.states import Status
 from core.store.tables import run
@@ -60,7 +60,7 @@ def seen() -> dict[str, Any]:
     return {
         "samples": samples,
         "metrics": metrics,
-        "items": [queries.items(1, step) for step in range(STEPS + 1)],
+        "items": [evaluations.items(1, step) for step in range(STEPS + 1)],
         "switched": [(e.step, e.detail) for e in queries.events(1) if e.kind == "switched"],
         "adapter": (settings().run_folder(1) / "adapter" / WEIGHTS).read_bytes(),
     }
@@ -160,7 +160,7 @@ def test_a_training_goes_on_while_the_place_is_away(home: Path, tmp_path: Path) 
         assert kinds.count(NOT_SHARED) == kinds.count(SHARED_AGAIN) == 1
         assert detail.row.checkpoint_step == LONG
         assert queries.series(run_id)["policy/loss"].steps == list(range(1, LONG + 1))
-        accuracies = queries.accuracies(run_id)
+        accuracies = evaluations.accuracies(run_id)
         best = max((value, step) for step, value in accuracies.items() if step)[1]
         assert best != LONG, "the last is the best: this says nothing"
         assert Shared(run_id).steps()[0] == {best, LONG} == {*checkpoints.steps(settings().run_folder(run_id))}

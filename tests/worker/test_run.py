@@ -11,7 +11,7 @@ from core import samples as stored_samples
 from core.config import RunConfig
 from core.metrics import describe
 from core.settings import settings
-from core.store import queries, runs
+from core.store import evaluations, queries, runs
 from core.store.states import Status
 from tests.conftest import GSM8K, wait_for
 from tests.samples import HARD, run_config
@@ -139,7 +139,7 @@ def test_every_held_out_problem_is_stored_and_agrees_with_the_accuracy(sqlite: P
     series = queries.series(first)
     for step in (0, 1, 2):
         at = series["eval/accuracy"].steps.index(step)
-        items = queries.items(first, step)
+        items = evaluations.items(first, step)
         assert len(items) == 8 and all(i.n == 4 for i in items)
         assert series["eval/accuracy"].values[at] == pytest.approx(sum(i.right for i in items) / 32)
         assert series["eval/pass@1"].values[at] == pytest.approx(series["eval/accuracy"].values[at])
@@ -158,7 +158,7 @@ def test_the_base_is_evaluated_once_for_runs_that_share_it(sqlite: Path) -> None
     events = {i: [e.detail for e in queries.events(i) if e.kind == "base"] for i in (first, second, other)}
     assert events == {first: [], second: [f"evaluation of the base model taken from run {first}"], other: []}
     assert same(queries.samples_at(first, 0, "eval"), queries.samples_at(second, 0, "eval"))
-    assert queries.items(first, 0) == queries.items(second, 0)
+    assert evaluations.items(first, 0) == evaluations.items(second, 0)
     assert queries.series(second)["eval/accuracy"].steps == [0, 1] and queries.series(second)["eval/kl"].values[0] == 0.0
 
 

@@ -1,0 +1,54 @@
+// The browser's end of app/live.py: one request a second for everything live on the page, and none while nobody looks.
+// A watcher has asks() -> what it has, or null when it wants nothing; took(bytes or null); failed(error); settled() -> promise.
+const TICK = 1000;  // ms between two looks
+const REST = 1.3;  // times as long as a round took to draw: charts never take more than half of the processor
+const SLOWEST = 15_000;  // ms between two looks at a server that does not answer
+
+const makeFeed = () => {
+  const watchers = new Set();
+  let timer = 0, busy = false, failures = 0, hurry = false;
+  const plan = (wait) => { clearTimeout(timer); timer = setTimeout(look, wait); };
+  async function look() {
+    if (busy) { hurry = true; return; }
+    const asked = document.hidden ? [] : [...watchers].map((w) => [w, w.asks()]).filter(([, ask]) => ask);
+    const began = performance.now();
+    if (asked.length) {
+      busy = true;
+      try {
+        const body = JSON.stringify(asked.map(([, ask]) => ask));
+        const answer = await fetch(new URL("showdown/feed", document.baseURI), { method: "POST", body });
+        if (!answer.ok) throw new Error(`the server said ${answer.status}`);
+        const parts = split(new Uint8Array(await answer.arrayBuffer()));
+        failures = 0;
+        asked.forEach(([w], i) => w.took(parts[i]));
+        await Promise.all(asked.map(([w]) => w.settled?.()));
+      } catch (error) {
+        failures += 1;
+        for (const [w] of asked) w.failed?.(error);
+      }
+      busy = false;
+    }
+    const took = performance.now() - began;
+    plan(hurry ? 0 : Math.min(SLOWEST, Math.max(TICK - took, REST * took) * 2 ** failures));
+    hurry = false;
+  }
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) plan(0); });
+  plan(TICK);
+  return {
+    add: (watcher) => { watchers.add(watcher); },
+    remove: (watcher) => { watchers.delete(watcher); },
+    soon: () => { if (busy) hurry = true; else plan(20); },  // a page's cards come one by one: they ask together
+  };
+};
+
+// uint32 length and so many bytes, again and again; null for what has nothing new.
+const split = (bytes) => {
+  const parts = [], view = new DataView(bytes.buffer, bytes.byteOffset);
+  for (let at = 0; at < bytes.length;) {
+    const size = view.getUint32(at, true);
+    parts.push(size ? bytes.subarray(at + 4, at + 4 + size) : null);
+    at += 4 + size;
+  }
+  return parts;
+};
+const feed = () => (window.showdownFeed ??= makeFeed());

@@ -1,0 +1,50 @@
+"""The dashboard as it is served: Streamlit's pages (main.py), and beside them the routes of the live charts. Started by
+cli.up: `streamlit run serve.py`.
+
+A live chart asks here and not through a page: a run of a page's script costs ten times what an answer costs
+(docs/decisions/0024-feed.md).
+"""
+
+import re
+from pathlib import Path
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from app import live
+
+MOST_BYTES = 100_000
+NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+async def feed(request: Request) -> Response:
+    """What the asking browser lacks of its live charts."""
+    body = await request.body()
+    try:
+        asks = live.asked(body) if len(body) <= MOST_BYTES else None
+    except ValueError as error:
+        return PlainTextResponse(str(error), 400)
+    if asks is None:
+        return PlainTextResponse(f"give at most {MOST_BYTES} bytes", 413)
+    content = await run_in_threadpool(live.answered, asks)
+    return Response(content, media_type="application/octet-stream", headers=NO_STORE)
+
+
+async def table(request: Request) -> Response:
+    """A chart's points as a file."""
+    found = await run_in_threadpool(live.file_of, request.path_params["token"])
+    if found is None:
+        return PlainTextResponse("There is no such chart any more; load the page again.", 404)
+    title, text = found
+    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "chart"
+    headers = {**NO_STORE, "Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text, media_type="text/csv", headers=headers)
+
+
+app = st.App(
+    Path(__file__).parent / "main.py",
+    routes=[Route("/showdown/feed", feed, methods=["POST"]), Route("/showdown/table/{token}", table)],
+)
