@@ -15,6 +15,7 @@ from app.figures import compare_truth as truth
 from app.parts import compare_around as around
 from app.parts.compare_arms import arms_card
 from app.parts.compare_ask import Asked, asked, controls, keep
+from app.parts.compare_report import report_button
 from app.parts.compare_tables import tables_card
 from app.theme import Look
 from app.wire import Card
@@ -53,7 +54,12 @@ def _title(a: Asked, found: Compared | None = None) -> None:
     e = a.experiment
     name = (e.question or e.name) if e else "Chosen runs"
     crumb = f"Experiments / {e.name}" if e and e.question else "Compare"
-    prose.title(name, crumb=crumb, chips=chips, facts=_facts(a, found))
+    left, right = st.columns([6, 1], vertical_alignment="bottom")
+    with left:
+        prose.title(name, crumb=crumb, chips=chips, facts=_facts(a, found))
+    if e is not None:
+        with right, st.container(horizontal=True, horizontal_alignment="right"):
+            report_button(e.id, e.name)
 
 
 def _facts(a: Asked, found: Compared | None) -> list[tuple[str, str]]:
