@@ -12,7 +12,7 @@ import streamlit as st
 
 import core.dial
 from app.figures.overlay import overlay as overlaid
-from app.figures.shown import Shown, View
+from app.figures.shown import SUMMED, Shown, View
 from app.live import Drawn, weight
 from app.memo import Memo
 from app.series import SeriesStore, Version
@@ -161,18 +161,25 @@ def gold(rows: list[RunRow]) -> dict[int, Series]:
     return {**gold_done(ended), **gold_now(tuple(r.id for r in rows if not r.status.finished))}
 
 
-def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, smoothing: float, height: int) -> Drawn:
+def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: View, height: int) -> Drawn:
     """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
     runs = rows(run_ids)
     said, attempts = text_of_all(runs), [(r.id, r.attempt) for r in runs]
 
     def draw() -> Drawn:
-        read = series_of({r.id: version(r) for r in runs}, names)
+        read = series_of({r.id: version(r) for r in runs}, tuple(dict.fromkeys((*names, *SUMMED[view.over]))))
         lines = {run_id: found.get(name, Series([], [])) for run_id, found in read.items()}
-        made = overlaid(runs, lines, name, height, smoothing=smoothing)
-        return Drawn(Message(made, said, f"{attempts}.{name}.{smoothing}"), made)
+        along = {r.id: _along(r, read[r.id], view) for r in runs} if view.over != "step" else {}
+        made = overlaid(runs, lines, name, height, view=view, along=along)
+        return Drawn(Message(made, said, f"{attempts}.{name}.{view}"), made)
 
-    return _memo().get((run_ids, names, name, smoothing, height), (said, tuple(attempts)), draw)
+    return _memo().get((run_ids, names, name, view, height), (said, tuple(attempts)), draw)
+
+
+def _along(row: RunRow, found: Mapping[str, Series], view: View) -> Shown:
+    """A run that is drawn beside others, with the metrics that were read of it."""
+    made = config(row.id)
+    return Shown(found, made.mix, made.grpo.max_steps, row.step, made.grpo.completions_per_step, view)
 
 
 def text_of_all(rows: Sequence[RunRow]) -> str:
