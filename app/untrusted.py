@@ -9,6 +9,7 @@ from html import escape as _escape
 TURNS = (0x7F, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 UNSEEN = {c: 0x2400 + c for c in range(32) if c not in (9, 10)} | dict.fromkeys(TURNS, 0x2426)
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
+SLANTS = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")  # underscores that are not inside a word
 MARKS = "\\`*_{}[]()<>#+-.!|~$:&"
 
 
@@ -24,6 +25,6 @@ def escape(text: str) -> str:
 
 def plain(text: str) -> str:
     """Text for a label that is read as markdown: it is shown as it is."""
-    if SAFE.fullmatch(text):
+    if SAFE.fullmatch(text) and not SLANTS.search(text):
         return text
     return "".join(f"\\{c}" if c in MARKS else c for c in visible(text).replace("\n", " "))
