@@ -12,7 +12,7 @@ import streamlit as st
 
 import core.dial
 from app.figures.overlay import overlay as overlaid
-from app.figures.shown import Shown, View
+from app.figures.shown import SUMMED, Shown, View
 from app.live import Drawn, weight
 from app.memo import Memo
 from app.series import SeriesStore, Version
@@ -27,6 +27,7 @@ from core.metrics.series import Series
 from core.mix import Mix
 from core.preflight import Report, report
 from core.problems.problem import Problem
+from core.progress import Progress, between, nothing
 from core.replay import Change, Outcome, compare, run
 from core.shaping import Plain
 from core.store import browse, drafts, evaluations, lines, many, mixes, notes, past, queries, workers
@@ -160,18 +161,25 @@ def gold(rows: list[RunRow]) -> dict[int, Series]:
     return {**gold_done(ended), **gold_now(tuple(r.id for r in rows if not r.status.finished))}
 
 
-def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, smoothing: float, height: int) -> Drawn:
+def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: View, height: int) -> Drawn:
     """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
     runs = rows(run_ids)
     said, attempts = text_of_all(runs), [(r.id, r.attempt) for r in runs]
 
     def draw() -> Drawn:
-        read = series_of({r.id: version(r) for r in runs}, names)
+        read = series_of({r.id: version(r) for r in runs}, tuple(dict.fromkeys((*names, *SUMMED[view.over]))))
         lines = {run_id: found.get(name, Series([], [])) for run_id, found in read.items()}
-        made = overlaid(runs, lines, name, height, smoothing=smoothing)
-        return Drawn(Message(made, said, f"{attempts}.{name}.{smoothing}"), made)
+        along = {r.id: _along(r, read[r.id], view) for r in runs} if view.over != "step" else {}
+        made = overlaid(runs, lines, name, height, view=view, along=along)
+        return Drawn(Message(made, said, f"{attempts}.{name}.{view}"), made)
 
-    return _memo().get((run_ids, names, name, smoothing, height), (said, tuple(attempts)), draw)
+    return _memo().get((run_ids, names, name, view, height), (said, tuple(attempts)), draw)
+
+
+def _along(row: RunRow, found: Mapping[str, Series], view: View) -> Shown:
+    """A run that is drawn beside others, with the metrics that were read of it."""
+    made = config(row.id)
+    return Shown(found, made.mix, made.grpo.max_steps, row.step, made.grpo.completions_per_step, view)
 
 
 def text_of_all(rows: Sequence[RunRow]) -> str:
@@ -228,35 +236,46 @@ def waiting() -> list[int]:
 Looked = tuple[SampleTable, list[Problem]]
 
 
-@st.cache_data(ttl=3600, max_entries=8, show_spinner=False)
-def _scored(mix: str, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str]) -> Looked:
+@st.cache_resource(ttl=3600, max_entries=8, show_spinner=False)  # not copied for each who asks: nobody changes a table
+def _scored(mix: str, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str], _progress: Progress) -> Looked:
     """A run's samples (0: the shipped ones) with the raw scores of a mix (as JSON), and problems to make probes of."""
     del version
     made = Mix.model_validate_json(mix)
     if run_id:
-        return samples.of_run(run_id, made), samples.shipped_problems()
-    return samples.of_file(samples.SHIPPED, made, answer_rule)
+        return samples.of_run(run_id, made, _progress), samples.shipped_problems()
+    return samples.of_file(samples.SHIPPED, made, answer_rule, progress=_progress)
+
+
+def read_samples(mix: str, answer_rule: AnswerRule, run_id: int, progress: Progress) -> tuple[int, int, str]:
+    """Have the samples ready on which `dial` and `preflight` look at mixes of the same terms; the version that was read."""
+    at = version_of(run_id)
+    _scored(mix, answer_rule, run_id, at, progress)
+    return at
 
 
 @st.cache_data(ttl=3600, max_entries=32, show_spinner=False)
 def preflight(
-    mix: str, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str]
-) -> Report:
+    mix: str, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str],
+    _progress: Progress = nothing,
+) -> Report:  # fmt: skip
     """A mix (as JSON, schedules in steps) on a run's samples, or on the shipped ones for run 0."""
     made = Mix.model_validate_json(mix)
-    table, problems = _scored(_scores_of(made), answer_rule, run_id, version)
-    return report(table, made, max_steps, problems, max(1, step), answer_rule)
+    table, problems = _scored(scores_of(made), answer_rule, run_id, version, nothing)
+    return report(table, made, max_steps, problems, max(1, step), answer_rule, _progress)
 
 
 @st.cache_data(ttl=3600, max_entries=64, show_spinner=False)
-def dial(mix: str, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str]) -> Dial:
+def dial(
+    mix: str, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str],
+    _progress: Progress = nothing,
+) -> Dial:  # fmt: skip
     """Likewise what it weighs and what it trains."""
     made = Mix.model_validate_json(mix)
-    table, _ = _scored(_scores_of(made), answer_rule, run_id, version)
-    return core.dial.dial(table, made, max_steps, step)
+    table, _ = _scored(scores_of(made), answer_rule, run_id, version, nothing)
+    return core.dial.dial(table, made, max_steps, step, _progress)
 
 
-def _scores_of(mix: Mix) -> str:
+def scores_of(mix: Mix) -> str:
     """What raw scores depend on, as JSON: another weight, curve or rule scores nothing anew."""
     terms = tuple(t.model_copy(update={"weight": 1.0, "side": "always", "shaping": Plain()}) for t in mix.terms)
     advantage = Group(perplexity_alpha=mix.advantage.perplexity_alpha)
@@ -269,12 +288,15 @@ def version_of(run_id: int) -> tuple[int, int, str]:
 
 
 @st.cache_data(ttl=600, max_entries=4, show_spinner=False)
-def replay(run_id: int, mix: str, version: Version) -> tuple[Outcome, Outcome, Change, list[int]]:
+def replay(
+    run_id: int, mix: str, version: Version, _progress: Progress = nothing
+) -> tuple[Outcome, Outcome, Change, list[int]]:
     """A run's samples under its own mix and another one (as JSON): both outcomes, what changes, and the samples' ids."""
     del version
     made = Mix.model_validate_json(mix)
-    pair = samples.pair_of_run(run_id, made)
-    before, after = (run(t, m, kl=pair.kl) for t, m in ((pair.table_before, pair.before), (pair.table_after, made)))
+    pair = samples.pair_of_run(run_id, made, between(_progress, 0.0, 0.8))  # reading takes the longest
+    before = run(pair.table_before, pair.before, between(_progress, 0.8, 0.87), pair.kl)
+    after = run(pair.table_after, made, between(_progress, 0.87, 0.94), pair.kl)
     return before, after, compare(pair.table_after, before, after), [int(i) for i in pair.table_after.id]
 
 

@@ -3,29 +3,16 @@
 Every value is escaped here. Never used for text a model wrote: that goes through elements that set `textContent`.
 """
 
-import re
 from collections.abc import Iterable, Sequence
-from html import escape as _escape
 from typing import Literal
 
 import streamlit as st
 
-# Characters that change how others are shown become symbols: controls, and those that turn the direction of text round.
-TURNS = (0x7F, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-UNSEEN = {c: 0x2400 + c for c in range(32) if c not in (9, 10)} | dict.fromkeys(TURNS, 0x2426)
-SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
-MARKS = "\\`*_{}[]()<>#+-.!|~$:&"
+from app.untrusted import escape as escape
+from app.untrusted import plain as plain
+from app.untrusted import visible as visible
+
 Tone = Literal["neutral", "accent", "good", "warn", "bad"]
-
-
-def visible(text: str) -> str:
-    """Text of strangers in which nothing is hidden."""
-    return text.translate(UNSEEN)
-
-
-def escape(text: str) -> str:
-    """Text of strangers as HTML that says just that."""
-    return _escape(visible(text))
 
 
 def square(role: str) -> str:
@@ -119,13 +106,6 @@ def stack(parts: Sequence[tuple[str, float, str]]) -> None:
 def empty(headline: str, text: str) -> None:
     """What stands where there is nothing yet, and what to do about it."""
     st.html(f'<div class="sd-empty"><b>{escape(headline)}</b>{escape(text)}</div>')
-
-
-def plain(text: str) -> str:
-    """Text for a label that Streamlit would read as markdown: it is shown as it is."""
-    if SAFE.fullmatch(text):
-        return text
-    return "".join(f"\\{c}" if c in MARKS else c for c in visible(text).replace("\n", " "))
 
 
 def note(message: str) -> None:

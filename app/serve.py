@@ -44,7 +44,8 @@ async def table(request: Request) -> Response:
     return Response(text, media_type="text/csv", headers=headers)
 
 
+BASE = "/".join(["", *filter(None, [str(st.get_option("server.baseUrlPath")).strip("/")])])  # where a proxy has a path for us
 app = st.App(
     Path(__file__).parent / "main.py",
-    routes=[Route("/showdown/feed", feed, methods=["POST"]), Route("/showdown/table/{token}", table)],
+    routes=[Route(f"{BASE}/showdown/feed", feed, methods=["POST"]), Route(f"{BASE}/showdown/table/{{token}}", table)],
 )

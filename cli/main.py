@@ -17,6 +17,7 @@ from cli import lifecycle, rewards
 from cli import up as instance
 from cli.logs import logs_command
 from cli.new import new
+from cli.report import report
 from cli.run import run_command
 from cli.samples import samples_command
 from cli.study import study
@@ -158,5 +159,5 @@ for command in (lifecycle.stop, lifecycle.requeue, lifecycle.extend, lifecycle.p
     main.add_command(command)
 for command in (rewards.score, rewards.preflight_command, rewards.replay_command, rewards.bench_group, new):
     main.add_command(command)
-for command in (run_command, export_command, import_command, logs_command, samples_command, study):
+for command in (run_command, export_command, import_command, logs_command, samples_command, report, study):
     main.add_command(command)

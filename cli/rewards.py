@@ -20,6 +20,7 @@ from core.errors import ShowdownError
 from core.grpo import GrpoConfig
 from core.mix import Mix
 from core.problems import Problem
+from core.progress import between
 from core.store import queries
 
 MIX = click.argument("mix", type=click.Path(path_type=Path))
@@ -133,10 +134,13 @@ def preflight_command(
         with _bar("reading", 100, as_json) as bar:
             table = samples.of_run(run_id, made, _share(bar))
     else:
-        table, problems = samples.of_file(
-            file or samples.SHIPPED, made, rule, bad=lambda row: click.echo(f"showdown: {row}", err=True)
-        )
-    report = preflight.report(table, made, grpo.max_steps, problems or samples.shipped_problems(), step, rule)
+        with _bar("reading", 100, as_json) as bar:
+            table, problems = samples.of_file(
+                file or samples.SHIPPED, made, rule, lambda row: click.echo(f"showdown: {row}", err=True), _share(bar)
+            )
+    problems = problems or samples.shipped_problems()
+    with _bar("computing", 100, as_json) as bar:
+        report = preflight.report(table, made, grpo.max_steps, problems, step, rule, _share(bar))
     if as_json:
         click.echo(json.dumps(_plain(asdict(report) | {"cannot_act": findings})))
         return
@@ -188,9 +192,11 @@ def replay_command(run_id: int, mix: Path, arm: str | None, out: Path | None, as
     with _bar("reading", 100, as_json) as bar:
         pair = samples.pair_of_run(run_id, made, _share(bar))
     with _bar("computing", 100, as_json) as bar:
-        before = replay.run(pair.table_before, pair.before, kl=pair.kl)
-        after = replay.run(pair.table_after, made, _share(bar), pair.kl)
-    change = replay.compare(pair.table_after, before, after)
+        tell = _share(bar)
+        before = replay.run(pair.table_before, pair.before, between(tell, 0.0, 0.45), pair.kl)
+        after = replay.run(pair.table_after, made, between(tell, 0.45, 0.9), pair.kl)
+        change = replay.compare(pair.table_after, before, after)
+        tell(1.0)
     if out is not None:
         _write_csv(out, pair.table_after, before, after)
     ids = pair.table_after.id

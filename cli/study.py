@@ -18,6 +18,7 @@ import click
 from cli import up
 from cli.lifecycle import wake
 from cli.processes import Group
+from cli.report import write
 from core.errors import ConfigError, SetupError, StoreUnavailable
 from core.experiment import ExperimentConfig
 from core.launch import settled
@@ -122,9 +123,12 @@ def study() -> None:
 
 @study.command("run")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the report; without: in the data directory."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
-def run_study(ctx: click.Context, file: Path, as_json: bool) -> None:
+def run_study(ctx: click.Context, file: Path, out: Path | None, as_json: bool) -> None:
     """Queue the study in FILE, wait for its runs, write its report. Again: go on where it was.
 
     Ends with 0 when every run has been trained, 1 when some have failed, 130 when interrupted: the queue keeps the runs.
@@ -148,6 +152,9 @@ def run_study(ctx: click.Context, file: Path, as_json: bool) -> None:
     if failed:
         ids = ", ".join(str(r.id) for r in failed)
         say(f"{len(failed)} runs failed and are counted as such: {ids}. Try one again: showdown requeue {failed[0].id}")
+    folder = write(experiment_id, out)
+    say(f"report: {folder}/report.html (and report.md); check it: showdown report --verify {folder}")
     if as_json:
-        click.echo(json.dumps({"experiment": experiment_id, "runs": [r.id for r in rows], "failed": [r.id for r in failed]}))
+        made = {"experiment": experiment_id, "runs": [r.id for r in rows], "failed": [r.id for r in failed]}
+        click.echo(json.dumps({**made, "report": str(folder)}))
     ctx.exit(1 if failed else 0)

@@ -12,6 +12,7 @@ from core.advantage import shares
 from core.groups import BoolArray, FloatArray
 from core.mix import Mix
 from core.preflight import MOST_FOR_CURVE, at_step
+from core.progress import Progress, nothing
 from core.table import SampleTable
 
 POINTS = 51
@@ -67,13 +68,16 @@ def kinds_of(table: SampleTable) -> dict[str, BoolArray]:
     return {"all wrong": right == 0, "mixed": (right > 0) & (right < 1), "all right": right == 1}
 
 
-def dial(table: SampleTable, mix: Mix, max_steps: int, step: int) -> Dial:
+def dial(table: SampleTable, mix: Mix, max_steps: int, step: int, progress: Progress = nothing) -> Dial:
     """A mix (schedules in steps) on a table of samples, as if they had been made at each of the steps."""
     table = table.thinned(MOST_FOR_CURVE)
     raw, kinds = table.matrix(mix), kinds_of(table)
     steps = sorted({max(1, round(x)) for x in np.linspace(1, max_steps, POINTS)})
     everyone, wrong = np.ones(len(table), dtype=bool), kinds["all wrong"]
-    found = [_shares(table, mix, raw, at, [everyone, wrong]) for at in steps]
+    found = []
+    for done, at in enumerate(steps):
+        progress(done / len(steps))
+        found.append(_shares(table, mix, raw, at, [everyone, wrong]))
     return Dial(
         terms=mix.labels,
         hard=np.array([t.side == "hard" for t in mix.terms]),

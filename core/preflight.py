@@ -17,12 +17,14 @@ from core.groups import FloatArray
 from core.mix import Mix
 from core.probes import RIGHT, probes
 from core.problems.problem import Problem
+from core.progress import Progress, between, nothing
 from core.rewards.component import FROM_TEXT
 from core.table import SampleTable, from_batch
 
 BINS = 24
 CURVE_POINTS = 21
 MOST_FOR_CURVE = 20_000  # samples on which the curve along the schedule is computed
+SHARES = (0.1, 0.5, 0.7)  # of the work, about: done with the step looked at, the curve, the distributions; the probes are last
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def report(
     problems: Sequence[Problem],
     step: int | None = None,
     answer_rule: AnswerRule = "strict",
+    progress: Progress = nothing,
 ) -> Report:
     """A mix (schedules in steps) on a table of samples, and on the probes of some problems.
 
@@ -108,28 +111,35 @@ def report(
     step = max(1, max_steps // 2) if step is None else step
     raw = table.matrix(mix)
     now = at_step(table, mix, raw, step)
+    progress(SHARES[0])
     thin = table.thinned(MOST_FOR_CURVE)
     thin_raw = thin.matrix(mix)
     points = sorted({max(1, round(x)) for x in np.linspace(1, max_steps, CURVE_POINTS)})
     found_shares, found_dead = [], []
-    for point in points:
+    for done, point in enumerate(points):
+        between(progress, *SHARES[:2])(done / len(points))
         made = at_step(thin, mix, thin_raw, point)
         linear = mix.rule.type == "sum"
         found_shares.append(shares(mix.advantage, made.totals) if linear else np.full(len(mix.terms), np.nan))
         found_dead.append(float(dead(mix.advantage, made.totals, made.advantage).mean()))
-    names = [(t.label, raw[:, k]) for k, t in enumerate(mix.terms)]
+    columns = [*((t.label, raw[:, k]) for k, t in enumerate(mix.terms)), ("total", now.total)]
+    distributions = []
+    for done, (name, values) in enumerate(columns):
+        between(progress, *SHARES[1:3])(done / len(columns))
+        distributions.append(_distribution(name, values, table))
+    found = beaten(mix, problems, sorted({1, step, max_steps}), answer_rule, between(progress, SHARES[2], 1.0))
     return Report(
         samples=len(table),
         groups=table.groups.count,
         accuracy=float(table.correct.mean()) if len(table) else float("nan"),
         step=step,
         terms=mix.labels,
-        distributions=tuple(_distribution(n, v, table) for n, v in [*names, ("total", now.total)]),
+        distributions=tuple(distributions),
         curve_steps=tuple(points),
         shares=np.array(found_shares),
         dead=np.array(found_dead),
         blend=np.array([mix.hard_share(p) for p in points]),
-        beaten=beaten(mix, problems, sorted({1, step, max_steps}), answer_rule),
+        beaten=found,
         probed=len(problems),
         unprobed=tuple(t.label for t in mix.terms if t.definition.needs - FROM_TEXT),  # no policy wrote the probes
         constant=tuple(
@@ -145,7 +155,11 @@ def at_step(table: SampleTable, mix: Mix, raw: FloatArray, step: int) -> engine.
 
 
 def beaten(
-    mix: Mix, problems: Sequence[Problem], steps: Sequence[int], answer_rule: AnswerRule = "strict"
+    mix: Mix,
+    problems: Sequence[Problem],
+    steps: Sequence[int],
+    answer_rule: AnswerRule = "strict",
+    progress: Progress = nothing,
 ) -> tuple[Beaten, ...]:
     """Probes that beat the gold solution at any of the steps: for each the worst example, and the share of problems.
 
@@ -153,7 +167,8 @@ def beaten(
     """
     worst: dict[tuple[str, int], Beaten] = {}
     hits: dict[tuple[str, int], int] = {}
-    for problem in problems:
+    for done, problem in enumerate(problems):
+        progress(done / len(problems))
         texts = probes(problem)
         table = from_batch(of_problem(problem, [p.text for p in texts], answer_rule), mix)  # scored once, weighed at each step
         for step in steps:
@@ -165,6 +180,7 @@ def beaten(
                 hits[key] = hits.get(key, 0) + 1
                 if key not in worst or total[i] - total[0] > worst[key].total - worst[key].right_total:
                     worst[key] = Beaten(probe.name, step, problem.question, probe.text, float(total[i]), float(total[0]), 0.0)
+    progress(1.0)
     return tuple(
         Beaten(b.probe, b.step, b.problem, b.text, b.total, b.right_total, hits[key] / len(problems))
         for key, b in sorted(worst.items(), key=lambda item: (-hits[item[0]], item[0]))

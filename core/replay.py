@@ -4,7 +4,7 @@ Totals, ranks, advantages, dead groups, and who gains and loses most. It says no
 have done: other rewards make other policies, and other policies other samples. Pure arithmetic over a SampleTable.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +14,10 @@ from core.agreement import auroc, spearman
 from core.engine import Combined, RewardEngine, combine, signals
 from core.groups import BoolArray, FloatArray, Groups, IntArray
 from core.mix import Mix
+from core.progress import Progress, nothing
 from core.table import SampleTable
 
-Progress = Callable[[float], None]
-
-
-def nothing(_share: float) -> None:
-    """Progress nobody watches."""
+AT_ONCE = 65_536  # samples of a mix that remembers nothing: few enough that progress is told and heard
 
 
 @dataclass(frozen=True)
@@ -35,16 +32,14 @@ class Outcome:
 
 
 def run(table: SampleTable, mix: Mix, progress: Progress = nothing, kl: Mapping[int, float] | None = None) -> Outcome:
-    """Every sample under a mix whose schedules are in steps. A mix that remembers is taken step by step, in order.
+    """Every sample under a mix whose schedules are in steps. A mix that remembers is taken step by step, in order; any other
+    in pieces of whole steps, which gives the same.
 
     `kl`: step -> KL to the start of the evaluation after it, which adaptive schedules may watch; the run's own.
     """
     raw = table.matrix(mix)
     if mix.stateless:
-        steps = table.step.astype(float)
-        made = combine(mix, raw, steps, table.groups, table.batches, table.correct, table.mean_nll)
-        total, advantage, is_dead = made.total, made.advantage, dead(mix.advantage, made.totals, made.advantage)
-        progress(1.0)
+        total, advantage, is_dead = _in_pieces(table, mix, raw, progress)
     else:
         total, advantage, is_dead = _in_order(table, mix, raw, progress, kl or {})
     order = np.unique(table.step)
@@ -52,6 +47,26 @@ def run(table: SampleTable, mix: Mix, progress: Progress = nothing, kl: Mapping[
     of_group[table.groups.index] = np.searchsorted(order, table.step)
     counts = np.maximum(np.bincount(of_group, minlength=len(order)), 1)
     return Outcome(total, advantage, is_dead, order, np.bincount(of_group, is_dead, len(order)) / counts)
+
+
+def _in_pieces(table: SampleTable, mix: Mix, raw: FloatArray, progress: Progress) -> tuple[FloatArray, FloatArray, BoolArray]:
+    total, advantage = np.empty(len(table)), np.empty(len(table))
+    is_dead = np.zeros(table.groups.count, dtype=bool)
+    before = np.cumsum(np.bincount(table.batches.index)) - 1  # samples up to the end of each step: says which piece has it
+    piece = (before // AT_ONCE)[table.batches.index]
+    order = np.argsort(piece, kind="stable")
+    done = 0
+    for rows in np.split(order, np.flatnonzero(np.diff(piece[order])) + 1):
+        groups = Groups.of(table.group[rows])
+        made = combine(
+            mix, raw[rows], table.step[rows].astype(float), groups, Groups.of(table.step[rows]), table.correct[rows],
+            table.mean_nll[rows],
+        )  # fmt: skip
+        total[rows], advantage[rows] = made.total, made.advantage
+        is_dead[table.groups.index[rows]] = dead(mix.advantage, made.totals, made.advantage)[groups.index]
+        done += len(rows)
+        progress(done / max(1, len(table)))
+    return total, advantage, is_dead
 
 
 def _in_order(

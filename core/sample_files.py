@@ -4,7 +4,7 @@ Written in pieces, so that memory holds one piece whatever the list's length. py
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from core.config import RunConfig
 from core.errors import SetupError
 from core.parsing import parse
 from core.preference import Rule, pair, row
+from core.progress import Progress
 from core.store import browse, lines, notes, queries
 from core.store.browse import Selection, Sort
 from core.store.lines import Place
@@ -25,7 +26,6 @@ EVERYTHING = 2**62
 PIECE = 250  # samples held at once: texts may be long
 SCORE = ("term", "raw", "shaped", "weight", "contribution")
 OWN = ("id", "scores", "token_nll")  # keys of this database, and what has a column of its own
-Progress = Callable[[float], None]
 
 
 def write(

@@ -20,7 +20,7 @@ from core.groups import Groups
 from core.mix import Mix
 from core.parsing import parse
 from core.problems.problem import Problem
-from core.replay import Progress, nothing
+from core.progress import Progress, nothing
 from core.store import columns, queries
 from core.table import SampleTable, from_batch, join, plan
 
@@ -108,14 +108,24 @@ def _with_texts(
 
 
 def of_file(
-    path: Path, mix: Mix, answer_rule: AnswerRule = "strict", bad: Callable[[scorefile.BadRow], None] = lambda _row: None
+    path: Path,
+    mix: Mix,
+    answer_rule: AnswerRule = "strict",
+    bad: Callable[[scorefile.BadRow], None] = lambda _row: None,
+    progress: Progress = nothing,
 ) -> tuple[SampleTable, list[Problem]]:
     """A file's samples scored with `mix`, and the first of its problems that have a solution, for the probes."""
     parts: list[SampleTable] = []
     problems: dict[str, Problem] = {}
-    seen = groups = 0
+    seen = groups = read = 0
+    size = path.stat().st_size if path.is_file() else 0
 
-    for found in scorefile.batches(scorefile.rows(path, bad, lambda _bytes: None)):
+    def tell(line: int) -> None:
+        nonlocal read
+        read += line
+        progress(min(1.0, read / max(1, size)))
+
+    for found in scorefile.batches(scorefile.rows(path, bad, tell)):
         batch = scorefile.to_batch(found, answer_rule)
         parts.append(from_batch(batch, mix, int(found[0].get("step") or 1), seen, groups))
         seen, groups = seen + len(batch), groups + batch.groups.count

@@ -53,7 +53,10 @@ function drawCurves(ui) {
     const mine = data.terms.find((t) => t.name === data.target);
     parts.push(line(ui, (s) => factorAt(ui, mine, s), mine.role, "factor"), line(ui, (s) => valueAt(ui.curve, s / ui.scale), mine.role, "main"));
   }
-  if (ui.curve.type === "adaptive") parts.push(line(ui, () => ui.curve.end, "ink3", "factor"));
+  if (ui.curve.type === "adaptive") {  // the run draws it, somewhere between its bounds
+    const [top, bottom] = [Y(ui, Math.max(ui.curve.start, ui.curve.end)), Y(ui, Math.min(ui.curve.start, ui.curve.end))];
+    parts.push(shape("rect", { x: 0, y: top, width: 100, height: bottom - top, class: "between" }), line(ui, () => ui.curve.end, "ink3", "factor"));
+  }
   ui.svg.replaceChildren(...parts);
 }
 

@@ -64,6 +64,18 @@ def area(name: str, x: Numbers, y: Numbers, role: str, group: str = "one", alpha
     return line(name, x, y, "card", 0.5, stackgroup=group, fillcolor=f"@{role}/{alpha}", legendgroup=name)
 
 
+def on_log(values: Numbers) -> tuple[Numbers, int]:
+    """What of some values can stand on a logarithmic axis, and how many cannot."""
+    found = np.asarray(values, dtype=float)
+    return np.where(found > 0, found, np.nan), int((found <= 0).sum())
+
+
+def log_axis(figure_layout: dict[str, Any], below: int) -> str:
+    """Make the axis logarithmic; what to say of `below` values that cannot stand on it."""
+    figure_layout["yaxis"] |= {"type": "log", "nticks": 5, "dtick": None}
+    return f"{below} values of 0 or below cannot stand on a log axis." if below else ""
+
+
 def line_at(x: float, role: str, width: float) -> dict[str, Any]:
     """A dotted line from top to bottom: a shape of the layout."""
     pen = {"color": f"@{role}", "width": width, "dash": "dot"}

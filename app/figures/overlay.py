@@ -8,34 +8,49 @@ import numpy as np
 from app import theme, words
 from app.figures import base
 from app.figures.run import EXACT, SCALE, Card
+from app.figures.shown import HOVER, NAMES, Shown, View
 from core.metrics import describe
 from core.metrics.series import Series
 from core.store.queries import RunRow
 
+RAW = View(smoothing=0.0)
+
 
 def overlay(
-    runs: Sequence[RunRow], lines: Mapping[int, Series], name: str, height: int = 340, title: str = "", smoothing: float = 0.0
-) -> Card:
-    """A line a run: the hue of its arm, dashes tell the runs of one hue apart. Runs without values are in the legend only."""
+    runs: Sequence[RunRow], lines: Mapping[int, Series], name: str, height: int = 340, title: str = "",
+    view: View = RAW, along: Mapping[int, Shown] | None = None,
+) -> Card:  # fmt: skip
+    """A line a run: the hue of its arm, dashes tell the runs of one hue apart. Runs without values are in the legend only.
+
+    `along`: of each run where its steps lie, for a view over something else than steps.
+    """
     what, looks = describe(name), theme.run_lines([(r.id, r.structure) for r in runs])
     scale = SCALE.get(what.unit, 1.0)
     marked = {"mode": "lines+markers", "marker": {"size": 5}} if name.startswith("eval/") else {}
-    averages = {}
+    values = {r.id: scale * np.asarray(lines[r.id].values if r.id in lines else [], dtype=float) for r in runs}
+    below, averages, smoothing = 0, {}, view.smoothing
+    if view.log:
+        for run_id, found in values.items():
+            values[run_id], missing = base.on_log(found)
+            below += missing
     if smoothing and not name.startswith(("eval/", *EXACT)):
-        all_values = [scale * np.asarray(lines[r.id].values, dtype=float) if r.id in lines else np.empty(0) for r in runs]
-        averages = dict(zip([r.id for r in runs], base.smoothed_all(all_values, smoothing), strict=True))
+        averages = dict(zip(values, base.smoothed_all(list(values.values()), smoothing), strict=True))
     names = Counter(r.name for r in runs)
     traces, legend, said = [], [], []
     for r in runs:
         found, (role, dash) = lines.get(r.id, Series([], [])), looks[r.id]
         label = f"{r.name} · run {r.id}" if names[r.name] > 1 else r.name
-        values = scale * np.asarray(found.values, dtype=float)
+        x = along[r.id].x(found.steps) if along else found.steps
         if averages:
-            traces += base.raw_and(averages[r.id], label, found.steps, values, role, smoothing, 2.0, dash)
+            traces += base.raw_and(averages[r.id], label, x, values[r.id], role, smoothing, 2.0, dash)
         else:
-            traces.append(base.line(label, found.steps, values, role, 2.0, dash, legendgroup=label, **marked))
+            traces.append(base.line(label, x, values[r.id], role, 2.0, dash, legendgroup=label, **marked))
         legend.append({"name": label, "role": role, "mark": "line" if dash == "solid" else "dash"})
         said.append(f"{label} {words.value(name, found.values[-1])}" if found.values else f"{label} no value yet")
-    figure = base.layout(max((r.max_steps for r in runs), default=1), " %" if what.unit == "share" else "")
-    alt = f"{what.title} by step: {'; '.join(said)}."
-    return base.card(title or what.title, traces, figure, alt, height, help=words.help_of(name), legend=legend, axis="step")
+    end = max((along[r.id].end if along else float(r.max_steps) for r in runs), default=1.0)
+    figure = base.layout(end, " %" if what.unit == "share" else "", hover=HOVER[view.over])
+    more = {"sub": base.log_axis(figure, below)} if view.log else {}
+    alt = f"{what.title} by {view.over}: {'; '.join(said)}."
+    return base.card(
+        title or what.title, traces, figure, alt, height, help=words.help_of(name), legend=legend, axis=NAMES[view.over], **more
+    )

@@ -46,10 +46,8 @@ def single(run: Shown, key: str, height: int = 180) -> Card:
     layout = _layout(run, suffix, [0, 100] if key == "signal/dead_groups" and not run.view.log else None)
     sub = ""
     if run.view.log:
-        layout["yaxis"] |= {"type": "log", "nticks": 5, "dtick": None}
-        below = int((values <= 0).sum())
-        sub = f"{below} values of 0 or below cannot stand on a log axis." if below else ""
-        values = np.where(values > 0, values, np.nan)
+        values, below = base.on_log(values)
+        sub = base.log_axis(layout, below)
     if sparse:
         marker = {"size": 5, "color": "@ink2"}
         traces = [base.line(what.title, run.x(found.steps), values, "ink2", 1.6, mode="lines+markers", marker=marker)]

@@ -20,6 +20,10 @@ OVER: dict[Over, str] = {
     "time": "Minutes of training so far: the sum of speed/step_seconds. Loading and evaluations are not in it.",
 }
 
+NAMES: dict[Over, str] = {"step": "step", "tokens": "tokens", "time": "minutes"}
+# The metric whose sum over the steps is the axis.
+SUMMED: dict[Over, tuple[str, ...]] = {"step": (), "tokens": ("length/mean",), "time": ("speed/step_seconds",)}
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -53,10 +57,8 @@ class Shown:
     @cached_property
     def _so_far(self) -> Floats:
         """Tokens or minutes after each step 0..now [now + 1]; a step that recorded none counts as none."""
-        key, scale = {"tokens": ("length/mean", float(self.completions)), "time": ("speed/step_seconds", 1 / 60)}[
-            self.view.over
-        ]
-        found = self.get(key)
+        scale = float(self.completions) if self.view.over == "tokens" else 1 / 60
+        found = self.get(SUMMED[self.view.over][0])
         each = np.zeros(max(self.now, found.steps[-1] if found.steps else 0) + 1)
         each[found.steps] = np.asarray(found.values) * scale
         return np.cumsum(each)
@@ -81,4 +83,4 @@ class Shown:
     @property
     def axis(self) -> str:
         """Charts over the same axis answer together when one is hovered."""
-        return {"step": "step", "tokens": "tokens", "time": "minutes"}[self.view.over]
+        return NAMES[self.view.over]

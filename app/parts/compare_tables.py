@@ -7,8 +7,9 @@ import streamlit as st
 from app import prose
 from app.compared import Compared, made
 from app.parts.compare_ask import Asked, keep
+from app.tables import html
 from core.compare.export import to_csv, to_latex
-from core.compare.table import Cell, Column, Table
+from core.compare.table import Table
 from core.compare.tables import tables
 
 MOST_ROWS = 120  # rows drawn; the files have all
@@ -31,7 +32,7 @@ def tables_card(a: Asked, found: Compared) -> None:
             )  # fmt: skip
             _files(known[now])
         prose.note(known[now].note)
-        st.html(html(known[now]))
+        st.html(html(known[now], MOST_ROWS))
         if len(known[now].rows) > MOST_ROWS:
             prose.note(f"The first {MOST_ROWS} of {len(known[now].rows)} rows; the files have all.")
         prose.note("Hover a number for its note; a head for its formula. The files name the runs behind every number.")
@@ -44,33 +45,3 @@ def _files(table: Table) -> None:
         with st.popover("LaTeX", icon=":material/functions:"):
             st.code(latex, language="latex", height=260)
             st.download_button("Save .tex", latex, f"{name}.tex", "text/x-tex", on_click="ignore")
-
-
-def html(table: Table) -> str:
-    """The table with every text escaped."""
-    numeric = [any(row[i].value == row[i].value for row in table.rows) for i in range(len(table.columns))]
-    heads = "".join(_head(c, n) for c, n in zip(table.columns, numeric, strict=True))
-    rows = "".join(f"<tr>{_row(row, numeric)}</tr>" for row in table.rows[:MOST_ROWS])
-    inner = f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
-    return f'<div class="sd-scroll" tabindex="0"><table class="sd-table">{inner}</table></div>'
-
-
-def _head(c: Column, numeric: bool) -> str:
-    arrow = {"up": " ↑", "down": " ↓"}.get(c.better, "")
-    tip = prose.escape(f"{c.formula} {c.source}".strip())
-    return f'<th scope="col" title="{tip}"{"" if numeric else CLASS}>{prose.escape(c.head)}{arrow}</th>'
-
-
-CLASS = ' class="text"'
-
-
-def _row(row: Sequence[Cell], numeric: Sequence[bool]) -> str:
-    return "".join(_cell(cell, n, i == 0) for i, (cell, n) in enumerate(zip(row, numeric, strict=True)))
-
-
-def _cell(cell: Cell, numeric: bool, first: bool) -> str:
-    tag, kind = 'th scope="row"' if first else "td", "" if numeric else CLASS
-    small = f"<small>{prose.escape(cell.interval)}</small>" if cell.interval else ""
-    star = "<small>*</small>" if cell.note else ""
-    tip = f' title="{prose.escape(cell.note)}"' if cell.note else ""
-    return f"<{tag}{kind}{tip}>{prose.escape(cell.text)}{small}{star}</{tag.split()[0]}>"

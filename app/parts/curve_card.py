@@ -9,6 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from app import curves, draft, elements, forms, prose
 from app.parts.term_settings import CURVE, label
 from app.theme import term_roles
+from core.adaptive import Adaptive
 from core.mix import Mix
 from core.schedule import Schedule
 
@@ -16,6 +17,12 @@ BLEND = "blend"
 LOOK = "step"  # the widget, and the address, of the step looked at
 TURNS = {True: ("to hard", "to continuous"), False: ("rising", "falling")}
 TICKS = 4
+# What an adaptive curve watches, and how often that is measured.
+SIGNALS = {
+    "accuracy": ("training accuracy", "a step"), "spread": ("the spread inside groups", "a step"),
+    "dead_groups": ("the share of dead groups", "a step"), "plateau": ("training accuracy", "a step"),
+    "kl": ("the KL to the start", "an evaluation"),
+}  # fmt: skip
 
 
 def curve_card(mix: dict[str, Any], faults: forms.Faults, max_steps: int, at: int, key: str) -> tuple[Mix | None, int]:
@@ -152,7 +159,9 @@ def data(mix: Mix, curve: Any, target: str, max_steps: int, step: int, n: int) -
         if target == BLEND
         else ("Solid: this weight. Dashed: times its side's share. Pale: the other weights.")
     )
-    if mix.adaptive:
+    if isinstance(curve, dict) and curve.get("type") == "adaptive":
+        note += f" {_by_signals(curve)}"
+    elif mix.adaptive:
         note += " Adaptive curves stand at their start: they move only in a run."
     return {
         "curve": curve if isinstance(curve, int | float) else _json(TypeAdapter(Schedule).validate_python(curve)),
@@ -172,6 +181,19 @@ def data(mix: Mix, curve: Any, target: str, max_steps: int, step: int, n: int) -
         "alt": f"{what} over the run. Handles and the line of the step looked at move with the mouse and the arrow keys.",
         "note": note,
     }  # fmt: skip
+
+
+def _by_signals(curve: dict[str, Any]) -> str:
+    """In words what an adaptive curve does, which no line can say before a run."""
+    made = TypeAdapter(Schedule).validate_python(curve)
+    assert isinstance(made, Adaptive)
+    signal, unit = SIGNALS[made.signal]
+    when = f"has stood still for {made.threshold:g} steps" if made.signal == "plateau" else f"is {made.when} {made.threshold:g}"
+    back = " and back where it is not" if made.returns else ""
+    return (
+        f"No plan draws this curve, but signals of the run: shaded, where it may go. It begins at {made.start:g} and moves "
+        f"to {made.end:g} (dashed) while {signal} {when}, at most {made.rate:g} at {unit}{back}."
+    )
 
 
 def _range(weights: list[Any]) -> tuple[float, float]:

@@ -4,8 +4,9 @@ from html import escape
 
 import streamlit as st
 
-from app import cache, elements, prose, words
+from app import cache, elements, jobs, prose, words
 from app.figures import dial as figures
+from app.series import Version
 from app.theme import term_roles
 from core.answers import AnswerRule
 from core.dial import Dial, Kind
@@ -41,17 +42,28 @@ def on_samples() -> int:
     return 0 if chosen == "shipped" else int(str(chosen))
 
 
-def not_a_dial(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int) -> None:
-    """The section, whole."""
+def scored(mix: Mix, answer_rule: AnswerRule, run_id: int) -> Version | None:
+    """Have the samples scored, once for the sections below; the version of their run. None: not yet, or not possible."""
+    wanted = cache.scores_of(mix)
     try:
-        with st.spinner("Scoring the samples"):
-            found = cache.dial(
-                mix.model_dump_json(by_alias=True), max_steps, step, answer_rule, run_id, cache.version_of(run_id)
-            )
+        return jobs.made(
+            "samples", (wanted, answer_rule, run_id), "Scoring the samples",
+            lambda progress: cache.read_samples(wanted, answer_rule, run_id, progress),
+        )  # fmt: skip
     except ShowdownError as error:
         prose.section(None, "The mixing weight is not a dial")
         with st.container(key="card-nodial"):
             prose.fault(str(error))
+    return None
+
+
+def not_a_dial(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: Version) -> None:
+    """The section, whole; `version` of the run."""
+    what = (mix.model_dump_json(by_alias=True), max_steps, step, answer_rule, run_id)
+    found = jobs.made(
+        "dial", what, "Weighing the terms along the schedule", lambda progress: cache.dial(*what, version, progress)
+    )
+    if found is None:
         return
     _head(found, mix)
     if not found.defined:

@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 
 from app import cache, elements, prose
-from app.parts.smoothing import smoothing
+from app.parts.chart_view import chart_view
 from core.metrics import described
 from core.store.queries import RunRow
 
@@ -25,7 +25,7 @@ def overlays(chosen: Sequence[RunRow]) -> None:
             "Metrics", known, ["eval/accuracy"] if "eval/accuracy" in known else known[:1], key="metrics", bind="query-params",
             max_selections=MOST_CHARTS, width="stretch",
         )  # fmt: skip
-        weight = smoothing("; the raw lines stay, pale.")
+        view = chart_view("The metrics on a logarithmic axis.")
     ids, lives = tuple(r.id for r in shown), any(not r.status.finished for r in shown)
     if not names:
         with st.container(key="card-no-metric"):
@@ -33,7 +33,7 @@ def overlays(chosen: Sequence[RunRow]) -> None:
     height = 270 if len(names) > 1 else 340
     with st.grid(2 if len(names) > 1 else 1, min_column_width=330):
         for name in names:
-            what = (ids, tuple(names), name, weight, height)
+            what = (ids, tuple(names), name, view, height)
             elements.live_card(f"overlay-{name}", what, partial(cache.overlay, *what), lives)
     with st.container(horizontal=True):
         if len(chosen) > 1:

@@ -4,10 +4,10 @@ import math
 
 import streamlit as st
 
-from app import cache, elements, prose, words
+from app import cache, elements, jobs, prose, words
 from app.figures import preflight as figures
+from app.series import Version
 from core.answers import AnswerRule
-from core.errors import ShowdownError
 from core.mix import Mix
 from core.preflight import Distribution, Report
 
@@ -29,20 +29,16 @@ COLUMNS = {
 }
 
 
-def preflight(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int) -> None:
-    """The section, whole, on the samples of a run (0: the shipped ones), with scores as of `step`."""
+def preflight(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: Version) -> None:
+    """The section, whole, on the samples of a run (0: the shipped ones) as of its `version`, with scores as of `step`."""
     prose.section(
         None,
         "Pre-flight",
         "The same mix on samples that a policy really made, and on texts made to cheat it. Nothing is trained.",
     )
-    try:
-        with st.spinner("Scoring the samples"):
-            version = cache.version_of(run_id)
-            report = cache.preflight(mix.model_dump_json(by_alias=True), max_steps, step, answer_rule, run_id, version)
-    except ShowdownError as error:
-        with st.container(key="card-nopreflight"):
-            prose.fault(str(error))
+    what = (mix.model_dump_json(by_alias=True), max_steps, step, answer_rule, run_id)
+    report = jobs.made("preflight", what, "Trying the mix", lambda progress: cache.preflight(*what, version, progress))
+    if report is None:
         return
     left, right = st.columns([3, 2])
     with left, st.container(key="card-preflight", height="stretch"):

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, draft, elements, prose, words
+from app import cache, draft, elements, jobs, prose, words
 from app.figures.preflight import dead_before_after
 from app.parts.sample_go import to_sample, to_step
 from app.places import to_url
@@ -13,7 +13,7 @@ from core import presets
 from core.config import RunConfig
 from core.errors import ShowdownError
 from core.mix import Mix
-from core.replay import Outcome
+from core.replay import Change, Outcome
 from core.rewards.component import FROM_TEXT
 from core.store.lines import place_of
 from core.store.queries import RunDetail, SampleView
@@ -36,6 +36,14 @@ def _mixes(own: Mix) -> dict[str, Mix]:
     return {name: mix for name, mix in found.items() if mix != own}
 
 
+def _replayed(detail: RunDetail, mix: Mix) -> tuple[Version, tuple[Outcome, Outcome, Change, list[int]]] | None:
+    """The replay, and the version of the run that it is of: while it is made, a live run goes on."""
+    text, at, run_id = mix.model_dump_json(by_alias=True), cache.version(detail.row), detail.row.id
+    return jobs.made(
+        "replay", (run_id, text), "Replaying the samples", lambda progress: (at, cache.replay(run_id, text, at, progress))
+    )
+
+
 def replay(detail: RunDetail, config: RunConfig) -> None:
     """The tab, whole."""
     if detail.row.step < 1:
@@ -56,12 +64,13 @@ def replay(detail: RunDetail, config: RunConfig) -> None:
         name = st.selectbox("Mix", list(mixes), begin, key="replay-mix", help=note)
         mix = mixes[name].in_steps(config.grpo.max_steps)
         try:
-            with st.spinner("Replaying the samples"):
-                text, version = mix.model_dump_json(by_alias=True), cache.version(detail.row)
-                before, after, change, ids = cache.replay(detail.row.id, text, version)
+            found = _replayed(detail, mix)
         except ShowdownError as error:
             prose.fault(str(error))
             return
+        if found is None:
+            return
+        version, (before, after, change, ids) = found
         with st.grid(4, min_column_width=150):
             moved = 100 * (change.dead_after - change.dead_before)
             what = "Share of groups whose totals are all equal; the change from the run's own mix."

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import prose, words
+from app import jobs, prose
 from app.parts.sample_filters import Listed
 from core import sample_files
 from core.errors import ShowdownError
 from core.preference import RULES, Rule
+from core.progress import Progress
 from core.store.browse import Page
 
 MOST = 20_000  # samples in a file made here: a browser holds it whole
@@ -36,10 +37,14 @@ def _export(listed: Listed, page: Page) -> None:
             prose.remark(f"The first {MOST:,} of {page.count:,}, in the list's order. Narrow the list for the others.")
         made = (listed.chosen, listed.sort, kind, rule)
         if st.button(f"Make the file of {count:,} samples", key="export-make"):
-            _make(listed, kind, rule, made)
-        ready = st.session_state.get("export")
-        if ready and ready[0] == made:
-            _, content, rows = ready
+            jobs.begin("export", made, lambda progress: _made(listed, kind, rule, progress))
+        try:
+            ready = jobs.shown("export", made, "Writing the file")
+        except ShowdownError as error:
+            prose.fault(str(error))
+            return
+        if ready:
+            content, rows = ready
             st.download_button(
                 f"Download {rows:,} rows, {len(content) / 1e6:.1f} MB", content, f"samples.{suffix}", on_click="ignore",
                 icon=":material/download:", disabled=not rows,
@@ -48,20 +53,9 @@ def _export(listed: Listed, page: Page) -> None:
                 prose.remark("No group gives a pair by this rule.")
 
 
-def _make(listed: Listed, kind: sample_files.Kind, rule: Rule, made: tuple[object, ...]) -> None:
-    here = st.empty()
-    with here.container(), tempfile.TemporaryDirectory() as folder:
-        bar = st.progress(0.0, "Writing the file")
-        st.button("Cancel", key="export-cancel")  # a click runs this fragment again, and that ends this run of it
+def _made(listed: Listed, kind: sample_files.Kind, rule: Rule, progress: Progress) -> tuple[bytes, int]:
+    """The file and the number of its rows."""
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "samples"
-
-        def show(share: float) -> None:
-            bar.progress(share, f"Writing the file: {words.percent(share)}")
-
-        try:
-            rows = sample_files.write(path, kind, listed.chosen, listed.sort, show, rule, MOST)
-        except ShowdownError as error:
-            prose.fault(str(error))
-            return
-        st.session_state.export = (made, path.read_bytes(), rows)
-    here.empty()
+        rows = sample_files.write(path, kind, listed.chosen, listed.sort, progress, rule, MOST)
+        return path.read_bytes(), rows

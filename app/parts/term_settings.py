@@ -43,7 +43,27 @@ def settings(mix: dict[str, Any], i: int, key: str) -> None:
     if names:
         term["params"] = forms.fields(made.params, names, term.get("params", {}), f"{key}-p", columns=2)
     _shaping(term, key)
-    remove(mix, i, key)
+    with st.container(horizontal=True):
+        _order(mix, i, key)
+        remove(mix, i, key)
+
+
+def neighbour(mix: dict[str, Any], i: int, by: int) -> int | None:
+    """The place of the term before (-1) or after (1) this one on its side; None where there is none."""
+    side = [n for n, t in enumerate(mix["terms"]) if t["side"] == mix["terms"][i]["side"]]
+    at = side.index(i) + by
+    return side[at] if 0 <= at < len(side) else None
+
+
+def _order(mix: dict[str, Any], i: int, key: str) -> None:
+    """Buttons that change places with the next term of the side: rules, tables and colours go by the order."""
+    for text, icon, by in (("Move up", "arrow_upward", -1), ("Move down", "arrow_downward", 1)):
+        other, name = neighbour(mix, i, by), text.replace(" ", "-").lower()
+        if st.button(text, icon=f":material/{icon}:", key=f"{key}-{name}", disabled=other is None) and other is not None:
+            terms = mix["terms"]
+            terms[i], terms[other] = terms[other], terms[i]
+            draft.touch()
+            st.rerun()
 
 
 def remove(mix: dict[str, Any], i: int, key: str) -> None:

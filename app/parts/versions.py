@@ -61,7 +61,7 @@ def _saved(name: str, mix: Mix, arm: dict[str, Any]) -> None:
     except ConfigError as error:
         st.session_state["mix-fault"] = "; ".join(message for _, message in error.problems)
     else:
-        st.toast(f"Saved as {made.title}.", icon=":material/check:")
+        st.toast(f"Saved as {prose.plain(made.title)}.", icon=":material/check:")
     st.rerun()
 
 

@@ -15,6 +15,7 @@ from app.figures import compare_truth as truth
 from app.parts import compare_around as around
 from app.parts.compare_arms import arms_card
 from app.parts.compare_ask import Asked, asked, controls, keep
+from app.parts.compare_report import report_button
 from app.parts.compare_tables import tables_card
 from app.theme import Look
 from app.wire import Card
@@ -25,8 +26,6 @@ from core.compare.evidence import GOLD
 from core.store.queries import RunRow
 from core.store.states import Status
 
-TICK_SECONDS = 2.0
-DRAWN = "compare-drawn"
 DEAD = "signal/dead_groups"
 BESIDE_IT = 206  # least height of the two cards beside the curves
 STATES: tuple[tuple[str, prose.Tone, Callable[[Status], bool]], ...] = (
@@ -53,7 +52,12 @@ def _title(a: Asked, found: Compared | None = None) -> None:
     e = a.experiment
     name = (e.question or e.name) if e else "Chosen runs"
     crumb = f"Experiments / {e.name}" if e and e.question else "Compare"
-    prose.title(name, crumb=crumb, chips=chips, facts=_facts(a, found))
+    left, right = st.columns([6, 1], vertical_alignment="bottom")
+    with left:
+        prose.title(name, crumb=crumb, chips=chips, facts=_facts(a, found))
+    if e is not None:
+        with right, st.container(horizontal=True, horizontal_alignment="right"):
+            report_button(e.id, e.name)
 
 
 def _facts(a: Asked, found: Compared | None) -> list[tuple[str, str]]:
@@ -144,7 +148,6 @@ def _body() -> None:
         return
     rows = cache.rows(a.question.runs)
     found, looks = compared.compared(a.question, rows), _looks(rows)
-    st.session_state[DRAWN] = compared.text_of(rows)
     _drawn(a, found, looks)
     if not found.whole:  # all is on screen that evaluations say; now for what each step left
         compared.compared(a.question, rows, whole=True)
@@ -188,16 +191,15 @@ def _none(found: Compared) -> None:
 
 def _head() -> None:
     a = asked()
-    if a is not None:
-        _title(a, compared.compared(a.question, list(a.rows)))
-
-
-def _pulse(a: Asked) -> None:
-    rows = cache.rows(a.question.runs)
-    if all(r.status.finished for r in rows):
-        st.rerun()  # once: without a timer from now on
-    said, drawn = compared.text_of(rows), st.session_state.get(DRAWN, "")
-    elements.pulse("compare-pulse", said, drawn, lambda: st.rerun(["compare-head", "compare-body"]))
+    if a is None:
+        return
+    _title(a, compared.compared(a.question, list(a.rows)))
+    if any(not r.status.finished for r in a.rows):
+        ids = a.question.runs
+        elements.pulse(
+            "compare-pulse", ("compare", ids), lambda: compared.text_of(cache.rows(ids)), compared.text_of(a.rows),
+            lambda: st.rerun(["compare-head", "compare-body"]),
+        )  # fmt: skip
 
 
 def main() -> None:
@@ -211,8 +213,6 @@ def main() -> None:
     st.fragment(_head, key="compare-head")()
     controls(a, {str(e.id): f"{e.name} ({e.id})" for e in cache.experiments()})
     st.fragment(_body, key="compare-body")()
-    if any(not r.status.finished for r in a.rows):
-        st.fragment(_pulse, run_every=TICK_SECONDS, key="compare-pulse")(a)
 
 
 main()

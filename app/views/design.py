@@ -10,7 +10,7 @@ from app import draft, forms, prose
 from app.parts import terms
 from app.parts.arms import arms, name_faults
 from app.parts.curve_card import curve_card
-from app.parts.dial import not_a_dial, on_samples
+from app.parts.dial import not_a_dial, on_samples, scored
 from app.parts.formula import formula, idle
 from app.parts.gallery import gallery
 from app.parts.next_step import next_step
@@ -93,9 +93,12 @@ def _evidence(d: draft.Draft, mix: Mix, step: int) -> None:
     answer_rule: AnswerRule = "lenient" if d["run"]["data"]["answer_rule"] == "lenient" else "strict"
     max_steps = int(d["run"]["grpo"]["max_steps"])
     run_id = on_samples()
-    not_a_dial(mix, max_steps, step, answer_rule, run_id)
+    version = scored(mix, answer_rule, run_id)
+    if version is not None:
+        not_a_dial(mix, max_steps, step, answer_rule, run_id, version)
     try_it(mix, step, answer_rule)
-    preflight(mix, max_steps, step, answer_rule, run_id)
+    if version is not None:
+        preflight(mix, max_steps, step, answer_rule, run_id, version)
 
 
 main()

@@ -9,8 +9,9 @@ from statistics import median
 import streamlit as st
 
 from app import actions, cache, draft, elements, places, prose, theme, words
-from app.figures.shown import OVER, Over, View
+from app.figures.shown import View
 from app.parts.all_metrics import all_metrics, choose
+from app.parts.chart_view import chart_view
 from app.parts.config import config
 from app.parts.log import log
 from app.parts.overview import overview
@@ -18,7 +19,6 @@ from app.parts.replay import replay
 from app.parts.run_actions import did
 from app.parts.sample_go import to_step
 from app.parts.samples import samples
-from app.parts.smoothing import smoothing
 from app.parts.step_bar import COLOURS, step_bar
 from core.config import RunConfig
 from core.errors import NotFound
@@ -142,12 +142,7 @@ def _bar(run_id: int) -> None:
 def _view(bar: bool, live: bool) -> View:
     """How the charts are drawn, from the row of controls above them; with the row of steps, also what colours it."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
-        over: Over = st.segmented_control(
-            "Charts over", list(OVER), default="step", key="over", bind="query-params", required=True,
-            help="  \n".join(f"{name}: {what}" for name, what in OVER.items()),
-        )  # fmt: skip
-        weight = smoothing(" over the raw line, which stays; 0: the raw line alone.")
-        log_scale = st.toggle("Log", key="log", bind="query-params", help="Single metrics on a logarithmic axis.")
+        view = chart_view("Single metrics on a logarithmic axis.")
         if live:
             st.toggle("Live", True, key="live", bind="query-params", help="Follows the newest step. Off: the page keeps still.")
         if bar:
@@ -155,7 +150,7 @@ def _view(bar: bool, live: bool) -> View:
                 "Steps by", COLOURS, default=COLOURS[0], key="colour", bind="query-params", required=True,
                 help="What colours the row of steps. Error: share of the step's samples that are wrong.",
             )  # fmt: skip
-    return View(over, bool(log_scale), weight)
+    return view
 
 
 def _no_run() -> None:

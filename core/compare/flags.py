@@ -51,6 +51,17 @@ class Flag:
     said: str
 
 
+def ended_well(run: Evidence, horizon: int) -> bool:
+    """Nothing went wrong with the run: complete, its last gold accuracy above the first and not below its best, each by more
+    than three standard errors of their difference. A flag on it is a false alarm."""
+    gold = run.line(GOLD, horizon)[1]
+    if run.outcome != "complete" or len(gold) < 2:
+        return False
+    first, last, best = gold[:1], gold[-1:], gold.max(keepdims=True)
+    rose = last - first > 3 * _error(first, last, run.independent)
+    return bool((rose & (best - last <= 3 * _error(best, last, run.independent)))[0])
+
+
 def flags(run: Evidence, horizon: int | None = None) -> list[Flag]:
     """Every flag that series show, by step. core.compare.preference has the one that samples show."""
     last = run.max_steps if horizon is None else horizon

@@ -13,6 +13,8 @@ from core.errors import DataError
 from core.numerals import number
 from core.problems.problem import Problem
 
+MOST_ID = 200  # characters of a problem's id that the database stores
+
 
 def gold_answer(answer: str) -> str | None:
     """The gold answer in an answer field: what stands behind the last `####`, else the whole field if it is a number."""
@@ -23,7 +25,13 @@ def gold_answer(answer: str) -> str | None:
 
 
 def to_problem(row: Any, where: str, problem_id: str, question: str = "question", answer: str = "answer") -> Problem:
-    """One row as a problem; DataError naming `where` when a field is missing or no gold answer can be read."""
+    """One row as a problem; DataError naming `where` when a field is missing, no gold answer can be read, or the id is too
+    long to be stored."""
+    if len(problem_id) > MOST_ID:
+        raise DataError(
+            f"{where}: the problem's id {problem_id!r} has {len(problem_id)} characters, and at most {MOST_ID} are stored; it "
+            "begins with the name of the data, so give the file or data set a shorter name"
+        )
     if not isinstance(row, dict):
         raise DataError(f"{where}: expected an object with {question!r} and {answer!r}, got {type(row).__name__}")
     for field in (question, answer):

@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.store.session import reading, writing
 from core.store.tables import draft
+
+KEPT_SECONDS = 90 * 86_400.0  # a draft that nobody wrote to for so long is let go
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,14 @@ def load(draft_id: str) -> StoredDraft | None:
 
 
 def save(draft_id: str, config: dict[str, Any], typed: dict[str, str], version: int) -> bool:
-    """Write version + 1 where `version` is what is stored (0: nothing yet). False: somebody else wrote in between."""
-    values = {"config": config, "typed": typed, "version": version + 1, "updated_at": time.time()}
+    """Write version + 1 where `version` is what is stored (0: nothing yet). False: somebody else wrote in between.
+
+    Drafts that nobody wrote to for 90 days are let go, this one never.
+    """
+    now = time.time()
+    values = {"config": config, "typed": typed, "version": version + 1, "updated_at": now}
     with writing() as c:
+        c.execute(delete(draft).where(draft.c.updated_at < now - KEPT_SECONDS, draft.c.id != draft_id))
         if version == 0:
             try:
                 c.execute(insert(draft).values(id=draft_id, **values))

@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from app import curves, draft
 from app import prose as prose_of
-from app.parts.term_settings import rename
+from app.parts import curve_card
+from app.parts import versions as versions_panel
+from app.parts.term_settings import neighbour, rename
 from core import presets
 from core.brief import brief, mix_yaml, to_yaml
 from core.experiment import ExperimentConfig
@@ -227,6 +229,16 @@ def test_versions_are_saved_compared_loaded_and_never_changed(sqlite: Path) -> N
     assert weight_of(at, "closeness").value == 0.4 and not at.exception
 
 
+def test_the_name_of_a_saved_mix_is_text_in_what_is_said_of_it(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(versions_panel.st, "toast", lambda text, **_: said.append(text))
+    at = page("design", panel="Versions")
+    next(t for t in at.text_input if t.label == "Save this arm's mix as").set_value("a-_b_").run()
+    button(at, "Save").click().run()
+    assert mixes.saved()[0].title == "a-_b_ v1" and said == [f"Saved as {prose_of.plain('a-_b_ v1')}."]
+    assert "a-_b_" not in said[0]  # which would be read as a slanted b
+
+
 def test_a_loaded_version_is_the_parent_in_its_own_draft_alone(sqlite: Path) -> None:
     first = mixes.save("mine", parse(Mix, {"terms": TWO_SIDES[:1]}))
     assert drafts.save("0123456789ab", draft._preset(presets.DEMO), {}, 0)
@@ -292,6 +304,54 @@ def test_a_renamed_term_keeps_its_rules() -> None:
     assert mix["rule"] == {"type": "gate", "order": ["closeness"]} and mix["terms"][1]["name"] == ""
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "begins at 0.1 and moves to 0.9 (dashed) while training accuracy is above 0.3, at most 0.05 at a step."),
+        (
+            {"signal": "kl", "when": "below", "returns": True},
+            "while the KL to the start is below 0.3, at most 0.05 at an evaluation",
+        ),
+        ({"signal": "plateau", "threshold": 20}, "while training accuracy has stood still for 20 steps, at most"),
+    ],
+)
+def test_an_adaptive_curve_is_said_in_words(more: dict[str, Any], said: str) -> None:
+    curve = {"type": "adaptive", "signal": "accuracy", "threshold": 0.3, "start": 0.1, "end": 0.9, **more}
+    mix = parse(Mix, {"terms": TWO_SIDES, "blend": curve})
+    note = curve_card.data(mix, curve, "blend", 100, 50, 0)["note"]
+    assert said in note and "signals of the run" in note and "stand at their start" not in note
+
+
+@pytest.mark.parametrize(
+    ("i", "by", "wanted"), [(0, -1, None), (0, 1, 2), (2, -1, 0), (2, 1, None), (1, -1, None), (1, 1, 3), (3, 1, None)]
+)
+def test_the_neighbour_of_a_term_is_of_its_side(i: int, by: int, wanted: int | None) -> None:
+    sides = ("hard", "continuous", "hard", "continuous")
+    assert neighbour({"terms": [{"component": "format", "side": s} for s in sides]}, i, by) == wanted
+
+
+def test_a_term_is_moved_down_and_up_and_that_is_undone(sqlite: Path) -> None:
+    def order(at: AppTest) -> list[str]:
+        return [t["component"] for t in mix_of(at)["terms"]]
+
+    def press(at: AppTest, key: str) -> AppTest:
+        return next(b for b in at.button if str(b.key).endswith(key)).click().run()
+
+    at = page("design")
+    before = order(at)
+    assert before[:3] == ["correctness", "closeness", "perplexity"]
+    ends = {str(b.key).split("-", 3)[-1]: b.disabled for b in at.button if str(b.key).endswith(("-move-up", "-move-down"))}
+    assert ends["correctness-move-up"] and ends["correctness-move-down"] and ends["closeness-move-up"]
+    assert not ends["closeness-move-down"]
+    press(at, "closeness-move-down")
+    assert order(at)[:3] == ["correctness", "perplexity", "closeness"] and not at.exception
+    assert weight_of(at, "closeness").value == 0.4  # its numbers moved with it
+    press(at, "undo")
+    assert order(at) == before
+    press(press(at, "perplexity-move-up"), "closeness-move-up")
+    assert order(at) == before
+
+
 def test_a_term_moves_to_the_other_side_and_its_weight_gets_a_curve(sqlite: Path) -> None:
     at = page("design")
     side = next(b for b in at.get("button_group") if str(b.key or "").endswith("closeness-side"))
@@ -308,7 +368,12 @@ def test_a_term_moves_to_the_other_side_and_its_weight_gets_a_curve(sqlite: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"), [("hybrid-to_hard 2", "hybrid-to_hard 2"), ("**a** [b](c) :red[d]", r"\*\*a\*\* \[b\]\(c\) \:red\[d\]")]
+    ("name", "shown"),
+    [
+        ("hybrid-to_hard 2", "hybrid-to_hard 2"),
+        ("a-_b_ v1", r"a\-\_b\_ v1"),
+        ("**a** [b](c) :red[d]", r"\*\*a\*\* \[b\]\(c\) \:red\[d\]"),
+    ],
 )
 def test_a_name_where_markdown_is_read_is_itself(name: str, shown: str) -> None:
     assert prose_of.plain(name) == shown

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import cache, theme, visits, waits
 from app import prose as prose_module
-from app import theme, visits, waits
 from app.parts import run_actions
 from app.parts.run_filters import groups
 from app.parts.sweep import values
@@ -24,6 +25,7 @@ from core.store.states import Status
 from core.store.workers import Gpu, Machine
 from tests.app.test_views import elements, page, prose
 from tests.cards import shown
+from tests.grow import grow, growing
 from tests.samples import run_config
 
 HOSTILE = "<script>alert(1)</script> **bold** [x](http://y) \x1b[31m \u202eesrever \x00 $x$ :red[no]"
@@ -204,6 +206,27 @@ def test_chosen_runs_are_laid_over_each_other(mixed: list[int]) -> None:
     looks = [(t["line"]["color"], t["line"]["dash"]) for t in card["traces"]]
     assert looks == [("@hard", "solid"), ("@continuous", "solid"), ("@hard", "dash")]
     assert "hard, beta 0, seed 0 0.25" in card["alt"]
+
+
+@pytest.mark.parametrize(
+    ("over", "x", "axis", "end"),
+    [
+        ("step", [0.0, 10.0, 20.0], "step", 100.0),
+        ("tokens", [0.0, 227.0, 463.0], "tokens", 5 * 463.0),  # of one completion a step, each of 20 + step % 7; step 20 of 100
+        ("time", [0.0, 1 / 6, 1 / 3], "minutes", 5 / 3),
+    ],
+)
+def test_curves_of_runs_lie_over_steps_tokens_or_time(sqlite: Path, over: str, x: list[float], axis: str, end: float) -> None:
+    ids = growing(seeds=(0, 1), max_steps=100)
+    for run_id in ids:
+        grow(run_id, 0, 20)
+    (card,) = drawn(page("runs", runs="-".join(map(str, ids)), metrics="eval/accuracy", over=over, log="true"), "chart_card")
+    scale = cache.config(ids[0]).grpo.completions_per_step if over == "tokens" else 1
+    assert len(card["traces"]) == 2
+    for trace in card["traces"]:
+        np.testing.assert_allclose(trace["x"], [scale * v for v in x], rtol=1e-6)
+    assert card["axis"] == axis and card["layout"]["yaxis"]["type"] == "log"
+    np.testing.assert_allclose(card["layout"]["xaxis"]["range"], [0.0, scale * end])
 
 
 def test_any_setting_and_any_metric_is_a_column(mixed: list[int]) -> None:

@@ -9,10 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
+from core.samples import SHIPPED
 from core.settings import settings
 from core.store import claims, moves, queries, runs
 from core.store.states import Status
 from tests import stored
+from tests.cli.terminal import seen
 from tests.samples import HARD, run_config
 
 
@@ -61,6 +63,19 @@ def test_samples_without_solutions_are_probed_on_the_shipped_problems(home: Path
         made = showdown("preflight", "tiny-hard", "--samples", str(file), "--json")
         assert json.loads(made.stdout)["samples"] == 1 and json.loads(made.stdout)["probed"] == probed
         assert made.stderr.count("samples.jsonl:2: has no 'completion'") == 1
+
+
+LONG = [["preflight", "tiny-hard", "--samples", str(SHIPPED)], ["replay", "1", "--mix", "tiny-hard"]]
+
+
+@pytest.mark.parametrize("words", LONG, ids=lambda words: words[0])
+def test_a_terminal_is_shown_how_far_long_work_is(sqlite: Path, words: list[str]) -> None:
+    stored.experiment()
+    status, text = seen([sys.executable, "-m", "cli", *words])
+    assert status == 0, text
+    for bar in ("reading", "computing"):
+        assert f"{bar}  [" in text
+    assert text.count("100%") >= 2 and "reading" not in showdown(*words).output  # and nothing where nobody sees it move
 
 
 def test_what_cannot_act_is_said_once_an_arm(home: Path, tmp_path: Path) -> None:

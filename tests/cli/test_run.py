@@ -2,8 +2,6 @@
 
 import json
 import os
-import pty
-import select
 import signal
 import subprocess
 import sys
@@ -17,6 +15,7 @@ from core.errors import StoreUnavailable
 from core.settings import settings
 from core.store import queries, runs
 from core.store.states import Status
+from tests.cli.terminal import seen
 from tests.cli.test_up import left_over
 from tests.conftest import forget_settings, wait_for
 from tests.samples import run_config
@@ -67,25 +66,8 @@ def test_it_trains_without_a_broker_into_the_database(home: Path, tmp_path: Path
 
 
 def test_a_terminal_shows_one_moving_line(home: Path, tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command(written(tmp_path, grpo={"max_steps": 12})),
-        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-        env={**os.environ, "COLUMNS": "120", "TERM": "xterm"},
-    )  # fmt: skip
-    os.close(theirs)
-    seen = b""
-    while select.select([ours], [], [], 60)[0]:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # the other side is closed: it has ended
-            break
-        if not part:
-            break
-        seen += part
-    assert process.wait(10) == 0
-    os.close(ours)
-    text = seen.decode()
+    status, text = seen(command(written(tmp_path, grpo={"max_steps": 12})))
+    assert status == 0
     for word in ("run 1 hybrid", "12/12", "ETA ", "reward ", "gold ", "tok/s", "run 1 is done: 12 steps, gold accuracy"):
         assert word in text
     assert "\x1b[2K" in text and "Traceback" not in text

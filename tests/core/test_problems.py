@@ -8,6 +8,7 @@ from core.answers import extract, matches
 from core.equations import equations
 from core.errors import DataError
 from core.problems import arithmetic, jsonl
+from core.store.tables import sample
 
 
 def test_generated_problems_are_right_reproducible_and_apart() -> None:
@@ -41,6 +42,17 @@ def test_bad_files_are_refused_with_file_and_line(tmp_path: Path, lines: list[st
     with pytest.raises(DataError, match=message) as caught:
         jsonl.read(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("length", "fine"), [(198, True), (199, False), (240, False)])  # with /1 behind the file's name
+def test_an_id_that_cannot_be_stored_is_refused_with_the_repair(tmp_path: Path, length: int, fine: bool) -> None:
+    path = tmp_path / f"{'n' * length}.jsonl"
+    path.write_text('{"question": "1+1?", "answer": "2"}\n')
+    if fine:
+        assert len(jsonl.read(path)[0].id) == sample.c.problem_id.type.length == jsonl.MOST_ID
+        return
+    with pytest.raises(DataError, match=f"line 1: .*'n+/1' has {length + 2} characters.*give the file .* a shorter name"):
+        jsonl.read(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -69,6 +69,33 @@ def test_a_replay_of_all_steps_at_once_equals_the_engine_step_by_step(name: str)
     assert found.steps.tolist() == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("name", MIXES)
+def test_pieces_give_the_same_as_the_whole_and_tell_how_far_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mix, told = parse(Mix, MIXES[name]), list[float]()
+    table = table_of(mix).part(np.random.default_rng(1).permutation(32))  # in no order: a file's rows may stand anyhow
+    whole = replay.run(table, mix)
+    monkeypatch.setattr(replay, "AT_ONCE", 9)
+    found = replay.run(table, mix, told.append)
+    for field in ("total", "advantage", "dead", "steps", "dead_share"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(whole, field), field)
+    assert told == sorted(told) and told[-1] == 1.0 and len(told) > 1
+
+
+def test_a_preflight_tells_how_far_it_is_and_ends_when_told_to() -> None:
+    mix, told = parse(Mix, HYBRID), list[float]()
+    table, problems = table_of(mix), samples.shipped_problems()[:2]
+    watched = preflight.report(table, mix, 6, problems, progress=told.append)
+    np.testing.assert_array_equal(watched.shares, preflight.report(table, mix, 6, problems).shares)
+    assert told == sorted(told) and told[-1] == 1.0 and len(told) > 10
+
+    def enough(share: float) -> None:
+        if share > 0.3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        preflight.report(table, mix, 6, problems, progress=enough)
+
+
 def stored_run(mix: dict[str, Any]) -> int:
     """A run whose samples lie in the database as the recorder writes them."""
     config = run_config(mix=mix, grpo={"max_steps": 4})

@@ -14,7 +14,7 @@ from core.config import RunConfig
 from core.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
 from core.experiment import ExperimentConfig
 from core.parsing import parse
-from core.store import claims, evaluations, evidence, moves, queries, records, runs, workers
+from core.store import claims, drafts, evaluations, evidence, moves, queries, records, runs, workers
 from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord, finite
 from core.store.states import TRANSITIONS, Status
 from core.store.workers import Gpu
@@ -519,3 +519,20 @@ def test_what_a_comparison_reads() -> None:
     assert samples.step.tolist() == [10, 10, 10] and samples.group.tolist() == [0, 0, 1]
     assert samples.total[0] == 0.25 and np.isnan(samples.total[1:]).all() and samples.correct.tolist() == [False] * 3
     assert len(evidence.rewarded(other.run_id, 0, 10).step) == 0
+
+
+@pytest.mark.parametrize(("days", "kept"), [(0, True), (89, True), (91, False)])
+def test_drafts_that_nobody_wrote_to_are_let_go(database: str, monkeypatch: pytest.MonkeyPatch, days: int, kept: bool) -> None:
+    old, new = "0" * 12, "1" * 12
+    assert drafts.save(old, {"name": "old"}, {}, 0)
+    then = time.time() + days * 86_400
+    monkeypatch.setattr(drafts.time, "time", lambda: then)
+    assert drafts.save(new, {"name": "new"}, {}, 0)
+    assert (drafts.load(old) is not None) == kept and drafts.load(new) is not None
+
+
+def test_a_draft_that_was_left_for_long_can_be_gone_on_with(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drafts.save("0" * 12, {"name": "old"}, {}, 0)
+    then = time.time() + 100 * 86_400
+    monkeypatch.setattr(drafts.time, "time", lambda: then)
+    assert drafts.save("0" * 12, {"name": "again"}, {}, 1)  # a window that was open all the time

@@ -131,6 +131,11 @@ def test_the_address_holds_the_view_and_the_theme_is_the_readers(dashboard: str,
         entropy.get_by_role("button", name="Save or enlarge").click()
         entropy.get_by_role("button", name="SVG").click()
     assert "<svg" in Path(file.value.path()).read_text()[:200]
+    with page.expect_download() as file:
+        entropy.get_by_role("button", name="Save or enlarge").click()
+        entropy.get_by_role("button", name="PNG").click()
+    picture = Path(file.value.path()).read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n") and len(picture) > 5_000
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.context.close()

@@ -1,0 +1,22 @@
+"""The controls that say over what and how curves are drawn: one view for all pages that draw them, in the address. Called by
+the Run and the Runs page.
+"""
+
+import streamlit as st
+
+from app.figures.shown import OVER, Over, View
+
+WEIGHTS = [0.0, 0.5, 0.8, 0.9, 0.95, 0.99]
+SMOOTH = (
+    "Exponential moving average over the raw lines, which stay, pale; 0: the raw lines alone. Evaluations are never smoothed."
+)
+
+
+def chart_view(log: str) -> View:
+    """The controls, in the row that is open. `log`: what a logarithmic axis changes here."""
+    over: Over = st.segmented_control(
+        "Charts over", list(OVER), default="step", key="over", bind="query-params", required=True,
+        help="  \n".join(f"{name}: {what}" for name, what in OVER.items()),
+    )  # fmt: skip
+    weight = st.select_slider("Smoothing", WEIGHTS, 0.8, key="smooth", bind="query-params", help=SMOOTH, width=190)
+    return View(over, bool(st.toggle("Log", key="log", bind="query-params", help=log)), float(weight))

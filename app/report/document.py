@@ -1,0 +1,148 @@
+"""What a report says, as data: made from the database, written as JSON, and made again to check it. Called by the modules
+beside it. Figures are not in it: they are drawn from the same comparison (app.report.figures).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.compare import flags as flagging
+from core.compare.answer import Answer, answer
+from core.compare.comparison import PRIMARY, Comparison, compare
+from core.compare.evidence import GOLD, Evidence, horizon
+from core.compare.refusals import Remark
+from core.compare.settings import settings
+from core.compare.table import Cell, Table
+from core.compare.tables import tables
+from core.compare.thresholds import absolute
+from core.errors import DataError, NotFound
+from core.experiment import ExperimentConfig
+from core.parsing import parse
+from core.store import evidence as stored
+from core.store import many, queries
+from core.store.queries import RunRow
+
+FORMAT, VERSION = "showdown-report", 1
+MOST_RUNS = 1000
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """One flag of one run: which rule, at which step, the steps whose samples to look at."""
+
+    run: int
+    arm: str
+    seed: int
+    kind: str
+    title: str
+    step: int
+    look: tuple[int, int]
+    said: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """`answers`: of each primary score. `flags`: every one, by run; `clean`: (flagged, of) the runs that nothing went wrong
+    with. `differ`, `same`: settings by path. Texts hold names that people wrote: untrusted."""
+
+    experiment: int
+    name: str
+    question: str
+    primary: tuple[str, ...]
+    fixed: bool
+    horizon: int
+    answers: tuple[Answer, ...]
+    remarks: tuple[Remark, ...]
+    tables: tuple[Table, ...]
+    flags: tuple[Flagged, ...]
+    clean: tuple[int, int]
+    arms: tuple[str, ...]
+    differ: Mapping[str, tuple[Any, ...]]
+    same: Mapping[str, Any]
+    runs: tuple[Mapping[str, Any], ...]
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Every number of the tables by its place, with its runs and steps: what `verify` compares."""
+        found: dict[str, dict[str, Any]] = {}
+        for table in self.tables:
+            for i, row in enumerate(table.rows):
+                for column, cell in zip(table.columns, row, strict=True):
+                    if cell.value == cell.value:
+                        found[f"{table.key}/{i + 1}/{column.key}"] = {**_said(row), **self._fact(cell)}
+        return found
+
+    def _fact(self, cell: Cell) -> dict[str, Any]:
+        steps = [0, self.horizon] if cell.step is None else [cell.step, cell.step]
+        made: dict[str, Any] = {"text": f"{cell.text} {cell.interval}".strip(), "value": cell.value}
+        made |= {"low": cell.low, "high": cell.high} if cell.low == cell.low else {}
+        return {**made, "n": cell.n, "runs": list(cell.runs), "steps": steps}
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is written; tables as their facts."""
+        plain = {k: v for k, v in asdict(self).items() if k != "tables"}
+        return {"format": FORMAT, "version": VERSION, **plain, "facts": self.facts()}
+
+
+def _said(row: Sequence[Cell]) -> dict[str, str]:
+    return {"of": ", ".join(c.text for c in row if c.value != c.value)}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A document with what its figures are drawn from."""
+
+    document: Document
+    comparison: Comparison
+    runs: tuple[Evidence, ...]
+    rows: tuple[RunRow, ...]
+
+
+def experiment_named(text: str) -> int:
+    """The experiment of an id, or the newest of a name; NotFound with the ones there are."""
+    known = queries.experiments(limit=MOST_RUNS)
+    by_id = next((e.id for e in known if text.isdigit() and e.id == int(text)), None)
+    found = by_id or next((e.id for e in sorted(known, key=lambda e: -e.id) if e.name == text), None)
+    if found is None:
+        names = ", ".join(f"{e.id} ({e.name})" for e in known[:5]) or "none yet"
+        raise NotFound(f"there is no experiment {text!r}; the newest are {names}")
+    return found
+
+
+def found(experiment_id: int) -> Found:
+    """An experiment's report as the database has it now. NotFound without one, DataError without runs."""
+    config = parse(ExperimentConfig, many.experiment_config(experiment_id))
+    rows = tuple(sorted(queries.run_list(experiment_id, MOST_RUNS), key=lambda r: r.id))
+    if not rows:
+        raise DataError(f"experiment {experiment_id} has no runs; there is nothing to report")
+    runs = tuple(stored.evidence([r.id for r in rows]))
+    primary = config.primary or PRIMARY
+    compared = compare(runs, [absolute(t) for t in config.thresholds], _answers(runs), primary)
+    told = settings(runs)
+    document = Document(
+        experiment=experiment_id, name=config.name, question=config.question, primary=primary, fixed=bool(config.primary),
+        horizon=compared.horizon, answers=tuple(answer(compared, key) for key in primary), remarks=compared.remarks,
+        tables=tables(compared, config.primary), flags=tuple(_flags(compared, runs)), clean=_clean(compared, runs),
+        arms=told.arms, differ=told.differ, same=told.same,
+        runs=tuple({"run": r.id, "arm": r.variant, "seed": r.seed, "status": str(r.status), "step": r.step} for r in rows),
+    )  # fmt: skip
+    return Found(document, compared, runs, rows)
+
+
+def _answers(runs: Sequence[Evidence]) -> dict[int, Any]:
+    last = horizon(runs)
+    at = {r.run_id: int(r.line(GOLD, last)[0][-1]) for r in runs if len(r.line(GOLD, last)[0])}
+    return {run_id: made for run_id, made in stored.answers(at).items() if made}
+
+
+def _flags(c: Comparison, runs: Sequence[Evidence]) -> list[Flagged]:
+    return [
+        Flagged(r.run_id, r.arm, r.seed, f.kind, flagging.TITLES[f.kind], f.step, f.look, f.said)
+        for r in runs
+        for f in c.flags[r.run_id]
+    ]
+
+
+def _clean(c: Comparison, runs: Sequence[Evidence]) -> tuple[int, int]:
+    """Of the runs that ended well: how many raised a flag all the same, and how many there are."""
+    well = [r for r in runs if flagging.ended_well(r, c.horizon)]
+    return sum(bool(c.flags[r.run_id]) for r in well), len(well)

@@ -1,0 +1,28 @@
+"""The colours of app/style.css for what is drawn outside the dashboard: as CSS, and light as hex. Called beside."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+STYLE = Path(__file__).parent.parent / "style.css"
+TOKEN = re.compile(r"--([\w-]+): light-dark\((#[0-9A-Fa-f]{6}), (#[0-9A-Fa-f]{6})\)")
+
+
+@lru_cache(1)
+def light() -> dict[str, str]:
+    """Role -> colour on white."""
+    return {name: colour for name, colour, _ in TOKEN.findall(STYLE.read_text())}
+
+
+def tokens() -> str:
+    """The roles as custom properties that follow the reader's theme."""
+    pairs = (f"--{name}: light-dark({one}, {two});" for name, one, two in TOKEN.findall(STYLE.read_text()))
+    return f":root {{ color-scheme: light dark; {' '.join(pairs)} }}"
+
+
+def drawn(role: str) -> tuple[str, float]:
+    """`@hard/.35` -> (colour, alpha); what is no role as it is."""
+    if not role.startswith("@"):
+        return ("#000000", 0.0) if role.startswith("rgba(0,0,0,0") else (role, 1.0)
+    name, _, alpha = role[1:].partition("/")
+    return light()[name], float(alpha or 1)

@@ -1,0 +1,68 @@
+"""`showdown report`: an experiment's comparison as files, and the check of such files. Called by cli.main and cli.study."""
+
+import json
+import re
+from pathlib import Path
+
+import click
+
+from cli.up import open_store
+from core.errors import SetupError
+from core.settings import settings
+
+MOST_SAID = 20
+
+
+def write(experiment_id: int, out: Path | None) -> Path:
+    """The folder of an experiment's report, written. SetupError where the dashboard's packages are not installed."""
+    try:
+        from app.report import files
+    except ImportError as error:
+        raise SetupError(f"a report needs {error.name}, which is not installed here: pip install 'showdown[app]'") from error
+    from core.store.many import experiment_config
+
+    if out is None:
+        name = re.sub(r"[^a-z0-9]+", "-", str(experiment_config(experiment_id)["name"]).lower()).strip("-")[:60]
+        out = settings().home / "reports" / f"{experiment_id}-{name}".rstrip("-")
+    files.write(out, experiment_id)
+    return out
+
+
+@click.command()
+@click.argument("experiment", required=False)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to; without: in the data directory."
+)
+@click.option("--verify", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="FOLDER",
+              help="Compute every number of a written report again and say where one differs.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_context
+def report(ctx: click.Context, experiment: str | None, out: Path | None, verify: Path | None, as_json: bool) -> None:
+    """Write the report of EXPERIMENT (its id or name): report.html, report.md with pictures, tables as CSV and LaTeX.
+
+    With --verify: 0 when every number is as the database has it, else 1.
+    """
+    if (experiment is None) == (verify is None):
+        raise click.UsageError("give either EXPERIMENT or --verify FOLDER")
+    open_store()
+    if verify is not None:
+        from app.report import files
+
+        checked, wrong = files.verify(verify)
+        if as_json:
+            click.echo(json.dumps({"checked": checked, "wrong": wrong}))
+        else:
+            for said in wrong[:MOST_SAID]:
+                click.echo(said)
+            if len(wrong) > MOST_SAID:
+                click.echo(f"... and {len(wrong) - MOST_SAID} more")
+            click.echo(
+                f"{checked} numbers computed again: " + (f"{len(wrong)} differences" if wrong else "all as the report says")
+            )
+        ctx.exit(1 if wrong else 0)
+    assert experiment is not None
+    from app.report.document import experiment_named
+
+    experiment_id = experiment_named(experiment)
+    folder = write(experiment_id, out)
+    click.echo(json.dumps({"experiment": experiment_id, "folder": str(folder)}) if as_json else f"wrote {folder}/report.html")

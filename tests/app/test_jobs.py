@@ -1,0 +1,109 @@
+"""Long work beside a page: it goes on without the page, tells how far it is, and ends when somebody says so."""
+
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import jobs
+from core.errors import DataError
+from core.progress import Progress
+
+GIVE_UP = 10.0
+
+
+class Work:
+    """Work in two halves; the second begins when it is let go on."""
+
+    def __init__(self) -> None:
+        self.go, self.half, self.begun, self.fault = Event(), Event(), 0, ""
+
+    def __call__(self, progress: Progress) -> str:
+        self.begun += 1
+        progress(0.5)
+        self.half.set()
+        assert self.go.wait(GIVE_UP)
+        if self.fault:
+            raise DataError(self.fault)
+        progress(1.0)
+        return "made"
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
+    monkeypatch.setattr(jobs, "QUICK", 0.0)
+    made = Work()
+    yield made
+    made.go.set()
+
+
+def script(make: object, what: str) -> None:
+    import streamlit as st
+
+    from app import jobs
+    from core.errors import ShowdownError
+
+    try:
+        found = jobs.made("work", st.session_state.get("what", what), "Working", make)  # type: ignore[arg-type]
+    except ShowdownError as error:
+        st.error(str(error))
+    else:
+        st.text(found)
+
+
+def page(work: Work) -> AppTest:
+    at = AppTest.from_function(script, kwargs={"make": work, "what": "one"}).run()
+    assert work.half.wait(GIVE_UP)
+    return at
+
+
+def ended(at: AppTest) -> AppTest:
+    """The page, drawn when its work has ended; as its fragment does."""
+    if "job-work" not in at.session_state:  # it had ended before the page was drawn
+        return at
+    assert at.session_state["job-work"].ended(GIVE_UP)
+    return at.run()
+
+
+def labels(at: AppTest) -> list[str]:
+    return [b.label for b in at.button]
+
+
+def test_a_page_shows_how_far_work_is_and_then_what_it_made(work: Work) -> None:
+    at = page(work).run()
+    assert labels(at) == ["Cancel"] and at.get("progress")[0].proto.text == "Working: 50 %"
+    work.go.set()
+    at = ended(at)
+    assert at.text[0].value == "made" and not at.button and work.begun == 1
+
+
+def test_cancelled_work_ends_and_can_be_started_again(work: Work) -> None:
+    at = page(work)
+    job = at.session_state["job-work"]
+    at.button[0].click().run()
+    assert labels(at) == ["Start again"] and at.caption[0].value == "Working: cancelled."
+    work.go.set()
+    assert job.ended(GIVE_UP) and job.value is None and job.share == 0.5
+    at.button[0].click().run()
+    assert ended(at).text[0].value == "made" and work.begun == 2
+
+
+def test_work_for_something_else_ends_what_was_going_on(work: Work) -> None:
+    at = page(work)
+    first = at.session_state["job-work"]
+    at.session_state["what"] = "two"
+    at.run()
+    work.go.set()
+    assert first.ended(GIVE_UP) and first.cancelled and first.value is None
+    assert ended(at).text[0].value == "made"
+
+
+def test_a_fault_is_shown_and_the_next_look_tries_again(work: Work) -> None:
+    work.fault = "no such file"
+    at = page(work)
+    work.go.set()
+    assert ended(at).error[0].value == "no such file" and not at.button
+    work.fault = ""
+    at.run()
+    assert ended(at).text[0].value == "made" and work.begun == 2
