@@ -159,6 +159,7 @@ def _plain_interval(found: Interval) -> str:
     return f"[{found.low:.2f}, {found.high:.2f}]" if found.low == found.low else ""
 
 
+EVENTS = ("entropy/half_life", "collapse/step")  # of a run, not of a threshold; shown where it came to one
 UNITS = {"steps": "reach/steps", "tokens": "reach/tokens", "seconds": "reach/seconds"}
 
 
@@ -167,7 +168,13 @@ def times_table(c: Comparison) -> Table:
     rows = []
     for mark in c.thresholds:
         for unit in UNITS:
-            rows += [_time_row(a, mark.name, mark.value, unit) for a in c.arms if (mark.name, unit) in a.arrivals]
+            label = mark.name if mark.name.endswith("%") else f"{mark.name} ({100 * mark.value:.1f} %)"
+            rows += [_time_row(a, mark.name, label, mark.value, unit) for a in c.arms if (mark.name, unit) in a.arrivals]
+    for key in EVENTS:
+        if any((key, "steps") in a.arrivals and a.arrivals[key, "steps"].reached for a in c.arms):
+            rows += [
+                _time_row(a, key, SCORES[key].title, float("nan"), "steps") for a in c.arms if (key, "steps") in a.arrivals
+            ]
     columns = (
         Column("threshold", "Threshold", "share"), Column("unit", "Counted in"), Column("arm", "Arm"),
         score_column("arm/restricted"), score_column("arm/median_time"), Column("reached", "Reached", "runs"),
@@ -176,7 +183,7 @@ def times_table(c: Comparison) -> Table:
     return Table("times", "Times to thresholds", note, columns, tuple(rows))
 
 
-def _time_row(a: Arm, name: str, height: float, unit: str) -> tuple[Cell, ...]:
+def _time_row(a: Arm, name: str, label: str, height: float, unit: str) -> tuple[Cell, ...]:
     found: Arrival = a.arrivals[name, unit]
     reaches = a.reaches[name, unit]
     runs = tuple(a.seeds[s] for s in reaches)
@@ -186,7 +193,7 @@ def _time_row(a: Arm, name: str, height: float, unit: str) -> tuple[Cell, ...]:
     unknown = f"{saying.count(found.unknown, 'run')} more of unknown time" if found.unknown else ""
     times = {s: r.time for s, r in reaches.items() if r is not None}
     return (
-        Cell(name if name.endswith("%") else f"{name} ({100 * height:.1f} %)", height, runs=runs),
+        Cell(label, height, runs=runs),
         Cell(unit, runs=runs),
         Cell(a.name, runs=a.runs),
         Cell(saying.value(mean.point, unit), mean.point, mean.low, mean.high, saying.interval(mean.low, mean.high, unit),

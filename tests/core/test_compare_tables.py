@@ -4,19 +4,21 @@ import csv
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from core.compare import saying
 from core.compare.answer import Kind, answer, ranking
 from core.compare.comparison import Comparison, compare
-from core.compare.evidence import Evidence
+from core.compare.evidence import TRAINING, Evidence
 from core.compare.export import tex, to_csv, to_latex
 from core.compare.refusals import Remark
 from core.compare.settings import settings
 from core.compare.table import Cell, Column, Table
 from core.compare.tables import arms_table, held_out_table, pairs_table, seeds_table, tables, times_table
 from core.compare.thresholds import absolute
+from core.metrics.series import Series
 from tests.evidence import CONFIG, changed, run_of
 
 RISES = [0.1, 0.3, 0.5, 0.6, 0.6]
@@ -140,6 +142,19 @@ def test_times_count_what_never_got_there() -> None:
         ("steps", "b", "20", "3 of 3"),
     ]
     assert rows[0][4].text == "not reached" and "half of the runs" in rows[0][4].note
+
+
+def test_a_collapse_has_its_row_where_one_came() -> None:
+    def with_training(run: Evidence, right: float) -> Evidence:
+        falls = Series(list(range(1, 41)), [0.5] * 20 + [right] * 20)
+        return replace(run, series={**run.series, TRAINING: falls})
+
+    quiet = found([with_training(r, 0.5) for r in two(3)])
+    assert not [row for row in times_table(quiet).rows if row[0].text == "Collapse step"]
+    fell = found([with_training(r, 0.0 if r.arm == "a" else 0.5) for r in two(3)])
+    rows = [row for row in times_table(fell).rows if row[0].text == "Collapse step"]
+    assert [(r[1].text, r[2].text, r[5].text) for r in rows] == [("steps", "a", "3 of 3"), ("steps", "b", "0 of 3")]
+    assert rows[0][3].value == 30  # the first mean of ten steps below 1 %
 
 
 def test_held_out_problems_are_of_one_step() -> None:
