@@ -1,6 +1,7 @@
-"""The only reader: core.store.queries behind one cache shared by all viewers. Called by pages.
+"""The reader of runs, experiments and samples: core.store behind one cache shared by all viewers. Called by pages.
 
-Fresh data is looked for at most once a second however many people look. A finished run's series are kept for longer.
+Fresh data are looked for at most every LIVE_SECONDS however many people look. A finished run's series are kept for longer.
+What is made of them is kept by app.cards, app.tried and app.compared.
 """
 
 import time
@@ -10,26 +11,13 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-import core.dial
-from app.figures.overlay import overlay as overlaid
-from app.figures.shown import SUMMED, Shown, View
-from app.live import Drawn, weight
+from app.live import weight
 from app.memo import Memo
 from app.series import SeriesStore, Version
-from app.wire import Card, Message
-from core import health, paths, samples
-from core.advantage import Group
-from core.answers import AnswerRule
+from core import health, paths
 from core.config import RunConfig
-from core.dial import Dial
 from core.estimate import Past
 from core.metrics.series import Series
-from core.mix import Mix
-from core.preflight import Report, report
-from core.problems.problem import Problem
-from core.progress import Progress, between, nothing
-from core.replay import Change, Outcome, compare, run
-from core.shaping import Plain
 from core.store import browse, drafts, evaluations, lines, many, mixes, notes, past, queries, workers
 from core.store.browse import Page, Selection, Sort
 from core.store.drafts import StoredDraft
@@ -38,7 +26,6 @@ from core.store.mixes import SavedMix
 from core.store.notes import Marks
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
 from core.store.workers import Machine
-from core.table import SampleTable
 
 Versions = tuple[Version, ...]
 T = TypeVar("T")
@@ -65,7 +52,7 @@ def run_detail(run_id: int) -> RunDetail:
 
 def _fresh(key: Hashable, make: Callable[[], T]) -> T:
     """Read at most once in LIVE_SECONDS; shared, so it must not be changed."""
-    return _memo().get(("fresh", key), (int(time.monotonic() / LIVE_SECONDS), _writes[0]), make)
+    return memo().get(("fresh", key), (int(time.monotonic() / LIVE_SECONDS), _writes[0]), make)
 
 
 @lru_cache(1)  # not st.cache_resource, which takes longer to answer than what is looked up: a tick asks dozens of times
@@ -85,46 +72,23 @@ def series_of(runs: Mapping[int, Version], names: tuple[str, ...] | None = None)
 
 def config(run_id: int) -> RunConfig:
     """A run's settings."""
-    return _config(run_id, run_detail(run_id).config_hash)
+    return config_of(run_id, run_detail(run_id).config_hash)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _config(run_id: int, config_hash: str) -> RunConfig:
+def config_of(run_id: int, config_hash: str) -> RunConfig:
     """Extending a run changes its settings, and their hash."""
     del config_hash
     return RunConfig.model_validate(queries.run_detail(run_id).config)
 
 
-def shown(detail: RunDetail, view: View) -> Shown:
-    """A run as its charts see it."""
-    return of_run(detail, ("shown", view), lambda: _shown(detail, view))
-
-
-def _shown(detail: RunDetail, view: View) -> Shown:
-    made = _config(detail.row.id, detail.config_hash)
-    found = series(detail.row.id, version(detail.row))
-    return Shown(found, made.trained_mix, made.grpo.max_steps, detail.row.step, made.grpo.completions_per_step, view)
-
-
-def card(run_id: int, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
-    """A chart of a run; `name` tells it from the run's others."""
-    detail = run_detail(run_id)
-    at = version(detail.row)
-
-    def draw() -> Drawn:
-        made = make(shown(detail, view))
-        return Drawn(Message(made, text_of(at), f"{run_id}.{at[0]}.{view}.{name}"), made)
-
-    return of_run(detail, ("card", view, name), draw)
-
-
 def of_run(detail: RunDetail, what: Hashable, make: Callable[[], T]) -> T:
     """Something computed from a run as it stands now; `what` tells it from the run's others."""
-    return _memo().get((detail.row.id, what), (version(detail.row), detail.config_hash), make)
+    return memo().get((detail.row.id, what), (version(detail.row), detail.config_hash), make)
 
 
 @lru_cache(1)
-def _memo() -> Memo:
+def memo() -> Memo:
     return Memo(MEMO, weight)
 
 
@@ -159,27 +123,6 @@ def gold(rows: list[RunRow]) -> dict[int, Series]:
     """Gold accuracy by step of some runs: two queries at most, and one of them only once."""
     ended = tuple((r.id, r.attempt) for r in rows if r.status.finished)
     return {**gold_done(ended), **gold_now(tuple(r.id for r in rows if not r.status.finished))}
-
-
-def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: View, height: int) -> Drawn:
-    """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
-    runs = rows(run_ids)
-    said, attempts = text_of_all(runs), [(r.id, r.attempt) for r in runs]
-
-    def draw() -> Drawn:
-        read = series_of({r.id: version(r) for r in runs}, tuple(dict.fromkeys((*names, *SUMMED[view.over]))))
-        lines = {run_id: found.get(name, Series([], [])) for run_id, found in read.items()}
-        along = {r.id: _along(r, read[r.id], view) for r in runs} if view.over != "step" else {}
-        made = overlaid(runs, lines, name, height, view=view, along=along)
-        return Drawn(Message(made, said, f"{attempts}.{name}.{view}"), made)
-
-    return _memo().get((run_ids, names, name, view, height), (said, tuple(attempts)), draw)
-
-
-def _along(row: RunRow, found: Mapping[str, Series], view: View) -> Shown:
-    """A run that is drawn beside others, with the metrics that were read of it."""
-    made = config(row.id)
-    return Shown(found, made.mix, made.grpo.max_steps, row.step, made.grpo.completions_per_step, view)
 
 
 def text_of_all(rows: Sequence[RunRow]) -> str:
@@ -231,73 +174,6 @@ def machines() -> list[Machine]:
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=2, show_spinner=False)
 def waiting() -> list[int]:
     return workers.waiting()
-
-
-Looked = tuple[SampleTable, list[Problem]]
-
-
-@st.cache_resource(ttl=3600, max_entries=8, show_spinner=False)  # not copied for each who asks: nobody changes a table
-def _scored(mix: str, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str], _progress: Progress) -> Looked:
-    """A run's samples (0: the shipped ones) with the raw scores of a mix (as JSON), and problems to make probes of."""
-    del version
-    made = Mix.model_validate_json(mix)
-    if run_id:
-        return samples.of_run(run_id, made, _progress), samples.shipped_problems()
-    return samples.of_file(samples.SHIPPED, made, answer_rule, progress=_progress)
-
-
-def read_samples(mix: str, answer_rule: AnswerRule, run_id: int, progress: Progress) -> tuple[int, int, str]:
-    """Have the samples ready on which `dial` and `preflight` look at mixes of the same terms; the version that was read."""
-    at = version_of(run_id)
-    _scored(mix, answer_rule, run_id, at, progress)
-    return at
-
-
-@st.cache_data(ttl=3600, max_entries=32, show_spinner=False)
-def preflight(
-    mix: str, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str],
-    _progress: Progress = nothing,
-) -> Report:  # fmt: skip
-    """A mix (as JSON, schedules in steps) on a run's samples, or on the shipped ones for run 0."""
-    made = Mix.model_validate_json(mix)
-    table, problems = _scored(scores_of(made), answer_rule, run_id, version, nothing)
-    return report(table, made, max_steps, problems, max(1, step), answer_rule, _progress)
-
-
-@st.cache_data(ttl=3600, max_entries=64, show_spinner=False)
-def dial(
-    mix: str, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: tuple[int, int, str],
-    _progress: Progress = nothing,
-) -> Dial:  # fmt: skip
-    """Likewise what it weighs and what it trains."""
-    made = Mix.model_validate_json(mix)
-    table, _ = _scored(scores_of(made), answer_rule, run_id, version, nothing)
-    return core.dial.dial(table, made, max_steps, step, _progress)
-
-
-def scores_of(mix: Mix) -> str:
-    """What raw scores depend on, as JSON: another weight, curve or rule scores nothing anew."""
-    terms = tuple(t.model_copy(update={"weight": 1.0, "side": "always", "shaping": Plain()}) for t in mix.terms)
-    advantage = Group(perplexity_alpha=mix.advantage.perplexity_alpha)
-    return Mix(terms=terms, advantage=advantage).model_dump_json(by_alias=True)
-
-
-def version_of(run_id: int) -> tuple[int, int, str]:
-    """`version` of a run by its id; run 0 is the shipped samples, which do not change."""
-    return version(run_detail(run_id).row) if run_id else (0, 0, "")
-
-
-@st.cache_data(ttl=600, max_entries=4, show_spinner=False)
-def replay(
-    run_id: int, mix: str, version: Version, _progress: Progress = nothing
-) -> tuple[Outcome, Outcome, Change, list[int]]:
-    """A run's samples under its own mix and another one (as JSON): both outcomes, what changes, and the samples' ids."""
-    del version
-    made = Mix.model_validate_json(mix)
-    pair = samples.pair_of_run(run_id, made, between(_progress, 0.0, 0.8))  # reading takes the longest
-    before = run(pair.table_before, pair.before, between(_progress, 0.8, 0.87), pair.kl)
-    after = run(pair.table_after, made, between(_progress, 0.87, 0.94), pair.kl)
-    return before, after, compare(pair.table_after, before, after), [int(i) for i in pair.table_after.id]
 
 
 @st.cache_data(ttl=600, max_entries=64, show_spinner=False)
@@ -392,12 +268,17 @@ def forget_all() -> None:
     st.cache_data.clear()
     st.cache_resource.clear()
     _series.cache_clear()
-    _memo.cache_clear()
+    memo.cache_clear()
 
 
 def version(row: RunRow) -> Version:
     """Changes whenever a run has something new to show."""
     return (row.attempt, row.step, row.status)
+
+
+def version_of(run_id: int) -> Version:
+    """`version` of a run by its id; run 0 is the shipped samples, which do not change."""
+    return version(run_detail(run_id).row) if run_id else (0, 0, "")
 
 
 def text_of(at: Version) -> str:

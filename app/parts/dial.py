@@ -4,7 +4,7 @@ from html import escape
 
 import streamlit as st
 
-from app import cache, elements, jobs, prose, words
+from app import cache, elements, jobs, prose, tried, words
 from app.figures import dial as figures
 from app.series import Version
 from app.theme import term_roles
@@ -44,11 +44,11 @@ def on_samples() -> int:
 
 def scored(mix: Mix, answer_rule: AnswerRule, run_id: int) -> Version | None:
     """Have the samples scored, once for the sections below; the version of their run. None: not yet, or not possible."""
-    wanted = cache.scores_of(mix)
+    wanted = tried.scores_of(mix)
     try:
         return jobs.made(
             "samples", (wanted, answer_rule, run_id), "Scoring the samples",
-            lambda progress: cache.read_samples(wanted, answer_rule, run_id, progress),
+            lambda progress: tried.read_samples(wanted, answer_rule, run_id, progress),
         )  # fmt: skip
     except ShowdownError as error:
         prose.section(None, "The mixing weight is not a dial")
@@ -61,7 +61,7 @@ def not_a_dial(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run
     """The section, whole; `version` of the run."""
     what = (mix.model_dump_json(by_alias=True), max_steps, step, answer_rule, run_id)
     found = jobs.made(
-        "dial", what, "Weighing the terms along the schedule", lambda progress: cache.dial(*what, version, progress)
+        "dial", what, "Weighing the terms along the schedule", lambda progress: tried.dial(*what, version, progress)
     )
     if found is None:
         return

@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import cache, elements, prose
+from app import cache, cards, elements, prose
 from app.parts.chart_view import chart_view
 from core.metrics import described
 from core.store.queries import RunRow
@@ -34,7 +34,7 @@ def overlays(chosen: Sequence[RunRow]) -> None:
     with st.grid(2 if len(names) > 1 else 1, min_column_width=330):
         for name in names:
             what = (ids, tuple(names), name, view, height)
-            elements.live_card(f"overlay-{name}", what, partial(cache.overlay, *what), lives)
+            elements.live_card(f"overlay-{name}", what, partial(cards.overlay, *what), lives)
     with st.container(horizontal=True):
         if len(chosen) > 1:
             query = {"runs": "-".join(str(r.id) for r in sorted(chosen, key=lambda r: r.id))}

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import cache, elements, prose
+from app import cache, cards, elements, prose
 from app.figures import run as figures
 from app.figures.marks import marks
 from app.figures.shown import Shown, View
@@ -42,15 +42,15 @@ def _single(key: str) -> Make:
 
 def overview(detail: RunDetail, view: View, lives: bool) -> None:
     """Everything about one run at a glance. `lives`: charts go on by themselves."""
-    run, version, run_id = cache.shown(detail, view), cache.version(detail.row), detail.row.id
+    run, version, run_id = cards.shown(detail, view), cache.version(detail.row), detail.row.id
     if not run.series:
         waiting(detail)
         return
 
-    def row(cards: list[tuple[str, Make]], spec: list[int]) -> None:
-        for column, (name, make) in zip(st.columns(spec), cards, strict=True):
+    def row(made: list[tuple[str, Make]], spec: list[int]) -> None:
+        for column, (name, make) in zip(st.columns(spec), made, strict=True):
             with column:
-                elements.live_card(f"chart-{name}", (run_id, view, name), partial(cache.card, run_id, view, name, make), lives)
+                elements.live_card(f"chart-{name}", (run_id, view, name), partial(cards.card, run_id, view, name, make), lives)
 
     def singles(keys: tuple[str, ...]) -> list[tuple[str, Make]]:
         return [(key, _single(key)) for key in keys]

@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from app import cache, elements, jobs, prose, words
+from app import elements, jobs, prose, tried, words
 from app.figures import preflight as figures
 from app.series import Version
 from core.answers import AnswerRule
@@ -37,7 +37,7 @@ def preflight(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run_
         "The same mix on samples that a policy really made, and on texts made to cheat it. Nothing is trained.",
     )
     what = (mix.model_dump_json(by_alias=True), max_steps, step, answer_rule, run_id)
-    report = jobs.made("preflight", what, "Trying the mix", lambda progress: cache.preflight(*what, version, progress))
+    report = jobs.made("preflight", what, "Trying the mix", lambda progress: tried.preflight(*what, version, progress))
     if report is None:
         return
     left, right = st.columns([3, 2])

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, draft, elements, jobs, prose, words
+from app import cache, draft, elements, jobs, prose, tried, words
 from app.figures.preflight import dead_before_after
 from app.parts.sample_go import to_sample, to_step
 from app.places import to_url
@@ -40,7 +40,7 @@ def _replayed(detail: RunDetail, mix: Mix) -> tuple[Version, tuple[Outcome, Outc
     """The replay, and the version of the run that it is of: while it is made, a live run goes on."""
     text, at, run_id = mix.model_dump_json(by_alias=True), cache.version(detail.row), detail.row.id
     return jobs.made(
-        "replay", (run_id, text), "Replaying the samples", lambda progress: (at, cache.replay(run_id, text, at, progress))
+        "replay", (run_id, text), "Replaying the samples", lambda progress: (at, tried.replay(run_id, text, at, progress))
     )
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from migrations import upgrade
 from tests.conftest import forget_settings
@@ -31,3 +31,15 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     forget_settings()
     log = (home / "served.log").read_text()
     assert "Traceback" not in log, log
+
+
+@pytest.fixture
+def page(dashboard: str, chrome: Browser) -> Iterator[Page]:
+    """A wide window in which no script of a stranger may run and no script of ours may fail."""
+    context = chrome.new_context(viewport={"width": 1440, "height": 1000}, base_url=dashboard)
+    page, faults = context.new_page(), list[str]()
+    page.on("dialog", lambda d: (faults.append(f"a script ran: {d.message}"), d.dismiss()))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    context.close()
+    assert faults == []

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from migrations import upgrade
 from tests.compared import learned, write
 from tests.conftest import forget_settings
-from tests.e2e.browser import browser, button, chromium, settle
+from tests.e2e.browser import button, chromium, settle
 from tests.e2e.test_first_showdown import served
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -28,18 +28,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         learned({"hard": 0.4}, (0,), 20, name=HOSTILE, sweep={"model.path": [HOSTILE, "tiny-sparse"]})
         yield from served("app", home, patch, "URL: ")
     forget_settings()
-
-
-@pytest.fixture
-def page(dashboard: str) -> Iterator[Page]:
-    with browser() as made:
-        context = made.new_context(viewport={"width": 1440, "height": 1000}, base_url=dashboard)
-        page, faults = context.new_page(), list[str]()
-        page.on("dialog", lambda d: (faults.append(f"a script ran: {d.message}"), d.dismiss()))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        yield page
-        context.close()
-        assert faults == []
 
 
 def test_a_link_restores_the_view_and_a_number_opens_its_curves(page: Page) -> None:

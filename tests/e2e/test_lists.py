@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from app import visits
 from core.store import queries, records, runs
@@ -37,17 +37,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         train(ids[2], [0.1], Status.FAILED, kind="DataError", message=HOSTILE)
         yield from served("app", home, patch, "URL: ")
     forget_settings()
-
-
-@pytest.fixture
-def page(dashboard: str, chrome: Browser) -> Iterator[Page]:
-    context = chrome.new_context(viewport={"width": 1440, "height": 1000}, base_url=dashboard)
-    page, faults = context.new_page(), list[str]()
-    page.on("dialog", lambda d: (faults.append(f"a script ran: {d.message}"), d.dismiss()))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    context.close()
-    assert faults == []
 
 
 def test_ticked_runs_are_in_the_url_and_overlaid(page: Page) -> None:
