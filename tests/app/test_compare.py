@@ -25,7 +25,7 @@ from core.store.session import writing
 from core.store.states import Status
 from core.store.tables import run as run_table
 from tests.app.test_views import elements, page, prose
-from tests.cards import card_of
+from tests.cards import card_of, shown
 from tests.compared import learned, made, write
 from tests.evidence import run_of
 
@@ -34,7 +34,8 @@ ARMS = {"hybrid": 0.7, "hard": 0.4}
 
 
 def cards(at: AppTest) -> dict[str, dict[str, Any]]:
-    return {c["title"]: c for c in (card_of(e.proto.bytes) for e in elements(at, "chart_card"))}
+    found = (shown(json.loads(e.proto.json)["token"]) for e in elements(at, "chart_card"))
+    return {card["title"]: card for card in found}
 
 
 def table(at: AppTest) -> dict[str, Any]:
