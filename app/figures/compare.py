@@ -23,6 +23,7 @@ from core.metrics import describe
 Card = dict[str, Any]
 Looks = Mapping[str, Look]
 LINE, AROUND = 15, 150  # pixels of a line of text, and of what of a card is no plot
+BANDED = 6  # arms whose bands can still be told apart; of one alone it is always drawn
 LABELLED = 8  # arms whose names stand at the ends of their lines
 SMOOTHING = 0.9
 BAND = "Band: 95 % bootstrap interval of the mean, step by step. "
@@ -59,7 +60,7 @@ def curves(
         loud = not only or name == only
         x, mean = _mean(known[name])
         traces += _arm(name, known[name], x, mean, looks[name], scale, loud, metric)
-        if metric == GOLD and loud:
+        if metric == GOLD and loud and (only or len(arms) <= BANDED):
             traces = [*_band(c, name, looks[name], scale), *traces]
         ends.append((name, float(x[-1]), float(traces[-1]["y"][-1])))
         said.append(f"{name} {scale * float(mean[-1]):.3g}")

@@ -12,7 +12,7 @@ import plotly
 
 from app import tables
 from app.report import palette
-from app.report.as_markdown import listed
+from app.report.as_markdown import alarms, listed
 from app.report.document import Document, Flagged
 from app.untrusted import escape
 from app.wire import Card
@@ -107,8 +107,8 @@ def _flags(d: Document) -> str:
     table = f"<div class='sd-scroll'><table class='sd-table'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     return (
         f"<section><h2>Flags</h2><p class='note'>{flagged} of {count(len(d.runs), 'run')} raised a flag. A flag says where to "
-        f"look and is no verdict. Of {count(of, 'run')} that ended well, {wrong} raised one: false alarms.</p>"
-        f"{table if rows else ''}</section>"
+        f"look and is no verdict. Of {count(of, 'run')} that ended well, {wrong} raised one: false alarms. {escape(alarms(d))}"
+        f"</p>{table if rows else ''}</section>"
     )
 
 

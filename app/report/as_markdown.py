@@ -118,7 +118,7 @@ def _flags(d: Document) -> Iterator[str]:
     yield f"{flagged} of {count(len(d.runs), 'run')} raised a flag. A flag says where to look and is no verdict.\n"
     share = f"{wrong} of {of} ({wrong / of:.0%})" if of else "none of 0"
     ended = "above their start, and not below their best, by more than three standard errors"
-    yield f"False alarms: of the runs that ended well ({ended}), {share} raised one.\n"
+    yield f"False alarms: of the runs that ended well ({ended}), {share} raised one. {alarms(d)}\n"
     if d.flags:
         yield _line(["Arm", "Seed", "Run", "Flag", "Step", "Samples of steps", "Why"])
         yield _line(["---", "---:", "---:", "---", "---:", "---", "---"])
@@ -130,6 +130,13 @@ def _flags(d: Document) -> Iterator[str]:
         if len(d.flags) > MOST_FLAGS:
             yield f"\nThe first {MOST_FLAGS} of {len(d.flags)}; report.json has all."
     yield ""
+
+
+def alarms(d: Document) -> str:
+    """False alarms rule by rule, as a sentence."""
+    raised = [f"{name} {n}" for name, n in d.alarms.items() if n]
+    quiet = [name for name, n in d.alarms.items() if not n]
+    return f"By rule: {'; '.join(raised) or 'none'}. None by: {'; '.join(quiet)}."
 
 
 def _settings(d: Document) -> Iterator[str]:

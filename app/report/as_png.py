@@ -5,6 +5,7 @@ cards with Plotly; matplotlib is imported here alone.
 """
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
@@ -41,7 +42,8 @@ def png(card: Card) -> bytes:
     if sub:
         axes.text(0, 1.02, _plain(card["sub"]), transform=axes.transAxes, fontsize=7.5, color=light()["ink3"], va="bottom")
     if legend:
-        _legend(figure, axes, legend)
+        dashes = {t.get("name"): (t.get("line") or {}).get("dash", "solid") for t in card["traces"]}
+        _legend(figure, axes, legend, dashes)
     out = io.BytesIO()
     figure.savefig(out, format="png", facecolor="white", metadata={"Software": None})
     return out.getvalue()
@@ -141,13 +143,14 @@ def _shapes(axes: Axes, layout: Card) -> None:
             axes.axvline(shape["x0"], color=colour, alpha=alpha, linewidth=pen.get("width", 1), linestyle=dash)
 
 
-def _legend(figure: Figure, axes: Axes, entries: list[dict[str, str]]) -> None:
-    handles = [
-        axes.plot([], [], color=light()[e["role"]], linewidth=2, linestyle="-" if e.get("mark") == "line" else DASHES["dash"])[
-            0
-        ]
-        for e in entries
-    ]
+def _legend(figure: Figure, axes: Axes, entries: list[dict[str, str]], dashes: Mapping[str, str]) -> None:
+    """`dashes`: of the line that has an entry's name; of another it is only known whether it is dashed."""
+    handles = []
+    for e in entries:
+        style = DASHES[dashes.get(e["name"], "solid" if e.get("mark") == "line" else "dash")]
+        handles += axes.plot([], [], color=light()[e["role"]], linewidth=2, linestyle=style)
     labels = [_plain(e["name"]) for e in entries]
-    figure.legend(handles, labels, loc="outside lower left", ncols=min(4, len(entries)), fontsize=7.5, frameon=False,
-                  labelcolor=light()["ink2"])  # fmt: skip
+    figure.legend(
+        handles, labels, loc="outside lower left", ncols=min(4, len(entries)), fontsize=7.5, frameon=False, handlelength=2.8,
+        labelcolor=light()["ink2"],
+    )  # fmt: skip

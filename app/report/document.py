@@ -43,7 +43,8 @@ class Flagged:
 @dataclass(frozen=True)
 class Document:
     """`answers`: of each primary score. `flags`: every one, by run; `clean`: (flagged, of) the runs that nothing went wrong
-    with. `differ`, `same`: settings by path. Texts hold names that people wrote: untrusted."""
+    with, `alarms`: how many of these each rule flagged. `differ`, `same`: settings by path. Texts hold names that people
+    wrote: untrusted."""
 
     experiment: int
     name: str
@@ -56,6 +57,7 @@ class Document:
     tables: tuple[Table, ...]
     flags: tuple[Flagged, ...]
     clean: tuple[int, int]
+    alarms: Mapping[str, int]
     arms: tuple[str, ...]
     differ: Mapping[str, tuple[Any, ...]]
     same: Mapping[str, Any]
@@ -122,6 +124,7 @@ def found(experiment_id: int) -> Found:
         experiment=experiment_id, name=config.name, question=config.question, primary=primary, fixed=bool(config.primary),
         horizon=compared.horizon, answers=tuple(answer(compared, key) for key in primary), remarks=compared.remarks,
         tables=tables(compared, config.primary), flags=tuple(_flags(compared, runs)), clean=_clean(compared, runs),
+        alarms=_alarms(compared, runs),
         arms=told.arms, differ=told.differ, same=told.same,
         runs=tuple({"run": r.id, "arm": r.variant, "seed": r.seed, "status": str(r.status), "step": r.step} for r in rows),
     )  # fmt: skip
@@ -140,6 +143,15 @@ def _flags(c: Comparison, runs: Sequence[Evidence]) -> list[Flagged]:
         for r in runs
         for f in c.flags[r.run_id]
     ]
+
+
+def _alarms(c: Comparison, runs: Sequence[Evidence]) -> dict[str, int]:
+    """Of the same runs: a rule's title -> how many it flagged. Rules that read samples are not asked here."""
+    well = [r for r in runs if flagging.ended_well(r, c.horizon)]
+    kinds = [kind for kind in flagging.TITLES if kind != "prefers_wrong"]
+    return {
+        flagging.TITLES[k].removeprefix("flag: "): sum(any(f.kind == k for f in c.flags[r.run_id]) for r in well) for k in kinds
+    }
 
 
 def _clean(c: Comparison, runs: Sequence[Evidence]) -> tuple[int, int]:
