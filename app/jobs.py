@@ -15,6 +15,7 @@ from app import words
 from core.progress import Progress
 
 T = TypeVar("T")
+PAGE = "page-shown"  # in the session: the page that is drawn; set by app.main
 QUICK = 0.7  # seconds for which the page waits
 POLL_SECONDS = 0.4
 
@@ -75,7 +76,7 @@ def shown(key: str, what: Hashable, said: str) -> Any:
     if job is None or job.what != what or job.cancelled:
         return None
     if not job.ended():
-        st.fragment(_watch, run_every=POLL_SECONDS, key=_name(key))(key, job, said)
+        st.fragment(_watch, run_every=POLL_SECONDS, key=_name(key))(key, job, said, st.session_state.get(PAGE))
         return None
     if job.error:
         del st.session_state[_name(key)]
@@ -99,7 +100,9 @@ def made(key: str, what: Hashable, said: str, make: Callable[[Progress], T]) -> 
     return found
 
 
-def _watch(key: str, job: Job[Any], said: str) -> None:
+def _watch(key: str, job: Job[Any], said: str, page: object) -> None:
+    if st.session_state.get(PAGE) != page:
+        return  # a last look, sent before the reader went to another page: to draw this one again would bring the reader back
     if job.cancelled or job.ended():
         st.rerun()  # the whole page: what was waited for is drawn by it
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import draft
+from app.jobs import PAGE
 from app.parts.sample_filters import CAME
 
 HERE = Path(__file__).parent
@@ -25,8 +26,8 @@ def main() -> None:
         st.Page("views/run.py", title="Run", icon=":material/monitoring:", url_path="run", visibility="hidden"),
     ]
     page = st.navigation(pages, position="top")
-    if st.session_state.get("page-shown") != page.url_path:
-        st.session_state["page-shown"], st.session_state[CAME] = page.url_path, True
+    if st.session_state.get(PAGE) != page.url_path:
+        st.session_state[PAGE], st.session_state[CAME] = page.url_path, True
     page.run()
     draft.keep(in_address=page.url_path in ("design", "queue"))
 

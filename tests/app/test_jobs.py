@@ -107,3 +107,21 @@ def test_a_fault_is_shown_and_the_next_look_tries_again(work: Work) -> None:
     work.fault = ""
     at.run()
     assert ended(at).text[0].value == "made" and work.begun == 2
+
+
+def test_a_last_look_that_comes_after_the_page_was_left_does_not_bring_the_reader_back() -> None:
+    """The browser's timer had asked before the click: the answer runs when another page is drawn already."""
+
+    def late() -> None:
+        import streamlit as st
+
+        from app import jobs
+
+        st.session_state[jobs.PAGE] = "queue"
+        job = jobs.Job("what", lambda progress: 1)
+        assert job.ended(5.0)
+        jobs._watch("place", job, "Working", "design")
+        st.write("still here")
+
+    at = AppTest.from_function(late).run()
+    assert not at.exception and at.markdown[0].value == "still here"
