@@ -1,7 +1,7 @@
 // The browser's end of app/live.py: one request a second for everything live on the page, and none while nobody looks.
 // A watcher has asks() -> what it has, or null when it wants nothing; took(bytes or null); failed(error); settled() -> promise.
 const TICK = 1000;  // ms between two looks
-const REST = 1.3;  // times as long as a round took to draw: charts never take more than half of the processor
+const REST = 1.6;  // times as long as a round took to draw: charts never take more than two fifths of a core
 const SLOWEST = 15_000;  // ms between two looks at a server that does not answer
 
 const makeFeed = () => {
