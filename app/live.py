@@ -128,7 +128,7 @@ def answered(asks: Sequence[tuple[str, Had | None]]) -> bytes:
 
 def _one(token: str, had: Had | None) -> bytes:
     try:
-        found = LIVE.now(token)
+        found = LIVE.now(token) or STILL.now(token)
         return said("gone") if found is None else found.since(had)
     except ShowdownError as error:  # the database is away, a run is gone: the other charts are still answered
         return said("fault", said=str(error))

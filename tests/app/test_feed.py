@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from app import live, serve, wire
 from app.figures import base
-from app.live import LIVE, Drawn, Feed, Version
+from app.live import LIVE, STILL, Drawn, Feed, Version
 from core.errors import StoreUnavailable
 from tests.cards import card_of
 
@@ -95,6 +95,11 @@ def test_a_token_is_the_same_for_all_viewers_and_the_oldest_are_let_go() -> None
     feed.now(one.token)
     feed.source("three", drawn)
     assert feed.now(two.token) is None and feed.now(one.token) is not None
+
+
+def test_a_chart_that_stands_still_is_answered_too() -> None:
+    token = STILL.source("still", drawn).token
+    assert card_of(parts(live.answered(live.asked(json.dumps([[token]]).encode())))[0])["title"] == "A <b>"
 
 
 def test_a_version_is_said_when_it_is_another() -> None:

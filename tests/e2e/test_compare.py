@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from migrations import upgrade
 from tests.compared import learned, write
-from tests.conftest import forget_settings
-from tests.e2e.browser import button, chromium, settle
+from tests.conftest import forget_settings, wait_for
+from tests.e2e.browser import button, card, chromium, settle
 from tests.e2e.test_first_showdown import served
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -35,6 +35,7 @@ def test_a_link_restores_the_view_and_a_number_opens_its_curves(page: Page) -> N
     expect(page.get_by_text("hybrid leads hard with")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("heading", name="Steps to 30 %")).to_be_visible()
     expect(page.get_by_role("heading", name="Difference to hard, seed by seed")).to_be_visible()
+    wait_for("the curves", lambda: card(page, "Gold accuracy")["n"] >= 5)
     expect(page.get_by_text("a run that never got there counts with the whole limit")).to_be_visible()
     settle(page)
     button_of = page.get_by_role("button", name=re.compile("^hard, KL spent: .* Open its curves$"))
