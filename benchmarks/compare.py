@@ -178,7 +178,7 @@ def page() -> bool:
 def _watch(made: Browser, base: str, pid: int, times: dict[str, list[float]], worked: dict[str, list[float]]) -> None:
     from tests.conftest import wait_for
 
-    seen = made.new_page(viewport={"width": 1440, "height": 1600})
+    seen = made.new_page(viewport={"width": 1440, "height": 3200})
     wait_for("the dashboard", lambda: _opens(seen, f"{base}/workers"), 60)
     began, before = time.perf_counter(), _processor(pid)
     seen.get_by_role("link", name="Compare", exact=True).first.click()
