@@ -6,7 +6,7 @@ of the points, so that many long runs are on screen at once; then all (`whole`).
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
@@ -14,12 +14,9 @@ import streamlit as st
 
 from app import cache
 from app.memo import Memo
-from core.compare.comparison import PRIMARY, Comparison, compare
-from core.compare.evidence import EVALUATED, GOLD, READ, Evidence, horizon
-from core.compare.held_out import Answers
-from core.compare.refusals import Remark
-from core.compare.thresholds import absolute
-from core.errors import DataError
+from core.compare.comparison import PRIMARY, Comparison
+from core.compare.evidence import EVALUATED, READ, Evidence
+from core.store import comparison
 from core.store import evidence as stored
 from core.store.queries import RunRow
 
@@ -43,7 +40,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Compared:
-    """`whole`: with what each step left; else only what evaluations did. `said`: remarks beside the comparison's own."""
+    """`whole`: with what each step left; else only what evaluations did."""
 
     comparison: Comparison
     runs: tuple[Evidence, ...]
@@ -133,22 +130,8 @@ def compared(question: Question, rows: Sequence[RunRow], whole: bool = False) ->
 
 def _compared(question: Question, now: Mapping[int, Version], whole: bool) -> Compared:
     runs = _evidence().get(now, whole)
-    marks = [absolute(t) for t in question.thresholds]
-    answers = _answers(runs) if whole else {}
-    try:
-        found = compare(runs, marks, answers, question.primary)
-    except DataError as error:  # the held-out problems of some cannot be set against each other
-        found = compare(runs, marks, None, question.primary)
-        said = Remark("held-out", False, f"Held-out problems are not compared one by one: {error}")
-        found = replace(found, remarks=(*found.remarks, said))
+    found = comparison.compared(runs, question.thresholds, question.primary, held_out=whole)
     return Compared(found, tuple(runs), whole, question, tuple(now.values()))
-
-
-def _answers(runs: Sequence[Evidence]) -> Mapping[int, Answers]:
-    """Of each run's last evaluation up to the horizon; runs without problems of their own are left out."""
-    last = horizon(runs)
-    at = {r.run_id: int(r.line(GOLD, last)[0][-1]) for r in runs if len(r.line(GOLD, last)[0])}
-    return {run_id: found for run_id, found in stored.answers(at).items() if found}
 
 
 def made(found: Compared, what: Hashable, make: Callable[[], T]) -> T:

@@ -19,9 +19,8 @@ def html(table: Table, most_rows: int, tip: Tip = lambda cell: cell.note) -> str
 
 
 def _head(c: Column, numeric: bool) -> str:
-    arrow = {"up": " ↑", "down": " ↓"}.get(c.better, "")
     said = escape(f"{c.formula} {c.source}".strip())
-    return f'<th scope="col" title="{said}"{"" if numeric else CLASS}>{escape(c.head)}{arrow}</th>'
+    return f'<th scope="col" title="{said}"{"" if numeric else CLASS}>{escape(c.head)}{c.arrow}</th>'
 
 
 def _row(row: Sequence[Cell], numeric: Sequence[bool], tip: Tip) -> str:

@@ -115,10 +115,15 @@ def _band(c: Comparison, name: str, look: Look, scale: float) -> list[base.Trace
     found = next((a.curve for a in c.arms if a.name == name), None)
     if found is None or not np.isfinite(found.low).all() or not len(found.low):
         return []
+    return band(name, c.grid, scale * found.low, scale * found.high, look)
+
+
+def band(name: str, x: Any, low: Any, high: Any, look: Look) -> list[base.Trace]:
+    """An arm's interval, pale between two lines that are not drawn."""
     quiet = {"hoverinfo": "skip", "legendgroup": name}
-    low = base.line(f"{name}, low", c.grid, scale * found.low, "card/0", 0, **quiet)
-    high = base.line(f"{name}, high", c.grid, scale * found.high, "card/0", 0, **quiet)
-    return [low, {**high, "fill": "tonexty", "fillcolor": f"@{look.role}/.13"}]
+    below = base.line(f"{name}, low", x, low, "card/0", 0, **quiet)
+    above = base.line(f"{name}, high", x, high, "card/0", 0, **quiet)
+    return [below, {**above, "fill": "tonexty", "fillcolor": f"@{look.role}/.13"}]
 
 
 def _dotted(x: Sequence[float], y: Sequence[float], name: str) -> base.Trace:

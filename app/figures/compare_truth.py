@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from app.figures import base
-from app.figures.compare import Card, Looks, arms_of, in_order, legend
+from app.figures.compare import Card, Looks, arms_of, band, in_order, legend
 from app.figures.run import SCALE
 from core.compare.catalogue import SCORES
 from core.compare.comparison import Comparison
 from core.compare.curves import at
 from core.compare.evidence import GOLD, REWARD, Evidence
+from core.compare.flags import NEAR, reward_at
 from core.compare.seeds import profile
 
 HEIGHTS = 61
-NEAR = 5  # steps of reward that stand for an evaluation
 
 
 def profiles(c: Comparison, looks: Looks, score: str, height: int = 260) -> Card:
@@ -32,10 +32,7 @@ def profiles(c: Comparison, looks: Looks, score: str, height: int = 260) -> Card
     for name, found in values.items():
         shown, look = profile(found, heights), looks[name]
         if np.isfinite(shown.low).all():
-            quiet = {"hoverinfo": "skip", "legendgroup": name}
-            low = base.line(f"{name}, low", scale * heights, 100 * shown.low, "card/0", 0, **quiet)
-            high = base.line(f"{name}, high", scale * heights, 100 * shown.high, "card/0", 0, **quiet)
-            traces += [low, {**high, "fill": "tonexty", "fillcolor": f"@{look.role}/.13"}]
+            traces += band(name, scale * heights, 100 * shown.low, 100 * shown.high, look)
         main = base.line(name, scale * heights, 100 * shown.point, look.ink, 2.2, look.dash, legendgroup=name)
         main["line"]["shape"] = "hv"
         traces.append(main)
@@ -72,9 +69,7 @@ def reward_per_gold(c: Comparison, runs: Sequence[Evidence], looks: Looks, heigh
     """Trained reward against gold accuracy, evaluation by evaluation: a line that goes right and down is a flag."""
 
     def x(run: Evidence, steps: Any) -> Any:
-        when, values = run.line(REWARD, c.horizon)
-        near = [values[(when > end - NEAR) & (when <= end)] for end in np.maximum(steps, NEAR)]
-        return np.array([v.mean() if len(v) else np.nan for v in near])
+        return reward_at(run, steps, c.horizon)
 
     usable = [r for r in runs if len(r.line(REWARD, c.horizon)[0])]
     figure, traces, arms, ends = _paths(c, usable, looks, x)

@@ -42,13 +42,10 @@ def html(d: Document, cards: Mapping[str, Card]) -> str:
 
 def body(d: Document, cards: Mapping[str, Card]) -> str:
     """All of it but scripts and style: what `verify` makes again."""
-    named = ", ".join(SCORES[key].title.lower() for key in d.primary)
-    when = "fixed before the first run" if d.fixed else "not fixed before the runs"
     parts = [
         f"<h1>{escape(d.name)}</h1>",
         f"<p class='question'>{escape(d.question)}</p>" if d.question else "",
-        f"<p class='note'>Primary outcome, {when}: {escape(named)}. Gold accuracy on held-out problems, compared up to step "
-        f"{d.horizon}.</p>",
+        f"<p class='note'>{escape(d.outcome)}</p>",
         *(_answer(d, i) for i in range(len(d.answers))),
         _list("What to know before believing the numbers", [r.said for r in d.remarks]),
         f"<div class='cards'>{''.join(_card(i, c) for i, c in enumerate(cards.values()))}</div>",

@@ -38,9 +38,7 @@ def _head(d: Document) -> Iterator[str]:
     yield f"# {text(d.name)}\n"
     if d.question:
         yield f"{text(d.question)}\n"
-    named = ", ".join(SCORES[key].title.lower() for key in d.primary)
-    when = "fixed before the first run" if d.fixed else "not fixed before the runs"
-    yield f"Primary outcome, {when}: {named}. Gold accuracy on held-out problems, compared up to step {d.horizon}.\n"
+    yield f"{d.outcome}\n"
     yield "## Answer\n"
     for key, said in zip(d.primary, d.answers, strict=True):
         caveat = f" {said.caveat}" if said.caveat else ""
@@ -89,7 +87,7 @@ def _table(table: Table, horizon: int) -> Iterator[str]:
 
 def _part(table: Table, names: Sequence[int], numbers: Sequence[int], horizon: int) -> Iterator[str]:
     columns = [table.columns[i] for i in (*names, *numbers)]
-    heads = [text(c.head) + {"up": " ↑", "down": " ↓"}.get(c.better, "") for c in columns]
+    heads = [text(c.head) + c.arrow for c in columns]
     yield _line([*heads, "Runs", "Steps"])
     yield _line([*("---" for _ in names), *("---:" for _ in numbers), "---", "---"])
     for row in table.rows:

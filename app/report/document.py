@@ -8,18 +8,18 @@ from typing import Any
 
 from core.compare import flags as flagging
 from core.compare.answer import Answer, answer
-from core.compare.comparison import PRIMARY, Comparison, compare
-from core.compare.evidence import GOLD, Evidence, horizon
+from core.compare.catalogue import SCORES
+from core.compare.comparison import PRIMARY, Comparison
+from core.compare.evidence import Evidence
 from core.compare.refusals import Remark
 from core.compare.settings import settings
 from core.compare.table import Cell, Table
 from core.compare.tables import tables
-from core.compare.thresholds import absolute
 from core.errors import DataError, NotFound
 from core.experiment import ExperimentConfig
 from core.parsing import parse
+from core.store import comparison, many, queries
 from core.store import evidence as stored
-from core.store import many, queries
 from core.store.queries import RunRow
 
 FORMAT, VERSION = "showdown-report", 1
@@ -62,6 +62,13 @@ class Document:
     differ: Mapping[str, tuple[Any, ...]]
     same: Mapping[str, Any]
     runs: tuple[Mapping[str, Any], ...]
+
+    @property
+    def outcome(self) -> str:
+        """What decides, and since when that is fixed."""
+        named = ", ".join(SCORES[key].title.lower() for key in self.primary)
+        when = "fixed before the first run" if self.fixed else "not fixed before the runs"
+        return f"Primary outcome, {when}: {named}. Gold accuracy on held-out problems, compared up to step {self.horizon}."
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """Every number of the tables by its place, with its runs and steps: what `verify` compares."""
@@ -118,23 +125,17 @@ def found(experiment_id: int) -> Found:
         raise DataError(f"experiment {experiment_id} has no runs; there is nothing to report")
     runs = tuple(stored.evidence([r.id for r in rows]))
     primary = config.primary or PRIMARY
-    compared = compare(runs, [absolute(t) for t in config.thresholds], _answers(runs), primary)
-    told = settings(runs)
+    compared = comparison.compared(runs, config.thresholds, primary)
+    told, (clean, alarms) = settings(runs), _alarms(compared, runs)
     document = Document(
         experiment=experiment_id, name=config.name, question=config.question, primary=primary, fixed=bool(config.primary),
         horizon=compared.horizon, answers=tuple(answer(compared, key) for key in primary), remarks=compared.remarks,
-        tables=tables(compared, config.primary), flags=tuple(_flags(compared, runs)), clean=_clean(compared, runs),
-        alarms=_alarms(compared, runs),
+        tables=tables(compared, config.primary), flags=tuple(_flags(compared, runs)), clean=clean,
+        alarms=alarms,
         arms=told.arms, differ=told.differ, same=told.same,
         runs=tuple({"run": r.id, "arm": r.variant, "seed": r.seed, "status": str(r.status), "step": r.step} for r in rows),
     )  # fmt: skip
     return Found(document, compared, runs, rows)
-
-
-def _answers(runs: Sequence[Evidence]) -> dict[int, Any]:
-    last = horizon(runs)
-    at = {r.run_id: int(r.line(GOLD, last)[0][-1]) for r in runs if len(r.line(GOLD, last)[0])}
-    return {run_id: made for run_id, made in stored.answers(at).items() if made}
 
 
 def _flags(c: Comparison, runs: Sequence[Evidence]) -> list[Flagged]:
@@ -145,16 +146,10 @@ def _flags(c: Comparison, runs: Sequence[Evidence]) -> list[Flagged]:
     ]
 
 
-def _alarms(c: Comparison, runs: Sequence[Evidence]) -> dict[str, int]:
-    """Of the same runs: a rule's title -> how many it flagged. Rules that read samples are not asked here."""
-    well = [r for r in runs if flagging.ended_well(r, c.horizon)]
+def _alarms(c: Comparison, runs: Sequence[Evidence]) -> tuple[tuple[int, int], dict[str, int]]:
+    """Of the runs that ended well: how many raised a flag all the same of how many, and how many by each rule. Rules that read
+    samples are not asked here."""
+    well = [{f.kind for f in c.flags[r.run_id]} for r in runs if flagging.ended_well(r, c.horizon)]
     kinds = [kind for kind in flagging.TITLES if kind != "prefers_wrong"]
-    return {
-        flagging.TITLES[k].removeprefix("flag: "): sum(any(f.kind == k for f in c.flags[r.run_id]) for r in well) for k in kinds
-    }
-
-
-def _clean(c: Comparison, runs: Sequence[Evidence]) -> tuple[int, int]:
-    """Of the runs that ended well: how many raised a flag all the same, and how many there are."""
-    well = [r for r in runs if flagging.ended_well(r, c.horizon)]
-    return sum(bool(c.flags[r.run_id]) for r in well), len(well)
+    by_rule = {flagging.TITLES[kind].removeprefix("flag: "): sum(kind in raised for raised in well) for kind in kinds}
+    return (sum(map(bool, well)), len(well)), by_rule

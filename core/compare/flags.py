@@ -75,7 +75,7 @@ def _gold(run: Evidence, last: int) -> list[Flag]:
     steps, gold = run.line(GOLD, last)
     if len(gold) < 2:
         return []
-    reward = _reward_at(run, steps)
+    reward = reward_at(run, steps)
     best = np.maximum.accumulate(gold)
     at_best = np.array([int(gold[: i + 1].argmax()) for i in range(len(gold))])
     errors = bounds(len(gold))
@@ -115,9 +115,9 @@ def _error(a: FloatArray, b: FloatArray, n: int) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(a * (1 - a) + b * (1 - b), 1e-4) / max(n, 1)))
 
 
-def _reward_at(run: Evidence, steps: FloatArray) -> FloatArray:
+def reward_at(run: Evidence, steps: FloatArray, last: int | None = None) -> FloatArray:
     """[n] mean reward of the NEAR steps up to each evaluation; at the start, of the first ones. NaN where there is none."""
-    at, values = run.line(REWARD)
+    at, values = run.line(REWARD, last)
     out = np.full(len(steps), np.nan)
     if not len(at):
         return out

@@ -21,6 +21,11 @@ class Column:
     source: str = ""
     better: str = ""
 
+    @property
+    def arrow(self) -> str:
+        """Behind the head: which way is better."""
+        return {"up": " ↑", "down": " ↓"}.get(self.better, "")
+
 
 @dataclass(frozen=True)
 class Cell:
