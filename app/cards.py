@@ -2,9 +2,10 @@
 in any thread, so nothing here reads a session.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from app import cache
+from app.figures.base import Trace
 from app.figures.overlay import overlay as overlaid
 from app.figures.shown import SUMMED, Shown, View
 from app.live import Drawn
@@ -27,28 +28,38 @@ def _shown(detail: RunDetail, view: View) -> Shown:
 def card(run_id: int, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
     """A chart of a run; `name` tells it from the run's others."""
     detail = cache.run_detail(run_id)
-    at = cache.version(detail.row)
-
-    def draw() -> Drawn:
-        made = make(shown(detail, view))
-        return Drawn(Message(made, cache.text_of(at), f"{run_id}.{at[0]}.{view}.{name}"), made)
-
-    return cache.of_run(detail, ("card", view, name), draw)
+    now = (cache.version(detail.row), detail.config_hash)
+    return _grown((run_id, "card", view, name), now, [detail.row], f"{view}.{name}", lambda _: make(shown(detail, view)))
 
 
 def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: View, height: int) -> Drawn:
     """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
     runs = cache.rows(run_ids)
-    said, attempts = cache.text_of_all(runs), [(r.id, r.attempt) for r in runs]
+    now = tuple(cache.version(r) for r in runs)
+    read_of = tuple(dict.fromkeys((*names, *SUMMED[view.over])))
 
-    def draw() -> Drawn:
-        read = cache.series_of({r.id: cache.version(r) for r in runs}, tuple(dict.fromkeys((*names, *SUMMED[view.over]))))
+    def draw(before: Sequence[Trace]) -> Card:
+        versions = {r.id: cache.version(r) for r in runs}
+        read = cache.memo().get(("read", run_ids, read_of), now, lambda: cache.series_of(versions, read_of))  # for all charts
         lines = {run_id: found.get(name, Series([], [])) for run_id, found in read.items()}
         along = {r.id: _along(r, read[r.id], view) for r in runs} if view.over != "step" else {}
-        made = overlaid(runs, lines, name, height, view=view, along=along)
-        return Drawn(Message(made, said, f"{attempts}.{name}.{view}"), made)
+        return overlaid(runs, lines, name, height, view=view, along=along, before=before)
 
-    return cache.memo().get((run_ids, names, name, view, height), (said, tuple(attempts)), draw)
+    return _grown(("overlay", run_ids, names, name, view, height), now, runs, f"{view}.{name}", draw)
+
+
+def _grown(key: Hashable, now: Hashable, runs: Sequence[RunRow], what: str, make: Callable[[Sequence[Trace]], Card]) -> Drawn:
+    """The card under `key` as of `now`. `make` is given the traces that it made when the runs had fewer points, or none."""
+    # A run that resumes first takes points back, under the number of its new attempt: what was drawn then is no beginning.
+    history = f"{[(r.id, r.attempt, r.status.value) for r in runs]}.{what}"
+
+    def draw() -> Drawn:
+        last = cache.memo().last(key)
+        before = last if isinstance(last, Drawn) and last.message.history == history else None
+        card = make(before.card["traces"] if before else ())
+        return Drawn(Message(card, cache.text_of_all(runs), history, before.message if before else None), card)
+
+    return cache.memo().get(key, now, draw)
 
 
 def _along(row: RunRow, found: Mapping[str, Series], view: View) -> Shown:

@@ -26,6 +26,11 @@ class Memo:
             found = self._kept.get(key)
             return found is not None and found[0] == version
 
+    def last(self, key: Hashable) -> object | None:
+        """The value of a key as of whatever version; None where there is none."""
+        with self._lock:
+            return self._kept.get(key, (None, None, 0))[1]
+
     def get(self, key: Hashable, version: Hashable, make: Callable[[], T]) -> T:
         """The value of a key as of a version; made when that is not there, in place of an older one."""
         with self._lock:

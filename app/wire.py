@@ -8,8 +8,10 @@ Knows nothing of sessions or of Streamlit.
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,9 +22,11 @@ from core.metrics.thin import bucket_width, kept_of_each
 
 MOVING = ("now", "alt")  # what a card says of its newest point
 OVERLAP = 32  # newest raw points that a tail repeats: a browser may have missed so many and still be served by a tail
+TYPES = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
 
 Array = npt.NDArray[np.float64]
+Positions = npt.NDArray[np.int64]
 Card = dict[str, Any]
 
 
@@ -42,20 +46,22 @@ class Message:
     longest line; `frame` tells whether anything but points and `MOVING` is another.
     """
 
-    def __init__(self, card: Card, version: str = "", epoch: str = "") -> None:
+    def __init__(self, card: Card, version: str = "", epoch: str = "", before: "Message | None" = None) -> None:
+        """`before`: a message of the same card when its lines were shorter; what is known of them is not looked for again."""
+        self.history = epoch
         lengths = [len(t["x"]) for t in card["traces"] if "x" in t]
         widths = ",".join(str(bucket_width(n)) for n in lengths)
         self.epoch = f"{epoch}|{len(card['traces'])}|{widths}"  # wider buckets make another history
         self.length = max(lengths, default=0)
-        self._given = card["traces"]
         self._bare = {k: v for k, v in card.items() if k != "traces"}
+        known = before if before and before.epoch == self.epoch and before.length <= self.length else None
+        self._lines = _thinned(card["traces"], known._lines if known else None)
+        still = ({k: v for k, v in self._bare.items() if k not in MOVING}, [one.style for one in self._lines])
+        self._still = still
+        self.frame = known.frame if known and known._still == still else _hash(json.dumps(still).encode())
         self.version = version
         if not version:  # told from others by its contents, and a tail of nothing
-            self.version = self.epoch = hashlib.sha256(_packed({"card": self._bare}, self._traces, tail=False)).hexdigest()[:16]
-
-    @cached_property
-    def _traces(self) -> list[Card]:
-        return _thinned(_by_stack(self._given))
+            self.version = self.epoch = _hash(_packed({"card": self._bare}, self._lines, "whole"))
 
     def _head(self, kind: str) -> Card:
         at = {"version": self.version, "epoch": self.epoch, "length": self.length, "frame": self.frame}
@@ -70,24 +76,17 @@ class Message:
         return self.lean if had.frame == self.frame else self.tail
 
     @cached_property
-    def frame(self) -> str:
-        still = {k: v for k, v in self._bare.items() if k not in MOVING}
-        styles = [{k: v for k, v in t.items() if not isinstance(v, np.ndarray)} for t in self._given]
-        return hashlib.sha256(json.dumps([still, styles]).encode()).hexdigest()[:16]
-
-    @cached_property
     def whole(self) -> bytes:
-        return _packed(self._head("whole"), self._traces, tail=False)
+        return _packed(self._head("whole"), self._lines, "whole")
 
     @cached_property
     def tail(self) -> bytes:
-        return _packed(self._head("tail"), self._traces, tail=True)
+        return _packed(self._head("tail"), self._lines, "tail")
 
     @cached_property
     def lean(self) -> bytes:
         moved = {**self._head("lean"), "card": {k: self._bare[k] for k in MOVING if k in self._bare}}
-        arrays = [{k: v for k, v in t.items() if isinstance(v, np.ndarray) or k == "_keep"} for t in self._traces]
-        return _packed(moved, arrays, tail=True)
+        return _packed(moved, self._lines, "lean")
 
 
 def said(kind: str, **more: Any) -> bytes:
@@ -95,56 +94,86 @@ def said(kind: str, **more: Any) -> bytes:
     return _joined({"kind": kind, **more}, b"")
 
 
-def _by_stack(traces: Sequence[Card]) -> list[Card]:
-    """Layers of one stack keep the same points, or plotly would fill the missing ones with zeros."""
+@dataclass(frozen=True)
+class _Line:
+    """A trace: its arrays with every point, the positions `at` of those that are drawn, the first `keep` of which stay while
+    the line grows, and how each array is written."""
+
+    style: Card
+    arrays: dict[str, Array]
+    length: int
+    at: Positions
+    keep: int
+    types: dict[str, str]
+
+
+def _by_stack(traces: Sequence[Card]) -> dict[str, Array]:
+    """Layers of one stack keep the same points, or plotly would fill the missing ones with zeros: those of their sum."""
     heights: dict[str, Array] = {}
     for t in traces:
         if group := t.get("stackgroup"):
             heights[group] = heights.get(group, np.zeros(len(t["y"]))) + np.nan_to_num(np.abs(t["y"]))
-    return [{**t, "_by": heights[t["stackgroup"]]} if t.get("stackgroup") else t for t in traces]
+    return heights
 
 
-def _thinned(traces: Sequence[Card]) -> list[Card]:
+def _thinned(traces: Sequence[Card], before: Sequence[_Line] | None) -> list[_Line]:
     """The traces with at most MOST points each, and how many of them stay as they are while they grow."""
-    lines = [t for t in traces if isinstance(t.get("y"), np.ndarray)]
-    places = iter(kept_of_each([t.get("_by", t["y"]) for t in lines]))
-    return [_at(t, next(places)) if isinstance(t.get("y"), np.ndarray) else t for t in traces]
+    heights = _by_stack(traces)
+    by = [heights[t["stackgroup"]] if t.get("stackgroup") else t.get("y") for t in traces]
+    had = before or [None] * len(traces)
+    known = [b if b and isinstance(y, np.ndarray) and b.length <= len(y) else None for b, y in zip(had, by, strict=True)]
+    drawn = [k for k, y in enumerate(by) if isinstance(y, np.ndarray)]
+    starts = [0 if (b := known[k]) is None or not b.keep else _settled(b.length) for k in drawn]
+    rest = dict(zip(drawn, kept_of_each([by[k] for k in drawn], starts=starts), strict=True))
+    return [_line(trace, rest.get(k), known[k]) for k, trace in enumerate(traces)]
 
 
-def _at(trace: Card, at: npt.NDArray[np.int64]) -> Card:
-    n = len(trace["y"])
+def _settled(n: int) -> int:
+    """The first position of a line of `n` points whose bucket may still change for a browser that is OVERLAP points behind."""
     width = bucket_width(n)
-    settled = int(np.searchsorted(at, max(n - OVERLAP, 0) // width * width))
-    still = 0 if trace.get("moving") else settled
-    arrays = {k: v[at] for k, v in trace.items() if isinstance(v, np.ndarray) and k != "_by"}
-    return {**{k: v for k, v in trace.items() if k not in ("moving", "_by")}, **arrays, "_keep": still}
+    return max(n - OVERLAP, 0) // width * width
+
+
+def _line(trace: Card, rest: Positions | None, before: _Line | None) -> _Line:
+    """`rest`: the positions that are drawn, behind those that `before` knows; None: all are."""
+    arrays = {k: v for k, v in trace.items() if isinstance(v, np.ndarray)}
+    style = {k: v for k, v in trace.items() if k not in arrays and k != "moving"}
+    length = max(map(len, arrays.values()), default=0)
+    at = np.arange(length) if rest is None else np.concatenate([before.at[: before.keep], rest]) if before else rest
+    keep = 0 if trace.get("moving") or rest is None else int(np.searchsorted(at, _settled(length)))
+    types = {}
+    for key, values in arrays.items():
+        large = before is not None and before.types.get(key) == "f8"
+        types[key] = "f8" if large else _type(values[before.length :] if before and key in before.types else values)
+    return _Line(style, arrays, length, at, keep, types)
 
 
 def _type(values: Array) -> str:
     """float32, but for large whole numbers (tokens, Unix seconds) that it cannot tell apart."""
-    return "f8" if (np.abs(values) > EXACT).any() else "f4"
+    return "f8" if np.fmax.reduce(np.abs(values), initial=0.0) > EXACT else "f4"
 
 
-def _packed(head: Card, traces: Sequence[Card], tail: bool) -> bytes:
+def _hash(blob: bytes) -> str:
+    return hashlib.sha256(blob).hexdigest()[:16]
+
+
+def _packed(head: Card, lines: Sequence[_Line], kind: str) -> bytes:
     blob = bytearray()
     said = []
-    for trace in traces:
-        keep = trace.get("_keep", 0) if tail else 0
-        entry = {}
-        for key, value in trace.items():
-            if not isinstance(value, np.ndarray):
-                entry[key] = value
-                continue
+    for one in lines:
+        keep = 0 if kind == "whole" else one.keep
+        entry = {} if kind == "lean" else dict(one.style)
+        for key, values in one.arrays.items():
             blob += bytes(_gap(len(blob)))
-            kind = _type(value)
-            part = value[keep:].astype(f"<{kind}")
+            written = TYPES[one.types[key]]
+            part = values[one.at[keep:]].astype(written)
             # `tie`: the last value the browser must have, to be sure that it goes on from the same line.
-            tie = None if not keep or not np.isfinite(value[keep - 1]) else float(value[keep - 1].astype(kind))
-            entry[key] = {"at": len(blob), "n": len(part), "type": kind, "keep": keep, "tie": tie}
+            last = float(written.type(values[one.at[keep - 1]])) if keep else math.nan
+            tie = last if math.isfinite(last) else None
+            entry[key] = {"at": len(blob), "n": len(part), "type": one.types[key], "keep": keep, "tie": tie}
             blob += part.tobytes()
-        entry.pop("_keep", None)
         said.append(entry)
-    if traces:
+    if lines:
         head = {**head, "card": {**head["card"], "traces": said}}
     return _joined(head, bytes(blob))
 

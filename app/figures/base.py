@@ -12,7 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 Trace = dict[str, Any]
-Numbers = Sequence[float] | npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
+Numbers = Sequence[float] | Floats
+MOST_NEW = 32  # values that averages are gone on with one by one
 
 
 def line(name: str, x: Numbers, y: Numbers, role: str, width: float = 1.8, dash: str = "solid", **extra: Any) -> Trace:
@@ -22,7 +24,7 @@ def line(name: str, x: Numbers, y: Numbers, role: str, width: float = 1.8, dash:
     return {"type": "scatter", "mode": "lines", "name": name, **arrays, "line": pen, **extra}
 
 
-def smoothed(values: Numbers, weight: float = 0.8) -> npt.NDArray[np.float64]:
+def smoothed(values: Numbers, weight: float = 0.8) -> Floats:
     """Exponential moving average with bias correction [n]: sum of weight^k v_(i-k) over sum of weight^k.
 
     Drawn over the raw line, never in its place. (Kingma and Ba, Adam, 2015, section 3: the correction.)
@@ -30,15 +32,33 @@ def smoothed(values: Numbers, weight: float = 0.8) -> npt.NDArray[np.float64]:
     return smoothed_all([values], weight)[0]
 
 
-def smoothed_all(lines: Sequence[Numbers], weight: float) -> list[npt.NDArray[np.float64]]:
-    """The same for several lines at once: one call costs as much as another, however many lines it takes."""
-    table = np.full((max(map(len, lines), default=0), len(lines)), np.nan)
-    for k, values in enumerate(lines):
-        table[: len(values), k] = values
-    if not table.size:
-        return [np.empty(0) for _ in lines]
-    averaged = pd.DataFrame(table).ewm(alpha=1 - weight, adjust=True).mean().to_numpy()
-    return [np.ascontiguousarray(averaged[: len(values), k]) for k, values in enumerate(lines)]
+def smoothed_all(lines: Sequence[Numbers], weight: float, before: Sequence[Floats | None] | None = None) -> list[Floats]:
+    """The same for several lines. `before`: of each what it was when the line was shorter, or None; it is gone on from."""
+    arrays = [np.asarray(values, dtype=float) for values in lines]
+    found = [_went_on(b, values, weight) for b, values in zip(before or [None] * len(arrays), arrays, strict=True)]
+    new = [k for k, one in enumerate(found) if one is None]
+    # One call costs as much as another, however many lines it takes.
+    table = np.full((max((len(arrays[k]) for k in new), default=0), len(new)), np.nan)
+    for column, k in enumerate(new):
+        table[: len(arrays[k]), column] = arrays[k]
+    averaged = pd.DataFrame(table).ewm(alpha=1 - weight, adjust=True).mean().to_numpy() if table.size else table
+    for column, k in enumerate(new):
+        found[k] = np.ascontiguousarray(averaged[: len(arrays[k]), column])
+    return [one for one in found if one is not None]
+
+
+def _went_on(before: Floats | None, values: Floats, weight: float) -> Floats | None:
+    """The averages of `values` [n], whose first ones are known. None where they must be made anew: without them, for many new
+    values, and with gaps."""
+    known = 0 if before is None else len(before)
+    if before is None or not 0 < known <= len(values) <= known + MOST_NEW or not np.isfinite(values).all():
+        return None
+    averages, below = [float(before[-1])], (1 - weight**known) / (1 - weight)
+    for value in values[known:].tolist():
+        above = averages[-1] * below * weight + value
+        below = 1 + weight * below
+        averages.append(above / below)
+    return np.concatenate([before, averages[1:]])
 
 
 def raw_and_smooth(
@@ -55,8 +75,13 @@ def raw_and(
 ) -> list[Trace]:
     """The same with an average that is known already."""
     pale = line(name, x, y, f"{role}/.35", 1.1, hoverinfo="skip", legendgroup=name)
-    over = line(name, x, average, role, width, dash, legendgroup=name, saved=f"{name} (smoothed {weight:g})")
+    over = line(name, pale["x"], average, role, width, dash, legendgroup=name, saved=f"{name} (smoothed {weight:g})")
     return [pale, over]
+
+
+def averages_of(traces: Sequence[Trace]) -> dict[str, Floats]:
+    """The averages among traces that `raw_and` made, by name."""
+    return {t["name"]: t["y"] for t in traces if "(smoothed " in (t.get("saved") or "")}
 
 
 def area(name: str, x: Numbers, y: Numbers, role: str, group: str = "one", alpha: float = 0.9) -> Trace:

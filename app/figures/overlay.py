@@ -18,11 +18,12 @@ RAW = View(smoothing=0.0)
 
 def overlay(
     runs: Sequence[RunRow], lines: Mapping[int, Series], name: str, height: int = 340, title: str = "",
-    view: View = RAW, along: Mapping[int, Shown] | None = None,
+    view: View = RAW, along: Mapping[int, Shown] | None = None, before: Sequence[base.Trace] = (),
 ) -> Card:  # fmt: skip
     """A line a run: the hue of its arm, dashes tell the runs of one hue apart. Runs without values are in the legend only.
 
-    `along`: of each run where its steps lie, for a view over something else than steps.
+    `along`: of each run where its steps lie, for a view over something else than steps. `before`: the traces of the same card
+    when the lines were shorter; their averages are gone on from.
     """
     what, looks = describe(name), theme.run_lines([(r.id, r.structure) for r in runs])
     scale = SCALE.get(what.unit, 1.0)
@@ -33,13 +34,17 @@ def overlay(
         for run_id, found in values.items():
             values[run_id], missing = base.on_log(found)
             below += missing
+    names = {r.id: r.name for r in runs}
+    twice = Counter(names.values())
+    labels = {run_id: f"{said} · run {run_id}" if twice[said] > 1 else said for run_id, said in names.items()}
     if smoothing and not name.startswith(("eval/", *EXACT)):
-        averages = dict(zip(values, base.smoothed_all(list(values.values()), smoothing), strict=True))
-    names = Counter(r.name for r in runs)
+        known = base.averages_of(before)
+        made = base.smoothed_all(list(values.values()), smoothing, [known.get(labels[run_id]) for run_id in values])
+        averages = dict(zip(values, made, strict=True))
     traces, legend, said = [], [], []
     for r in runs:
         found, (role, dash) = lines.get(r.id, Series([], [])), looks[r.id]
-        label = f"{r.name} · run {r.id}" if names[r.name] > 1 else r.name
+        label = labels[r.id]
         x = along[r.id].x(found.steps) if along else found.steps
         if averages:
             traces += base.raw_and(averages[r.id], label, x, values[r.id], role, smoothing, 2.0, dash)

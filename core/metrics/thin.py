@@ -34,21 +34,27 @@ def kept(values: Floats, most: int = MOST) -> Positions:
     return kept_of_each([values], most)[0]
 
 
-def kept_of_each(lines: Sequence[Floats], most: int = MOST) -> list[Positions]:
-    """The same for several lines; those of one length together, which costs hardly more than one of them."""
+def kept_of_each(lines: Sequence[Floats], most: int = MOST, starts: Sequence[int] | None = None) -> list[Positions]:
+    """The same for several lines; those of one length together, which costs hardly more than one of them.
+
+    `starts`: of each line where a bucket begins, before which the caller knows the positions; only those from there on are
+    returned.
+    """
     found: dict[int, Positions] = {}
-    for n in {len(values) for values in lines}:
-        same = [k for k, values in enumerate(lines) if len(values) == n]
-        found |= zip(same, _of_one_length(np.array([lines[k] for k in same]), most), strict=True)
+    alike: dict[tuple[int, int], list[int]] = {}
+    for k, values in enumerate(lines):
+        alike.setdefault((len(values), starts[k] if starts else 0), []).append(k)
+    for (n, start), same in alike.items():
+        ends = np.array([lines[k][start:] for k in same])
+        found |= zip(same, _of_one_length(ends, start, bucket_width(n, most)), strict=True)
     return [found[k] for k in range(len(lines))]
 
 
-def _of_one_length(lines: Floats, most: int) -> list[Positions]:
-    """[k, n] -> k times [m]."""
+def _of_one_length(lines: Floats, start: int, width: int) -> list[Positions]:
+    """[k, n] -> k times [m], counted from `start` before the first."""
     count, n = lines.shape
-    width = bucket_width(n, most)
     if width == 1:
-        return [np.arange(n)] * count
+        return [start + np.arange(n)] * count
     rows = -(-n // width)
     padded = np.full((count, rows * width), np.nan)
     padded[:, :n] = lines
@@ -57,9 +63,9 @@ def _of_one_length(lines: Floats, most: int) -> list[Positions]:
     low = np.where(gone, np.inf, table).argmin(axis=2)
     high = np.where(gone, -np.inf, table).argmax(axis=2)
     found = np.empty((count, 2 * rows + 2), dtype=np.int64)
-    start = np.arange(rows) * width
-    found[:, 0], found[:, -1] = 0, n - 1
-    found[:, 1:-1:2] = start + np.minimum(low, high)
-    found[:, 2:-1:2] = start + np.maximum(low, high)
+    first = np.arange(rows) * width
+    found[:, 0], found[:, -1] = -1 if start else 0, n - 1  # the first of a rest is not the line's first: left out below
+    found[:, 1:-1:2] = first + np.minimum(low, high)
+    found[:, 2:-1:2] = first + np.maximum(low, high)
     new = np.diff(found, axis=1, prepend=-1) != 0  # they rise already
-    return [at[keep] for at, keep in zip(found, new, strict=True)]
+    return [start + at[keep] for at, keep in zip(found, new, strict=True)]

@@ -6,6 +6,7 @@ touch no points.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, select
@@ -139,6 +140,7 @@ def _accuracy(newest: bool) -> ColumnElement[Any]:
     return pick.scalar_subquery()
 
 
+@cache
 def _run_select(whole: bool = False) -> Select[Any]:
     """`whole`: with all of an error's text, which may be a megabyte."""
     names = [f for f in RunRow.__dataclass_fields__ if f not in ("experiment", "accuracy", "first_accuracy", "error_message")]
@@ -153,8 +155,8 @@ def _run_select(whole: bool = False) -> Select[Any]:
 
 
 def _run_row(row: Row[Any]) -> RunRow:
-    values = {f: getattr(row, f) for f in RunRow.__dataclass_fields__}
-    return RunRow(**{**values, "status": Status(row.status)})
+    values = row._asdict()
+    return RunRow(**{f: values[f] for f in RunRow.__dataclass_fields__} | {"status": Status(row.status)})
 
 
 def run_list(experiment_id: int | None = None, limit: int = 500) -> list[RunRow]:

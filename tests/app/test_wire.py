@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from playwright.sync_api import Page
 
 from app import wire
@@ -128,11 +130,37 @@ def replace_trace(card: wire.Card, at: int, trace: base.Trace) -> wire.Card:
     return {**card, "traces": traces}
 
 
-def test_layers_of_a_stack_keep_the_same_points() -> None:
+def test_layers_of_a_stack_keep_the_same_points(page: Page) -> None:
     rng = np.random.default_rng(0)
     layers = [base.area(f"t{k}", np.arange(3000), rng.random(3000), "c1") for k in range(3)]
-    thinned = wire._thinned(wire._by_stack(layers))
-    assert len({t["x"].tobytes() for t in thinned}) == 1 and len(thinned[0]["x"]) <= 500
+    found = feed(page, wire.Message(base.card("A", layers, base.layout(3000), "alt"), "1").whole)
+    xs = [drawn(found, k)[0] for k in range(3)]
+    assert xs[0] == xs[1] == xs[2] and 250 <= len(xs[0]) <= 500
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.integers(0, 1500), st.integers(0, 2**32 - 1), st.floats(0, 0.5))
+def test_a_message_that_goes_on_from_another_says_the_same(more: list[int], first: int, seed: int, gaps: float) -> None:
+    """Lines, an average, layers of a stack and a moving line, with gaps and large numbers, while they grow and now and then
+    while they do not."""
+    rng = np.random.default_rng(seed)
+    size = first + sum(more)
+    values = rng.standard_cauchy((3, size)) * 10.0 ** rng.integers(0, 9)
+    values[rng.random((3, size)) < gaps] = np.nan
+    before: wire.Message | None = None
+    for n in first + np.cumsum([0, *more]):
+        x, (a, b, c) = np.arange(n), values[:, :n]
+        lines = [base.line("a", x, a, "ink"), *(base.area(k, x, v, "c1") for k, v in (("b", b), ("c", c)))]
+        moving = base.line("planned", x[::-1], a[::-1], "ink") | {"moving": True}
+        card = base.card("A", [*lines, moving, base.line("late", x[9:], c[9:], "ink")], {}, f"at {n}")
+        new, on = wire.Message(card, f"{n}", "run"), wire.Message(card, f"{n}", "run", before)
+        assert (on.whole, on.tail, on.lean, on.frame) == (new.whole, new.tail, new.lean, new.frame)
+        before = on
+
+
+def test_a_message_does_not_go_on_from_another_history(page: Page) -> None:
+    for before in (wire.Message(line(600, 1), "1", "other"), wire.Message(line(640), "1", "run")):
+        message = wire.Message(line(620), "2", "run", before)
+        assert message.whole == wire.Message(line(620), "2", "run").whole, before.epoch
 
 
 def packed(found: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.metrics.thin import MOST, bucket_width, kept
+from core.metrics.thin import MOST, bucket_width, kept, kept_of_each
 
 LENGTHS = st.integers(0, 5000)
 
@@ -32,6 +32,14 @@ def test_what_is_settled_stays_while_the_line_grows(n: int, more: int, seed: int
     whole = (n - 1) // width * width  # the last point is kept only because it is the last
     before, after = kept(values[:n]), kept(values)
     assert before[before < whole].tolist() == after[after < whole].tolist()
+
+
+@given(st.integers(0, 4000), st.integers(0, 300), st.integers(0, 2**32 - 1))
+def test_the_rest_of_a_line_is_what_the_whole_has_there(n: int, bucket: int, seed: int) -> None:
+    values = np.random.default_rng(seed).random(n)
+    start = min(bucket, n // bucket_width(n)) * bucket_width(n)
+    whole, (rest,) = kept(values), kept_of_each([values], starts=[start])
+    assert rest.tolist() == whole[whole >= start].tolist()
 
 
 @pytest.mark.parametrize(
