@@ -20,6 +20,9 @@ class Memo:
         self._kept: OrderedDict[Hashable, tuple[Hashable, object, int]] = OrderedDict()
         self._lock, self._most, self._weigh, self._weight = Lock(), most, weigh, 0
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def has(self, key: Hashable, version: Hashable) -> bool:
         """The value of a key is there as of this version."""
         with self._lock:

@@ -2,6 +2,7 @@
 and by the samples."""
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -22,19 +23,23 @@ def step_bar(
     key: str, detail: RunDetail, chosen: int, colour: Colour, pick: Callable[[int], None], quiet: bool = False
 ) -> None:
     """Draw it; `pick` is called with a step that was chosen. `quiet`: without what happened."""
-    drawn = cache.of_run(detail, ("bar", chosen, colour, quiet), lambda: _bar(detail, chosen, colour, quiet))
-    elements.step_bar(key, drawn, pick)
+    # What is chosen is not part of the key: on a live run each step is, once, and the memo would keep a row for each.
+    drawn = cache.of_run(detail, ("bar", colour, quiet), lambda: _bar(detail, colour, quiet))
+    values: list[float | None] = drawn["values"]
+    at = values[chosen] if 0 <= chosen < len(values) else None
+    elements.step_bar(key, {**{k: v for k, v in drawn.items() if k != "values"}, "chosen": chosen, "value": at}, pick)
 
 
-def _bar(detail: RunDetail, chosen: int, colour: Colour, quiet: bool) -> dict[str, Any]:
+def _bar(detail: RunDetail, colour: Colour, quiet: bool) -> dict[str, Any]:
     row = detail.row
     found = cache.series(row.id, cache.version(row)).get(KEYS[colour])
     happened = [] if quiet else marks(cache.events(row.id), cache.config(row.id).trained_mix, row.max_steps)
-    return data(found, row.step, row.max_steps, chosen, colour, happened)
+    return data(found, row.step, row.max_steps, colour, happened)
 
 
-def data(found: Series | None, known: int, total: int, chosen: int, colour: Colour, happened: list[Mark]) -> dict[str, Any]:
-    """What the element draws: `cells` of (first step, last step, mean value or None), `marks` of (step, text)."""
+def data(found: Series | None, known: int, total: int, colour: Colour, happened: list[Mark]) -> dict[str, Any]:
+    """What the element draws: `cells` of (first step, last step, mean value or None), `marks` of (step, text). And `values`, of
+    each step what it recorded or None."""
     values = np.full(total + 1, np.nan)
     if found is not None:
         values[np.asarray(found.steps)] = np.asarray(found.values)
@@ -48,11 +53,11 @@ def data(found: Series | None, known: int, total: int, chosen: int, colour: Colo
         cells.append([first, end - 1, float(part.mean()) if part.size else None])
     inside = values[1 : known + 1]
     inside = inside[np.isfinite(inside)]
-    at = values[chosen] if 0 <= chosen <= total else np.nan
     low, high = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 0.0)
     shares = colour != "reward"
     return {
-        "cells": cells, "known": known, "total": total, "chosen": chosen, "value": None if np.isnan(at) else float(at),
+        "values": [value if isfinite(value) else None for value in values.tolist()],
+        "cells": cells, "known": known, "total": total,
         "low": 0.0 if shares else low, "high": 1.0 if shares else high, "label": colour,
         "role": "accent" if colour == "reward" else "bad",
         "marks": [[m.step, m.text, m.kind in LOUD] for m in happened],

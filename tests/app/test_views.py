@@ -29,6 +29,7 @@ from core.store.states import Status
 from core.store.workers import Gpu
 from core.table import from_batch
 from tests.conftest import REPO
+from tests.grow import grow, growing
 from tests.samples import HARD, batch, run_config
 
 PAGES = ("home", "runs", "design", "queue", "run", "workers", "compare")
@@ -84,6 +85,23 @@ def test_the_run_page_shows_charts_tiles_and_answers(trained: int) -> None:
     text = prose(at)
     assert "hybrid, seed 0" in text and "Done" in text and "Is it learning the right thing?" in text
     assert not [b for b in at.button if b.label in ("Stop", "Resume")]  # a finished run has nothing to stop
+
+
+@pytest.mark.parametrize("tab", ["Overview", "All metrics", "Samples"])
+def test_a_live_page_keeps_as_much_after_many_steps_as_after_one(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch, tab: str
+) -> None:
+    """The step bar was kept once for every step: 50 viewers of one run, and memory grew by 3 MB a minute."""
+    monkeypatch.setattr(cache, "LIVE_SECONDS", 1e-6)  # every look is a fresh one
+    (run_id,) = growing(max_steps=100)
+    grow(run_id, 0, 5)
+    at = page("run", run=str(run_id), tab=tab)
+    kept = len(cache.memo())
+    for step in range(6, 10):
+        grow(run_id, step, step)
+        at.run()
+        assert not at.exception
+    assert cache.run_detail(run_id).row.step == 9 and len(cache.memo()) == kept
 
 
 def test_a_run_like_one_that_trained_is_estimated_from_it(trained: int) -> None:
