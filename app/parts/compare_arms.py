@@ -11,6 +11,7 @@ from app.compared import Compared
 from app.parts.compare_ask import Asked, keep
 from app.theme import Look
 from core.compare import saying
+from core.compare.answer import ranking
 from core.compare.catalogue import SCORES
 from core.compare.comparison import Arm
 from core.compare.flags import TITLES
@@ -28,7 +29,7 @@ def arms_card(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
     c = found.comparison
     keys = [a.score, *(k for k in dict.fromkeys((*a.question.primary, *USUAL)) if k != a.score)]
     keys = [k for k in keys if k == a.score or (k in EACH_STEP and not found.whole) or any(x.scores[k].values for x in c.arms)]
-    arms = sorted(c.arms, key=lambda x: _rank(x, a.score))
+    arms = [*ranking(c, a.score), *(x for x in c.arms if not x.scores[a.score].values)]
     low, high, ticks = _axis([v for x in arms for v in x.scores[a.score].values.values()], SCORES[a.score].unit)
     data = {
         "label": "Arms", "chosen": "~".join(a.shown),
@@ -41,11 +42,6 @@ def arms_card(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
         prose.head("Arms", f"mean of the seeds with a 95 % bootstrap interval; each dot is a seed{fixed}")
         elements.arms_table("compare-arms", data, lambda pressed: keep(show=pressed))
         prose.note("Press a number to open the curves behind it. * has a note.")
-
-
-def _rank(x: Arm, score: str) -> tuple[float, str]:
-    point = x.scores[score].mean.point
-    return (np.inf if not np.isfinite(point) else point if SCORES[score].better == "down" else -point, x.name)
 
 
 def _axis(values: list[float], unit: str) -> tuple[float, float, list[dict[str, Any]]]:
