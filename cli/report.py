@@ -1,11 +1,11 @@
 """`showdown report`: an experiment's comparison as files, and the check of such files. Called by cli.main and cli.study."""
 
 import json
-import re
 from pathlib import Path
 
 import click
 
+from app.untrusted import slug
 from cli.up import open_store
 from core.errors import SetupError
 from core.settings import settings
@@ -22,7 +22,7 @@ def write(experiment_id: int, out: Path | None) -> Path:
     from core.store.many import experiment_config
 
     if out is None:
-        name = re.sub(r"[^a-z0-9]+", "-", str(experiment_config(experiment_id)["name"]).lower()).strip("-")[:60]
+        name = slug(str(experiment_config(experiment_id)["name"]))[:60]
         out = settings().home / "reports" / f"{experiment_id}-{name}".rstrip("-")
     files.write(out, experiment_id)
     return out
