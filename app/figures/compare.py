@@ -1,5 +1,5 @@
 """The charts of a comparison: curves, times to a threshold, who beats whom, differences by seed. Called by the Compare page and
-by reports. Each function: a comparison, its runs and the looks of its arms in (`app.theme.arm_looks`), a card out. Arms are
+by reports. Each function: a comparison, its runs and the looks of its arms in (`app.theme.looks`), a card out. Arms are
 drawn in the order of `looks`.
 """
 

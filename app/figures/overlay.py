@@ -24,7 +24,7 @@ def overlay(
 
     `along`: of each run where its steps lie, for a view over something else than steps.
     """
-    what, looks = describe(name), theme.run_lines([(r.id, r.structure) for r in runs])
+    what, looks = describe(name), theme.looks([(r.id, r.structure) for r in runs])
     scale = SCALE.get(what.unit, 1.0)
     marked = {"mode": "lines+markers", "marker": {"size": 5}} if name.startswith("eval/") else {}
     values = {r.id: scale * np.asarray(lines[r.id].values if r.id in lines else [], dtype=float) for r in runs}
@@ -38,7 +38,7 @@ def overlay(
     names = Counter(r.name for r in runs)
     traces, legend, said = [], [], []
     for r in runs:
-        found, (role, dash) = lines.get(r.id, Series([], [])), looks[r.id]
+        found, (role, dash, _) = lines.get(r.id, Series([], [])), looks[r.id]
         label = f"{r.name} · run {r.id}" if names[r.name] > 1 else r.name
         x = along[r.id].x(found.steps) if along else found.steps
         if averages:
