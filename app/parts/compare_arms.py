@@ -17,6 +17,7 @@ from core.compare.comparison import Arm
 from core.compare.flags import TITLES
 from core.compare.table import Cell
 from core.compare.tables import score_cell
+from core.metrics import count
 
 USUAL = ("gold/auc", "gold/final", "risk/drawdown_tail", "kl/spent", "signal/dead_groups", "spikes/grad_norm")
 EACH_STEP = ("signal/dead_groups", "spikes/grad_norm")  # of what every step left: read last
@@ -83,7 +84,7 @@ def _row(x: Arm, a: Asked, found: Compared, keys: list[str], look: Look, low: fl
         return (value - low) / (high - low) if np.isfinite(value) else None
 
     return {
-        "arm": x.name, "role": look.role, "dash": look.dash, "round": look.round, "seeds": saying.count(len(x.last), "seed"),
+        "arm": x.name, "role": look.role, "dash": look.dash, "round": look.round, "seeds": count(len(x.last), "seed"),
         "chips": _chips(x, found), "points": [place(v) for v in x.scores[a.score].values.values()],
         "low": place(mean.low), "high": place(mean.high), "mean": place(mean.point),
         "said": _said(score_cell(x, a.score)), "cells": [first[1], *reach, *(cell for _, cell in rest)],
@@ -106,7 +107,7 @@ def _reach_cell(x: Arm, a: Asked) -> dict[str, Any]:
     if arrival is None or not arrival.n:
         return {"text": "–", "interval": "", "note": "", "opens": False}
     mean = arrival.restricted
-    note = f"{arrival.reached} of {saying.count(arrival.n, 'run')} got there within {arrival.limit:.0f} steps."
+    note = f"{arrival.reached} of {count(arrival.n, 'run')} got there within {arrival.limit:.0f} steps."
     text = saying.value(mean.point, "steps") if arrival.reached else "not reached"
     between = saying.interval(mean.low, mean.high, "steps") if arrival.reached else ""
     return {"text": text, "interval": between, "note": note if arrival.reached < arrival.n else "", "opens": True}

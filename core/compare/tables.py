@@ -13,6 +13,7 @@ from core.compare.evidence import OUTCOMES
 from core.compare.seeds import Interval
 from core.compare.survival import Arrival
 from core.compare.table import NONE, Cell, Column, Table
+from core.metrics import count
 
 SHOWN = (
     "gold/auc", "gold/final", "risk/drawdown_tail", "gold/gain", "gold/late", "gold/best", "gold/fall", "risk/max_drawdown",
@@ -88,7 +89,7 @@ def score_cell(a: Arm, key: str) -> Cell:
 
 
 def _undefined(found: ArmScore) -> str:
-    return f"not defined for {saying.count(found.undefined, 'run')}" if found.undefined else ""
+    return f"not defined for {count(found.undefined, 'run')}" if found.undefined else ""
 
 
 def _lost(a: Arm, key: str, found: ArmScore) -> bool:
@@ -133,7 +134,7 @@ def _pair_row(p: Pair, one: Arm, two: Arm) -> tuple[Cell, ...]:
     every = tuple(a.seeds[s] for a in (one, two) for s in a.scores[p.score].values)
     common = tuple(a.seeds[s] for a in (one, two) for s in p.paired.seeds)
     n, mean, wins = len(p.paired.seeds), p.paired.mean, p.improvement
-    alone = f"{saying.count(len(p.paired.alone), 'seed')} of one arm only, left out" if p.paired.alone else ""
+    alone = f"{count(len(p.paired.alone), 'seed')} of one arm only, left out" if p.paired.alone else ""
     least = f"{n} pairs cannot show less than p = {saying.p(p.paired.least_p)}" if n and p.paired.least_p > 0.05 else ""
     gaps = dict(zip(p.paired.seeds, p.paired.differences, strict=True))
     return (
@@ -190,7 +191,7 @@ def _time_row(a: Arm, name: str, label: str, height: float, unit: str) -> tuple[
     mean = found.restricted
     median = float("nan") if found.median is None else found.median
     half = "half of the runs never got there" if found.median is None and found.n else ""
-    unknown = f"{saying.count(found.unknown, 'run')} more of unknown time" if found.unknown else ""
+    unknown = f"{count(found.unknown, 'run')} more of unknown time" if found.unknown else ""
     times = {s: r.time for s, r in reaches.items() if r is not None}
     return (
         Cell(label, height, runs=runs),
