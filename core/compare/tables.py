@@ -44,8 +44,7 @@ def score_column(key: str) -> Column:
 
 def in_order(c: Comparison, primary: Sequence[str] = ()) -> list[str]:
     """Keys of the scores that some arm has: the primary ones, then the usual ones. One that nothing recorded is left out."""
-    known = [key for key in dict.fromkeys((*primary, *SHOWN)) if any(a.scores[key].values for a in c.arms if key in a.scores)]
-    return [key for key in known if key in SCORES]
+    return [key for key in dict.fromkeys((*primary, *SHOWN)) if any(a.scores[key].values for a in c.arms if key in a.scores)]
 
 
 def arms_table(c: Comparison, primary: Sequence[str] = (), scores: Sequence[str] = ()) -> Table:
