@@ -10,19 +10,23 @@ from app.figures.overlay import overlay as overlaid
 from app.figures.shown import SUMMED, Shown, View
 from app.live import Drawn
 from app.wire import Card, Message
+from core.config import RunConfig
 from core.metrics.series import Series
 from core.store.queries import RunDetail, RunRow
 
 
 def shown(detail: RunDetail, view: View) -> Shown:
     """A run as its charts see it."""
-    return cache.of_run(detail, ("shown", view), lambda: _shown(detail, view))
+
+    def read() -> Shown:
+        found = cache.series(detail.row.id, cache.version(detail.row))
+        return _shown(detail.row, cache.config_of(detail.row.id, detail.config_hash), found, view)
+
+    return cache.of_run(detail, ("shown", view), read)
 
 
-def _shown(detail: RunDetail, view: View) -> Shown:
-    made = cache.config_of(detail.row.id, detail.config_hash)
-    found = cache.series(detail.row.id, cache.version(detail.row))
-    return Shown(found, made.trained_mix, made.grpo.max_steps, detail.row.step, made.grpo.completions_per_step, view)
+def _shown(row: RunRow, config: RunConfig, found: Mapping[str, Series], view: View) -> Shown:
+    return Shown(found, config.trained_mix, config.grpo.max_steps, row.step, config.grpo.completions_per_step, view)
 
 
 def card(run_id: int, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
@@ -42,7 +46,7 @@ def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: V
         versions = {r.id: cache.version(r) for r in runs}
         read = cache.memo().get(("read", run_ids, read_of), now, lambda: cache.series_of(versions, read_of))  # for all charts
         lines = {run_id: found.get(name, Series([], [])) for run_id, found in read.items()}
-        along = {r.id: _along(r, read[r.id], view) for r in runs} if view.over != "step" else {}
+        along = {r.id: _shown(r, cache.config(r.id), read[r.id], view) for r in runs} if view.over != "step" else {}
         return overlaid(runs, lines, name, height, view=view, along=along, before=before)
 
     return _grown(("overlay", run_ids, names, name, view, height), now, runs, f"{view}.{name}", draw)
@@ -60,9 +64,3 @@ def _grown(key: Hashable, now: Hashable, runs: Sequence[RunRow], what: str, make
         return Drawn(Message(card, cache.text_of_all(runs), history, before.message if before else None), card)
 
     return cache.memo().get(key, now, draw)
-
-
-def _along(row: RunRow, found: Mapping[str, Series], view: View) -> Shown:
-    """A run that is drawn beside others, with the metrics that were read of it."""
-    made = cache.config(row.id)
-    return Shown(found, made.mix, made.grpo.max_steps, row.step, made.grpo.completions_per_step, view)

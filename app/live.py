@@ -76,9 +76,11 @@ class Feed:
     def source(self, key: Hashable, make: Callable[[], Answer]) -> Source:
         """What `key` names, under the same token for everybody."""
         with self._lock:
-            source = self._tokens.setdefault(key, Source(secrets.token_urlsafe(12), make))
+            source = self._tokens.get(key)
+            if source is None:
+                source = self._tokens[key] = Source(secrets.token_urlsafe(12), make)
+                self._keys[source.token] = key
             source.make = make
-            self._keys[source.token] = key
             self._tokens.move_to_end(key)
             while len(self._tokens) > self._most:
                 self._keys.pop(self._tokens.popitem(last=False)[1].token)
@@ -96,6 +98,11 @@ class Feed:
 
 
 LIVE, STILL = Feed(MOST_LIVE), Feed(MOST_STILL)
+
+
+def known(token: str) -> Answer | None:
+    """What a token of either feed stands for, as it is now; None when neither knows it (any more)."""
+    return LIVE.now(token) or STILL.now(token)
 
 
 def asked(body: bytes) -> list[tuple[str, Had | None]]:
@@ -128,7 +135,7 @@ def answered(asks: Sequence[tuple[str, Had | None]]) -> bytes:
 
 def _one(token: str, had: Had | None) -> bytes:
     try:
-        found = LIVE.now(token) or STILL.now(token)
+        found = known(token)
         return said("gone") if found is None else found.since(had)
     except ShowdownError as error:  # the database is away, a run is gone: the other charts are still answered
         return said("fault", said=str(error))
@@ -139,14 +146,13 @@ def _one(token: str, had: Had | None) -> bytes:
 
 def file_of(token: str) -> tuple[str, str] | None:
     """A chart's title and every point of its lines as CSV; None when the token is not known (any more) or is no chart's."""
-    found = LIVE.now(token) or STILL.now(token)
+    found = known(token)
     return (found.card["title"], csv_of(found.card)) if isinstance(found, Drawn) else None
 
 
 def weight(value: object) -> int:
-    """Bytes of a card, about: its arrays, and as much again for its messages. Of anything else: little."""
-    traces = value.card["traces"] if isinstance(value, Drawn) else []
-    return 20_000 + 2 * sum(v.nbytes for t in traces for v in t.values() if isinstance(v, np.ndarray))
+    """Bytes of a card, about: its points, and as much again for its messages. Of anything else: little."""
+    return 20_000 + (32 * value.message.points if isinstance(value, Drawn) else 0)
 
 
 def csv_of(card: Card) -> str:

@@ -5,7 +5,6 @@ A live chart asks here and not through a page: a run of a page's script costs te
 (docs/decisions/0024-feed.md).
 """
 
-import re
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app import live
+from app.untrusted import slug
 
 MOST_BYTES = 100_000
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -39,7 +39,7 @@ async def table(request: Request) -> Response:
     if found is None:
         return PlainTextResponse("There is no such chart any more; load the page again.", 404)
     title, text = found
-    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "chart"
+    name = slug(title) or "chart"
     headers = {**NO_STORE, "Content-Disposition": f'attachment; filename="{name}.csv"'}
     return Response(text, media_type="text/csv", headers=headers)
 

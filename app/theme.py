@@ -3,11 +3,12 @@
 Colours are roles: names of the CSS tokens in style.css, which follow the theme. Called by pages and figures.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple, TypeVar
 
 from core.mix import Mix
 
+Key = TypeVar("Key", bound=Hashable)
 SIDE_ROLES: dict[str, tuple[str, ...]] = {"hard": ("c1", "c2", "c8"), "continuous": ("c3", "c4", "c5", "c7"), "always": ("c6",)}
 
 
@@ -46,28 +47,17 @@ def arm_role(structure: str) -> str:
     return structure
 
 
-def run_lines(runs: Sequence[tuple[int, str]]) -> dict[int, tuple[str, str]]:
-    """(id, structure) of some runs -> id -> (colour role, dash): the hue of the arm, the n-th of a hue in the n-th dash."""
-    seen: dict[str, int] = {}
-    lines: dict[int, tuple[str, str]] = {}
-    for run_id, structure in runs:
-        role, position = arm_role(structure), seen.get(structure, 0)
-        lines[run_id] = (role, dash(position))
-        seen[structure] = position + 1
-    return lines
-
-
-def arm_looks(arms: Sequence[tuple[str, str]]) -> dict[str, Look]:
-    """(arm, structure) of some runs, oldest first -> arm -> its look: the hue of its structure, the n-th of a hue in the n-th
+def looks(lines: Sequence[tuple[Key, str]]) -> dict[Key, Look]:
+    """(arm or run, structure), oldest first -> arm or run -> its look: the hue of its structure, the n-th of a hue in the n-th
     dash, and paler when the dashes begin again. The same wherever the same runs are shown."""
     seen: dict[str, int] = {}
-    looks: dict[str, Look] = {}
-    for arm, structure in arms:
-        if arm not in looks:
+    found: dict[Key, Look] = {}
+    for key, structure in lines:
+        if key not in found:
             position = seen.get(structure, 0)
             seen[structure] = position + 1
-            looks[arm] = Look(arm_role(structure), dash(position), position // 4)
-    return looks
+            found[key] = Look(arm_role(structure), dash(position), position // 4)
+    return found
 
 
 def dash(position: int) -> str:

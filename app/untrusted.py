@@ -1,5 +1,5 @@
-"""Text of strangers, made harmless for where it is shown: HTML, a label that is read as markdown. Called by app.prose,
-app.tables and reports. Pure.
+"""Text of strangers, made harmless for where it is shown: HTML, a label that is read as markdown, a file's name. Called by
+app.prose, app.tables, downloads and reports. Pure.
 """
 
 import re
@@ -10,6 +10,7 @@ TURNS = (0x7F, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x
 UNSEEN = {c: 0x2400 + c for c in range(32) if c not in (9, 10)} | dict.fromkeys(TURNS, 0x2426)
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
 SLANTS = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")  # underscores that are not inside a word
+OTHERS = re.compile(r"[^a-z0-9]+")  # what is left out of a file's name
 MARKS = "\\`*_{}[]()<>#+-.!|~$:&"
 
 
@@ -21,6 +22,11 @@ def visible(text: str) -> str:
 def escape(text: str) -> str:
     """Text of strangers as HTML that says just that."""
     return _escape(visible(text))
+
+
+def slug(text: str) -> str:
+    """Text of strangers as part of a file's name: small letters, digits, dashes between; empty where it has none of these."""
+    return OTHERS.sub("-", text.lower()).strip("-")
 
 
 def plain(text: str) -> str:

@@ -52,7 +52,7 @@ class Message:
         lengths = [len(t["x"]) for t in card["traces"] if "x" in t]
         widths = ",".join(str(bucket_width(n)) for n in lengths)
         self.epoch = f"{epoch}|{len(card['traces'])}|{widths}"  # wider buckets make another history
-        self.length = max(lengths, default=0)
+        self.length, self.points = max(lengths, default=0), sum(lengths)
         self._bare = {k: v for k, v in card.items() if k != "traces"}
         known = before if before and before.epoch == self.epoch and before.length <= self.length else None
         self._lines = _thinned(card["traces"], known._lines if known else None)

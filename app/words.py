@@ -4,6 +4,7 @@ import json
 import time
 
 from app.prose import Tone
+from core.metrics import count as count
 from core.metrics import describe, percent
 from core.rewards import COMPONENTS
 from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY
@@ -37,11 +38,6 @@ def setting(value: object) -> str:
     return (
         shown(value) if value is None or isinstance(value, bool | int | float | str) else json.dumps(value, ensure_ascii=False)
     )
-
-
-def count(n: int, what: str) -> str:
-    """1 slot, 2 slots."""
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def ago(at: float | None) -> str:

@@ -1,28 +1,34 @@
 """`showdown report`: an experiment's comparison as files, and the check of such files. Called by cli.main and cli.study."""
 
 import json
-import re
 from pathlib import Path
+from types import ModuleType
 
 import click
 
+from app.untrusted import slug
 from cli.up import open_store
 from core.errors import SetupError
 from core.settings import settings
+from core.store.many import experiment_config
 
 MOST_SAID = 20
 
 
-def write(experiment_id: int, out: Path | None) -> Path:
-    """The folder of an experiment's report, written. SetupError where the dashboard's packages are not installed."""
+def _files() -> ModuleType:
+    """What writes and checks reports. SetupError where the dashboard's packages are not installed."""
     try:
         from app.report import files
     except ImportError as error:
         raise SetupError(f"a report needs {error.name}, which is not installed here: pip install 'showdown[app]'") from error
-    from core.store.many import experiment_config
+    return files
 
+
+def write(experiment_id: int, out: Path | None) -> Path:
+    """The folder of an experiment's report, written."""
+    files = _files()
     if out is None:
-        name = re.sub(r"[^a-z0-9]+", "-", str(experiment_config(experiment_id)["name"]).lower()).strip("-")[:60]
+        name = slug(str(experiment_config(experiment_id)["name"]))[:60]
         out = settings().home / "reports" / f"{experiment_id}-{name}".rstrip("-")
     files.write(out, experiment_id)
     return out
@@ -46,9 +52,7 @@ def report(ctx: click.Context, experiment: str | None, out: Path | None, verify:
         raise click.UsageError("give either EXPERIMENT or --verify FOLDER")
     open_store()
     if verify is not None:
-        from app.report import files
-
-        checked, wrong = files.verify(verify)
+        checked, wrong = _files().verify(verify)
         if as_json:
             click.echo(json.dumps({"checked": checked, "wrong": wrong}))
         else:

@@ -31,6 +31,7 @@ from core.yaml_files import load
 
 LOOK_SECONDS = 1.0
 INTERRUPTED = 130
+MOST_RUNS = 10_000
 Say = Callable[[str], None]
 
 
@@ -76,6 +77,11 @@ def _hands(say: Say) -> Iterator[Group]:
         yield group
 
 
+def _runs(experiment_id: int) -> list[RunRow]:
+    """All of them: what is left out of a list is neither waited for nor counted."""
+    return queries.run_list(experiment_id, limit=MOST_RUNS)
+
+
 @dataclass
 class Watch:
     """What was said of the runs so far."""
@@ -104,7 +110,7 @@ def _wait(experiment_id: int, group: Group, stop: threading.Event, say: Say) -> 
     while True:
         group.keep_alive(say)
         try:
-            left, away = watch.look(queries.run_list(experiment_id, limit=10_000), say), False
+            left, away = watch.look(_runs(experiment_id), say), False
         except StoreUnavailable as error:
             left = 1
             if not away:
@@ -142,12 +148,12 @@ def run_study(ctx: click.Context, file: Path, out: Path | None, as_json: bool) -
     experiment_id = _queued(config, file, say)
     stop = up.asked_to_stop()
     with _hands(say) as group:
-        wake(*(r.id for r in queries.run_list(experiment_id, limit=10_000)[::-1] if r.status == Status.QUEUED))
+        wake(*(r.id for r in _runs(experiment_id)[::-1] if r.status == Status.QUEUED))
         whole = _wait(experiment_id, group, stop, say)
     if not whole:
         say(f"interrupted; go on: showdown study run {file}")
         ctx.exit(INTERRUPTED)
-    rows = queries.run_list(experiment_id, limit=10_000)
+    rows = _runs(experiment_id)
     failed = [r for r in rows if r.status == Status.FAILED]
     if failed:
         ids = ", ".join(str(r.id) for r in failed)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from core.config import RunConfig
+from core.metrics import count
 
 GIB = 1024.0**3
 BYTES = {"auto": 2, "float32": 4, "bfloat16": 2, "float16": 2}
@@ -65,7 +66,7 @@ def estimate(config: RunConfig, past: Sequence[Past], hosts: Sequence[str], gpu:
     total += evaluation_count(config) * median(evaluations) if evaluations else 0.0
     memory = max((p.memory for p in here if p.memory is not None and _peak(p.config) >= _peak(config)), default=None)
     away = "" if here[0].host in hosts else ", which does not listen now"
-    runs = f"{len(same)} run{'' if len(same) == 1 else 's'} of {config.model.path} on {here[0].host} ({device}){away}"
+    runs = f"{count(len(same), 'run')} of {config.model.path} on {here[0].host} ({device}){away}"
     basis = f"from {runs}" + ("" if _shape(same[0].config) == _shape(config) else ", scaled")
     return Estimate(total, _weights(config) if memory is None else memory, basis, memory is not None)
 

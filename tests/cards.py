@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.live import LIVE, STILL, Drawn
+from app.live import Drawn, known
 
 
 def card_of(message: bytes) -> dict[str, Any]:
@@ -24,6 +24,6 @@ def card_of(message: bytes) -> dict[str, Any]:
 
 def shown(token: str) -> dict[str, Any]:
     """The card behind a token, as a browser that has nothing gets it."""
-    found = LIVE.now(token) or STILL.now(token)
+    found = known(token)
     assert isinstance(found, Drawn)
     return card_of(found.since(None))

@@ -1,5 +1,5 @@
 """The charts of a comparison: curves, times to a threshold, who beats whom, differences by seed. Called by the Compare page and
-by reports. Each function: a comparison, its runs and the looks of its arms in (`app.theme.arm_looks`), a card out. Arms are
+by reports. Each function: a comparison, its runs and the looks of its arms in (`app.theme.looks`), a card out. Arms are
 drawn in the order of `looks`.
 """
 
@@ -18,7 +18,7 @@ from core.compare.comparison import Arm, Comparison
 from core.compare.curves import at
 from core.compare.evidence import GOLD, Evidence, by_arm
 from core.compare.thresholds import Threshold
-from core.metrics import describe
+from core.metrics import count, describe
 
 Card = dict[str, Any]
 Looks = Mapping[str, Look]
@@ -189,7 +189,7 @@ def times(c: Comparison, looks: Looks, mark: Threshold, height: int = 190) -> Ca
     figure["xaxis"] |= {"showgrid": True, "gridcolor": "@grid", "showspikes": False}
     pen = {"color": "@ink4", "width": 1.2}
     figure["shapes"] = [{"type": "line", "x0": c.horizon, "x1": c.horizon, "y0": 0, "y1": 1, "yref": "paper", "line": pen}]
-    runs = saying.count(never, "run")
+    runs = count(never, "run")
     sub = f"Further left is sooner. Open triangle: not reached ({runs})." if never else "Further left is sooner."
     alt = f"Steps to {mark.name}, restricted means: {'; '.join(said)}."
     return base.card(f"Steps to {mark.name}", traces, figure, alt, height, sub=sub)

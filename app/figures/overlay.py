@@ -25,7 +25,7 @@ def overlay(
     `along`: of each run where its steps lie, for a view over something else than steps. `before`: the traces of the same card
     when the lines were shorter; their averages are gone on from.
     """
-    what, looks = describe(name), theme.run_lines([(r.id, r.structure) for r in runs])
+    what, looks = describe(name), theme.looks([(r.id, r.structure) for r in runs])
     scale = SCALE.get(what.unit, 1.0)
     marked = {"mode": "lines+markers", "marker": {"size": 5}} if name.startswith("eval/") else {}
     values = {r.id: scale * np.asarray(lines[r.id].values if r.id in lines else [], dtype=float) for r in runs}
@@ -43,7 +43,7 @@ def overlay(
         averages = dict(zip(values, made, strict=True))
     traces, legend, said = [], [], []
     for r in runs:
-        found, (role, dash) = lines.get(r.id, Series([], [])), looks[r.id]
+        found, (role, dash, _) = lines.get(r.id, Series([], [])), looks[r.id]
         label = labels[r.id]
         x = along[r.id].x(found.steps) if along else found.steps
         if averages:

@@ -11,11 +11,13 @@ from app.compared import Compared
 from app.parts.compare_ask import Asked, keep
 from app.theme import Look
 from core.compare import saying
+from core.compare.answer import ranking
 from core.compare.catalogue import SCORES
 from core.compare.comparison import Arm
 from core.compare.flags import TITLES
 from core.compare.table import Cell
 from core.compare.tables import score_cell
+from core.metrics import count
 
 USUAL = ("gold/auc", "gold/final", "risk/drawdown_tail", "kl/spent", "signal/dead_groups", "spikes/grad_norm")
 EACH_STEP = ("signal/dead_groups", "spikes/grad_norm")  # of what every step left: read last
@@ -28,7 +30,7 @@ def arms_card(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
     c = found.comparison
     keys = [a.score, *(k for k in dict.fromkeys((*a.question.primary, *USUAL)) if k != a.score)]
     keys = [k for k in keys if k == a.score or (k in EACH_STEP and not found.whole) or any(x.scores[k].values for x in c.arms)]
-    arms = sorted(c.arms, key=lambda x: _rank(x, a.score))
+    arms = [*ranking(c, a.score), *(x for x in c.arms if not x.scores[a.score].values)]
     low, high, ticks = _axis([v for x in arms for v in x.scores[a.score].values.values()], SCORES[a.score].unit)
     data = {
         "label": "Arms", "chosen": "~".join(a.shown),
@@ -41,11 +43,6 @@ def arms_card(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
         prose.head("Arms", f"mean of the seeds with a 95 % bootstrap interval; each dot is a seed{fixed}")
         elements.arms_table("compare-arms", data, lambda pressed: keep(show=pressed))
         prose.note("Press a number to open the curves behind it. * has a note.")
-
-
-def _rank(x: Arm, score: str) -> tuple[float, str]:
-    point = x.scores[score].mean.point
-    return (np.inf if not np.isfinite(point) else point if SCORES[score].better == "down" else -point, x.name)
 
 
 def _axis(values: list[float], unit: str) -> tuple[float, float, list[dict[str, Any]]]:
@@ -87,7 +84,7 @@ def _row(x: Arm, a: Asked, found: Compared, keys: list[str], look: Look, low: fl
         return (value - low) / (high - low) if np.isfinite(value) else None
 
     return {
-        "arm": x.name, "role": look.role, "dash": look.dash, "round": look.round, "seeds": saying.count(len(x.last), "seed"),
+        "arm": x.name, "role": look.role, "dash": look.dash, "round": look.round, "seeds": count(len(x.last), "seed"),
         "chips": _chips(x, found), "points": [place(v) for v in x.scores[a.score].values.values()],
         "low": place(mean.low), "high": place(mean.high), "mean": place(mean.point),
         "said": _said(score_cell(x, a.score)), "cells": [first[1], *reach, *(cell for _, cell in rest)],
@@ -110,7 +107,7 @@ def _reach_cell(x: Arm, a: Asked) -> dict[str, Any]:
     if arrival is None or not arrival.n:
         return {"text": "–", "interval": "", "note": "", "opens": False}
     mean = arrival.restricted
-    note = f"{arrival.reached} of {saying.count(arrival.n, 'run')} got there within {arrival.limit:.0f} steps."
+    note = f"{arrival.reached} of {count(arrival.n, 'run')} got there within {arrival.limit:.0f} steps."
     text = saying.value(mean.point, "steps") if arrival.reached else "not reached"
     between = saying.interval(mean.low, mean.high, "steps") if arrival.reached else ""
     return {"text": text, "interval": between, "note": note if arrival.reached < arrival.n else "", "opens": True}

@@ -15,9 +15,9 @@ from app.compared import Question
 from core.compare.catalogue import MEASURED, SCORES
 from core.compare.comparison import PRIMARY
 from core.compare.evidence import GOLD
+from core.compare.thresholds import RELATIVE, absolute
 from core.store.queries import ExperimentRow, RunRow
 
-RELATIVE = ("50 % of the way", "90 % of the way")  # core.compare.thresholds.relative
 # A score -> the metric whose curves it is made of.
 BEHIND: dict[str, str] = {
     "kl/spent": "eval/kl", "kl/area": "eval/kl", "signal/dead_groups": "signal/dead_groups",
@@ -123,8 +123,8 @@ def asked() -> Asked | None:
 
 
 def named(share: float) -> str:
-    """A gold accuracy as core.compare.thresholds names it."""
-    return f"{100 * share:g} %"
+    """A gold accuracy as thresholds are named."""
+    return absolute(share).name
 
 
 def _threshold(thresholds: Sequence[float], faults: list[str]) -> tuple[str, tuple[float, ...]]:

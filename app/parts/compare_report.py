@@ -1,16 +1,15 @@
 """The report of an experiment as a download: made when it is asked for. Called by app.views.compare."""
 
-import re
-
 import streamlit as st
 
 from app import prose
 from app.report import files
+from app.untrusted import slug
 
 
 def report_button(experiment_id: int, name: str) -> None:
     """One page for a reader, or a folder for a paper and for `showdown report --verify`."""
-    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or f"experiment-{experiment_id}"
+    stem = slug(name)[:60] or f"experiment-{experiment_id}"
     with st.popover("Report", icon=":material/description:"):
         prose.note("Made from the database as it is now; takes a few seconds. showdown report --verify checks every number.")
         st.download_button(

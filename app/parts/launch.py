@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import actions, cache, draft, forms, prose
+from app import actions, cache, draft, forms, prose, words
 from app.parts.planned import planned
 from app.parts.sweep import sweep
 from core.config import CheckpointConfig, DataConfig, EvaluationConfig, LoraConfig, ModelConfig, RetryConfig
@@ -124,8 +124,7 @@ def launch_card() -> None:
                 arms = ", ".join(a["name"] for a in d["arms"])
                 prose.note(f"Arms: {arms}. Their mixes are drawn on the Design page.")
             st.page_link("views/design.py", label="Edit the mixes", icon=":material/tune:")
-            count = len(config.runs()) if config else 0
-            label = f"Queue {count} run{'' if count == 1 else 's'}" if config else "Queue"
+            label = f"Queue {words.count(len(config.runs()), 'run')}" if config else "Queue"
             if st.button(label, type="primary", icon=":material/play_arrow:", disabled=config is None) and config:
                 _launch(config)
         faults.fill(found + here)

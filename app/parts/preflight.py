@@ -85,7 +85,7 @@ def _probes(report: Report) -> None:
 def _beaten(report: Report) -> None:
     found = len({b.probe for b in report.beaten})
     prose.head(
-        f"{found} probe{'s' if found > 1 else ''} worth more than the gold solution",
+        f"{words.count(found, 'probe')} worth more than the gold solution",
         f"on {report.probed} problems",
         chips=[prose.chip("Look", "warn")],
     )

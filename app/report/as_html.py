@@ -17,8 +17,8 @@ from app.report.document import Document, Flagged
 from app.untrusted import escape
 from app.wire import Card
 from core.compare.catalogue import SCORES
-from core.compare.saying import count
 from core.compare.table import Cell
+from core.metrics import count
 from core.sweep import shown
 
 APP = Path(__file__).parent.parent

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from app.report.document import Document
 from app.untrusted import visible
 from core.compare.catalogue import SCORES
-from core.compare.saying import count
 from core.compare.table import Cell, Table
+from core.metrics import count
 from core.sweep import shown
 
 ACROSS = 4  # number columns of one table; a wider one is cut and its first columns repeated

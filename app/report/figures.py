@@ -17,7 +17,7 @@ def cards(found: Found) -> dict[str, Card]:
     c, runs, score = found.comparison, found.runs, found.document.primary[0]
     if not c.arms:
         return {}
-    looks = theme.arm_looks([(r.variant, r.structure) for r in found.rows])
+    looks = theme.looks([(r.variant, r.structure) for r in found.rows])
     ranked = [a.name for a in ranking(c, score)]
     looks = {name: looks[name] for name in dict.fromkeys((*ranked, *looks))}
     made: dict[str, Callable[[], Card]] = {"gold-accuracy": lambda: figures.curves(c, runs, looks)}

@@ -40,7 +40,7 @@ def _looks(rows: Sequence[RunRow]) -> dict[str, Look]:
     """By the whole experiment where there is one, so that an arm keeps its look when some runs are left out."""
     ids = {r.experiment_id for r in rows}
     every = cache.runs_of(next(iter(ids))) if len(ids) == 1 and None not in ids else rows  # type: ignore[arg-type]
-    return theme.arm_looks([(r.variant, r.structure) for r in sorted([*every, *rows], key=lambda r: r.id)])
+    return theme.looks([(r.variant, r.structure) for r in sorted([*every, *rows], key=lambda r: r.id)])
 
 
 def _title(a: Asked, found: Compared | None = None) -> None:

@@ -15,6 +15,7 @@ from core.compare.catalogue import SCORES, Score
 from core.compare.comparison import Arm, Comparison, Pair
 from core.compare.pairs import Paired
 from core.compare.seeds import FEWEST
+from core.metrics import count
 
 LEVEL = 0.05
 Kind = Literal["refused", "nothing", "alone", "points", "together", "leads", "ahead"]
@@ -73,7 +74,7 @@ def _two(ranked: Sequence[Arm], baseline: str) -> tuple[Arm, Arm]:
 def _alone(c: Comparison, a: Arm, score: str) -> Answer:
     what, mean = SCORES[score], a.scores[score].mean
     between = saying.interval(mean.low, mean.high, what.unit)
-    said = f" ({saying.count(mean.n, 'seed')}{f', 95 % interval {between}' if between else ''}). "
+    said = f" ({count(mean.n, 'seed')}{f', 95 % interval {between}' if between else ''}). "
     why = "It is the only arm" if len(c.arms) == 1 else "No other arm has this number"
     parts = ((a.name, "arm"), (f" has {_low(what.title)} ", ""), (saying.value(mean.point, what.unit), "number"), (said, ""),
              (f"{why}: there is nothing to compare it with.", ""))  # fmt: skip
@@ -135,7 +136,7 @@ def _evidence(pair: Pair | None, found: Paired | None, what: Score) -> list[Part
     between = saying.difference_interval(found.mean.low, found.mean.high, what.unit)
     better = found.ahead if what.better != "down" else sum(d < 0 for d in found.differences)
     said = [f"95 % interval {between}"] if between else []
-    said += [f"better in {better} of {saying.count(len(found.seeds), 'common seed')}"]
+    said += [f"better in {better} of {count(len(found.seeds), 'common seed')}"]
     said += [f"p {_at(found.p)}, corrected {_at(pair.p_holm)}"]
     return [(f" ({'; '.join(said)}).", "")]
 
@@ -170,7 +171,7 @@ def _caveat(kind: Kind, pair: Pair | None, arms: int) -> str:
             "whatever the arms do: six or more can."
         )
     elif kind == "leads":
-        pairs = saying.count(arms * (arms - 1) // 2, "pair")
+        pairs = count(arms * (arms - 1) // 2, "pair")
         said.append(f"Corrected for {pairs} of arms and every primary score it could be chance: p {_at(pair.p_holm)}.")
     return " ".join(said)
 
@@ -194,7 +195,7 @@ def signed(found: Paired, sign: float) -> Paired:
 
 
 def _seeds(n: int, m: int) -> str:
-    return f"{saying.count(n, 'seed')} each" if n == m else f"{n} and {saying.count(m, 'seed')}"
+    return f"{count(n, 'seed')} each" if n == m else f"{n} and {count(m, 'seed')}"
 
 
 def _low(title: str) -> str:

@@ -6,6 +6,7 @@ from core.compare.evidence import GOLD, OUTCOMES, Evidence, by_arm
 from core.compare.refusals import Remark, differing, ids_of, refused, some
 from core.compare.scores import missing
 from core.compare.seeds import ENOUGH, FEWEST, holds
+from core.metrics import count
 
 SAID_APART = ("grpo.max_steps", "grpo.prompts_per_step", "grpo.num_generations", "evaluation.every")
 
@@ -72,7 +73,7 @@ def _seeds(runs: Sequence[Evidence]) -> list[Remark]:
     for arm, same in arms.items():
         as_many.setdefault(sum(bool(len(r.line(GOLD)[0])) for r in same), []).append(arm)
     for n, names in sorted(as_many.items()):
-        who, seeds = some(names), f"{n} seed{'s' * (n != 1)}{' each' * (len(names) > 1)}"
+        who, seeds = some(names), f"{count(n, 'seed')}{' each' * (len(names) > 1)}"
         has, those = "has" if len(names) == 1 else "have", [r for name in names for r in arms[name]]
         if n < FEWEST:
             said = f"{who} {has} {seeds}: too few for an interval; only points are shown. Train {FEWEST} or more."

@@ -3,6 +3,7 @@
 import math
 
 from core.compare.table import NONE
+from core.metrics import percent
 
 SMALL = 0.0005
 
@@ -12,7 +13,7 @@ def value(number: float, unit: str) -> str:
     if not math.isfinite(number):
         return NONE
     if unit == "share":
-        return f"{100 * number:.1f} %"
+        return percent(number, 1)
     if unit in ("steps", "tokens", "seconds"):
         return f"{number:,.0f}"
     return f"{number:.1f}" if unit == "per 100 steps" else f"{number:.3g}"
@@ -56,8 +57,3 @@ def p(number: float) -> str:
     if not math.isfinite(number):
         return NONE
     return "< 0.001" if number < SMALL else f"{number:.3f}"
-
-
-def count(n: int, what: str) -> str:
-    """1 seed, 3 seeds."""
-    return f"{n} {what}{'' if n == 1 else 's'}"

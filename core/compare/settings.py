@@ -7,7 +7,6 @@ from typing import Any
 from core.compare.evidence import Evidence, by_arm
 from core.compare.refusals import BESIDE
 
-MISSING = object()
 UNSAID = tuple(part for part in BESIDE if part != "mix")  # settings that change no number of a training
 
 
@@ -29,12 +28,11 @@ def settings(runs: Sequence[Evidence]) -> Settings:
     differ: dict[str, tuple[Any, ...]] = {}
     same: dict[str, Any] = {}
     for path in paths:
-        values = [found.get(path, MISSING) for found in arms.values()]
-        shown = tuple(None if v is MISSING else v for v in values)
-        if any(v != shown[0] for v in shown):
-            differ[path] = shown
+        values = tuple(found.get(path) for found in arms.values())
+        if any(v != values[0] for v in values):
+            differ[path] = values
         else:
-            same[path] = shown[0]
+            same[path] = values[0]
     told = {p: v for p, v in differ.items() if _tells(p, v)}
     ordered = dict(sorted(told.items(), key=lambda item: not item[0].startswith("mix.")))
     return Settings(tuple(arms), ordered, same, tuple(p for p in ordered if not p.startswith("mix.")))

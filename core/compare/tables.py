@@ -13,6 +13,7 @@ from core.compare.evidence import OUTCOMES
 from core.compare.seeds import Interval
 from core.compare.survival import Arrival
 from core.compare.table import NONE, Cell, Column, Table
+from core.metrics import count
 
 SHOWN = (
     "gold/auc", "gold/final", "risk/drawdown_tail", "gold/gain", "gold/late", "gold/best", "gold/fall", "risk/max_drawdown",
@@ -43,8 +44,7 @@ def score_column(key: str) -> Column:
 
 def in_order(c: Comparison, primary: Sequence[str] = ()) -> list[str]:
     """Keys of the scores that some arm has: the primary ones, then the usual ones. One that nothing recorded is left out."""
-    known = [key for key in dict.fromkeys((*primary, *SHOWN)) if any(a.scores[key].values for a in c.arms if key in a.scores)]
-    return [key for key in known if key in SCORES]
+    return [key for key in dict.fromkeys((*primary, *SHOWN)) if any(a.scores[key].values for a in c.arms if key in a.scores)]
 
 
 def arms_table(c: Comparison, primary: Sequence[str] = (), scores: Sequence[str] = ()) -> Table:
@@ -88,7 +88,7 @@ def score_cell(a: Arm, key: str) -> Cell:
 
 
 def _undefined(found: ArmScore) -> str:
-    return f"not defined for {saying.count(found.undefined, 'run')}" if found.undefined else ""
+    return f"not defined for {count(found.undefined, 'run')}" if found.undefined else ""
 
 
 def _lost(a: Arm, key: str, found: ArmScore) -> bool:
@@ -133,7 +133,7 @@ def _pair_row(p: Pair, one: Arm, two: Arm) -> tuple[Cell, ...]:
     every = tuple(a.seeds[s] for a in (one, two) for s in a.scores[p.score].values)
     common = tuple(a.seeds[s] for a in (one, two) for s in p.paired.seeds)
     n, mean, wins = len(p.paired.seeds), p.paired.mean, p.improvement
-    alone = f"{saying.count(len(p.paired.alone), 'seed')} of one arm only, left out" if p.paired.alone else ""
+    alone = f"{count(len(p.paired.alone), 'seed')} of one arm only, left out" if p.paired.alone else ""
     least = f"{n} pairs cannot show less than p = {saying.p(p.paired.least_p)}" if n and p.paired.least_p > 0.05 else ""
     gaps = dict(zip(p.paired.seeds, p.paired.differences, strict=True))
     return (
@@ -190,7 +190,7 @@ def _time_row(a: Arm, name: str, label: str, height: float, unit: str) -> tuple[
     mean = found.restricted
     median = float("nan") if found.median is None else found.median
     half = "half of the runs never got there" if found.median is None and found.n else ""
-    unknown = f"{saying.count(found.unknown, 'run')} more of unknown time" if found.unknown else ""
+    unknown = f"{count(found.unknown, 'run')} more of unknown time" if found.unknown else ""
     times = {s: r.time for s, r in reaches.items() if r is not None}
     return (
         Cell(label, height, runs=runs),

@@ -14,6 +14,8 @@ from core.groups import BoolArray, FloatArray
 
 HOLD = 2  # evaluations in a row: one lucky one is no arrival
 FRACTIONS = (0.5, 0.9)
+RELATIVE = tuple(f"{100 * f:g} % of the way" for f in FRACTIONS)
+"""Names of the thresholds that `relative` gives, in order."""
 COLLAPSED, COLLAPSE_OVER = 0.01, 10  # share of right answers, steps it is averaged over
 
 
@@ -40,7 +42,7 @@ def absolute(value: float) -> Threshold:
     return Threshold(f"{100 * value:g} %", value)
 
 
-def relative(arms: Sequence[Sequence[Evidence]], horizon: int, fractions: Sequence[float] = FRACTIONS) -> list[Threshold]:
+def relative(arms: Sequence[Sequence[Evidence]], horizon: int) -> list[Threshold]:
     """y_0 + f (y* - y_0): parts of the way from the start to the best arm.
 
     y_0: mean of all runs at step 0. y*: the highest point, up to the horizon, of any arm's mean over seeds. Common to all
@@ -56,7 +58,7 @@ def relative(arms: Sequence[Sequence[Evidence]], horizon: int, fractions: Sequen
     best = max(float(np.mean([at(*line, grid) for line in arm], axis=0).max()) for arm in lines if arm)
     if best <= start:
         return []
-    return [Threshold(f"{100 * f:g} % of the way", start + f * (best - start)) for f in fractions]
+    return [Threshold(name, start + f * (best - start)) for name, f in zip(RELATIVE, FRACTIONS, strict=True)]
 
 
 def steps_to(run: Evidence, threshold: float, horizon: int, hold: int = HOLD, smoothing: float = 0.0) -> Reach:

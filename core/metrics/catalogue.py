@@ -93,6 +93,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def count(n: int, what: str) -> str:
+    """How a number of things is written: 1 seed, 3 seeds."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 def describe(key: str) -> Metric:
     """The metric of a key. KeyError for a key nobody described: a bug, found by tests."""
     if key in METRICS:

@@ -21,7 +21,7 @@ def evidence(run_ids: Sequence[int], names: Sequence[str] = READ) -> list[Eviden
     with reading() as c:
         ids = {row.id: row.name for row in c.execute(select(metric.c.id, metric.c.name).where(metric.c.name.in_(names)))}
         rows = c.execute(select(*(run.c[n] for n in columns)).where(run.c.id.in_(run_ids)).order_by(run.c.id)).all()
-        lines = {r.id: points(c, r.id, ids) for r in rows}
+        lines = {r.id: {name: line.packed() for name, line in points(c, r.id, ids).items()} for r in rows}
     return [
         Evidence(
             run_id=r.id,

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
 
 from core import sweep
 from core.errors import NotFound
-from core.metrics.series import Series, by_key
+from core.metrics.series import Series
 from core.store.moves import in_order
+from core.store.points import points
 from core.store.session import reading
 from core.store.states import Status
 from core.store.tables import evaluation, experiment, metric, point, run, run_event, sample, score
@@ -214,12 +215,7 @@ def series_since(since: Mapping[int, int], names: Sequence[str] | None = None) -
     known = select(metric.c.id, metric.c.name)
     with reading() as c:
         ids = {row.id: row.name for row in c.execute(known if names is None else known.where(metric.c.name.in_(names)))}
-        columns = select(point.c.metric_id, point.c.step, point.c.value)
-        # Named ids make it one short walk of the key for each metric, however long the run is.
-        here = and_(point.c.run_id == bindparam("run"), point.c.metric_id.in_(ids), point.c.step >= bindparam("since"))
-        query = columns.where(here).order_by(point.c.metric_id, point.c.step)
-        found = {r: by_key(c.execute(query, {"run": r, "since": step}).all()) for r, step in since.items()}
-    return {r: {ids[metric_id]: line for metric_id, line in lines.items()} for r, lines in found.items()}
+        return {r: points(c, r, ids, step) for r, step in since.items()}
 
 
 def scores_of(c: Connection, ids: Sequence[int]) -> dict[int, list[TermScore]]:

@@ -243,7 +243,7 @@ def comparison() -> tuple[Comparison, list[Evidence]]:
 
 def test_every_card_can_be_sent_and_saved() -> None:
     c, runs_ = comparison()
-    looks = theme.arm_looks([(a, "hard") for a in ("b", "a", "<b>c</b>")])
+    looks = theme.looks([(a, "hard") for a in ("b", "a", "<b>c</b>")])
     mark = c.thresholds[0]
     drawn = [
         figures.curves(c, runs_, looks), figures.curves(c, runs_, looks, "reward/total", "a"), figures.times(c, looks, mark),
@@ -259,6 +259,6 @@ def test_every_card_can_be_sent_and_saved() -> None:
 
 
 def test_an_arm_keeps_its_look_and_no_two_share_one() -> None:
-    looks = theme.arm_looks([(f"arm-{i}", "hybrid") for i in range(8)] + [("arm-0", "hybrid"), ("other", "hard")])
+    looks = theme.looks([(f"arm-{i}", "hybrid") for i in range(8)] + [("arm-0", "hybrid"), ("other", "hard")])
     assert len(set(looks.values())) == 9 and looks["arm-0"].dash == "solid" and looks["other"].role == "hard"
     assert looks["arm-4"].ink != looks["arm-0"].ink

@@ -266,8 +266,8 @@ def test_groups_have_the_mean_of_those_that_were_evaluated(mixed: list[int]) -> 
 
 
 def test_lines_of_one_hue_are_told_apart_by_dashes() -> None:
-    looks = theme.run_lines([(1, "hard"), (2, "hard"), (3, "hybrid"), (4, "hard")])
-    assert looks == {1: ("hard", "solid"), 2: ("hard", "dash"), 3: ("hybrid", "solid"), 4: ("hard", "dot")}
+    looks = theme.looks([(1, "hard"), (2, "hard"), (3, "hybrid"), (4, "hard")])
+    assert looks == {1: ("hard", "solid", 0), 2: ("hard", "dash", 0), 3: ("hybrid", "solid", 0), 4: ("hard", "dot", 0)}
 
 
 def test_what_is_new_since_a_moment(mixed: list[int]) -> None:

@@ -1,11 +1,12 @@
 """A real headless Chromium for the tests and the screenshots, and the words in which they speak to a page."""
 
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from migrations import upgrade
 from tests.conftest import forget_settings, free_port, wait_for
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -72,6 +74,19 @@ def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str
     status = process.wait(60)
     # The server alone ends itself by the signal it was sent, once all is closed: that is uvicorn's way.
     assert status in (0, -signal.SIGTERM), (status, log.read_text())
+
+
+def dashboard_over(home: Path, fill: Callable[[], object] = lambda: None) -> Iterator[str]:
+    """The URL of a dashboard over a data directory of its own, for a whole file of tests; `fill` puts into it what is shown."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith("SHOWDOWN_")]:
+            patch.delenv(name)
+        patch.setenv("SHOWDOWN_HOME", str(home))
+        forget_settings()
+        upgrade()
+        fill()
+        yield from served("app", home, patch, "URL: ")
+    forget_settings()
 
 
 def button(page: Page, label: str) -> Locator:

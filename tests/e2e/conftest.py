@@ -1,14 +1,11 @@
 """What the tests of a file share: one browser, one dashboard."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from migrations import upgrade
-from tests.conftest import forget_settings
-from tests.e2e.browser import browser, served
+from tests.e2e.browser import browser, dashboard_over
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +18,7 @@ def chrome() -> Iterator[Browser]:
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One dashboard for all tests of a file, over a data directory of its own."""
     home = tmp_path_factory.mktemp("dashboard")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.startswith("SHOWDOWN_")]:
-            patch.delenv(name)
-        patch.setenv("SHOWDOWN_HOME", str(home))
-        forget_settings()
-        upgrade()
-        yield from served("app", home, patch, "URL: ")
-    forget_settings()
+    yield from dashboard_over(home)
     log = (home / "served.log").read_text()
     assert "Traceback" not in log, log
 

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from migrations import upgrade
 from tests.compared import learned, write
-from tests.conftest import forget_settings, wait_for
-from tests.e2e.browser import button, card, chromium, settle
-from tests.e2e.test_first_showdown import served
+from tests.conftest import wait_for
+from tests.e2e.browser import button, card, chromium, dashboard_over, settle
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 HOSTILE = "<img src=x onerror=alert(1)>**bold**"
@@ -19,15 +17,12 @@ HOSTILE = "<img src=x onerror=alert(1)>**bold**"
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The dashboard on two arms of three seeds, and a swept experiment with words of strangers."""
-    home = tmp_path_factory.mktemp("compare")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOWDOWN_HOME", str(home))
-        forget_settings()
-        upgrade()
+
+    def fill() -> None:
         learned({"hybrid": 0.7, "hard": 0.4}, (0, 1, 2), 40)
         learned({"hard": 0.4}, (0,), 20, name=HOSTILE, sweep={"model.path": [HOSTILE, "tiny-sparse"]})
-        yield from served("app", home, patch, "URL: ")
-    forget_settings()
+
+    yield from dashboard_over(tmp_path_factory.mktemp("compare"), fill)
 
 
 def test_a_link_restores_the_view_and_a_number_opens_its_curves(page: Page) -> None:

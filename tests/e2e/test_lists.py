@@ -14,10 +14,9 @@ from app import visits
 from core.store import queries, records, runs
 from core.store.records import StepRecord
 from core.store.states import Status
-from migrations import upgrade
 from tests.app.test_lists import HOSTILE, experiment, train
-from tests.conftest import forget_settings, wait_for
-from tests.e2e.browser import button, chromium, served, settle
+from tests.conftest import wait_for
+from tests.e2e.browser import button, chromium, dashboard_over, settle
 from tests.samples import run_config
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -26,17 +25,14 @@ pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH:
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The dashboard on an experiment of six runs: two done, one failed with hostile words, three waiting."""
-    home = tmp_path_factory.mktemp("lists")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOWDOWN_HOME", str(home))
-        forget_settings()
-        upgrade()
+
+    def fill() -> None:
         _, ids = experiment(HOSTILE[:60])
         train(ids[0], [0.1, 0.5], Status.DONE)
         train(ids[1], [0.1, 0.7], Status.DONE)
         train(ids[2], [0.1], Status.FAILED, kind="DataError", message=HOSTILE)
-        yield from served("app", home, patch, "URL: ")
-    forget_settings()
+
+    yield from dashboard_over(tmp_path_factory.mktemp("lists"), fill)
 
 
 def test_ticked_runs_are_in_the_url_and_overlaid(page: Page) -> None:
