@@ -1,13 +1,14 @@
 """What the Compare page reads and computes, kept for all viewers. Called by its parts; beside app.cache the only reader.
 
 A run is read anew when it has been evaluated again or has ended, not at every step. First what evaluations left, a hundredth
-of the points, so that many long runs are on screen at once; then all (`whole`).
+of the points, so that many long runs are on screen at once; then all (`whole`), in a thread.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from threading import Lock
+from dataclasses import dataclass, field
+from threading import Lock, Thread
 from typing import TypeVar
 
 import streamlit as st
@@ -57,10 +58,10 @@ class EvidenceStore:
         self._kept: OrderedDict[tuple[int, bool], tuple[Version, Evidence]] = OrderedDict()
         self._lock, self._most = Lock(), most
 
-    def has(self, versions: Mapping[int, Version], whole: bool) -> bool:
-        """All of it is in memory."""
+    def missing(self, versions: Mapping[int, Version], whole: bool) -> list[int]:
+        """The runs that would have to be read."""
         with self._lock:
-            return all(self._get(i, v, whole) is not None for i, v in versions.items())
+            return [i for i, v in versions.items() if self._get(i, v, whole) is None]
 
     def get(self, versions: Mapping[int, Version], whole: bool) -> list[Evidence]:
         """Run id -> its version; what is not there is read together."""
@@ -97,6 +98,19 @@ def _evidence() -> EvidenceStore:
     return EvidenceStore()
 
 
+@dataclass
+class _Reading:
+    """The threads that read what each step left, by what they make."""
+
+    lock: Lock = field(default_factory=Lock)
+    threads: dict[tuple[Question, tuple[Version, ...]], Thread] = field(default_factory=dict)
+
+
+@st.cache_resource(show_spinner=False)
+def _reading() -> _Reading:
+    return _Reading()
+
+
 @st.cache_resource(show_spinner=False)
 def _memo() -> Memo:
     return Memo(MOST_BYTES, _weight)
@@ -123,7 +137,8 @@ def compared(question: Question, rows: Sequence[RunRow], whole: bool = False) ->
     """The comparison of these runs; `whole` or not, it is whole where that is quick or was done before."""
     now = versions(rows)
     version, memo = tuple(now.values()), _memo()
-    quick = sum(r.step for r in rows) * len(READ) <= AT_ONCE or _evidence().has(now, True)
+    missing = set(_evidence().missing(now, True))
+    quick = sum(r.step for r in rows if r.id in missing) * len(READ) <= AT_ONCE
     all_of_it = whole or quick or memo.has((question, True), version)
     return memo.get((question, all_of_it), version, lambda: _compared(question, now, all_of_it))
 
@@ -132,6 +147,30 @@ def _compared(question: Question, now: Mapping[int, Version], whole: bool) -> Co
     runs = _evidence().get(now, whole)
     found = comparison.compared(runs, question.thresholds, question.primary, held_out=whole)
     return Compared(found, tuple(runs), whole, question, tuple(now.values()))
+
+
+def read_on(question: Question, at: tuple[Version, ...]) -> str:
+    """For a pulse of who looks at what evaluations left: "whole" when all is there. Else somebody reads it in a thread now: the
+    charts that are asked for in the same breath are answered before."""
+    key, reading = (question, at), _reading()
+    if _memo().has((question, True), at):
+        return "whole"
+    with reading.lock:
+        if key not in reading.threads:
+            reading.threads[key] = Thread(target=_read_whole, args=key, name="showdown-compare", daemon=True)
+            reading.threads[key].start()
+    return "first"
+
+
+def _read_whole(question: Question, at: tuple[Version, ...]) -> None:
+    try:
+        now = dict(zip(question.runs, at, strict=True))
+        _memo().get((question, True), at, lambda: _compared(question, now, True))
+    except Exception:  # nobody waits for this thread: the next pulse begins another
+        logging.getLogger("showdown.app").exception("what each step of runs %s left cannot be compared", question.runs)
+    finally:
+        with _reading().lock:
+            del _reading().threads[question, at]
 
 
 def made(found: Compared, what: Hashable, make: Callable[[], T]) -> T:

@@ -5,6 +5,7 @@ and only then is the page drawn again. Many long runs are drawn from their evalu
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -27,6 +28,7 @@ from core.store.queries import RunRow
 from core.store.states import Status
 
 DEAD = "signal/dead_groups"
+BODY = ["compare-head", "compare-body"]  # what is drawn again when there is something new
 BESIDE_IT = 206  # least height of the two cards beside the curves
 STATES: tuple[tuple[str, prose.Tone, Callable[[Status], bool]], ...] = (
     ("running", "accent", lambda s: s.claimed),
@@ -150,8 +152,8 @@ def _body() -> None:
     found, looks = compared.compared(a.question, rows), _looks(rows)
     _drawn(a, found, looks)
     if not found.whole:  # all is on screen that evaluations say; now for what each step left
-        compared.compared(a.question, rows, whole=True)
-        st.rerun()
+        what = (a.question, found.versions)
+        elements.pulse("compare-whole", what, partial(compared.read_on, *what), "first", lambda: st.rerun(BODY))
 
 
 def _drawn(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
@@ -198,7 +200,7 @@ def _head() -> None:
         ids = a.question.runs
         elements.pulse(
             "compare-pulse", ("compare", ids), lambda: compared.text_of(cache.rows(ids)), compared.text_of(a.rows),
-            lambda: st.rerun(["compare-head", "compare-body"]),
+            lambda: st.rerun(BODY),
         )  # fmt: skip
 
 

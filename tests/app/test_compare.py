@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
-from app import compared, theme
+from app import cache, compared, live, theme
 from app.compared import EvidenceStore, Question
 from app.figures import compare as figures
 from app.figures import compare_truth as truth
@@ -18,7 +18,7 @@ from app.live import csv_of
 from app.wire import Message
 from core.compare.catalogue import MEASURED, SCORES
 from core.compare.comparison import Comparison, compare
-from core.compare.evidence import GOLD, Evidence
+from core.compare.evidence import GOLD, READ, Evidence
 from core.compare.thresholds import absolute
 from core.store import claims, queries, runs
 from core.store.session import writing
@@ -27,6 +27,7 @@ from core.store.tables import run as run_table
 from tests.app.test_views import elements, page, prose
 from tests.cards import card_of, shown
 from tests.compared import learned, made, write
+from tests.conftest import wait_for
 from tests.evidence import run_of
 
 HOSTILE = "<script>alert(1)</script> **bold** [x](http://y) :red[no] $x$ <img src=x onerror=alert(2)>"
@@ -220,8 +221,31 @@ def test_many_long_runs_are_drawn_from_their_evaluations_first(three: int, monke
     assert whole.whole and "reward/total" in whole.runs[0].series and compared.compared(question, rows) is whole
     for a, b in zip(first.comparison.arms, whole.comparison.arms, strict=True):
         assert a.scores["gold/auc"] == b.scores["gold/auc"]  # what is shown first stays as it is
-    at = page("compare", experiment=str(three))  # draws both, one after the other
-    assert "Dead groups" in cards(at)
+    at = page("compare", experiment=str(three))
+    assert "Dead groups" not in cards(at)
+    (pulse,) = elements(at, "pulse")
+    token = json.loads(pulse.proto.json)["token"]
+
+    def reads_on() -> str:
+        return str(json.loads(live.answered([(token, None)])[8:])["version"])
+
+    assert reads_on() == "first"  # and a thread reads what each step left
+    wait_for("the whole comparison", lambda: reads_on() == "whole", 30)
+    assert "Dead groups" in cards(at.run())  # what the pulse has the browser ask for
+
+
+def test_a_run_that_is_evaluated_again_does_not_turn_the_page_back(three: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is not in memory is read: of eighty runs the one that goes on."""
+    rows = queries.run_list(three)
+    question = Question(tuple(sorted(r.id for r in rows)))
+    page("runs")  # empty caches
+    monkeypatch.setattr(compared, "AT_ONCE", rows[0].step * len(READ))
+    assert compared.compared(question, rows, whole=True).whole
+    write(rows[0].id, 0.6, 0, rows[0].step + 10, first=rows[0].step + 1)
+    cache.forget_runs()
+    now = [queries.rows([r.id])[0] for r in rows]
+    monkeypatch.setattr(compared, "AT_ONCE", now[0].step * len(READ))
+    assert compared.compared(question, now).whole
 
 
 def test_evidence_is_read_again_when_a_run_was_evaluated_again(sqlite: Path) -> None:
@@ -232,7 +256,8 @@ def test_evidence_is_read_again_when_a_run_was_evaluated_again(sqlite: Path) -> 
     assert [len(r.line(GOLD)[0]) for r in one] == [3, 3]
     write(ids[1], 0.6, 0, 30, first=21)
     assert len(store.get(now | {ids[1]: (1, "done", 30, 30)}, True)[1].line(GOLD)[0]) == 4
-    assert store.has({ids[1]: (1, "done", 30, 30)}, False) and not store.has({ids[0]: (1, "done", 20, 20)}, False)  # let go
+    kept = {ids[1]: (1, "done", 30, 30)}
+    assert not store.missing(kept, False) and store.missing({ids[0]: (1, "done", 20, 20)}, False) == [ids[0]]  # let go
 
 
 def comparison() -> tuple[Comparison, list[Evidence]]:
