@@ -103,9 +103,13 @@ def stack(parts: Sequence[tuple[str, float, str]]) -> None:
     st.html(f'<div class="sd-stack">{bar}</div><div class="sd-legend">{names}</div>')
 
 
-def empty(headline: str, text: str) -> None:
-    """What stands where there is nothing yet, and what to do about it."""
-    st.html(f'<div class="sd-empty"><b>{escape(headline)}</b>{escape(text)}</div>')
+def empty(headline: str, text: str, *links: tuple[str, str, str]) -> None:
+    """What stands where there is nothing yet, and what to do about it; `links` of (page, label, icon) lead there."""
+    st.html(f'<div class="sd-empty{" linked" if links else ""}"><b>{escape(headline)}</b>{escape(text)}</div>')
+    if links:
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            for page, label, icon in links:
+                st.page_link(f"views/{page}.py", label=label, icon=f":material/{icon}:")
 
 
 def note(message: str) -> None:

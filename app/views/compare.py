@@ -209,8 +209,8 @@ def main() -> None:
     if a is None:
         prose.title("Compare", sub="Arms over seeds: which learns faster, which more stably, and how sure that is.")
         with st.container(key="card-nothing"):
-            prose.empty("Nothing to compare yet", "Queue an experiment: its arms and seeds are compared here.")
-            st.page_link("views/queue.py", label="Queue", icon=":material/layers:")
+            said = "Queue an experiment: its arms and seeds are compared here."
+            prose.empty("Nothing to compare yet", said, ("queue", "Queue one", "layers"))
         return
     st.fragment(_head, key="compare-head")()
     controls(a, {str(e.id): f"{e.name} ({e.id})" for e in cache.experiments()})

@@ -156,8 +156,8 @@ def _view(bar: bool, live: bool) -> View:
 def _no_run() -> None:
     prose.title("Run")
     with st.container(key="card-none"):
-        prose.empty("No such run", f"There is no run {st.query_params.get('run', '')!r}. All runs are on the Runs page.")
-        st.page_link("views/runs.py", label="Runs", icon=":material/show_chart:")
+        said = f"There is no run {st.query_params.get('run', '')!r}."
+        prose.empty("No such run", said, ("runs", "All runs", "show_chart"))
 
 
 def main() -> None:

@@ -52,7 +52,8 @@ def main() -> None:
         st.page_link("views/design.py", label="Design a mix", icon=":material/tune:")
     if not rows:
         with st.container(key="card-runs"):
-            prose.empty("No runs yet", "Design a mix, or launch the first showdown from Home.")
+            said = "Design a mix, or launch the first showdown from Home."
+            prose.empty("No runs yet", said, ("home", "Home", "home"), ("design", "Design", "tune"))
         return
     settings = cache.settings_of(tuple((r.id, r.max_steps) for r in rows))
     shown = choose(rows, {path for found in settings.values() for path in found}, cache.metric_names())

@@ -70,8 +70,8 @@ def main() -> None:
     if not any(r.step > 0 for r in runs):
         with st.container(key="card-nosamples"):
             if experiment_id is None:
-                prose.empty("No experiment yet", "Samples come with the first training step of its runs.")
-                st.page_link("views/queue.py", label="Queue", icon=":material/layers:")
+                said = "Samples come with the first training step of its runs."
+                prose.empty("No experiment yet", said, ("queue", "Queue one", "layers"))
             else:
                 prose.empty("No samples yet", "No run of this choice has finished a step.")
         return

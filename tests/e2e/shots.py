@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+import urllib.request
 
 from PIL import Image
 
@@ -111,14 +111,23 @@ def for_docs() -> None:
             small.quantize(DOCS_COLOURS).save(REPO / "docs" / "images" / f"{name}.png", optimize=True)
 
 
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 def serve(command: str, pages: dict[str, str], finished: int) -> None:
     """Start Showdown, wait until so many runs have finished, take the pictures, stop it."""
+    forget_settings()
+    upgrade()
     process = subprocess.Popen([sys.executable, "-m", "cli", command], start_new_session=True)
     base = f"http://127.0.0.1:{os.environ['SHOWDOWN_PORT']}"
     try:
-        database = Path(os.environ["SHOWDOWN_HOME"]) / "showdown.db"
-        wait_for("the database", database.is_file, 60)
         wait_for("the runs", lambda: sum(r.status.finished for r in queries.run_list()) >= finished, 1800)
+        wait_for("the dashboard", lambda: answers(f"{base}/_stcore/health"), 60)
         take(base, pages)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -130,7 +139,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as fresh:
         given = os.environ.get("SHOWDOWN_HOME")
         os.environ["SHOWDOWN_HOME"] = fresh
-        forget_settings()
         serve("up", EMPTY, 0)
         with tempfile.TemporaryDirectory() as busy:
             os.environ["SHOWDOWN_HOME"] = busy
@@ -139,7 +147,6 @@ def main() -> None:
             in_the_middle()
             serve("app", BUSY, 0)
         os.environ["SHOWDOWN_HOME"] = given or fresh
-        forget_settings()
         serve("demo", FULL, 3)
     for_docs()
 
