@@ -38,6 +38,9 @@ function build(root) {
   ui.card.append(ui.head, ui.sub, ui.legend, ui.plot, ui.says);
   root.replaceChildren(ui.card);
   ui.plot.setAttribute("role", "img");
+  // After a draw plotly hovers again by the last move it saw. Its target is by then what it is outside the shadow root, the whole
+  // card: measured from that corner a resting pointer would lose what it shows with every step.
+  ui.plot.addEventListener("mousemove", (move) => Object.defineProperty(move, "target", { value: move.target }), true);
   ui.resized = new ResizeObserver(() => { if (ui.bound) window.Plotly.Plots.resize(ui.plot); });
   ui.resized.observe(ui.plot);
   ui.seen = new IntersectionObserver((entries) => onScreen(ui, entries.at(-1).isIntersecting), { rootMargin: NEAR });
@@ -143,6 +146,7 @@ function draw(ui) {
   ui.drawn = ui.drawn.then(loadPlotly).then(async (Plotly) => {
     await Plotly.react(ui.plot, ...figure(ui), RESET);
     if (!ui.bound) bind(ui);
+    if (hovered.x !== undefined) hoverToo(ui);
     ui.says.hidden = true;
     ui.shown = ui.received.version;
   }).catch((error) => { ui.says.textContent = `The chart could not be drawn: ${error.message}`; ui.says.hidden = false; });
@@ -167,18 +171,20 @@ function follow(ui) {
 
 // Charts over the same axis answer together: hovering one shows the same step in every other that is on screen.
 const linked = window.showdownCharts ??= new Set();
+const hovered = window.showdownHovered ??= { ui: undefined, x: undefined };  // by the pointer itself
 function hoverOthers(ui, x) {
-  const axis = ui.received.card.axis;
-  if (!axis) return;
+  if (!ui.received.card.axis) return;
+  Object.assign(hovered, { ui, x });
   cancelAnimationFrame(window.showdownHover);
-  window.showdownHover = requestAnimationFrame(() => {
-    for (const other of linked) {
-      if (other === ui || !other.visible || !other.bound || other.received.card.axis !== axis) continue;
-      // The last argument keeps the other chart from telling it on.
-      if (x === undefined) window.Plotly.Fx.unhover(other.plot, undefined, undefined, true);
-      else window.Plotly.Fx.hover(other.plot, { xval: x }, "xy", true);
-    }
-  });
+  window.showdownHover = requestAnimationFrame(() => linked.forEach(hoverToo));
+}
+
+function hoverToo(other) {
+  const { ui, x } = hovered;
+  if (other === ui || !other.visible || !other.bound || other.received.card.axis !== ui.received.card.axis) return;
+  // The last argument keeps the other chart from telling it on.
+  if (x === undefined) window.Plotly.Fx.unhover(other.plot, undefined, undefined, true);
+  else window.Plotly.Fx.hover(other.plot, { xval: x }, "xy", true);
 }
 
 const save = (url, name) => Object.assign(document.createElement("a"), { href: url, download: name }).click();
@@ -214,6 +220,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     ui.resized.disconnect();
     ui.seen.disconnect();
     linked.delete(ui);
+    if (hovered.ui === ui) hovered.x = undefined;
     feed().remove(ui.watcher);
     memory.delete(parentElement);
   };

@@ -54,6 +54,12 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dash
     wait_for("hover", lambda: card(page, "Dead groups").get("hovered") is not None, 20)
     at = card(page, "Dead groups")["hovered"]
     until(page, "Spread inside groups", "hovered", at)
+    for step in range(41, 44):  # and stays so where the pointer rests, while steps come in
+        grow(run_id, step, step)
+        until(page, "Dead groups", "last", step)
+        until(page, "Spread inside groups", "last", step)
+        until(page, "Dead groups", "hovered", at)
+        until(page, "Spread inside groups", "hovered", at)
     claims.finish(run_id, 1, Status.DONE)
     expect(page.get_by_text("Done", exact=True)).to_be_visible()
     page.context.close()
