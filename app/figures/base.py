@@ -84,6 +84,11 @@ def averages_of(traces: Sequence[Trace]) -> dict[str, Floats]:
     return {t["name"]: t["y"] for t in traces if "(smoothed " in (t.get("saved") or "")}
 
 
+def mark(dash: str) -> str:
+    """How a legend shows a line of this dash."""
+    return "line" if dash == "solid" else dash
+
+
 def area(name: str, x: Numbers, y: Numbers, role: str, group: str = "one", alpha: float = 0.9) -> Trace:
     """One layer of a stack, with a seam in the card's colour."""
     return line(name, x, y, "card", 0.5, stackgroup=group, fillcolor=f"@{role}/{alpha}", legendgroup=name)

@@ -43,7 +43,7 @@ def arms_of(runs: Sequence[Evidence], looks: Looks) -> dict[str, list[Evidence]]
 
 def legend(arms: Sequence[str], looks: Looks) -> list[dict[str, str]]:
     """One entry an arm."""
-    return [{"name": a, "role": looks[a].role, "mark": "line" if looks[a].dash == "solid" else "dash"} for a in arms]
+    return [{"name": a, "role": looks[a].role, "mark": base.mark(looks[a].dash)} for a in arms]
 
 
 def curves(

@@ -50,7 +50,7 @@ def overlay(
             traces += base.raw_and(averages[r.id], label, x, values[r.id], role, smoothing, 2.0, dash)
         else:
             traces.append(base.line(label, x, values[r.id], role, 2.0, dash, legendgroup=label, **marked))
-        legend.append({"name": label, "role": role, "mark": "line" if dash == "solid" else "dash"})
+        legend.append({"name": label, "role": role, "mark": base.mark(dash)})
         said.append(f"{label} {words.value(name, found.values[-1])}" if found.values else f"{label} no value yet")
     end = max((along[r.id].end if along else float(r.max_steps) for r in runs), default=1.0)
     figure = base.layout(end, " %" if what.unit == "share" else "", hover=HOVER[view.over])

@@ -135,7 +135,7 @@ def scores(run: Shown) -> Card:
         style = dash(used.get(role, 0))
         used[role] = used.get(role, 0) + 1
         traces.append(base.line(term, run.x(found.steps), found.values, role, 1.8, style))
-        legend.append({"name": term, "role": role, "mark": "line" if style == "solid" else "dash"})
+        legend.append({"name": term, "role": role, "mark": base.mark(style)})
     alt = _terms_alt(run, "Scores before weights", "score/")
     sub = "Mean raw score of each term, over the samples it applies to."
     return _card(run, "Scores before weights", traces, _layout(run), alt, 300, sub=sub, legend=legend,

@@ -5,7 +5,6 @@ cards with Plotly; matplotlib is imported here alone.
 """
 
 import io
-from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
@@ -42,8 +41,7 @@ def png(card: Card) -> bytes:
     if sub:
         axes.text(0, 1.02, _plain(card["sub"]), transform=axes.transAxes, fontsize=7.5, color=light()["ink3"], va="bottom")
     if legend:
-        dashes = {t.get("name"): (t.get("line") or {}).get("dash", "solid") for t in card["traces"]}
-        _legend(figure, axes, legend, dashes)
+        _legend(figure, axes, legend)
     out = io.BytesIO()
     figure.savefig(out, format="png", facecolor="white", metadata={"Software": None})
     return out.getvalue()
@@ -143,11 +141,10 @@ def _shapes(axes: Axes, layout: Card) -> None:
             axes.axvline(shape["x0"], color=colour, alpha=alpha, linewidth=pen.get("width", 1), linestyle=dash)
 
 
-def _legend(figure: Figure, axes: Axes, entries: list[dict[str, str]], dashes: Mapping[str, str]) -> None:
-    """`dashes`: of the line that has an entry's name; of another it is only known whether it is dashed."""
+def _legend(figure: Figure, axes: Axes, entries: list[dict[str, str]]) -> None:
     handles = []
     for e in entries:
-        style = DASHES[dashes.get(e["name"], "solid" if e.get("mark") == "line" else "dash")]
+        style = DASHES.get(e.get("mark", "line"), "-")
         handles += axes.plot([], [], color=light()[e["role"]], linewidth=2, linestyle=style)
     labels = [_plain(e["name"]) for e in entries]
     figure.legend(

@@ -10,7 +10,8 @@ from app.parts.run_table import group_table, in_url, table
 from core.store.queries import RunRow
 from core.store.states import Status
 
-TICK_SECONDS = 4.0  # of the table; curves have a pulse of their own
+TICK_SECONDS = 4.0  # of the table
+BESIDE_CURVES = 10.0  # the same where curves are drawn, which go on by themselves: a table costs more than all of them
 
 
 def _head(rows: list[RunRow], fitting: list[RunRow]) -> None:
@@ -59,7 +60,8 @@ def main() -> None:
     shown = choose(rows, {path for found in settings.values() for path in found}, cache.metric_names())
     live = any(not r.status.finished for r in rows)
     chosen = [r for r in rows if r.id in in_url() and shown.fits(r)]
-    st.fragment(_live, run_every=TICK_SECONDS if live else None, key="runs-live")(shown, {r.id for r in chosen})
+    every = (BESIDE_CURVES if chosen else TICK_SECONDS) if live else None
+    st.fragment(_live, run_every=every, key="runs-live")(shown, {r.id for r in chosen})
     if chosen:
         overlays(chosen)
 
