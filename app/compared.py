@@ -150,8 +150,8 @@ def _compared(question: Question, now: Mapping[int, Version], whole: bool) -> Co
 
 
 def read_on(question: Question, at: tuple[Version, ...]) -> str:
-    """For a pulse of who looks at what evaluations left: "whole" when all is there. Else somebody reads it in a thread now: the
-    charts that are asked for in the same breath are answered before."""
+    """For a pulse of who looks at what evaluations left: "whole" when all is there. Else somebody reads it in a thread now,
+    which holds up all else that the server does."""
     key, reading = (question, at), _reading()
     if _memo().has((question, True), at):
         return "whole"

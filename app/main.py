@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import draft
+from app import draft, elements
 from app.jobs import PAGE
 from app.parts.sample_filters import CAME
 
@@ -29,6 +29,7 @@ def main() -> None:
     if st.session_state.get(PAGE) != page.url_path:
         st.session_state[PAGE], st.session_state[CAME] = page.url_path, True
     page.run()
+    elements.warm()
     draft.keep(in_address=page.url_path in ("design", "queue"))
 
 

@@ -5,6 +5,8 @@ A live chart asks here and not through a page: a run of a page's script costs te
 (docs/decisions/0024-feed.md).
 """
 
+import pkgutil
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
@@ -13,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app import live
+from app import live, parts
 from app.untrusted import slug
 
 MOST_BYTES = 100_000
@@ -44,6 +46,8 @@ async def table(request: Request) -> Response:
     return Response(text, media_type="text/csv", headers=headers)
 
 
+for part in pkgutil.iter_modules(parts.__path__):  # what pages import: not when the first reader waits for one
+    import_module(f"{parts.__name__}.{part.name}")
 BASE = "/".join(["", *filter(None, [str(st.get_option("server.baseUrlPath")).strip("/")])])  # where a proxy has a path for us
 app = st.App(
     Path(__file__).parent / "main.py",

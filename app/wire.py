@@ -120,8 +120,10 @@ def _thinned(traces: Sequence[Card], before: Sequence[_Line] | None) -> list[_Li
     """The traces with at most MOST points each, and how many of them stay as they are while they grow."""
     heights = _by_stack(traces)
     by = [heights[t["stackgroup"]] if t.get("stackgroup") else t.get("y") for t in traces]
-    had = before or [None] * len(traces)
-    known = [b if b and isinstance(y, np.ndarray) and b.length <= len(y) else None for b, y in zip(had, by, strict=True)]
+    known = [
+        b if b and isinstance(y, np.ndarray) and b.length <= len(y) and not t.get("moving") else None
+        for t, y, b in zip(traces, by, before or [None] * len(traces), strict=True)
+    ]
     drawn = [k for k, y in enumerate(by) if isinstance(y, np.ndarray)]
     starts = [0 if (b := known[k]) is None or not b.keep else _settled(b.length) for k in drawn]
     rest = dict(zip(drawn, kept_of_each([by[k] for k in drawn], starts=starts), strict=True))

@@ -66,7 +66,8 @@ def define(name: str, *with_: str) -> Any:
 
 
 serve_plotly()
-_chart_card, _pulse = define("chart_card", "wire", "feed"), define("pulse", "wire", "feed")
+_chart_card, _pulse = define("chart_card", "plotly", "wire", "feed"), define("pulse", "wire", "feed")
+_warm = define("warm", "plotly")
 _step_bar, _sum_table, _marked_text, _group, _log_view, _sample_list, _problem_time = map(
     define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "sample_list", "problem_time")
 )
@@ -96,13 +97,21 @@ def _card(key: str, source: Source, lives: bool) -> None:
     _chart_card(key=key, data={"token": source.token, "live": lives, **source.place}, on_gone_change=lambda: None)
 
 
-def pulse(key: str, name: Hashable, version: Callable[[], str], drawn: str, moved: Callable[[], None]) -> None:
+def pulse(
+    key: str, name: Hashable, version: Callable[[], str], drawn: str, moved: Callable[[], None], last: bool = False
+) -> None:
     """Draws nothing; calls `moved` when `version` has become another than the one `drawn`, and somebody looks at the page.
 
-    `name` and `version` are to the feed what those of a live card are.
+    `name` and `version` are to the feed what those of a live card are. `last`: it does not ask before the charts of the page
+    have been drawn for the first time.
     """
     source = LIVE.source(name, lambda: Version(version()))
-    _pulse(key=key, data={"token": source.token, "drawn": drawn}, on_moved_change=moved)
+    _pulse(key=key, data={"token": source.token, "drawn": drawn, "last": last}, on_moved_change=moved)
+
+
+def warm() -> None:
+    """Draws nothing; has the browser load what charts are drawn with, for the page that is opened next."""
+    _warm(key="warm")
 
 
 def step_bar(key: str, data: dict[str, Any], pick: Callable[[int], None]) -> None:

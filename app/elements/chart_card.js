@@ -1,12 +1,5 @@
 // Chart card: Plotly.react on one node that lives as long as the card, so zoom, hover and hidden lines survive every update.
 // Python gives it a token; it asks the feed (feed.js) for what it lacks, once or as long as it is live, while it is on screen.
-const loadPlotly = () => window.showdownPlotly ??= new Promise((done, failed) => {
-  const script = document.createElement("script");
-  script.src = new URL("app/static/plotly.min.js", document.baseURI).href;
-  script.onload = () => done(window.Plotly);
-  script.onerror = () => { window.showdownPlotly = undefined; failed(new Error("plotly.min.js did not load")); };
-  document.head.append(script);
-});
 const NEAR = "240px";  // a card this close to the window counts as on screen, so that it is drawn before it is seen
 const RESET = { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false };
 
@@ -24,6 +17,7 @@ function build(root) {
     now: node("span", "now"), sub: node("p", "sub"), legend: node("div", "legend"), plot: node("div", "plot"), says: node("p", "says"),
     menu: node("div", "menu"), hidden: new Set(), received: undefined, zoomed: false, revision: 0, drawn: Promise.resolve(),
     token: "", live: false, behind: false, lost: false };
+  loadPlotly().catch(() => {});  // while the first points are on their way
   ui.tip.type = "button";
   ui.follow = button("follow", "follow", "Back to the whole run: the chart follows the newest step again", () => follow(ui));
   ui.more = button("more", "\u22ef", "Save or enlarge this chart", () => openMenu(ui, ui.menu.hidden));
@@ -31,7 +25,7 @@ function build(root) {
   ui.menu.append(...[["PNG", () => picture(ui, "png")], ["SVG", () => picture(ui, "svg")], ["CSV", () => table(ui)],
     ["Enlarge", () => (document.fullscreenElement ? document.exitFullscreen() : ui.card.requestFullscreen())]]
     .map(([text, act]) => button("item", text, text, () => { openMenu(ui, false); act(); })));
-  ui.menu.hidden = ui.follow.hidden = true;
+  ui.menu.hidden = ui.follow.hidden = ui.says.hidden = true;
   ui.card.onkeydown = (event) => { if (event.key === "Escape" && !ui.menu.hidden) { openMenu(ui, false); ui.more.focus(); } };
   ui.card.onfocusout = (event) => { if (!ui.card.contains(event.relatedTarget)) openMenu(ui, false); };
   ui.head.append(ui.title, ui.tip, ui.now, ui.follow, ui.more, ui.menu);
@@ -46,7 +40,7 @@ function build(root) {
   ui.seen = new IntersectionObserver((entries) => onScreen(ui, entries.at(-1).isIntersecting), { rootMargin: NEAR });
   ui.seen.observe(ui.card);
   ui.watcher = { asks: () => asks(ui), took: (bytes) => took(ui, bytes), failed: (error) => failed(ui, error.message),
-    settled: () => ui.drawn };
+    settled: async () => { await ui.drawn; const { drew } = ui; ui.drew = undefined; return drew; } };
   return ui;
 }
 
@@ -139,13 +133,17 @@ const figure = (ui) => {
   return [resolve(ui.root, shown), { ...resolve(ui.root, safe), uirevision: `kept-${ui.revision}` }];
 };
 
+const turn = window.showdownTurn ??= { last: Promise.resolve() };  // of all charts of the page
 function draw(ui) {
-  // Nothing is drawn where nobody looks; one draw after the other, since a react that overtook another would leave the older.
+  // Nothing is drawn where nobody looks. One draw after the other: a react that overtook another would leave the older. When a
+  // page opens the first chart is seen before the last is drawn; later all are painted at once, which costs a third less.
   ui.late = !ui.visible;
   if (ui.late) return;
-  ui.drawn = ui.drawn.then(loadPlotly).then(async (Plotly) => {
+  ui.drawn = turn.last = turn.last.then(loadPlotly).then(async (Plotly) => {
+    const began = performance.now();
     await Plotly.react(ui.plot, ...figure(ui), RESET);
-    if (!ui.bound) bind(ui);
+    ui.drew = [began, performance.now()];
+    if (!ui.bound) { bind(ui); await new Promise((done) => { setTimeout(done); }); }
     if (hovered.x !== undefined) hoverToo(ui);
     ui.says.hidden = true;
     ui.shown = ui.received.version;

@@ -1,7 +1,8 @@
 // The browser's end of app/live.py: one request a second for everything live on the page, and none while nobody looks.
-// A watcher has asks() -> what it has, or null when it wants nothing; took(bytes or null); failed(error); settled() -> promise.
+// A watcher has asks() -> what it has, or null when it wants nothing; took(bytes or null); failed(error); settled() -> a promise
+// of when drawing began and ended, or of nothing.
 const TICK = 1000;  // ms between two looks
-const REST = 1.6;  // times as long as a round took to draw: charts never take more than two fifths of a core
+const REST = 2.2;  // times as long as a round drew: charts never take more than a third of a core
 const SLOWEST = 15_000;  // ms between two looks at a server that does not answer
 
 const makeFeed = () => {
@@ -12,6 +13,7 @@ const makeFeed = () => {
     if (busy) { hurry = true; return; }
     const asked = document.hidden ? [] : [...watchers].map((w) => [w, w.asks()]).filter(([, ask]) => ask);
     const began = performance.now();
+    let drawing = 0;
     if (asked.length) {
       busy = true;
       try {
@@ -21,7 +23,8 @@ const makeFeed = () => {
         const parts = split(new Uint8Array(await answer.arrayBuffer()));
         failures = 0;
         asked.forEach(([w], i) => w.took(parts[i]));
-        await Promise.all(asked.map(([w]) => w.settled?.()));
+        const drew = (await Promise.all(asked.map(([w]) => w.settled?.()))).filter(Boolean);  // side by side
+        if (drew.length) drawing = Math.max(...drew.map(([, end]) => end)) - Math.min(...drew.map(([begin]) => begin));
       } catch (error) {
         failures += 1;
         for (const [w] of asked) w.failed?.(error);
@@ -29,7 +32,7 @@ const makeFeed = () => {
       busy = false;
     }
     const took = performance.now() - began;
-    plan(hurry ? 0 : Math.min(SLOWEST, Math.max(TICK - took, REST * took) * 2 ** failures));
+    plan(hurry ? 0 : Math.min(SLOWEST, Math.max(TICK - took, REST * drawing) * 2 ** failures));
     hurry = false;
   }
   document.addEventListener("visibilitychange", () => { if (!document.hidden) plan(0); });

@@ -15,14 +15,17 @@ function took(ui, bytes) {
   ui.tell();
 }
 
+// Of the page's charts one is drawn, or cannot be; the feed's next round comes after all of its first.
+const chartsAreOut = () => [...(window.showdownCharts ?? [])].some((ui) => ui.shown || !ui.says.hidden);
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const ui = remember(parentElement, () => {
     const made = { told: "", at: 0, head: undefined, drawn: "" };
-    made.asks = () => [made.token, made.head?.version ?? ""];
+    made.asks = () => (made.last && !chartsAreOut() ? null : [made.token, made.head?.version ?? ""]);
     made.took = (bytes) => took(made, bytes);
     return made;
   });
-  Object.assign(ui, { token: data.token, drawn: data.drawn, tell: () => setTriggerValue("moved", true) });
+  Object.assign(ui, { token: data.token, drawn: data.drawn, last: data.last, tell: () => setTriggerValue("moved", true) });
   feed().add(ui);
   return () => { feed().remove(ui); memory.delete(parentElement); };
 }

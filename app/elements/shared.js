@@ -7,8 +7,15 @@ const node = (tag, name, text) => {
   if (text !== undefined) made.textContent = text;
   return made;
 };
-// "@hard/.4" -> "rgba(47, 111, 228, 0.4)": the token's colour in the theme in force, by a probe the browser computes.
-const colourOf = (root, role) => {
+// "@hard/.4" -> "rgba(47, 111, 228, 0.4)": the token's colour in the theme in force. The browser computes it by a probe, once:
+// a live chart has forty colours, each second.
+const colours = window.showdownColours ??= new Map();
+const colourOf = (root, role, scheme = getComputedStyle(root).colorScheme) => {
+  const key = `${scheme} ${role}`;
+  if (!colours.has(key)) colours.set(key, probed(root, role));
+  return colours.get(key);
+};
+const probed = (root, role) => {
   const [name, alpha] = role.slice(1).split("/");
   const probe = node("span");
   probe.style.color = alpha ? `color-mix(in srgb, var(--${name}) ${100 * alpha}%, transparent)` : `var(--${name})`;
@@ -21,11 +28,11 @@ const colourOf = (root, role) => {
   const [r, g, b] = parts.slice(1, 4).map((x) => Math.round(255 * x));
   return `rgba(${r}, ${g}, ${b}, ${parts[4] ?? 1})`;
 };
-const resolve = (root, value) => {
-  if (typeof value === "string") return value.startsWith("@") ? colourOf(root, value) : value;
-  if (Array.isArray(value)) return value.map((v) => resolve(root, v));
+const resolve = (root, value, scheme = getComputedStyle(root).colorScheme) => {
+  if (typeof value === "string") return value.startsWith("@") ? colourOf(root, value, scheme) : value;
+  if (Array.isArray(value)) return value.map((v) => resolve(root, v, scheme));
   if (value && typeof value === "object" && !ArrayBuffer.isView(value))
-    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, resolve(root, v)]));
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, resolve(root, v, scheme)]));
   return value;
 };
 const signed = (x, digits = 2) => (x < 0 ? "\u2212" : "+") + Math.abs(x).toFixed(digits);

@@ -153,7 +153,7 @@ def _body() -> None:
     _drawn(a, found, looks)
     if not found.whole:  # all is on screen that evaluations say; now for what each step left
         what = (a.question, found.versions)
-        elements.pulse("compare-whole", what, partial(compared.read_on, *what), "first", lambda: st.rerun(BODY))
+        elements.pulse("compare-whole", what, partial(compared.read_on, *what), "first", lambda: st.rerun(BODY), last=True)
 
 
 def _drawn(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:

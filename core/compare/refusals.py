@@ -48,9 +48,13 @@ def _listed(values: Mapping[Any, Sequence[Evidence]]) -> str:
 def _split(runs: Iterable[Evidence], path: str) -> dict[str, list[Evidence]]:
     """The value of a setting, and of all below it, -> the runs that have it."""
     found: dict[str, list[Evidence]] = {}
+    below: dict[tuple[str, ...], list[str]] = {}  # most runs have the same settings: they are looked through once
     for run in runs:
-        here = {k: v for k, v in run.settings.items() if k == path or k.startswith(f"{path}.")}
-        said = ", ".join(f"{k.rpartition('.')[2]} {v}" for k, v in sorted(here.items()) if v not in ("", None)) or "nothing"
+        keys = tuple(run.settings)
+        if keys not in below:
+            below[keys] = sorted(k for k in keys if k == path or k.startswith(f"{path}."))
+        here = ((k, run.settings[k]) for k in below[keys])
+        said = ", ".join(f"{k.rpartition('.')[2]} {v}" for k, v in here if v not in ("", None)) or "nothing"
         found.setdefault(said, []).append(run)
     return found
 
