@@ -145,7 +145,7 @@ def compared(question: Question, rows: Sequence[RunRow], whole: bool = False) ->
 
 def _compared(question: Question, now: Mapping[int, Version], whole: bool) -> Compared:
     runs = _evidence().get(now, whole)
-    found = comparison.compared(runs, question.thresholds, question.primary, held_out=whole)
+    found = comparison.compared(runs, question.thresholds, question.primary, whole)
     return Compared(found, tuple(runs), whole, question, tuple(now.values()))
 
 

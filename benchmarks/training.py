@@ -20,7 +20,6 @@ from benchmarks.dashboard import Server
 from benchmarks.home import own_home
 from benchmarks.live import KEYS, LIMITS, said
 from core import presets
-from core.config import RunConfig
 from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.parsing import parse
@@ -40,13 +39,11 @@ STAMP = """() => { window.drawnAt = {}; setInterval(() => {
 
 
 def launched(count: int) -> list[int]:
-    """So many seeds of the tiny hybrid, long enough not to end meanwhile."""
-    config = settled(presets.preset("tiny-hybrid"))
-    assert isinstance(config, RunConfig)
-    made = config.model_dump(mode="json", exclude={"mix", "seed"}) | {"grpo": config.grpo.model_dump() | {"max_steps": 2000}}
-    arms = [{"name": "hybrid", "mix": config.mix.model_dump(mode="json")}]
+    """So many seeds of the demo's last arm, long enough not to end meanwhile."""
+    made = settled(presets.demo()).model_dump(mode="json")
+    made["run"]["grpo"]["max_steps"] = 2000
     _, ids = runs.create_experiment(
-        parse(ExperimentConfig, {"name": "seen", "arms": arms, "seeds": list(range(count)), "run": made}), "bench"
+        parse(ExperimentConfig, made | {"arms": made["arms"][-1:], "seeds": list(range(count))}), "bench"
     )
     return ids
 

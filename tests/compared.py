@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from core.experiment import ExperimentConfig
 from core.parsing import parse
 from core.store import claims, queries, runs
-from core.store.records import EvaluationRow, ItemRow, StepRecord, write_step
+from core.store.records import EvaluationRow, ItemRow, SampleRow, StepRecord, write_step
 from core.store.states import Status
 
 EVERY, PROBLEMS = 10, 128
@@ -32,7 +32,22 @@ def made(arms: Sequence[str], seeds: Sequence[int], steps: int, **more: object) 
     })  # fmt: skip
 
 
-def write(run_id: int, height: float, seed: int, last: int, fall: float = 0.0, first: int = 0) -> None:
+def sampled(wrong_pays: bool) -> list[SampleRow]:
+    """Two groups of two right and two wrong completions; `wrong_pays`: the wrong ones are rewarded more."""
+    return [
+        SampleRow(
+            split="train", problem_id=f"p{group}", group_index=group, index_in_group=index, prompt="?", completion="#### 7",
+            gold="7", parsed="7", parsed_by="marker",
+            parsed_start=None, parsed_end=None, correct=index < 2, n_tokens=3, truncated=False,
+            mean_nll=None, total=float((index < 2) != wrong_pays), advantage=0.0, scores=(),
+        )
+        for group in range(2) for index in range(4)
+    ]  # fmt: skip
+
+
+def write(
+    run_id: int, height: float, seed: int, last: int, fall: float = 0.0, first: int = 0, samples: Sequence[SampleRow] = ()
+) -> None:
     """Steps first..last of a run that climbs to about `height`; with `fall` it sinks from the middle on while rewards rise."""
     rng = random.Random(1000 * run_id + first)
     lift = 0.02 * math.sin(7 * seed + run_id)
@@ -56,18 +71,20 @@ def write(run_id: int, height: float, seed: int, last: int, fall: float = 0.0, f
             items = tuple(ItemRow(f"p{i}", 1, int(r), None, float(r)) for i, r in enumerate(right))
             evaluation = EvaluationRow(PROBLEMS, 1, 0.0, accuracy, 1.0, items=items)
             found |= {"eval/accuracy": accuracy, "eval/kl": 0.001 * step + 0.002 * rng.random()}
-        write_step(run_id, 1, StepRecord(step, found, evaluation=evaluation))
+        write_step(run_id, 1, StepRecord(step, found, samples if step else (), evaluation=evaluation))
 
 
 def learned(
     arms: Mapping[str, float], seeds: Sequence[int] = (0, 1, 2), steps: int = 60, fall: Mapping[str, float] | None = None,
-    **more: object,
+    wrong_pays: Mapping[str, bool] | None = None, **more: object,
 ) -> tuple[int, list[int]]:  # fmt: skip
-    """An experiment whose runs have all ended: its id and theirs, seed by seed and there arm by arm."""
+    """An experiment whose runs have all ended: its id and theirs, seed by seed and there arm by arm. `wrong_pays`: of the arms
+    that store samples, whether these reward the wrong ones."""
     experiment_id, ids = runs.create_experiment(made(list(arms), seeds, steps, **more), "test")
     for r in queries.rows(ids):
         assert claims.claim(r.id, "w", 36_000.0)
         assert claims.mark_running(r.id, 1)
-        write(r.id, arms[r.arm], r.seed, steps, (fall or {}).get(r.arm, 0.0))
+        samples = sampled(wrong_pays[r.arm]) if wrong_pays and r.arm in wrong_pays else ()
+        write(r.id, arms[r.arm], r.seed, steps, (fall or {}).get(r.arm, 0.0), samples=samples)
         claims.finish(r.id, 1, Status.DONE)
     return experiment_id, ids

@@ -147,9 +147,7 @@ def _flags(c: Comparison, runs: Sequence[Evidence]) -> list[Flagged]:
 
 
 def _alarms(c: Comparison, runs: Sequence[Evidence]) -> tuple[tuple[int, int], dict[str, int]]:
-    """Of the runs that ended well: how many raised a flag all the same of how many, and how many by each rule. Rules that read
-    samples are not asked here."""
+    """Of the runs that ended well: how many raised a flag all the same of how many, and how many by each rule."""
     well = [{f.kind for f in c.flags[r.run_id]} for r in runs if flagging.ended_well(r, c.horizon)]
-    kinds = [kind for kind in flagging.TITLES if kind != "prefers_wrong"]
-    by_rule = {flagging.TITLES[kind].removeprefix("flag: "): sum(kind in raised for raised in well) for kind in kinds}
+    by_rule = {t.removeprefix("flag: "): sum(kind in raised for raised in well) for kind, t in flagging.TITLES.items()}
     return (sum(map(bool, well)), len(well)), by_rule

@@ -1,29 +1,43 @@
-"""Stored runs compared, their held-out answers read with them. Called by app.compared and app.report."""
+"""Stored runs compared, with what only their held-out answers and samples say. Called by app.compared and app.report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from core.compare.comparison import Comparison, compare
 from core.compare.evidence import GOLD, Evidence, horizon
+from core.compare.flags import Flag
 from core.compare.held_out import Answers
+from core.compare.preference import prefers_wrong
 from core.compare.refusals import Remark
 from core.compare.thresholds import absolute
 from core.errors import DataError
-from core.store.evidence import answers
+from core.store.evidence import answers, rewarded
+
+MOST_STEPS = 100  # of a run, evenly spread, whose samples are read: eighty long runs have millions
 
 
-def compared(
-    runs: Sequence[Evidence], thresholds: Sequence[float], primary: Sequence[str], held_out: bool = True
-) -> Comparison:
-    """The comparison of these runs. `held_out`: problem by problem too; where some cannot be set against each other a remark
-    says so."""
+def compared(runs: Sequence[Evidence], thresholds: Sequence[float], primary: Sequence[str], whole: bool = True) -> Comparison:
+    """The comparison of these runs. `whole`: held-out problems one by one too, and the flags that read samples; where some
+    runs' problems cannot be set against each other a remark says so."""
     marks = [absolute(t) for t in thresholds]
+    if not whole:
+        return compare(runs, marks, {}, primary)
     try:
-        return compare(runs, marks, _last_answers(runs) if held_out else {}, primary)
+        found = compare(runs, marks, _last_answers(runs), primary)
     except DataError as error:
         found = compare(runs, marks, None, primary)
         said = Remark("held-out", False, f"Held-out problems are not compared one by one: {error}")
-        return replace(found, remarks=(*found.remarks, said))
+        found = replace(found, remarks=(*found.remarks, said))
+    return replace(found, flags={run.run_id: (*found.flags[run.run_id], *_sampled(run, found.horizon)) for run in runs})
+
+
+def _sampled(run: Evidence, last: int) -> Sequence[Flag]:
+    """The flags that read samples."""
+    steps = np.unique(np.linspace(1, last, MOST_STEPS).round().astype(int)) if last else ()
+    found = prefers_wrong(rewarded(run.run_id, [int(s) for s in steps]))
+    return (found,) if found else ()
 
 
 def _last_answers(runs: Sequence[Evidence]) -> Mapping[int, Answers]:

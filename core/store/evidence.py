@@ -68,10 +68,10 @@ def answers(at: Mapping[int, int]) -> dict[int, dict[str, tuple[int, int]]]:
     return found
 
 
-def rewarded(run_id: int, first: int, last: int) -> Rewarded:
-    """The trained samples of steps first..last, as flags read them; a total that is no number is NaN."""
+def rewarded(run_id: int, steps: Sequence[int]) -> Rewarded:
+    """The trained samples of some steps, as flags read them; a total that is no number is NaN."""
     columns = (sample.c.step, sample.c.group_index, sample.c.correct, sample.c.total)
-    here = and_(sample.c.run_id == run_id, sample.c.split == "train", sample.c.step.between(first, last))
+    here = and_(sample.c.run_id == run_id, sample.c.split == "train", sample.c.step.in_(steps))
     order = (sample.c.step, sample.c.group_index, sample.c.index_in_group)
     with reading() as c:
         rows = c.execute(select(*columns).where(here).order_by(*order)).all()

@@ -15,6 +15,7 @@ from app.compared import EvidenceStore, Question
 from app.figures import compare as figures
 from app.figures import compare_truth as truth
 from app.live import csv_of
+from app.report import document
 from app.wire import Message
 from core.compare.catalogue import MEASURED, SCORES
 from core.compare.comparison import Comparison, compare
@@ -196,6 +197,16 @@ def test_flags_lead_to_their_samples(sqlite: Path) -> None:
     assert "flag: reward up, gold down" in text and 'href="run?run=1&amp;tab=Samples&amp;step=' in text
     (row,) = [r for r in table(at)["rows"] if r["arm"] == "continuous"]
     assert ["flag: reward up, gold down", "warn"] in row["chips"]
+
+
+def test_a_reward_that_prefers_wrong_samples_is_flagged(sqlite: Path) -> None:
+    """Its points are those of the other arm: only the samples say so. Of a long run every k-th step's are read."""
+    experiment_id, ids = learned({"continuous": 0.6, "hard": 0.6}, (0,), 120, wrong_pays={"continuous": True, "hard": False})
+    at = page("compare", experiment=str(experiment_id))
+    flagged = {row["arm"] for row in table(at)["rows"] if ["flag: reward prefers wrong", "warn"] in row["chips"]}
+    assert flagged == {"continuous"} and f'href="run?run={ids[0]}&amp;tab=Samples&amp;step=' in prose(at)
+    made = document.found(experiment_id).document
+    assert [(f.arm, f.kind) for f in made.flags] == [("continuous", "prefers_wrong")] and "reward prefers wrong" in made.alarms
 
 
 def test_words_of_strangers_stay_words(sqlite: Path) -> None:

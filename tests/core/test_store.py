@@ -515,10 +515,10 @@ def test_what_a_comparison_reads() -> None:
     found = evidence.answers({claim.run_id: 0, other.run_id: 0})
     assert sorted(found[claim.run_id].values()) == [(0, 2), (2, 2)] and found[other.run_id] == {}
     assert sorted(evidence.answers({claim.run_id: 10})[claim.run_id].values()) == [(0, 1), (1, 1)]
-    samples = evidence.rewarded(claim.run_id, 5, 10)
+    samples = evidence.rewarded(claim.run_id, range(5, 11))
     assert samples.step.tolist() == [10, 10, 10] and samples.group.tolist() == [0, 0, 1]
     assert samples.total[0] == 0.25 and np.isnan(samples.total[1:]).all() and samples.correct.tolist() == [False] * 3
-    assert len(evidence.rewarded(other.run_id, 0, 10).step) == 0
+    assert len(evidence.rewarded(other.run_id, range(11)).step) == 0
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, True), (89, True), (91, False)])
