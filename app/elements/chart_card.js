@@ -40,6 +40,7 @@ function build(root) {
   ui.seen = new IntersectionObserver((entries) => onScreen(ui, entries.at(-1).isIntersecting), { rootMargin: NEAR });
   ui.seen.observe(ui.card);
   ui.watcher = { asks: () => asks(ui), took: (bytes) => took(ui, bytes), failed: (error) => failed(ui, error.message),
+    top: () => ui.card.getBoundingClientRect().top,
     settled: async () => { await ui.drawn; const { drew } = ui; ui.drew = undefined; return drew; } };
   return ui;
 }

@@ -1,6 +1,6 @@
 // The browser's end of app/live.py: one request a second for everything live on the page, and none while nobody looks.
 // A watcher has asks() -> what it has, or null when it wants nothing; took(bytes or null); failed(error); settled() -> a promise
-// of when drawing began and ended, or of nothing.
+// of when drawing began and ended, or of nothing; top() -> where it is on the page.
 const TICK = 1000;  // ms between two looks
 const REST = 2.2;  // times as long as a round drew: charts never take more than a third of a core
 const SLOWEST = 15_000;  // ms between two looks at a server that does not answer
@@ -11,7 +11,8 @@ const makeFeed = () => {
   const plan = (wait) => { clearTimeout(timer); timer = setTimeout(look, wait); };
   async function look() {
     if (busy) { hurry = true; return; }
-    const asked = document.hidden ? [] : [...watchers].map((w) => [w, w.asks()]).filter(([, ask]) => ask);
+    const asked = document.hidden ? [] : [...watchers].map((w) => [w, w.asks()]).filter(([, ask]) => ask)
+      .sort(([a], [b]) => (a.top?.() ?? 0) - (b.top?.() ?? 0));  // what is higher on the page is drawn before
     const began = performance.now();
     let drawing = 0;
     if (asked.length) {

@@ -65,7 +65,7 @@ def curves(
         ends.append((name, float(x[-1]), float(traces[-1]["y"][-1])))
         said.append(f"{name} {scale * float(mean[-1]):.3g}")
     suffix = " %" if what.unit == "share" else ""
-    side = 96 if len(arms) <= LABELLED else 12
+    side = _room(arms) if len(arms) <= LABELLED else 12
     figure = base.layout(max(c.horizon, 1), suffix, margin={"l": 46, "r": side, "t": 10, "b": 36})
     figure["xaxis"]["title"] = {"text": "step", "font": {"size": 11}, "standoff": 4}
     if mark is not None and metric == GOLD:
@@ -184,7 +184,9 @@ def times(c: Comparison, looks: Looks, mark: Threshold, height: int = 190) -> Ca
                                        "hovertemplate": "%{text}<extra></extra>", "cliponaxis": False})  # fmt: skip
         mean = a.arrivals[mark.name, "steps"].restricted.point
         said.append(f"{a.name} {mean:.0f} steps on average" if np.isfinite(mean) else f"{a.name} never evaluated")
-    figure = base.layout(1.06 * max(c.horizon, 1), hovermode="closest", margin={"l": _room(arms), "r": 12, "t": 6, "b": 24})
+    figure = base.layout(
+        1.06 * max(c.horizon, 1), hovermode="closest", margin={"l": _room([a.name for a in arms]), "r": 12, "t": 6, "b": 24}
+    )
     figure["yaxis"] = names_axis([a.name for a in arms])
     figure["xaxis"] |= {"showgrid": True, "gridcolor": "@grid", "showspikes": False}
     pen = {"color": "@ink4", "width": 1.2}
@@ -195,8 +197,9 @@ def times(c: Comparison, looks: Looks, mark: Threshold, height: int = 190) -> Ca
     return base.card(f"Steps to {mark.name}", traces, figure, alt, height, sub=sub)
 
 
-def _room(arms: Sequence[Any]) -> int:
-    return 20 + min(112, int(6.6 * max((len(_short(a.name)) for a in arms), default=0)))
+def _room(names: Sequence[str]) -> int:
+    """Pixels beside a chart for these names, as `_short` writes them."""
+    return 20 + min(112, int(6.6 * max((len(_short(name)) for name in names), default=0)))
 
 
 def improvement(c: Comparison, looks: Looks, score: str, height: int = 198) -> Card:
@@ -221,9 +224,11 @@ def improvement(c: Comparison, looks: Looks, score: str, height: int = 198) -> C
                  "textfont": text, "text": [f"{v:.2f}" for *_, v in found], "hovertext": words, "hoverinfo": "text",
                  "name": "share"}
             )  # fmt: skip
-    figure = base.layout(1, hovermode="closest", margin={"l": _room(c.arms), "r": 10, "t": 6, "b": 26})
+    slanted = len(names) > 6
+    below = int(0.75 * _room(names)) if slanted else 26
+    figure = base.layout(1, hovermode="closest", margin={"l": _room(names), "r": 10, "t": 6, "b": below})
     figure["yaxis"] = names_axis(names)
-    figure["xaxis"] = {**names_axis(names), "range": [-0.5, len(names) - 0.5]}
+    figure["xaxis"] = {**names_axis(names), "range": [-0.5, len(names) - 0.5], "tickangle": -45 if slanted else 0}
     alt = "; ".join(f"{names[i]} beats {names[j]} with probability {v:.2f}" for i, j, v in cells if i < j)
     title = SCORES[score].title
     return base.card(

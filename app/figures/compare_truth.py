@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.figures import base
-from app.figures.compare import Card, Looks, arms_of, band, in_order, legend
+from app.figures.compare import BANDED, Card, Looks, arms_of, band, in_order, legend
 from app.figures.run import SCALE
 from core.compare.catalogue import SCORES
 from core.compare.comparison import Comparison
@@ -31,7 +31,7 @@ def profiles(c: Comparison, looks: Looks, score: str, height: int = 260) -> Card
     heights = np.linspace(float(every.min()) - room, float(every.max()) + room, HEIGHTS)
     for name, found in values.items():
         shown, look = profile(found, heights), looks[name]
-        if np.isfinite(shown.low).all():
+        if np.isfinite(shown.low).all() and len(values) <= BANDED:
             traces += band(name, scale * heights, 100 * shown.low, 100 * shown.high, look)
         main = base.line(name, scale * heights, 100 * shown.point, look.ink, 2.2, look.dash, legendgroup=name)
         main["line"]["shape"] = "hv"

@@ -30,6 +30,7 @@ from core.store.states import Status
 DEAD = "signal/dead_groups"
 BODY = ["compare-head", "compare-body"]  # what is drawn again when there is something new
 BESIDE_IT = 206  # least height of the two cards beside the curves
+SMALL, LEGEND = 260, 20  # height of the cards below the curves, and of each further row of their legends
 STATES: tuple[tuple[str, prose.Tone, Callable[[Status], bool]], ...] = (
     ("running", "accent", lambda s: s.claimed),
     ("waiting", "neutral", lambda s: s in (Status.QUEUED, Status.LOST)),
@@ -125,19 +126,20 @@ def _opened(a: Asked, found: Compared, arm: str) -> None:
 
 def _details(a: Asked, found: Compared, base: str, looks: Mapping[str, Look]) -> None:
     c, runs, order = found.comparison, found.runs, tuple(looks)
+    tall = SMALL + LEGEND * min(2, (len(c.arms) - 1) // 4)
     cards: dict[str, Callable[[], Card]] = {}
     if len(c.arms) > 1 and base:
-        cards["differences"] = lambda: figures.differences(c, looks, a.score, base)
-    cards["profiles"] = lambda: truth.profiles(c, looks, a.score)
-    cards["kl"] = lambda: truth.gold_per_kl(c, runs, looks)
+        cards["differences"] = lambda: figures.differences(c, looks, a.score, base, tall)
+    cards["profiles"] = lambda: truth.profiles(c, looks, a.score, tall)
+    cards["kl"] = lambda: truth.gold_per_kl(c, runs, looks, tall)
     with st.grid(len(cards), min_column_width=310):
         for name, make in cards.items():
             elements.chart_card(f"compare-{name}", compared.made(found, (name, a.score, base, order), make))
     if not found.whole:
         return
-    more: dict[str, Callable[[], Card]] = {"reward": lambda: truth.reward_per_gold(c, runs, looks, 262)}
+    more: dict[str, Callable[[], Card]] = {"reward": lambda: truth.reward_per_gold(c, runs, looks, tall)}
     if any(len(r.line(DEAD)[0]) for r in runs):
-        more["dead"] = lambda: figures.curves(c, runs, looks, DEAD, height=262)
+        more["dead"] = lambda: figures.curves(c, runs, looks, DEAD, height=tall)
     with st.grid(2, min_column_width=310):
         for name, make in more.items():
             elements.chart_card(f"compare-{name}", compared.made(found, (name, order), make))
