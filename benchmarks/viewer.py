@@ -45,7 +45,7 @@ class Viewer:
         """Look at the page for so long."""
         url = self._base.replace("http", "ws") + "/_stcore/stream"
         async with (
-            httpx2.AsyncClient() as client,
+            httpx2.AsyncClient(timeout=60) as client,
             connect(url, subprotocols=["streamlit"], max_size=None) as socket,  # type: ignore[list-item]
         ):
             await self._ask(socket, None)
