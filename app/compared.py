@@ -5,6 +5,7 @@ of the points, so that many long runs are on screen at once; then all (`whole`),
 """
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,14 @@ from app import cache
 from app.memo import Memo
 from core.compare.comparison import PRIMARY, Comparison
 from core.compare.evidence import EVALUATED, READ, Evidence
+from core.errors import ShowdownError
 from core.store import comparison
 from core.store import evidence as stored
 from core.store.queries import RunRow
 
 MOST_POINTS = 6_000_000  # 16 bytes each
 MOST_BYTES = 512 * 2**20  # of comparisons and their cards, points that several share counted for each
+AGAIN_SECONDS = 60.0  # until what could not be read is tried again
 AT_ONCE = 250_000  # points that are read before anything is drawn
 Version = tuple[int, str, int, int]  # attempt, status, step of the last evaluation, budget
 T = TypeVar("T")
@@ -100,10 +103,11 @@ def _evidence() -> EvidenceStore:
 
 @dataclass
 class _Reading:
-    """The threads that read what each step left, by what they make."""
+    """The threads that read what each step left, by what they make, and which could not."""
 
     lock: Lock = field(default_factory=Lock)
     threads: dict[tuple[Question, tuple[Version, ...]], Thread] = field(default_factory=dict)
+    failures: dict[tuple[Question, tuple[Version, ...]], tuple[float, str]] = field(default_factory=dict)  # when, why
 
 
 @st.cache_resource(show_spinner=False)
@@ -122,10 +126,10 @@ def _weight(value: object) -> int:
 
 
 def versions(rows: Sequence[RunRow]) -> dict[int, Version]:
-    """Changes when a run has something new to compare."""
+    """Changes when a run has something new to compare. In the order of ids, however the rows come."""
     gold = cache.gold(list(rows))
     last = {r.id: gold[r.id].steps[-1] if r.id in gold else -1 for r in rows}
-    return {r.id: (r.attempt, r.status.value, last[r.id], r.max_steps) for r in rows}
+    return {r.id: (r.attempt, r.status.value, last[r.id], r.max_steps) for r in sorted(rows, key=lambda r: r.id)}
 
 
 def text_of(rows: Sequence[RunRow]) -> str:
@@ -150,11 +154,13 @@ def _compared(question: Question, now: Mapping[int, Version], whole: bool) -> Co
 
 
 def read_on(question: Question, at: tuple[Version, ...]) -> str:
-    """For a pulse of who looks at what evaluations left: "whole" when all is there. Else somebody reads it in a thread now,
-    which holds up all else that the server does."""
+    """For a pulse of who looks at what evaluations left: "whole" when all is there, "failed" when it cannot be read just now.
+    Else somebody reads it in a thread, which holds up all else that the server does."""
     key, reading = (question, at), _reading()
     if _memo().has((question, True), at):
         return "whole"
+    if failed(*key):
+        return "failed"
     with reading.lock:
         if key not in reading.threads:
             reading.threads[key] = Thread(target=_read_whole, args=key, name="showdown-compare", daemon=True)
@@ -162,15 +168,26 @@ def read_on(question: Question, at: tuple[Version, ...]) -> str:
     return "first"
 
 
+def failed(question: Question, at: tuple[Version, ...]) -> str:
+    """Why what each step left could not be read a moment ago; empty where it was not tried, or may be tried again."""
+    when, why = _reading().failures.get((question, at), (-AGAIN_SECONDS, ""))
+    return why if time.monotonic() - when < AGAIN_SECONDS else ""
+
+
 def _read_whole(question: Question, at: tuple[Version, ...]) -> None:
+    key, reading = (question, at), _reading()
     try:
         now = dict(zip(question.runs, at, strict=True))
         _memo().get((question, True), at, lambda: _compared(question, now, True))
-    except Exception:  # nobody waits for this thread: the next pulse begins another
+        reading.failures.pop(key, None)
+    except ShowdownError as error:  # nobody waits for this thread: the page says it
+        reading.failures = {key: (time.monotonic(), str(error))}
+    except Exception:
         logging.getLogger("showdown.app").exception("what each step of runs %s left cannot be compared", question.runs)
+        reading.failures = {key: (time.monotonic(), "a fault of Showdown's; the dashboard's log has it")}
     finally:
-        with _reading().lock:
-            del _reading().threads[question, at]
+        with reading.lock:
+            del reading.threads[key]
 
 
 def made(found: Compared, what: Hashable, make: Callable[[], T]) -> T:

@@ -22,6 +22,7 @@ import numpy as np
 
 from app.wire import Card, Had, Message, said
 from core.errors import ShowdownError
+from core.metrics.series import Series
 
 MOST_ASKS = 200
 MOST_LIVE, MOST_STILL = 4000, 200  # the least recently used are let go; a browser then asks for the page again
@@ -151,8 +152,13 @@ def file_of(token: str) -> tuple[str, str] | None:
 
 
 def weight(value: object) -> int:
-    """Bytes of a card, about: its points, and as much again for its messages. Of anything else: little."""
-    return 20_000 + (32 * value.message.points if isinstance(value, Drawn) else 0)
+    """Bytes, about: of a card its points, and as much again for its messages; of series by run and name theirs. Of anything
+    else: little."""
+    if isinstance(value, Drawn):
+        return 20_000 + 32 * value.message.points
+    runs = value.values() if isinstance(value, Mapping) else ()
+    lines = [line for run in runs if isinstance(run, Mapping) for line in run.values()]
+    return 20_000 + 16 * sum(len(line.steps) for line in lines if isinstance(line, Series))
 
 
 def csv_of(card: Card) -> str:

@@ -17,6 +17,7 @@ from core.store.states import Status
 
 Version = tuple[int, int, str]  # attempt, step, status
 MOST_POINTS = 6_000_000  # 16 bytes each
+BEHIND = 20  # steps: more than lie between two looks at the list of runs
 
 
 @dataclass
@@ -45,8 +46,12 @@ class SeriesStore:
                 run_id: self._locked((run_id, names), locks) for run_id in sorted(wanted)
             }  # in order: no two wait for each other
             old = {r: k for r, k in kept.items() if k.version != wanted[r] and not _behind(wanted[r], k.version)}
-            since = {r: k.version[1] if k.version and _grows(wanted[r], k.version) else None for r, k in old.items()}
+            since = {r: k.version[1] if k.version and _goes_on(wanted[r], k.version) else None for r, k in old.items()}
             found = queries.series_since({r: step or 0 for r, step in since.items()}, names) if since else {}
+            rewritten = [r for r, step in since.items() if step is not None and _rewritten(old[r].series, found[r])]
+            if rewritten:
+                since |= dict.fromkeys(rewritten)
+                found |= queries.series_since(dict.fromkeys(rewritten, 0), names)
             for r, k in old.items():
                 k.series = _joined(k.series if since[r] is not None else {}, found[r])
                 k.version, k.points = wanted[r], sum(len(s.steps) for s in k.series.values())
@@ -74,9 +79,26 @@ def _grows(asked: Version, kept: Version | None) -> bool:
     return kept is not None and asked[0] == kept[0] and kept[2] == Status.RUNNING.value
 
 
+def _goes_on(asked: Version, kept: Version) -> bool:
+    """What was read is the beginning of what is asked for."""
+    return _grows(asked, kept) and asked[1] >= kept[1]
+
+
 def _behind(asked: Version, kept: Version | None) -> bool:
-    """Another viewer has read further already."""
-    return kept is not None and _grows(asked, kept) and asked[1] < kept[1]
+    """Another viewer has read further already: a little, or the run has taken steps back."""
+    return kept is not None and _grows(asked, kept) and kept[1] - BEHIND <= asked[1] < kept[1]
+
+
+def _rewritten(before: Mapping[str, Series], new: Mapping[str, Series]) -> bool:
+    """The last step that was read has other values now: the run took steps back within its attempt (worker.supervisor tries
+    again with smaller batches), and made them anew."""
+    both = ((before[n], line) for n, line in new.items() if n in before and line.steps and before[n].steps)
+    return any(b.steps[-1] == line.steps[0] and not same(b.values[-1], line.values[0]) for b, line in both)
+
+
+def same(one: float, two: float) -> bool:
+    """Equal, or both no number."""
+    return one == two or (one != one and two != two)
 
 
 def _joined(before: Mapping[str, Series], new: Mapping[str, Series]) -> Mapping[str, Series]:

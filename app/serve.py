@@ -5,6 +5,7 @@ A live chart asks here and not through a page: a run of a page's script costs te
 (docs/decisions/0024-feed.md).
 """
 
+import logging
 import pkgutil
 from importlib import import_module
 from pathlib import Path
@@ -46,8 +47,11 @@ async def table(request: Request) -> Response:
     return Response(text, media_type="text/csv", headers=headers)
 
 
+quiet = logging.getLogger("streamlit.runtime.caching.cache_data_api")  # caches are made before there is a runtime
+quiet.setLevel(logging.ERROR)
 for part in pkgutil.iter_modules(parts.__path__):  # what pages import: not when the first reader waits for one
     import_module(f"{parts.__name__}.{part.name}")
+quiet.setLevel(logging.NOTSET)
 BASE = "/".join(["", *filter(None, [str(st.get_option("server.baseUrlPath")).strip("/")])])  # where a proxy has a path for us
 app = st.App(
     Path(__file__).parent / "main.py",

@@ -121,13 +121,19 @@ def _thinned(traces: Sequence[Card], before: Sequence[_Line] | None) -> list[_Li
     heights = _by_stack(traces)
     by = [heights[t["stackgroup"]] if t.get("stackgroup") else t.get("y") for t in traces]
     known = [
-        b if b and isinstance(y, np.ndarray) and b.length <= len(y) and not t.get("moving") else None
+        b if b and isinstance(y, np.ndarray) and not t.get("moving") and _begins(b, t) else None
         for t, y, b in zip(traces, by, before or [None] * len(traces), strict=True)
     ]
     drawn = [k for k, y in enumerate(by) if isinstance(y, np.ndarray)]
     starts = [0 if (b := known[k]) is None or not b.keep else _settled(b.length) for k in drawn]
     rest = dict(zip(drawn, kept_of_each([by[k] for k in drawn], starts=starts), strict=True))
     return [_line(trace, rest.get(k), known[k]) for k, trace in enumerate(traces)]
+
+
+def _begins(before: _Line, trace: Card) -> bool:
+    """The trace goes on where the line ended: a run may have taken steps back and made them anew."""
+    n, was, now = before.length, before.arrays.get("y"), trace["y"]
+    return n <= len(now) and (n == 0 or was is not None and (was[-1] == now[n - 1] or was[-1] != was[-1]))
 
 
 def _settled(n: int) -> int:

@@ -69,7 +69,7 @@ def app() -> None:
     instance.open_store()
     instance.check_port()
     command = instance.app_command()
-    os.execv(command[0], command)
+    os.execve(command[0], command, os.environ | instance.APP_ENVIRONMENT)
 
 
 @main.command()

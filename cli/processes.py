@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Process:
     command: list[str]
     grace_seconds: float
     log_file: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
     popen: subprocess.Popen[bytes] | None = None
     restarted_at: list[float] = field(default_factory=list)
 
@@ -34,6 +35,7 @@ class Process:
         with self.log_file.open("ab") as log:
             self.popen = subprocess.Popen(
                 self.command,
+                env=os.environ | dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -65,8 +67,10 @@ class Group:
         self.processes: list[Process] = []
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, command: list[str], grace_seconds: float = 10.0) -> None:
-        process = Process(name, command, grace_seconds, self.logs / f"{name}.log")
+    def start(
+        self, name: str, command: list[str], grace_seconds: float = 10.0, environment: Mapping[str, str] | None = None
+    ) -> None:
+        process = Process(name, command, grace_seconds, self.logs / f"{name}.log", environment or {})
         process.start()
         self.processes.append(process)
 

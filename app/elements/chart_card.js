@@ -54,6 +54,7 @@ function asks(ui) {
 }
 
 function took(ui, bytes) {
+  ui.drew = undefined;  // what a press had drawn since the last round is not of this one
   const kind = bytes && unpack(bytes).head;
   if (kind?.kind === "fault") return failed(ui, kind.said);
   if (kind?.kind === "gone") { ui.behind = ui.live = false; return ui.gone(); }
@@ -141,6 +142,8 @@ function draw(ui) {
   ui.late = !ui.visible;
   if (ui.late) return;
   ui.drawn = turn.last = turn.last.then(loadPlotly).then(async (Plotly) => {
+    if (!linked.has(ui)) return;  // its page was left while it waited for its turn
+    if (!ui.visible) { ui.late = true; return; }
     const began = performance.now();
     await Plotly.react(ui.plot, ...figure(ui), RESET);
     ui.drew = [began, performance.now()];

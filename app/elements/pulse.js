@@ -15,8 +15,8 @@ function took(ui, bytes) {
   ui.tell();
 }
 
-// Of the page's charts one is drawn, or cannot be; the feed's next round comes after all of its first.
-const chartsAreOut = () => [...(window.showdownCharts ?? [])].some((ui) => ui.shown || !ui.says.hidden);
+// No chart in view waits to be drawn for the first time. Of one that is just mounted nobody knows yet whether it is in view.
+const chartsAreOut = () => ![...(window.showdownCharts ?? [])].some((ui) => ui.visible !== false && !ui.shown && ui.says.hidden);
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const ui = remember(parentElement, () => {

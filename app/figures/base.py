@@ -4,7 +4,8 @@ Traces hold numpy arrays with every point; app.wire thins them and sends them as
 `saved` names its column in the CSV (None: it has none), `moving` says that its past changes while the run goes on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,9 +80,15 @@ def raw_and(
     return [pale, over]
 
 
-def averages_of(traces: Sequence[Trace]) -> dict[str, Floats]:
-    """The averages among traces that `raw_and` made, by name."""
-    return {t["name"]: t["y"] for t in traces if "(smoothed " in (t.get("saved") or "")}
+def averages_of(traces: Sequence[Trace], values: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The averages among traces that `raw_and` made, by name; only of lines that `values` goes on with: a run may have taken
+    steps back and made them anew."""
+    pairs = [(raw, over) for raw, over in pairwise(traces) if "(smoothed " in (over.get("saved") or "")]
+    return {
+        raw["name"]: over["y"]
+        for raw, over in pairs
+        if 0 < (n := len(raw["y"])) <= len(values.get(raw["name"], ())) and raw["y"][-1] == values[raw["name"]][n - 1]
+    }
 
 
 def mark(dash: str) -> str:

@@ -38,7 +38,7 @@ def overlay(
     twice = Counter(names.values())
     labels = {run_id: f"{said} · run {run_id}" if twice[said] > 1 else said for run_id, said in names.items()}
     if smoothing and not name.startswith(("eval/", *EXACT)):
-        known = base.averages_of(before)
+        known = base.averages_of(before, {labels[run_id]: found for run_id, found in values.items()})
         made = base.smoothed_all(list(values.values()), smoothing, [known.get(labels[run_id]) for run_id in values])
         averages = dict(zip(values, made, strict=True))
     traces, legend, said = [], [], []

@@ -111,8 +111,8 @@ def asked() -> Asked | None:
     score = st.query_params.get("score", "")
     score = score if score in MEASURED and SCORES[score].better else primary[0]
     # A score that somebody looks at is tested too; it comes behind those that were fixed.
-    question = Question(tuple(r.id for r in rows), (*extra, *thresholds), tuple(dict.fromkeys((*primary, score))), fixed)
     ordered = tuple(sorted(rows, key=lambda r: r.id))
+    question = Question(tuple(r.id for r in ordered), (*extra, *thresholds), tuple(dict.fromkeys((*primary, score))), fixed)
     arms = sorted({r.variant for r in rows})
     arm, _, key = st.query_params.get("show", "").rpartition("~")
     baseline = st.query_params.get("base", "")

@@ -155,7 +155,10 @@ def _body() -> None:
     _drawn(a, found, looks)
     if not found.whole:  # all is on screen that evaluations say; now for what each step left
         what = (a.question, found.versions)
-        elements.pulse("compare-whole", what, partial(compared.read_on, *what), "first", lambda: st.rerun(BODY), last=True)
+        if why := compared.failed(*what):
+            prose.fault(f"What each step left cannot be read: {why}. It is tried again in a minute.")
+        drawn = "failed" if why else "first"
+        elements.pulse("compare-whole", what, partial(compared.read_on, *what), drawn, lambda: st.rerun(BODY), last=True)
 
 
 def _drawn(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:

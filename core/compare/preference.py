@@ -7,6 +7,8 @@ import numpy as np
 from core.compare.flags import OVER, Flag, bounds
 from core.groups import BoolArray, FloatArray, Groups, IntArray
 
+WHOLE, MORE = 100, 1.5
+
 
 @dataclass(frozen=True)
 class Rewarded:
@@ -31,6 +33,16 @@ def agreement(samples: Rewarded, over: int = OVER) -> tuple[IntArray, FloatArray
     found = [_agreement(samples, block[0], block[-1]) for block in blocks]
     ends = np.array([block[-1] for block in blocks], dtype=np.int64)
     return ends, np.array([a for a, _ in found], dtype=float), np.array([z for _, z in found], dtype=float)
+
+
+def looked_at(last: int) -> list[int]:
+    """The steps up to `last` whose samples are read: blocks of OVER, all of them up to WHOLE, then each MORE times as far as
+    the one before. Eighty long runs have millions of samples. The blocks do not depend on how far a run is, or a flag could
+    come and go."""
+    ends, end = list(range(OVER, WHOLE + 1, OVER)), float(WHOLE)
+    while (end := end * MORE) <= last:
+        ends.append(round(end))
+    return [step for e in ends if e <= last for step in range(e - OVER + 1, e + 1)]
 
 
 def _agreement(samples: Rewarded, first: int, last: int) -> tuple[float, float]:

@@ -3,19 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from core.compare.comparison import Comparison, compare
 from core.compare.evidence import GOLD, Evidence, horizon
 from core.compare.flags import Flag
 from core.compare.held_out import Answers
-from core.compare.preference import prefers_wrong
+from core.compare.preference import looked_at, prefers_wrong
 from core.compare.refusals import Remark
 from core.compare.thresholds import absolute
 from core.errors import DataError
 from core.store.evidence import answers, rewarded
-
-MOST_STEPS = 100  # of a run, evenly spread, whose samples are read: eighty long runs have millions
 
 
 def compared(runs: Sequence[Evidence], thresholds: Sequence[float], primary: Sequence[str], whole: bool = True) -> Comparison:
@@ -35,8 +31,7 @@ def compared(runs: Sequence[Evidence], thresholds: Sequence[float], primary: Seq
 
 def _sampled(run: Evidence, last: int) -> Sequence[Flag]:
     """The flags that read samples."""
-    steps = np.unique(np.linspace(1, last, MOST_STEPS).round().astype(int)) if last else ()
-    found = prefers_wrong(rewarded(run.run_id, [int(s) for s in steps]))
+    found = prefers_wrong(rewarded(run.run_id, looked_at(last)))
     return (found,) if found else ()
 
 

@@ -22,12 +22,9 @@ def points(c: Connection, run_id: int, names: Mapping[int, str], since: int = 0)
     """The metrics of a run by name, in the order of steps. `names`: id -> name of those that are read; `since`: a step."""
     if not names:
         return {}
-    cursor = c.connection.cursor()
-    try:
-        cursor.execute(POINTS.format(run=int(run_id), metrics=",".join(str(int(i)) for i in names), since=int(since)))
-        rows = cursor.fetchall()
-    finally:
-        cursor.close()
+    said = POINTS.format(run=int(run_id), metrics=",".join(str(int(i)) for i in names), since=int(since))
+    with c.exec_driver_sql(said) as result:
+        rows = result.cursor.fetchall()
     found, at = {}, 0
     steps, values = (list(map(itemgetter(column), rows)) for column in (1, 2))  # no loop over the rows
     while at < len(rows):

@@ -21,7 +21,9 @@ from core.compare.catalogue import MEASURED, SCORES
 from core.compare.comparison import Comparison, compare
 from core.compare.evidence import GOLD, READ, Evidence
 from core.compare.thresholds import absolute
+from core.errors import DataError
 from core.store import claims, queries, runs
+from core.store import comparison as stored
 from core.store.session import writing
 from core.store.states import Status
 from core.store.tables import run as run_table
@@ -30,6 +32,7 @@ from tests.cards import card_of, shown
 from tests.compared import learned, made, write
 from tests.conftest import wait_for
 from tests.evidence import run_of
+from tests.grow import grow, growing
 
 HOSTILE = "<script>alert(1)</script> **bold** [x](http://y) :red[no] $x$ <img src=x onerror=alert(2)>"
 ARMS = {"hybrid": 0.7, "hard": 0.4}
@@ -234,15 +237,57 @@ def test_many_long_runs_are_drawn_from_their_evaluations_first(three: int, monke
         assert a.scores["gold/auc"] == b.scores["gold/auc"]  # what is shown first stays as it is
     at = page("compare", experiment=str(three))
     assert "Dead groups" not in cards(at)
-    (pulse,) = elements(at, "pulse")
-    token = json.loads(pulse.proto.json)["token"]
-
-    def reads_on() -> str:
-        return str(json.loads(live.answered([(token, None)])[8:])["version"])
-
-    assert reads_on() == "first"  # and a thread reads what each step left
-    wait_for("the whole comparison", lambda: reads_on() == "whole", 30)
+    (pulse,) = (json.loads(e.proto.json) for e in elements(at, "pulse"))
+    assert told(pulse["token"]) == "first"  # and a thread reads what each step left
+    wait_for("the whole comparison", lambda: told(pulse["token"]) == "whole", 30)
     assert "Dead groups" in cards(at.run())  # what the pulse has the browser ask for
+
+
+def told(token: str) -> str:
+    """What the feed says to a pulse."""
+    return str(json.loads(live.answered([(token, None)])[8:].rstrip(b"\0"))["version"])
+
+
+def test_a_live_comparison_with_nothing_new_is_computed_once_and_not_drawn_again(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs that are not at the same step: in another order they would be another version, and the page drawn for ever."""
+    computed: list[int] = []
+    real = stored.compared
+    monkeypatch.setattr(stored, "compared", lambda *a, **k: computed.append(1) or real(*a, **k))
+    first, second = growing(["hard", "hybrid"], [0], 100)
+    grow(first, 0, 40)
+    grow(second, 0, 20)
+    at = page("compare", experiment="1")
+    (pulse,) = (json.loads(e.proto.json) for e in elements(at, "pulse"))
+    assert told(pulse["token"]) == pulse["drawn"]
+    at.run()
+    at.run()
+    assert len(computed) == 1
+    grow(second, 21, 30)
+    cache.forget_runs()
+    cache.gold_now.clear()
+    assert told(pulse["token"]) != pulse["drawn"]
+
+
+def test_what_cannot_be_read_is_said_and_tried_again_later(three: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compared, "AT_ONCE", 0)
+    at = page("compare", experiment=str(three))
+    (pulse,) = (json.loads(e.proto.json) for e in elements(at, "pulse"))
+
+    def away(*_: object) -> None:
+        raise DataError("the disk is gone")
+
+    real = compared._compared
+    monkeypatch.setattr(compared, "_compared", away)
+    assert told(pulse["token"]) == "first"
+    wait_for("the failure", lambda: told(pulse["token"]) == "failed", 30)
+    assert "What each step left cannot be read: the disk is gone" in prose(at.run())
+    monkeypatch.setattr(compared, "_compared", real)
+    assert told(pulse["token"]) == "failed"  # no reading for each look
+    monkeypatch.setattr(compared, "AGAIN_SECONDS", 0.0)
+    wait_for("the whole comparison", lambda: told(pulse["token"]) == "whole", 30)
+    assert "Dead groups" in cards(at.run())
 
 
 def test_a_run_that_is_evaluated_again_does_not_turn_the_page_back(three: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from playwright.sync_api import Page
 from app import wire
 from app.elements import HERE
 from app.figures import base
+from app.figures.overlay import overlay
+from app.figures.shown import View
 from app.memo import Memo
 from app.parts.all_metrics import pattern
 from app.series import SeriesStore
@@ -190,6 +192,30 @@ def test_series_are_read_on_and_a_new_attempt_is_read_anew(sqlite: Path, monkeyp
     assert list(only) == ["eval/accuracy"] and list(only["eval/accuracy"].steps) == [0, 10]
     small = SeriesStore(most_points=1)
     assert small.get({run_id: (1, 14, "running")})[run_id] == second  # what is too much is given, and not kept next to others
+
+
+def test_a_run_that_takes_steps_back_within_its_attempt_is_read_anew(sqlite: Path) -> None:
+    """Tried again with smaller batches: the same attempt, running all the time. Lines, averages and drawn points follow."""
+    (run_id,) = growing(max_steps=200)
+    grow(run_id, 0, 60)
+    store, view = SeriesStore(), View(smoothing=0.8)
+
+    def drawn_of(step: int, before: Sequence[base.Trace]) -> wire.Card:
+        (row,) = queries.rows([run_id])
+        lines = {run_id: store.get({run_id: (1, step, "running")})[run_id]["reward/total"]}
+        return overlay([row], lines, "reward/total", view=view, before=before)
+
+    first = drawn_of(60, ())
+    records.rewind(run_id, 1, 20)
+    for step in range(21, 36):
+        records.write_step(run_id, 1, records.StepRecord(step=step, metrics={"reward/total": -5.0}))
+    assert len(drawn_of(35, first["traces"])["traces"][0]["x"]) == 35
+    for step in range(36, 81):
+        records.write_step(run_id, 1, records.StepRecord(step=step, metrics={"reward/total": -5.0}))
+    on, anew = drawn_of(80, first["traces"]), drawn_of(80, ())
+    assert set(on["traces"][0]["y"][20:]) == {-5.0} and (on["traces"][1]["y"] == anew["traces"][1]["y"]).all()
+    before = wire.Message(first, "60", "run")
+    assert wire.Message(on, "80", "run", before).whole == wire.Message(on, "80", "run").whole
 
 
 def test_points_that_a_resumed_run_took_back_are_not_shown(sqlite: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.compare.flags import TITLES, Flag, flags
-from core.compare.preference import Rewarded, agreement, prefers_wrong
+from core.compare.preference import Rewarded, agreement, looked_at, prefers_wrong
 from tests.evidence import run_of
 
 UP = [0.3 + 0.01 * i for i in range(40)]  # a reward that rises by 0.1 between evaluations
@@ -162,3 +162,12 @@ def test_a_reward_that_prefers_wrong() -> None:
     assert prefers_wrong(Rewarded(nothing.astype(int), nothing.astype(int), nothing.astype(bool), nothing)) is None
     unknown = rewarded(0.2)
     assert prefers_wrong(Rewarded(unknown.step, unknown.group, unknown.correct, np.full(len(unknown.total), np.nan))) is None
+
+
+def test_the_steps_whose_samples_are_read_stay_while_a_run_goes_on() -> None:
+    """Or a flag could go away again. Few of a long run, all of a short one, and always the same ones."""
+    assert looked_at(0) == [] and looked_at(37) == list(range(1, 31)) and looked_at(100) == list(range(1, 101))
+    for last in range(1, 3000, 7):
+        assert looked_at(last) == [s for s in looked_at(5000) if s in set(looked_at(last))], last
+        assert max(looked_at(last), default=0) <= last
+    assert len(looked_at(2000)) < 200
