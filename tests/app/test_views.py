@@ -221,6 +221,14 @@ def test_bad_input_is_refused_beside_the_field(sqlite: Path, label: str, typed: 
     assert queries.run_list() == []
 
 
+def test_what_cannot_act_at_these_settings_is_said_before_it_is_queued(sqlite: Path) -> None:
+    at = page("queue")
+    assert "This cannot act" not in prose(at)
+    next(n for n in at.number_input if n.label == "max_steps").set_value(20).run()
+    assert prose(at).count("hybrid, blend: the blend stays at 0 for the whole training, so the hard side never acts") == 1
+    assert not next(b for b in at.button if b.label == "Queue 3 runs").disabled
+
+
 def test_a_model_folder_that_is_not_there_is_refused_before_queueing(sqlite: Path) -> None:
     at = page("queue")
     at.session_state["draft"]["run"]["model"]["path"] = "/no/such/model"  # AppTest's selectbox knows listed ones only
