@@ -221,6 +221,20 @@ def test_bad_input_is_refused_beside_the_field(sqlite: Path, label: str, typed: 
     assert queries.run_list() == []
 
 
+@pytest.mark.parametrize(("label", "typed"), [("max_steps", -5), ("learning_rate", -1e-4), ("beta", -0.5)])
+def test_a_number_out_of_range_is_refused_and_both_pages_go_on(sqlite: Path, label: str, typed: float) -> None:
+    at = page("queue")
+    next(n for n in at.number_input if n.label == label).set_value(typed).run()
+    assert not at.exception and 'role="alert"' in prose(at) and "greater than" in prose(at)
+    assert next(b for b in at.button if b.label == "Queue").disabled and queries.run_list() == []
+    at.switch_page("views/design.py").run()
+    assert not at.exception and "This cannot be queued yet" in prose(at)
+    at.switch_page("views/queue.py").run()
+    assert not at.exception
+    box = next(n for n in at.number_input if n.label == label)
+    assert box.value == typed and box.step > 0
+
+
 def test_what_cannot_act_at_these_settings_is_said_before_it_is_queued(sqlite: Path) -> None:
     at = page("queue")
     assert "This cannot act" not in prose(at)
