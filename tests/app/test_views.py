@@ -79,6 +79,14 @@ def test_an_empty_page_says_what_to_do(sqlite: Path, name: str) -> None:
     assert wanted[name] in text
 
 
+@pytest.mark.parametrize(("name", "title"), [("home", "Showdown"), ("runs", "Runs · Showdown"), ("run", "Run · Showdown")])
+def test_a_tab_of_the_browser_says_what_is_in_it(sqlite: Path, monkeypatch: pytest.MonkeyPatch, name: str, title: str) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("streamlit.set_page_config", lambda page_title, **_: said.append(page_title))
+    page(name)
+    assert said[-1] == title
+
+
 def test_the_run_page_shows_charts_tiles_and_answers(trained: int) -> None:
     at = page("run", run=str(trained))
     assert len(elements(at, "chart_card")) == 13 and len(at.metric) == 6
