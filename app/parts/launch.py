@@ -148,6 +148,7 @@ def _launch(config: ExperimentConfig) -> None:
         st.session_state["launch-faults"] = error.problems
         st.rerun()
     st.toast(
-        prose.plain(warning) or f"Queued {len(run_ids)} runs.", icon=":material/warning:" if warning else ":material/check:"
+        prose.plain(warning) or f"Queued {words.count(len(run_ids), 'run')}.",
+        icon=":material/warning:" if warning else ":material/check:",
     )
     cache.forget_runs()
