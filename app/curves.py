@@ -9,10 +9,11 @@ from typing import Any
 
 import streamlit as st
 
-from app.forms import TINY_STEP, bounds, fields
+from app.forms import fields
 from core.adaptive import Adaptive
 from core.schedule import SCHEDULES
 
+TINY_STEP = 1e-9  # above 0, as an open bound is: the nearest closed one
 NUMBER = "number"  # a weight that does not move
 KINDS = [*SCHEDULES]
 INNER = [k for k in SCHEDULES if k not in ("warmup", "adaptive")]
@@ -190,9 +191,8 @@ def _grid(value: dict[str, Any], boxes: _Boxes) -> dict[str, Any]:
     if now in ("sigmoid", "exponential"):
         extra = "steepness" if now == "sigmoid" else "rate"
         info = SCHEDULES[now].model_fields[extra]
-        lowest, highest = bounds(info, whole=False)
         start = float(value.get(extra, info.default))
-        made[extra] = st.number_input(extra, lowest, highest, start, 1.0, key=f"{boxes.key}-{extra}", help=info.description)
+        made[extra] = st.number_input(extra, value=start, step=1.0, key=f"{boxes.key}-{extra}", help=info.description)
     return made
 
 

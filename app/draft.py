@@ -142,6 +142,12 @@ def count(draft: Draft) -> int:
     return size(len(draft["arms"]), len(draft["seeds"]), draft.get("sweep") or {})
 
 
+def max_steps(draft: Draft) -> int:
+    """Steps of a training, for what is drawn over them; 1 where what was typed is no number of steps."""
+    found = draft["run"]["grpo"].get("max_steps")
+    return max(1, found) if isinstance(found, int) else 1
+
+
 def keep(in_address: bool) -> None:
     """Store what changed since the last time. Called once after every page; costs nothing where nothing changed."""
     if "draft" not in st.session_state:

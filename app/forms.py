@@ -1,7 +1,8 @@
-"""Widgets drawn from pydantic classes: bounds, choices and help come from the class. Called by pages and app.curves.
+"""Widgets drawn from pydantic classes: choices and help come from the class. Called by pages and app.curves.
 
-Each function takes the present values and returns the edited ones as plain JSON types; nothing is validated here
-beyond the widgets' own bounds (app.draft.check does that, with messages beside the fields).
+Each function takes the present values and returns the edited ones as plain JSON types; nothing is validated here.
+Numbers have no bounds in the browser: there a number out of them turns the box red and never arrives, so that what was valid
+before stays in force, and is queued. app.draft.check refuses it, with a message beside the field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,6 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
@@ -19,23 +19,6 @@ from core.config import DataSource
 
 NOTE = 260  # characters of a class's docstring shown under its choice
 MOST_SEEDS = 1000  # a longer range is a slip of the finger: left as text, for the check to name
-TINY_STEP = 1e-9  # an open bound as the nearest closed one
-
-
-def bounds(info: FieldInfo, whole: bool) -> tuple[Any, Any]:
-    """The smallest and largest number a field takes; None where it has no bound."""
-    low = high = None
-    for rule in info.metadata:
-        if isinstance(rule, Ge):
-            low = rule.ge
-        elif isinstance(rule, Gt):
-            low = rule.gt + (1 if whole else TINY_STEP)  # type: ignore[operator]
-        elif isinstance(rule, Le):
-            high = rule.le
-        elif isinstance(rule, Lt):
-            high = rule.lt - (1 if whole else TINY_STEP)  # type: ignore[operator]
-    kind = int if whole else float
-    return (None if low is None else kind(low)), (None if high is None else kind(high))  # type: ignore[arg-type]
 
 
 def field(kind: type[BaseModel], name: str, value: Any, key: str) -> Any:
@@ -49,11 +32,10 @@ def field(kind: type[BaseModel], name: str, value: Any, key: str) -> Any:
         return st.toggle(label, bool(value), help=note, key=key)
     if int in types or float in types:
         whole = int in types
-        low, high = bounds(info, whole)
         number = None if value is None else (int(value) if whole else float(value))
         small = not whole and number is not None and 0 < abs(number) < 0.01
         return st.number_input(
-            label, low, high, number, step=1 if whole else (number / 10 if small and number else 0.1),
+            label, value=number, step=1 if whole else (abs(number) / 10 if small and number else 0.1),
             format=None if whole else ("%.1e" if small else "%.2f"), help=note, key=key,
             placeholder="default" if NoneType in types else None,
         )  # fmt: skip

@@ -26,6 +26,8 @@ def main() -> None:
         st.Page("views/run.py", title="Run", icon=":material/monitoring:", url_path="run", visibility="hidden"),
     ]
     page = st.navigation(pages, position="top")
+    if page.url_path:  # Home stays "Showdown"; of many tabs each says what is in it
+        st.set_page_config(page_title=f"{page.title} · Showdown")  # adds to the first: icon and layout stay
     if st.session_state.get(PAGE) != page.url_path:
         st.session_state[PAGE], st.session_state[CAME] = page.url_path, True
     page.run()

@@ -9,6 +9,7 @@ import click
 from app.untrusted import slug
 from cli.up import open_store
 from core.errors import SetupError
+from core.metrics import count
 from core.settings import settings
 from core.store.many import experiment_config
 
@@ -61,7 +62,7 @@ def report(ctx: click.Context, experiment: str | None, out: Path | None, verify:
             if len(wrong) > MOST_SAID:
                 click.echo(f"... and {len(wrong) - MOST_SAID} more")
             click.echo(
-                f"{checked} numbers computed again: " + (f"{len(wrong)} differences" if wrong else "all as the report says")
+                f"{checked} numbers computed again: " + (count(len(wrong), "difference") if wrong else "all as the report says")
             )
         ctx.exit(1 if wrong else 0)
     assert experiment is not None

@@ -22,6 +22,7 @@ from cli.report import write
 from core.errors import ConfigError, SetupError, StoreUnavailable
 from core.experiment import ExperimentConfig
 from core.launch import settled
+from core.metrics import count
 from core.revision import revision
 from core.settings import settings
 from core.store import queries, runs
@@ -52,7 +53,8 @@ def _queued(config: ExperimentConfig, path: Path, say: Say) -> int:
         say(f"{path} is experiment {found} already: it goes on")
         return found
     made, run_ids = runs.create_experiment(config, revision())
-    say(f"queued experiment {made}: {len(run_ids)} runs ({len(config.arms)} arms, {len(config.seeds)} seeds)")
+    of = f"{count(len(config.arms), 'arm')}, {count(len(config.seeds), 'seed')}"
+    say(f"queued experiment {made}: {count(len(run_ids), 'run')} ({of})")
     return made
 
 

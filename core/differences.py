@@ -1,6 +1,6 @@
 """Where configs differ, setting by setting. Called by the pages and the CLI that put runs or mixes side by side. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.paths import flatten
@@ -27,12 +27,23 @@ def _name(item: Any, position: int) -> str:
 
 
 def differing(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """{dotted path: {config's name: its value}} of the settings that are not the same in all; a missing one is None."""
+    """{dotted path: {config's name: its value}} of the settings that are not the same in all; a missing one is None.
+
+    What is nothing in some and has settings of its own in others is told by these alone: `mix.blend.type`, not `mix.blend`.
+    """
     flats = {name: flat(config) for name, config in configs.items()}
     paths = dict.fromkeys(path for found in flats.values() for path in found)
     rows = {path: {name: found.get(path, MISSING) for name, found in flats.items()} for path in paths}
     return {
         path: {name: None if v is MISSING else v for name, v in row.items()}
         for path, row in rows.items()
-        if any(v != next(iter(row.values())) for v in row.values())
+        if any(v != next(iter(row.values())) for v in row.values()) and not (_empty(row) and _is_above(path, paths))
     }
+
+
+def _empty(row: Mapping[str, Any]) -> bool:
+    return all(v is None or v is MISSING for v in row.values())
+
+
+def _is_above(path: str, paths: Iterable[str]) -> bool:
+    return any(p.startswith(f"{path}.") for p in paths)

@@ -1,4 +1,4 @@
-"""What in a mix cannot act, said before a GPU is spent. Called by the design page, the CLI and core.launch.
+"""What in a mix cannot act, said before a GPU is spent. Called by the Design and Queue pages and the CLI.
 
 Each finding is (field path, message): the config is legal, but something in it does nothing, or not what it seems to do.
 """

@@ -17,6 +17,7 @@ from core.compare.catalogue import SCORES
 from core.compare.comparison import Arm, Comparison
 from core.compare.curves import at
 from core.compare.evidence import GOLD, Evidence, by_arm
+from core.compare.seeds import FEWEST
 from core.compare.thresholds import Threshold
 from core.metrics import count, describe
 
@@ -231,15 +232,19 @@ def improvement(c: Comparison, looks: Looks, score: str, height: int = 198) -> C
     figure["xaxis"] = {**names_axis(names), "range": [-0.5, len(names) - 0.5], "tickangle": -45 if slanted else 0}
     alt = "; ".join(f"{names[i]} beats {names[j]} with probability {v:.2f}" for i, j, v in cells if i < j)
     title = SCORES[score].title
+    nothing = f"Fewer than {FEWEST} seeds: no probability."
     return base.card(
-        "Probability of improvement", traces, figure, f"By {title}: {alt}.", height,
-        sub=f"Row beats column by {title.lower()}. 0.50 is a coin.", help=SCORES["pair/improvement"].formula,
+        "Probability of improvement", traces, figure, f"By {title}: {alt}." if alt else nothing, height,
+        sub=f"Row beats column by {title.lower()}. 0.50 is a coin." if cells else nothing,
+        help=SCORES["pair/improvement"].formula,
     )  # fmt: skip
 
 
 def _wins(c: Comparison, one: str, two: str, score: str) -> float | None:
+    """None where an arm has too few seeds: of one seed each it would be 0 or 1, which says nothing of chance."""
     pair = pair_of(c, one, two, score) if one != two else None
-    if pair is None or not np.isfinite(pair.improvement.point):
+    few = any(len(a.scores[score].values) < FEWEST for a in c.arms if a.name in (one, two))
+    if pair is None or few or not np.isfinite(pair.improvement.point):
         return None
     return pair.improvement.point if pair.first == one else 1 - pair.improvement.point
 

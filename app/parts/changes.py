@@ -1,10 +1,11 @@
 """What changed since the last visit, as a card. Called by Home."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from app import prose, theme, words
+from core.metrics.series import Series
 from core.news import Best, News
 from core.store.queries import RunRow
 
@@ -65,11 +66,23 @@ def _more(found: News) -> None:
         st.page_link("views/runs.py", label=f"{words.count(hidden, 'more run')}", icon=":material/show_chart:")
 
 
-def recent(rows: Sequence[RunRow]) -> str:
-    """The arms of an experiment with the mean of their newest gold accuracies, best first."""
-    arms: dict[str, list[float]] = {}
+def recent(rows: Sequence[RunRow], lines: Mapping[int, Series]) -> str:
+    """The arms of an experiment with the mean of their newest gold accuracies, best first; and, where they are not all
+    equally far, at which step. `lines`: gold accuracy of the runs by step."""
+    arms: dict[str, list[RunRow]] = {}
     for r in rows:
         if r.accuracy is not None:
-            arms.setdefault(r.variant, []).append(r.accuracy)
-    means = sorted(((sum(v) / len(v), name) for name, v in arms.items()), reverse=True)
-    return " · ".join(f"{name} {words.value('eval/accuracy', gold)}" for gold, name in means[:6])
+            arms.setdefault(r.variant, []).append(r)
+    steps = {name: _steps(same, lines) for name, same in arms.items()}
+    means = sorted(((sum(r.accuracy or 0.0 for r in same) / len(same), name) for name, same in arms.items()), reverse=True)
+    apart = len(set(steps.values())) > 1
+    return " · ".join(f"{name} {words.value('eval/accuracy', gold)}{steps[name] if apart else ''}" for gold, name in means[:6])
+
+
+def _steps(rows: Sequence[RunRow], lines: Mapping[int, Series]) -> str:
+    """The steps at which runs were evaluated last."""
+    found = [lines[r.id].steps[-1] for r in rows if r.id in lines]
+    if not found:
+        return ""
+    low, high = min(found), max(found)
+    return f" at step {low}" if low == high else f" at steps {low}–{high}"

@@ -1,5 +1,6 @@
-"""The mix as one line, and what in it is legal but does nothing. Called by the design page."""
+"""The mix as one line, and what in it is legal but does nothing. Called by the design page and app.parts.launch."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
@@ -8,7 +9,7 @@ from app import prose
 from app.theme import term_roles
 from core.errors import ConfigError
 from core.grpo import GrpoConfig
-from core.lint import cannot_act
+from core.lint import Finding, cannot_act
 from core.mix import Mix
 from core.parsing import parse
 
@@ -39,6 +40,11 @@ def idle(mix: Mix, grpo: dict[str, Any]) -> None:
         return  # the Queue page, where these settings are, says what is wrong with them
     if found:
         with st.container(key="card-lint"):
-            prose.head("This cannot act", "legal, but it does nothing, or not what it seems to")
-            for place, message in found:
-                prose.remark(f"{place}: {message}")
+            idle_said(found)
+
+
+def idle_said(found: Iterable[Finding]) -> None:
+    """Each finding, under a heading."""
+    prose.head("This cannot act", "legal, but it does nothing, or not what it seems to")
+    for place, message in found:
+        prose.remark(f"{place}: {message}")

@@ -8,12 +8,14 @@ from typing import Any
 import streamlit as st
 
 from app import actions, cache, draft, forms, prose, words
+from app.parts.formula import idle_said
 from app.parts.planned import planned
 from app.parts.sweep import sweep
 from core.config import CheckpointConfig, DataConfig, EvaluationConfig, LoraConfig, ModelConfig, RetryConfig
 from core.errors import ConfigError
 from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
+from core.lint import Finding, cannot_act
 from core.problems import arithmetic
 
 MODELS = ["tiny", "tiny-sparse", "Qwen/Qwen3-4B"]
@@ -119,6 +121,8 @@ def launch_card() -> None:
         faults.beside("arms")
         if config:
             planned(config)
+            if cannot := _idle(config):
+                idle_said(cannot)
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch"):
                 arms = ", ".join(a["name"] for a in d["arms"])
@@ -130,6 +134,13 @@ def launch_card() -> None:
         faults.fill(found + here)
 
 
+def _idle(config: ExperimentConfig) -> list[Finding]:
+    """What cannot act at these settings, arm by arm; seeds of an arm have the same, swept settings may not."""
+    runs = [p.config for p in config.planned() if p.config.seed == config.seeds[0]]
+    found = [(f"{run.name}, {place}", message) for run in runs for place, message in cannot_act(run.mix, run.grpo)]
+    return list(dict.fromkeys(found))
+
+
 def _launch(config: ExperimentConfig) -> None:
     try:
         _, run_ids, warning = actions.launch(config)
@@ -137,6 +148,7 @@ def _launch(config: ExperimentConfig) -> None:
         st.session_state["launch-faults"] = error.problems
         st.rerun()
     st.toast(
-        prose.plain(warning) or f"Queued {len(run_ids)} runs.", icon=":material/warning:" if warning else ":material/check:"
+        prose.plain(warning) or f"Queued {words.count(len(run_ids), 'run')}.",
+        icon=":material/warning:" if warning else ":material/check:",
     )
     cache.forget_runs()

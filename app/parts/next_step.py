@@ -27,13 +27,11 @@ def next_step(d: draft.Draft) -> None:
 
 
 def _what(d: draft.Draft, config: ExperimentConfig | None) -> None:
-    seeds, grpo = [str(s) for s in d["seeds"]], d["run"]["grpo"]
-    shown = ", ".join(seeds[:8]) + (", …" if len(seeds) > 8 else "")
-    runs = draft.count(d)
+    runs, grpo = draft.count(d), d["run"]["grpo"]
     prose.head(f"{words.count(runs, 'run')} will be queued" if config else "This cannot be queued yet")
     prose.facts(
-        [("arms", str(len(d["arms"]))), ("seeds", shown), ("runs", str(runs)), ("steps each", str(grpo["max_steps"])),
-         ("model", str(d["run"]["model"]["path"]))]
+        [("arms", str(len(d["arms"]))), ("seeds", str(len(d["seeds"]))), ("runs", str(runs)),
+         ("steps each", str(grpo["max_steps"])), ("model", str(d["run"]["model"]["path"]))]
     )  # fmt: skip
     if config:
         machines = cache.machines()

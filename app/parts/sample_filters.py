@@ -173,7 +173,7 @@ def filters(runs: tuple[int, ...], terms: Sequence[str], step: int | None = None
             found = _fields(runs, terms, steps=step is None)
             st.caption(
                 f"A list looks through the newest {LOOK:,} samples that the steps allow, {LOOK_SCORE:,} where a score is asked "
-                "for. A problem, a label or notes are looked up in all."
+                f"for, {LOOK_TEXT:,} where a text is searched for. A problem, a label or notes are looked up in all."
             )
     if step is not None:
         found |= {"first": step, "last": step}

@@ -80,7 +80,7 @@ def asked_page() -> int:
 
 def _groups(lines: Sequence[Line]) -> str:
     groups = {(x.run_id, x.step, x.group_index): x.dead for x in lines}
-    return f"{len(groups)} groups, {sum(bool(d) for d in groups.values())} dead"
+    return f"{words.count(len(groups), 'group')}, {sum(bool(d) for d in groups.values())} dead"
 
 
 def _keys(keys: Sequence[str], at: int | None, number: int, pages: int) -> None:

@@ -53,6 +53,9 @@ def through_time(sample: SampleView) -> None:
     size = sum(g.size for g in found)
     with st.container(key="card-time"):
         more = f"; the first {MOST_SEEN:,} of its samples" if size >= MOST_SEEN else ""
-        prose.head("The same problem through time", f"{len(found)} groups in {len(by_run)} of {len(every)} runs{more}")
+        prose.head(
+            "The same problem through time",
+            f"{words.count(len(found), 'group')} in {len(by_run)} of {words.count(len(every), 'run')}{more}",
+        )
         rows = [_row(run, by_run[run_id], sample) for run_id, run in every.items() if run_id in by_run]
         elements.problem_time("sample-time", {"rows": rows}, to_sample)

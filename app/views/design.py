@@ -49,7 +49,7 @@ def _undo() -> None:
 
 def _editor(d: draft.Draft, at: int) -> tuple[Mix | None, int]:
     """Terms and rules on the left, the curve on the right; returns the mix with its schedules in steps, and the step."""
-    mix, max_steps, key = d["arms"][at]["mix"], int(d["run"]["grpo"]["max_steps"]), f"{draft.edition()}-{at}"
+    mix, max_steps, key = d["arms"][at]["mix"], draft.max_steps(d), f"{draft.edition()}-{at}"
     faults = forms.Faults()
     left, right = st.columns([6, 5])
     with left:
@@ -91,7 +91,7 @@ def main() -> None:
 def _evidence(d: draft.Draft, mix: Mix, step: int) -> None:
     """What the mix does with samples, with a text, and with what was made to cheat it."""
     answer_rule: AnswerRule = "lenient" if d["run"]["data"]["answer_rule"] == "lenient" else "strict"
-    max_steps = int(d["run"]["grpo"]["max_steps"])
+    max_steps = draft.max_steps(d)
     run_id = on_samples()
     version = scored(mix, answer_rule, run_id)
     if version is not None:

@@ -84,12 +84,13 @@ def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
                 prose.head(e.name, f"{e.question} · queued {words.ago(e.created_at)}".removeprefix(" · "))
             compare_link(e.id, runs)
         bar(f"home-cells-{e.id}", runs)
-        if found := recent(runs):
+        apart = len({r.step for r in runs if r.accuracy is not None}) > 1
+        lines = cache.gold(runs) if first or apart else {}
+        if found := recent(runs, lines):
             prose.note(f"Gold accuracy, mean of the seeds: {found}")
         if first and any(r.status == Status.QUEUED for r in runs):
             no_worker()
     if first:
-        lines = cache.gold(runs)
         shown = [r for r in runs if r.id in lines or not r.status.finished][:MOST_LINES]
         if shown:
             card = overlay(shown, lines, "eval/accuracy", 290, prose.visible(f"Gold accuracy: {e.name}"))

@@ -1,21 +1,30 @@
 """What may be compared, but with a word of warning beside the numbers. Called by `comparison` before it averages. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
-from core.compare.evidence import GOLD, OUTCOMES, Evidence, by_arm
+import numpy as np
+
+from core.compare.evidence import GOLD, OUTCOMES, REWARD, Evidence, by_arm
 from core.compare.refusals import Remark, differing, ids_of, refused, some
 from core.compare.scores import missing
 from core.compare.seeds import ENOUGH, FEWEST, holds
+from core.groups import FloatArray
 from core.metrics import count
 
 SAID_APART = ("grpo.max_steps", "grpo.prompts_per_step", "grpo.num_generations", "evaluation.every")
+EVALUATIONS = 3  # as many equal ones are no chance
+Line = tuple[FloatArray, FloatArray]  # steps and values
 
 
 def remarks(runs: Sequence[Evidence], horizon: int) -> list[Remark]:
     """Everything that a reader must know before believing a comparison. With a refusal nothing else is said."""
     if found := refused(runs, horizon):
         return found
-    return [*_budget(runs), *_between(runs), *_machines(runs), *_seeds(runs), *_outcomes(runs), *_missing(runs, horizon)]
+    return [
+        *_budget(runs), *_between(runs), *_same(runs), *_machines(runs), *_seeds(runs), *_outcomes(runs),
+        *_missing(runs, horizon),
+    ]  # fmt: skip
 
 
 def _budget(runs: Sequence[Evidence]) -> list[Remark]:
@@ -49,6 +58,39 @@ def _between(runs: Sequence[Evidence]) -> list[Remark]:
             ids_of(runs),
         )
     ]
+
+
+def _same(runs: Sequence[Evidence]) -> list[Remark]:
+    """Arms that trained the same thing: what tells their mixes apart did not act."""
+    arms = by_arm(runs)
+    lines = {arm: {r.seed: (r.line(GOLD), r.line(REWARD)) for r in same} for arm, same in arms.items()}
+    pairs = [(one, two) for one, two in combinations(arms, 2) if _equal(lines[one], lines[two])]
+    if not pairs:
+        return []
+    names = some([f"{one} and {two}" for one, two in pairs])
+    said = f"{names} have equal curves in every common seed: they trained the same thing. Look for what cannot act."
+    return [Remark("mix", False, said, ids_of([r for arm in dict.fromkeys(sum(pairs, ())) for r in arms[arm]]))]
+
+
+def _equal(one: Mapping[int, tuple[Line, Line]], two: Mapping[int, tuple[Line, Line]]) -> bool:
+    """Gold accuracy and reward are equal to the digit in every common seed, as far as both were evaluated."""
+    common = one.keys() & two.keys()
+    return bool(common) and all(_equal_seed(*one[seed], *two[seed]) for seed in common)
+
+
+def _equal_seed(gold: Line, reward: Line, other_gold: Line, other_reward: Line) -> bool:
+    evaluated = min(len(gold[0]), len(other_gold[0]))
+    if evaluated < EVALUATIONS:
+        return False
+    last = min(gold[0][-1], other_gold[0][-1])
+    found, other = ([_until(line, last) for line in lines] for lines in ((gold, reward), (other_gold, other_reward)))
+    # A reward that never moves, or was not read, tells nothing: any mix in which nothing is ever right has it.
+    return len(np.unique(found[1][1])) > 1 and all(np.array_equal(a, b) for a, b in zip(found, other, strict=True))
+
+
+def _until(line: Line, last: float) -> FloatArray:
+    """[2, n] steps and values up to a step."""
+    return np.array(line)[:, line[0] <= last]
 
 
 def _machines(runs: Sequence[Evidence]) -> list[Remark]:

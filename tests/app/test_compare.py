@@ -339,6 +339,15 @@ def test_every_card_can_be_sent_and_saved() -> None:
     assert [len(t["x"]) for t in never] == [3] and np.all(never[0]["x"] == 40)
 
 
+@pytest.mark.parametrize(("seeds", "shown"), [((3, 3, 3), 6), ((3, 3, 2), 2), ((2, 2, 2), 0)])
+def test_too_few_seeds_have_no_probability(seeds: tuple[int, ...], shown: int) -> None:
+    arms = zip("abc", (0.0, 0.05, 0.2), seeds, strict=True)
+    c = compare([run_of([0.3 - d, 0.6 - d], a, s) for a, d, n in arms for s in range(n)], resamples=200)
+    card = figures.improvement(c, theme.looks([(a, "hard") for a in "abc"]), "gold/auc")
+    assert sum(v is not None for row in card["traces"][0]["z"] for v in row) == shown
+    assert (card["sub"] == "Fewer than 3 seeds: no probability.") == (shown == 0) and card["alt"]
+
+
 def test_an_arm_keeps_its_look_and_no_two_share_one() -> None:
     looks = theme.looks([(f"arm-{i}", "hybrid") for i in range(8)] + [("arm-0", "hybrid"), ("other", "hard")])
     assert len(set(looks.values())) == 9 and looks["arm-0"].dash == "solid" and looks["other"].role == "hard"

@@ -117,6 +117,9 @@ def test_a_template_replaces_the_arms_or_is_added_and_can_be_undone(sqlite: Path
         assert not at.exception and "cannot be computed" not in prose(at), name
     assert [a["name"] for a in at.session_state["draft"]["arms"]][3:] == ["hard-2", "adaptive", "worst-case"]
     assert address(at, "arm") == "worst-case" and "6 runs will be queued" in prose(at)
+    assert "<span>seeds <b>1</b></span><span>runs <b>6</b></span>" in prose(
+        at
+    )  # how many, as beside it: "seeds 0" read as none
 
 
 @pytest.mark.parametrize("name", [*presets.names(), *(t.name for t in templates())])

@@ -79,6 +79,14 @@ def test_an_empty_page_says_what_to_do(sqlite: Path, name: str) -> None:
     assert wanted[name] in text
 
 
+@pytest.mark.parametrize(("name", "title"), [("home", "Showdown"), ("runs", "Runs · Showdown"), ("run", "Run · Showdown")])
+def test_a_tab_of_the_browser_says_what_is_in_it(sqlite: Path, monkeypatch: pytest.MonkeyPatch, name: str, title: str) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("streamlit.set_page_config", lambda page_title, **_: said.append(page_title))
+    page(name)
+    assert said[-1] == title
+
+
 def test_the_run_page_shows_charts_tiles_and_answers(trained: int) -> None:
     at = page("run", run=str(trained))
     assert len(elements(at, "chart_card")) == 13 and len(at.metric) == 6
@@ -219,6 +227,28 @@ def test_bad_input_is_refused_beside_the_field(sqlite: Path, label: str, typed: 
     assert message in prose(at) and 'role="alert"' in prose(at)
     assert next(b for b in at.button if b.label == "Queue").disabled
     assert queries.run_list() == []
+
+
+@pytest.mark.parametrize(("label", "typed"), [("max_steps", -5), ("learning_rate", -1e-4), ("beta", -0.5)])
+def test_a_number_out_of_range_is_refused_and_both_pages_go_on(sqlite: Path, label: str, typed: float) -> None:
+    at = page("queue")
+    next(n for n in at.number_input if n.label == label).set_value(typed).run()
+    assert not at.exception and 'role="alert"' in prose(at) and "greater than" in prose(at)
+    assert next(b for b in at.button if b.label == "Queue").disabled and queries.run_list() == []
+    at.switch_page("views/design.py").run()
+    assert not at.exception and "This cannot be queued yet" in prose(at)
+    at.switch_page("views/queue.py").run()
+    assert not at.exception
+    box = next(n for n in at.number_input if n.label == label)
+    assert box.value == typed and box.step > 0
+
+
+def test_what_cannot_act_at_these_settings_is_said_before_it_is_queued(sqlite: Path) -> None:
+    at = page("queue")
+    assert "This cannot act" not in prose(at)
+    next(n for n in at.number_input if n.label == "max_steps").set_value(20).run()
+    assert prose(at).count("hybrid, blend: the blend stays at 0 for the whole training, so the hard side never acts") == 1
+    assert not next(b for b in at.button if b.label == "Queue 3 runs").disabled
 
 
 def test_a_model_folder_that_is_not_there_is_refused_before_queueing(sqlite: Path) -> None:

@@ -71,6 +71,37 @@ def test_the_same_seed_twice_is_refused() -> None:
     assert said.about == "seeds" and said.runs == (202, 999) and "would count double" in said.said
 
 
+MOVES = [0.1 * (i % 7) for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("gold", "reward", "seeds", "said"),
+    [
+        (RISES, MOVES, (0, 1), True),
+        (RISES[:3], MOVES[:20], (0, 1), True),  # it still trains: equal as far as it came
+        (RISES, MOVES, (1, 2), True),
+        (RISES, MOVES, (5,), False),  # no seed in common
+        (RISES[:2], MOVES[:10], (0, 1), False),  # two evaluations can be equal by chance
+        ([*RISES[:4], 0.61], MOVES, (0, 1), False),
+        (RISES, [*MOVES[:39], 0.05], (0, 1), False),
+        (RISES, [], (0, 1), False),  # the reward was not read
+    ],
+)
+def test_arms_that_trained_the_same_thing_are_named(
+    gold: list[float], reward: list[float], seeds: tuple[int, ...], said: bool
+) -> None:
+    one = [run_of(RISES, "a", s, reward__total=MOVES) for s in (0, 1)]
+    status = "done" if len(gold) == len(RISES) else "running"
+    two = [run_of(gold, "b", s, status, reward__total=reward) for s in seeds]
+    remark = [r.said for r in remarks([*one, *two], 40) if r.about == "mix"]
+    wanted = "a and b have equal curves in every common seed: they trained the same thing. Look for what cannot act."
+    assert remark == ([wanted] if said else [])
+
+
+def test_a_reward_that_never_moves_makes_no_arms_equal() -> None:
+    assert not [r for r in remarks([run_of(RISES, arm) for arm in "ab"], 40) if r.about == "mix"]
+
+
 def test_nothing_to_compare_is_said() -> None:
     assert [r.refused for r in compare([]).remarks] == [True]
     waiting = [run_of([], status="queued", seed=s) for s in range(3)]
