@@ -11,6 +11,7 @@ from cli.up import open_store
 from core.errors import SetupError
 from core.metrics import count
 from core.settings import settings
+from core.store import queries
 from core.store.many import experiment_config
 
 MOST_SAID = 20
@@ -71,3 +72,6 @@ def report(ctx: click.Context, experiment: str | None, out: Path | None, verify:
     experiment_id = experiment_named(experiment)
     folder = write(experiment_id, out)
     click.echo(json.dumps({"experiment": experiment_id, "folder": str(folder)}) if as_json else f"wrote {folder}/report.html")
+    going = sum(not r.status.finished for r in queries.run_list(experiment_id))
+    if going and not as_json:
+        click.echo(f"{count(going, 'run')} of it {'has' if going == 1 else 'have'} not ended: the report is of now")

@@ -87,13 +87,24 @@ def verify(folder: Path) -> tuple[int, list[str]]:
     made = found(int(said["experiment"]))
     drawn = cards(made)
     now = json.loads(_json(made.document.as_json()))
-    wrong = _facts(said["facts"], now["facts"])
-    wrong += [f"{key}: not as the database has it" for key in sorted(set(now) - {"facts"}) if said.get(key) != now[key]]
+    wrong = [*_moved(said.get("runs", []), now["runs"]), *_facts(said["facts"], now["facts"])]
+    wrong += [f"{key}: not as the database has it" for key in sorted(set(now) - {"facts", "runs"}) if said.get(key) != now[key]]
     if (folder / TEXT).exists() and (folder / TEXT).read_text(encoding="utf-8") != markdown(made.document, _named(drawn)):
         wrong.append(f"{TEXT}: its text is not what these numbers make")
     if (folder / PAGE).exists() and body(made.document, drawn) not in (folder / PAGE).read_text(encoding="utf-8"):
         wrong.append(f"{PAGE}: its text is not what these numbers make")
     return len(now["facts"]), wrong
+
+
+def _moved(said: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:
+    """Runs that are not where they were: everything else may differ for that alone."""
+    before = {r.get("run"): r for r in said}
+    runs = [r for r in now if before.pop(r["run"], None) != r]
+    if not runs and not before:
+        return []
+    where = ", ".join(f"run {r['run']} is {r['status']} at step {r['step']}" for r in runs)
+    gone = ", ".join(f"run {run_id} is gone" for run_id in before)
+    return [f"runs: since the report was written they have changed ({', '.join(filter(None, [where, gone]))}); write it again"]
 
 
 def _facts(said: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -104,8 +115,14 @@ def _facts(said: dict[str, Any], now: dict[str, Any]) -> list[str]:
             wrong.append(f"{place}: {'not in the report' if one is None else 'not in the database any more'}")
         elif not _same(one, two):
             runs = ", ".join(map(str, two["runs"]))
-            wrong.append(f"{place} ({two['of']}): the report says {one['text']}, the database {two['text']} (runs {runs})")
+            a, b = (one["text"], two["text"]) if one["text"] != two["text"] else (_brief(one), _brief(two))
+            wrong.append(f"{place} ({two['of']}): the report says {a}, the database {b} (runs {runs})")
     return wrong
+
+
+def _brief(fact: dict[str, Any]) -> str:
+    """What is behind a text that says too little to tell two apart."""
+    return json.dumps({k: v for k, v in fact.items() if k not in ("of", "text")})
 
 
 def _same(one: dict[str, Any], two: dict[str, Any]) -> bool:

@@ -26,6 +26,7 @@ from core.store.session import writing
 from core.store.tables import evaluation, experiment, metric, point, run
 from tests.compared import learned
 from tests.e2e.browser import browser, chromium
+from tests.grow import grow, growing
 
 EVIL = "<script>alert(1)</script> $x$ | `a` [l](javascript:b) \u202egnp.exe"
 
@@ -95,6 +96,19 @@ def test_what_was_changed_afterwards_is_found(study: int, tmp_path: Path, change
     change(tmp_path)
     answer = call("report", "--verify", str(tmp_path))
     assert answer.exit_code == 1 and said in answer.output
+
+
+def test_a_report_of_runs_that_went_on_says_so_first(sqlite: Path, tmp_path: Path) -> None:
+    """Not only that numbers differ, some of which look the same in the few digits of a table."""
+    first, second = growing(["hard", "hybrid"], [0], 100)
+    grow(first, 0, 40)
+    grow(second, 0, 40)
+    assert "2 runs of it have not ended: the report is of now" in call("report", "1", "--out", str(tmp_path)).output
+    assert call("report", "--verify", str(tmp_path)).exit_code == 0
+    grow(second, 41, 60)
+    answer = call("report", "--verify", str(tmp_path))
+    said = f"runs: since the report was written they have changed (run {second} is running at step 60); write it again"
+    assert answer.exit_code == 1 and answer.output.splitlines()[0] == said
 
 
 @pytest.mark.parametrize(
