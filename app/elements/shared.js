@@ -36,12 +36,12 @@ const resolve = (root, value, scheme = getComputedStyle(root).colorScheme) => {
   return value;
 };
 // Digits as Python writes them: an exact half goes to the even neighbour, where toFixed goes up.
-const rounded = (size, digits) => {
+const halfEven = (size, digits) => {
   const scaled = size * 10 ** digits, half = Number.isInteger(size * 2 ** (digits + 1)) && scaled % 1 === 0.5;
   return (half ? 2 * Math.round(scaled / 2) / 10 ** digits : size).toFixed(digits);
 };
-const signed = (x, digits = 2) => (x < 0 ? "\u2212" : "+") + rounded(Math.abs(x), digits);
-const fixed = (x, digits = 2) => (x < 0 ? "\u2212" : "") + rounded(Math.abs(x), digits);
+const signed = (x, digits = 2) => (x < 0 ? "\u2212" : "+") + halfEven(Math.abs(x), digits);
+const fixed = (x, digits = 2) => (x < 0 ? "\u2212" : "") + halfEven(Math.abs(x), digits);
 // Text nobody trusts, for textContent: control characters and those that turn the direction are shown as symbols.
 const visible = (text) => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (c) => c === "\u007f" ? "\u2421" : String.fromCharCode(0x2400 + c.charCodeAt(0)))
   .replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\u2426");

@@ -6,7 +6,7 @@ touch no points.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
@@ -155,6 +155,11 @@ def _run_select(whole: bool = False) -> Select[Any]:
     ).select_from(run.outerjoin(experiment, run.c.experiment_id == experiment.c.id))
 
 
+@lru_cache(maxsize=256)  # a live page asks for the same runs each second
+def _select_of(run_ids: tuple[int, ...]) -> Select[Any]:
+    return _run_select().where(run.c.id.in_(run_ids))
+
+
 def _run_row(row: Row[Any]) -> RunRow:
     values = row._asdict()
     return RunRow(**{f: values[f] for f in RunRow.__dataclass_fields__} | {"status": Status(row.status)})
@@ -181,7 +186,7 @@ def unfinished(limit: int = 1000) -> list[RunRow]:
 def rows(run_ids: Sequence[int]) -> list[RunRow]:
     """Some runs, in the order of their ids as given; those that are not there are left out."""
     with reading() as c:
-        found = {r.id: _run_row(r) for r in c.execute(_run_select().where(run.c.id.in_(run_ids)))}
+        found = {r.id: _run_row(r) for r in c.execute(_select_of(tuple(run_ids)))}
     return [found[i] for i in run_ids if i in found]
 
 

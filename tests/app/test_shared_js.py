@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.elements import HERE
+import app.elements.runs  # noqa: F401  defines more elements
+from app.elements import BUILT, HERE
 from tests.e2e.browser import browser, chromium
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -17,3 +18,16 @@ def test_halves_are_rounded_as_python_rounds_them() -> None:
         fixed, signed = (page.evaluate(f"asked => asked.map(([x, d]) => {f}(x, d))", asked) for f in ("fixed", "signed"))
     assert fixed == [f"{x:.{d}f}".replace("-", "\u2212") for x, d in asked]
     assert signed == [f"{x:+.{d}f}".replace("-", "\u2212") for x, d in asked]
+
+
+def test_every_element_is_a_script_that_a_browser_can_read() -> None:
+    """Each is put together from several files: two of the same name would be a page without that element, and no error here."""
+    built = sorted(BUILT.glob("*.js"))
+    assert len(built) > 12
+    load = (
+        "src => import(URL.createObjectURL(new Blob([src], { type: 'text/javascript' }))).then((m) => typeof m.default, String)"
+    )
+    with browser() as made:
+        page = made.new_page()
+        found = {path.name.rpartition("-")[0]: page.evaluate(load, path.read_text()) for path in built}
+    assert set(found.values()) == {"function"}, found
