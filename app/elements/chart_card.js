@@ -48,12 +48,14 @@ function build(root) {
 // What the feed is told that this card has; null when it wants nothing.
 function asks(ui) {
   if (!ui.visible || !(ui.live || ui.behind)) return null;
+  ui.asked = ui.token;
   if (!ui.received || ui.lost) return [ui.token];
   const { version, epoch, length, frame } = ui.received;
   return [ui.token, version, epoch, length, frame];
 }
 
 function took(ui, bytes) {
+  if (ui.asked !== ui.token) return feed().soon();  // of what the card showed before: it was asked while another was chosen
   ui.drew = undefined;  // what a press had drawn since the last round is not of this one
   const kind = bytes && unpack(bytes).head;
   if (kind?.kind === "fault") return failed(ui, kind.said);
