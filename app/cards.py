@@ -39,11 +39,10 @@ def card(run_id: int, view: View, name: str, make: Callable[[Shown], Card]) -> D
 def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: View, height: int) -> Drawn:
     """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
     runs = cache.rows(run_ids)
-    now = tuple(cache.version(r) for r in runs)
-    read_of = tuple(dict.fromkeys((*names, *SUMMED[view.over])))
+    versions = {r.id: cache.version(r) for r in runs}
+    now, read_of = tuple(versions.values()), tuple(dict.fromkeys((*names, *SUMMED[view.over])))
 
     def draw(before: Sequence[Trace]) -> Card:
-        versions = {r.id: cache.version(r) for r in runs}
         read = cache.memo().get(("read", run_ids, read_of), now, lambda: cache.series_of(versions, read_of))  # for all charts
         lines = {run_id: found.get(name, Series([], [])) for run_id, found in read.items()}
         along = {r.id: _shown(r, cache.config(r.id), read[r.id], view) for r in runs} if view.over != "step" else {}

@@ -56,9 +56,9 @@ class Message:
         self._bare = {k: v for k, v in card.items() if k != "traces"}
         known = before if before and before.epoch == self.epoch and before.length <= self.length else None
         self._lines = _thinned(card["traces"], known._lines if known else None)
-        still = ({k: v for k, v in self._bare.items() if k not in MOVING}, [one.style for one in self._lines])
-        self._still = still
-        self.frame = known.frame if known and known._still == still else _hash(json.dumps(still).encode())
+        self._still = ({k: v for k, v in self._bare.items() if k not in MOVING}, [one.style for one in self._lines])
+        same = known is not None and known._still == self._still
+        self.frame = known.frame if known and same else _hash(json.dumps(self._still).encode())
         self.version = version
         if not version:  # told from others by its contents, and a tail of nothing
             self.version = self.epoch = _hash(_packed({"card": self._bare}, self._lines, "whole"))

@@ -159,9 +159,8 @@ def up(demo: bool, say: Say) -> None:
 
 
 def _start(group: Group, demo: bool, say: Say) -> None:
-    group.start(
-        "app", app_command(), environment=APP_ENVIRONMENT
-    )  # first: it takes longest to answer, and reads only the database
+    # First: it takes longest to answer, and reads only the database.
+    group.start("app", app_command(), environment=APP_ENVIRONMENT)
     start_broker(group)
     if demo:
         try:
