@@ -17,13 +17,15 @@ from core.compare.catalogue import SCORES
 from core.compare.comparison import Arm, Comparison
 from core.compare.curves import at
 from core.compare.evidence import GOLD, Evidence, by_arm
-from core.compare.seeds import FEWEST
+from core.compare.seeds import FEWEST, Band
+from core.compare.seeds import band as interval
 from core.compare.thresholds import Threshold
 from core.metrics import count, describe
 
 Card = dict[str, Any]
 Looks = Mapping[str, Look]
 LINE, AROUND = 15, 150  # pixels of a line of text, and of what of a card is no plot
+BAND_PLACES = 101
 BANDED = 6  # arms whose bands can still be told apart; of one alone it is always drawn
 LABELLED = 8  # arms whose names stand at the ends of their lines
 SMOOTHING = 0.9
@@ -51,7 +53,7 @@ def curves(
     c: Comparison, runs: Sequence[Evidence], looks: Looks, metric: str = GOLD, only: str = "", mark: Threshold | None = None,
     height: int = 400,
 ) -> Card:  # fmt: skip
-    """One metric over the steps: each arm's mean, its seeds thin; for gold accuracy with its interval. `only`: one arm loud."""
+    """One metric over the steps: each arm's mean with its interval, its seeds thin. `only`: one arm loud."""
     what, traces, ends, said = describe(metric), [], [], []
     scale = SCALE.get(what.unit, 1.0)
     lines = {a: [r.line(metric, c.horizon) for r in same] for a, same in arms_of(runs, looks).items()}
@@ -60,9 +62,12 @@ def curves(
     for name in arms:
         loud = not only or name == only
         x, mean = _mean(known[name])
-        traces += _arm(name, known[name], x, mean, looks[name], scale, loud, metric)
-        if metric == GOLD and loud and (only or len(arms) <= BANDED):
-            traces = [*_band(c, name, looks[name], scale), *traces]
+        drawn = [(steps, values if _steady(metric) else base.smoothed(values, SMOOTHING)) for steps, values in known[name]]
+        traces += _arm(name, drawn, x, mean, looks[name], scale, loud, metric)
+        if loud and (only or len(arms) <= BANDED):
+            at_steps, found = (c.grid, _of_gold(c, name)) if metric == GOLD else _of_seeds(drawn, x)
+            if found is not None and len(found.low) and np.isfinite(found.low).all():
+                traces = [*band(name, at_steps, scale * found.low, scale * found.high, looks[name]), *traces]
         ends.append((name, float(x[-1]), float(traces[-1]["y"][-1])))
         said.append(f"{name} {scale * float(mean[-1]):.3g}")
     suffix = " %" if what.unit == "share" else ""
@@ -72,8 +77,8 @@ def curves(
     if mark is not None and metric == GOLD:
         traces.append(_dotted([0, c.horizon], [scale * mark.value] * 2, mark.name))
     if len(arms) <= LABELLED and ends:
-        drawn = [float(y) for t in traces for y in (np.nanmin(t["y"]), np.nanmax(t["y"]))]
-        traces += _names(ends, looks, (max(drawn) - min(drawn)) * LINE / (height - AROUND))
+        heights = [float(y) for t in traces for y in (np.nanmin(t["y"]), np.nanmax(t["y"]))]
+        traces += _names(ends, looks, (max(heights) - min(heights)) * LINE / (height - AROUND))
     alt = (
         f"{what.title} by step, mean of the seeds of each arm; at the end: {'; '.join(said)}."
         if said
@@ -84,8 +89,8 @@ def curves(
 
 
 def _sub(metric: str, seeds: int, band: bool) -> str:
-    if not metric.startswith("eval/"):
-        return f"Thick: moving average (weight {SMOOTHING:g}) of the seeds' mean. Thin: each seed's own."
+    if not _steady(metric):
+        return f"Thick: moving average (weight {SMOOTHING:g}) of the seeds' mean. {BAND if band else ''}Thin: each seed's own."
     if seeds < 2:
         return "One seed an arm: no interval can be drawn."
     return f"Thick: mean. {BAND if band else ''}Thin: each seed."
@@ -98,25 +103,31 @@ def _mean(lines: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
 
 
 def _arm(
-    name: str, lines: Sequence[tuple[Any, Any]], x: Any, mean: Any, look: Look, scale: float, loud: bool, metric: str
+    name: str, drawn: Sequence[tuple[Any, Any]], x: Any, mean: Any, look: Look, scale: float, loud: bool, metric: str
 ) -> list[base.Trace]:  # fmt: skip
-    steady = metric.startswith("eval/")
-    drawn = [values if steady else base.smoothed(values, SMOOTHING) for _, values in lines]
     thin = f"{look.role}/{'.45' if loud else '.1'}"
     traces = [
         base.line(f"{name}, seed line {i + 1}", steps, scale * values, thin, 0.9, hoverinfo="skip", legendgroup=name)
-        for i, ((steps, _), values) in enumerate(zip(lines, drawn, strict=True))
+        for i, (steps, values) in enumerate(drawn)
     ]
-    middle = scale * (mean if steady else base.smoothed(mean, SMOOTHING))
+    middle = scale * (mean if _steady(metric) else base.smoothed(mean, SMOOTHING))
     role = look.ink if loud else f"{look.role}/.25"
     return [*traces, base.line(name, x, middle, role, 2.6 if loud else 1.6, look.dash, legendgroup=name)]
 
 
-def _band(c: Comparison, name: str, look: Look, scale: float) -> list[base.Trace]:
-    found = next((a.curve for a in c.arms if a.name == name), None)
-    if found is None or not np.isfinite(found.low).all() or not len(found.low):
-        return []
-    return band(name, c.grid, scale * found.low, scale * found.high, look)
+def _steady(metric: str) -> bool:
+    """Drawn as it was measured: evaluations are few and not noisy from step to step."""
+    return metric.startswith("eval/")
+
+
+def _of_gold(c: Comparison, name: str) -> Band | None:
+    return next((a.curve for a in c.arms if a.name == name), None)
+
+
+def _of_seeds(drawn: Sequence[tuple[Any, Any]], x: Any) -> tuple[Any, Band]:
+    """Steps, and there the interval of the mean of curves as they are drawn; at most BAND_PLACES of them: a band is smooth."""
+    steps = x[np.unique(np.linspace(0, len(x) - 1, BAND_PLACES).astype(int))]
+    return steps, interval(np.array([at(*line, steps) for line in drawn]))
 
 
 def band(name: str, x: Any, low: Any, high: Any, look: Look) -> list[base.Trace]:

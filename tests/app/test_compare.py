@@ -339,6 +339,31 @@ def test_every_card_can_be_sent_and_saved() -> None:
     assert [len(t["x"]) for t in never] == [3] and np.all(never[0]["x"] == 40)
 
 
+@pytest.mark.parametrize(
+    ("metric", "seeds", "only", "bands"),
+    [
+        ("reward/total", 3, "", 2),  # every arm has its own
+        ("reward/total", 3, "a", 1),  # pressed: the others are pale
+        (GOLD, 3, "", 2),
+        ("reward/total", 2, "", 0),  # too few to say how sure the mean is
+    ],
+)
+def test_the_mean_of_any_metric_has_its_interval_where_there_are_seeds(metric: str, seeds: int, only: str, bands: int) -> None:
+    rng = np.random.default_rng(0)
+    found = [
+        run_of([0.1, 0.3, 0.5, 0.6, 0.6 + 0.01 * s], a, s, reward__total=(d + rng.normal(0, 0.1, 40)).tolist())
+        for a, d in (("a", 0.3), ("b", 0.5)) for s in range(seeds)
+    ]  # fmt: skip
+    card = figures.curves(compare(found, resamples=200), found, theme.looks([(a, "hard") for a in "ab"]), metric, only)
+    traces = {t["name"]: t for t in card["traces"] if "name" in t}
+    drawn = {n.removesuffix(", high") for n in traces if n.endswith(", high")}
+    assert len(drawn) == bands and ("Band:" in card["sub"]) == (bands > 0)
+    for arm in drawn:
+        low, high, mean = (traces[n] for n in (f"{arm}, low", f"{arm}, high", arm))
+        at_them = np.interp(low["x"], mean["x"], mean["y"])
+        assert (low["y"] <= at_them + 1e-9).all() and (at_them <= high["y"] + 1e-9).all() and (low["y"] < high["y"]).any()
+
+
 @pytest.mark.parametrize(("seeds", "shown"), [((3, 3, 3), 6), ((3, 3, 2), 2), ((2, 2, 2), 0)])
 def test_too_few_seeds_have_no_probability(seeds: tuple[int, ...], shown: int) -> None:
     arms = zip("abc", (0.0, 0.05, 0.2), seeds, strict=True)
