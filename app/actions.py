@@ -5,7 +5,7 @@ from typing import Any
 
 from app import cache
 from core import queue
-from core.errors import BrokerError, TrainingError
+from core.errors import BrokerError, ConfigError, TrainingError
 from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.mix import Mix
@@ -54,11 +54,11 @@ def stop_experiment(experiment_id: int) -> str:
 
 
 def extend(run_id: int, max_steps: int) -> str:
-    """Let an ended run go on to more steps. ConfigError when that is not more than it has."""
+    """Let an ended run go on to more steps; says so where that is not more than it has."""
     try:
         if not runs.extend(run_id, max_steps):
             return "It cannot be extended: it has not ended."
-    except TrainingError as error:  # imported, without a checkpoint
+    except (ConfigError, TrainingError) as error:  # too few steps; imported, without a checkpoint
         return str(error)
     return _send([run_id]) or f"Queued; it goes on to step {max_steps}."
 

@@ -13,7 +13,6 @@ from app.forms import fields
 from core.adaptive import Adaptive
 from core.schedule import SCHEDULES
 
-TINY_STEP = 1e-9  # above 0, as an open bound is: the nearest closed one
 NUMBER = "number"  # a weight that does not move
 KINDS = [*SCHEDULES]
 INNER = [k for k in SCHEDULES if k not in ("warmup", "adaptive")]
@@ -135,23 +134,25 @@ def rescaled(value: dict[str, Any], last: int, before: int) -> dict[str, Any]:
 
 
 class _Boxes:
-    """Number boxes of one schedule. Steps have no upper bound: a ramp may be made for a longer run."""
+    """Number boxes of one schedule, without bounds, as in app.forms."""
 
-    def __init__(self, value: dict[str, Any], key: str, low: float | None, high: float | None) -> None:
-        self.value, self.key, self.low, self.high = value, key, low, high
+    def __init__(self, value: dict[str, Any], key: str) -> None:
+        self.value, self.key = value, key
 
     def level(self, label: str, name: str) -> float:
+        return self._number(label, name, 0.05)
+
+    def step(self, label: str, name: str) -> float:
+        return self._number(label, name, 1.0)
+
+    def _number(self, label: str, name: str, by: float) -> float:
         now = float(self.value.get(name, 0.0))
-        return float(st.number_input(label, self.low, self.high, now, 0.05, format="%g", key=f"{self.key}-{name}"))
-
-    def step(self, label: str, name: str, least: float = 0.0) -> float:
-        now = float(self.value.get(name, 0.0))
-        return float(st.number_input(label, least, None, now, 1.0, format="%g", key=f"{self.key}-{name}"))
+        return float(st.number_input(label, value=now, step=by, format="%g", key=f"{self.key}-{name}"))
 
 
-def numbers(value: Any, key: str, low: float | None = 0.0, high: float | None = 1.0) -> Any:
+def numbers(value: Any, key: str) -> Any:
     """The numbers of a schedule in boxes; returns it with what was typed."""
-    boxes = _Boxes(value if isinstance(value, dict) else {"value": value}, key, low, high)
+    boxes = _Boxes(value if isinstance(value, dict) else {"value": value}, key)
     if not isinstance(value, dict):
         return boxes.level("Weight", "value")
     now = kind(value)
@@ -163,12 +164,12 @@ def numbers(value: Any, key: str, low: float | None = 0.0, high: float | None = 
     if now == "constant":
         return {**value, "value": boxes.level("Value", "value")}
     if now == "warmup":
-        steps = boxes.step("Steps of warm-up", "steps", TINY_STEP)
+        steps = boxes.step("Steps of warm-up", "steps")
         with st.container(border=True):
             then = value["then"]
             chosen = st.selectbox("and then, counted from its end", INNER, INNER.index(then["type"]), key=f"{key}-then-kind")
             then = then if chosen == then["type"] else as_kind(then, chosen, 100)
-            return {**value, "steps": steps, "then": numbers(then, f"{key}-then-{chosen}", low, high)}
+            return {**value, "steps": steps, "then": numbers(then, f"{key}-then-{chosen}")}
     with st.grid(4, min_column_width=104):
         made = _grid(value, boxes)
     return {**value, **made}
@@ -183,7 +184,7 @@ def _grid(value: dict[str, Any], boxes: _Boxes) -> dict[str, Any]:
         }  # fmt: skip
     if now == "cyclic":
         return {
-            "period": boxes.step("Period", "period", TINY_STEP), "low": boxes.level("At step 0", "low"),
+            "period": boxes.step("Period", "period"), "low": boxes.level("At step 0", "low"),
             "high": boxes.level("Half a period on", "high"),
         }  # fmt: skip
     made: dict[str, Any] = {"from_step": boxes.step("From step", "from_step"), "start": boxes.level("Before", "start")}

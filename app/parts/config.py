@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, prose
+from app import cache, prose, words
 from core.config import RunConfig
 from core.differences import differing, flat
 from core.store.queries import RunDetail, RunRow
@@ -56,7 +56,10 @@ def _siblings(row: RunRow, made: RunConfig) -> None:
         configs[other.arm] = cache.config(other.id).resolved()
     found = {p: values for p, values in differing(configs).items() if p not in ("name", "seed") and _tells(p, values)}
     with st.container(key="card-siblings"):
-        prose.head("Against the other arms", f"{len(found)} settings differ; the rest is the same")
+        prose.head(
+            "Against the other arms",
+            f"{words.count(len(found), 'setting')} {'differs' if len(found) == 1 else 'differ'}; the rest is the same",
+        )
         strange = [path for path in found if not path.startswith("mix.")]
         if strange:
             prose.remark(f"More than the mix differs: {', '.join(strange)}. A comparison of these arms mixes two questions.")

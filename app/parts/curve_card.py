@@ -107,8 +107,7 @@ def _schedule(mix: dict[str, Any], target: str, max_steps: int, key: str) -> Non
     made = curves.pick(_get(mix, target), max_steps, key, TURNS[blend], kinds)
     # The boxes hold what they were first given: after a change of kind, direction or unit they are drawn anew.
     state = f"{curves.kind(made)}-{made.get('unit')}-{curves.rises(made)}" if isinstance(made, dict) else curves.NUMBER
-    low, high = (0.0, 1.0) if blend else (None, None)
-    _set(mix, target, curves.numbers(made, f"{key}-{state}", low, high))
+    _set(mix, target, curves.numbers(made, f"{key}-{state}"))
 
 
 def _look(max_steps: int) -> int:

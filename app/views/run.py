@@ -58,7 +58,7 @@ def _more(row: RunRow, made: RunConfig) -> None:
             draft.load_run(made, f"{row.experiment or row.arm} again")
             st.switch_page("views/design.py")
         if row.status.finished:
-            steps = st.number_input("Go on to step", row.max_steps + 1, value=2 * row.max_steps, step=10, key="extend-to")
+            steps = st.number_input("Go on to step", value=2 * row.max_steps, step=10, key="extend-to")
             curve = " Its schedules keep the curve they had." if made.mix.schedules else ""
             if st.button("Extend", icon=":material/add:", help=f"More steps, from the last checkpoint.{curve}"):
                 did(actions.extend(row.id, int(steps)))

@@ -366,6 +366,10 @@ def test_a_finished_run_is_extended_and_cloned_from_its_page(sqlite: Path) -> No
     claim = claims.claim(run_id, "w", 60.0)
     assert claim is not None and claims.finish(run_id, claim.attempt, Status.DONE)
     at = page("run", run=str(run_id))
+    next(n for n in at.number_input if n.label == "Go on to step").set_value(1).run()
+    next(b for b in at.button if b.label == "Extend").click().run()
+    assert not at.exception and any("1 is not above the" in t.value for t in at.toast)
+    assert queries.run_detail(run_id).row.status == Status.DONE
     next(n for n in at.number_input if n.label == "Go on to step").set_value(9).run()
     next(b for b in at.button if b.label == "Extend").click().run()
     row = queries.run_detail(run_id).row
@@ -420,6 +424,21 @@ CURVES: list[dict[str, Any]] = [
 def test_opening_the_page_changes_no_curve(sqlite: Path, curve: dict[str, Any]) -> None:
     at = on_hybrid(page("design"), blend=dict(curve))
     assert parse(Mix, hybrid_of(at)).blend == parse(Mix, {**hybrid_of(at), "blend": curve}).blend
+
+
+BEYOND = [  # the box of a curve, a number outside what the class allows, what is said beside it
+    ("Before", -1.0, "the blend reaches -1"),
+    ("After", 2.0, "the blend reaches 2"),
+    ("From step", -3.0, "greater than or equal to 0 (got -3.0)"),
+]
+
+
+@pytest.mark.parametrize(("box", "number", "said"), BEYOND, ids=[box for box, *_ in BEYOND])
+def test_a_number_outside_its_bounds_is_refused_and_not_dropped(sqlite: Path, box: str, number: float, said: str) -> None:
+    at = page("design")
+    on_hybrid(at, blend={**CURVES[0], "unit": "step", "from_step": 25, "to_step": 75})
+    next(n for n in at.number_input if n.label == box).set_value(number).run()
+    assert said in prose(at) and number in hybrid_of(at)["blend"].values()
 
 
 @pytest.mark.parametrize("curve", [CURVES[6], {**CURVES[0], "unit": "step", "from_step": 25, "to_step": 75}])
