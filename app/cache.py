@@ -4,6 +4,7 @@ Fresh data are looked for at most every LIVE_SECONDS however many people look. A
 What is made of them is kept by app.cards, app.tried and app.compared.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
@@ -25,6 +26,7 @@ from core.store.lines import Line, Place, Seen
 from core.store.mixes import SavedMix
 from core.store.notes import Marks
 from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
+from core.store.states import Status
 from core.store.workers import Machine
 
 Versions = tuple[Version, ...]
@@ -44,6 +46,24 @@ def run_list(experiment_id: int | None = None) -> list[RunRow]:
 
 def rows(run_ids: tuple[int, ...]) -> list[RunRow]:
     return _fresh(("rows", run_ids), lambda: queries.rows(run_ids))
+
+
+def standing(first: int) -> str:
+    """`standing_of` the runs from this id on, as they are now."""
+    return standing_of(_fresh(("standing", first), lambda: queries.standing(first)))
+
+
+def standing_of(rows: Sequence[Any]) -> str:
+    """Changes when a list of runs would show another state, whole percent of progress or gold accuracy; and each minute, for
+    ages. Of runs that have ended nothing is said."""
+    going = sorted((r for r in rows if not Status(r.status).finished), key=lambda r: r.id)
+    said = [f"{r.id}.{r.status}.{r.attempt}.{100 * r.step // r.max_steps}.{r.accuracy}" for r in going]
+    return hashlib.sha256(" ".join([*said, str(minute())]).encode()).hexdigest()[:16]
+
+
+def minute() -> int:
+    """Of the clock."""
+    return int(time.time() / 60)
 
 
 def run_detail(run_id: int) -> RunDetail:

@@ -6,7 +6,6 @@ Chromium. Prints the time from a step's commit, as another process sees it, to i
 """
 
 import argparse
-import json
 import os
 import threading
 import time
@@ -20,7 +19,7 @@ from playwright.sync_api import Page
 
 from benchmarks.dashboard import Server
 from benchmarks.home import own_home
-from benchmarks.live import KEYS, LIMITS, descendants, said
+from benchmarks.live import KEYS, LIMITS, STAMP, descendants, said, stamped
 from core import presets
 from core.experiment import ExperimentConfig
 from core.launch import settled
@@ -30,14 +29,6 @@ from tests.e2e.browser import browser
 from worker import supervisor
 
 LOOK = 0.02  # seconds between two looks at the database
-# Remembers when each step of each run was first drawn, by the clock of this machine.
-STAMP = """() => { window.drawnAt = {}; setInterval(() => {
-  for (const ui of window.showdownCharts ?? []) {
-    if (!ui.visible || !ui.bound || ui.received.card.axis !== 'step') continue;
-    for (const { name, x } of ui.plot.data ?? []) {
-      if (x?.length) window.drawnAt[`${name}~${Math.round(x.at(-1))}`] ??= Date.now() / 1000;
-    }
-  } }, 20); }"""
 
 
 def launched(count: int) -> list[int]:
@@ -81,8 +72,7 @@ def seen(page: Page, url: str, ids: Sequence[int], seconds: float) -> dict[str, 
     page.wait_for_function("[...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=120_000)
     page.evaluate(STAMP)
     time.sleep(seconds)
-    found: dict[str, float] = json.loads(page.evaluate("JSON.stringify(window.drawnAt)"))
-    return found
+    return stamped(page)
 
 
 def main() -> None:

@@ -17,8 +17,6 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
-SPACING = 2.5  # seconds between two answers to the pulse, as in elements/pulse.js
-
 
 @dataclass
 class Seen:
@@ -38,7 +36,7 @@ class Viewer:
         self._base, self._page, self._query, self._seen = base, page, query, seen
         self._page_hash, self._timers = "", dict[str, float]()
         self._has = dict[str, list[Any]]()  # element -> what the feed is told
-        self._pulse: tuple[str, str, str] | None = None  # element, fragment, token
+        self._pulse: tuple[str, str, float] | None = None  # element, fragment, least seconds between two answers
         self._told_at = 0.0
 
     async def watch(self, seconds: float) -> None:
@@ -92,7 +90,7 @@ class Viewer:
                     self._seen.errors.append(head["said"])
                 keys = ("version", "epoch", "length", "frame") if "card" in head else ("version",)
                 self._has[element] = [self._has[element][0], *(head.get(k, "") for k in keys)]
-                if self._pulse and element == self._pulse[0] and loop.time() - self._told_at > SPACING:
+                if self._pulse and element == self._pulse[0] and loop.time() - self._told_at > self._pulse[2]:
                     self._told_at = loop.time()
                     trigger = {f"$$STREAMLIT_INTERNAL_KEY_{element}__events": json.dumps([{"event": "moved", "value": True}])}
                     await self._ask(socket, self._pulse[1], trigger)
@@ -122,11 +120,12 @@ class Viewer:
             return
         made = element.bidi_component
         if made.component_name.endswith(("chart_card", "pulse")):
-            token = json.loads(made.json or made.mixed.json)["token"]
+            data = json.loads(made.json or made.mixed.json)
+            token = data["token"]
             if self._has.get(made.id, [None])[0] != token:
                 self._has[made.id] = [token]
             if made.component_name.endswith("pulse"):
-                self._pulse = (made.id, message.delta.fragment_id, token)
+                self._pulse = (made.id, message.delta.fragment_id, data["spacing"] / 1000)
 
 
 def _heads(content: bytes) -> Iterator[dict[str, Any] | None]:

@@ -98,15 +98,18 @@ def _card(key: str, source: Source, lives: bool) -> None:
 
 
 def pulse(
-    key: str, name: Hashable, version: Callable[[], str], drawn: str, moved: Callable[[], None], last: bool = False
-) -> None:
-    """Draws nothing; calls `moved` when `version` has become another than the one `drawn`, and somebody looks at the page.
+    key: str, name: Hashable, version: Callable[[], str], drawn: str, moved: Callable[[], None], last: bool = False,
+    spacing: float = 2.5,
+) -> None:  # fmt: skip
+    """Draws nothing; calls `moved` when `version` has become another than the one `drawn`, and somebody looks at the page; not
+    more often than every `spacing` seconds.
 
     `name` and `version` are to the feed what those of a live card are. `last`: it does not ask before the charts of the page
     have been drawn for the first time.
     """
     source = LIVE.source(name, lambda: Version(version()))
-    _pulse(key=key, data={"token": source.token, "drawn": drawn, "last": last}, on_moved_change=moved)
+    data = {"token": source.token, "drawn": drawn, "last": last, "spacing": 1000 * spacing}
+    _pulse(key=key, data=data, on_moved_change=moved)
 
 
 def warm() -> None:

@@ -1,6 +1,5 @@
 // The pulse of a live page: draws nothing. When the run has moved on from what is drawn, and somebody looks, it says so, but
-// not more often than every SPACING: charts have their own feed, and what Python draws beside them may be a little older.
-const SPACING = 2500;  // ms
+// not more often than the page wants: charts have their own feed, and what Python draws beside them may be a little older.
 const AGAIN = 8000;  // ms until it says so once more, should the word have been lost
 
 function took(ui, bytes) {
@@ -9,7 +8,7 @@ function took(ui, bytes) {
   if (ui.head?.kind === "gone") ui.head = undefined;
   else if (!now || now === ui.drawn) return;
   const since = Date.now() - ui.at;
-  if (since < SPACING || (ui.told === now && since < AGAIN)) return;
+  if (since < ui.spacing || (ui.told === now && since < AGAIN)) return;
   ui.told = now;
   ui.at = Date.now();
   ui.tell();
@@ -25,7 +24,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     made.took = (bytes) => took(made, bytes);
     return made;
   });
-  Object.assign(ui, { token: data.token, drawn: data.drawn, last: data.last, tell: () => setTriggerValue("moved", true) });
+  const { token, drawn, last, spacing } = data;
+  Object.assign(ui, { token, drawn, last, spacing, tell: () => setTriggerValue("moved", true) });
   feed().add(ui);
   return () => { feed().remove(ui); memory.delete(parentElement); };
 }

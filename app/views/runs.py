@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, prose, words
+from app import cache, elements, prose, words
 from app.parts.no_worker import no_worker
 from app.parts.overlays import overlays
 from app.parts.run_filters import Shown, choose, groups
@@ -10,7 +10,7 @@ from app.parts.run_table import group_table, in_url, table
 from core.store.queries import RunRow
 from core.store.states import Status
 
-TICK_SECONDS = 4.0  # of the table
+SPACING = 4.0  # seconds at least between two drawings of the table
 BESIDE_CURVES = 10.0  # the same where curves are drawn, which go on by themselves: a table costs more than all of them
 
 
@@ -41,6 +41,12 @@ def _live(shown: Shown, drawn: set[int]) -> None:
         prose.note("Click a run's name to open it. Tick rows to lay their curves over each other.")
         if len(rows) == cache.MOST_RUNS:
             prose.note(f"The newest {cache.MOST_RUNS} runs; older ones are under their experiments on the Queue page.")
+    if any(not r.status.finished for r in rows):
+        first = rows[-1].id
+        elements.pulse(
+            "runs-pulse", ("standing", first), lambda: cache.standing(first), cache.standing_of(rows), lambda: None,
+            spacing=BESIDE_CURVES if drawn else SPACING,
+        )  # fmt: skip
     if {r.id for r in chosen} != drawn:
         st.rerun()  # the curves stand outside this fragment, which ticks for the table alone
 
@@ -58,10 +64,8 @@ def main() -> None:
         return
     settings = cache.settings_of(tuple((r.id, r.max_steps) for r in rows))
     shown = choose(rows, {path for found in settings.values() for path in found}, cache.metric_names())
-    live = any(not r.status.finished for r in rows)
     chosen = [r for r in rows if r.id in in_url() and shown.fits(r)]
-    every = (BESIDE_CURVES if chosen else TICK_SECONDS) if live else None
-    st.fragment(_live, run_every=every, key="runs-live")(shown, {r.id for r in chosen})
+    st.fragment(_live, key="runs-live")(shown, {r.id for r in chosen})
     if chosen:
         overlays(chosen)
 

@@ -183,6 +183,15 @@ def unfinished(limit: int = 1000) -> list[RunRow]:
         return [_run_row(r) for r in c.execute(query.order_by(waits, *in_order()).limit(limit))]
 
 
+def standing(first: int) -> list[Row[Any]]:
+    """(id, status, attempt, step, max_steps, accuracy) of the runs from this id on that have not ended, by id: as little as
+    tells whether a list of them is as it was."""
+    columns = (run.c.id, run.c.status, run.c.attempt, run.c.step, run.c.max_steps, _accuracy(True).label("accuracy"))
+    ended = [s.value for s in Status if s.finished]
+    with reading() as c:
+        return list(c.execute(select(*columns).where(run.c.id >= first, run.c.status.not_in(ended)).order_by(run.c.id)))
+
+
 def rows(run_ids: Sequence[int]) -> list[RunRow]:
     """Some runs, in the order of their ids as given; those that are not there are left out."""
     with reading() as c:

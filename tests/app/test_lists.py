@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import cache, theme, visits, waits
 from app import prose as prose_module
+from app.live import Version, known
 from app.parts import run_actions
 from app.parts.run_filters import groups
 from app.parts.sweep import values
@@ -190,6 +191,39 @@ def test_the_runs_page_is_what_its_link_says(mixed: list[int]) -> None:
     at = page("runs", state="Done", find="beta continuous", group="grpo.beta", runs=f"{mixed[1]}-{mixed[0]}")
     assert list(runs_table(at)["id"]) == [mixed[1]] and "1 of 6 runs" in prose(at)
     assert at.selectbox(key="group").value == "grpo.beta" and at.query_params["runs"] == f"{mixed[1]}-{mixed[0]}"
+
+
+MOVES = [  # what happens to a list of five runs that train, 2,000 steps each, at step 12; is the table drawn again?
+    ("nothing", lambda ids: None, False),
+    ("a step that no cell shows", lambda ids: grow(ids[0], 13, 13), False),
+    ("a whole percent of progress", lambda ids: grow(ids[0], 13, 19) or grow(ids[1], 13, 19), True),
+    ("a gold accuracy", lambda ids: grow(ids[0], 13, 20), True),
+    ("a state", lambda ids: claims.finish(ids[2], 1, Status.DONE), True),
+    ("a new run", lambda ids: runs.create_run(run_config()), True),
+]
+
+
+@pytest.mark.parametrize(("happens", "drawn_again"), [m[1:] for m in MOVES], ids=[m[0] for m in MOVES])
+def test_the_table_of_runs_is_drawn_again_when_it_shows_something_else(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch, happens: Any, drawn_again: bool
+) -> None:
+    monkeypatch.setattr(cache, "minute", lambda: 0)  # for ages it is drawn each minute
+    ids = growing(("hard",), range(5), 1900)
+    for run_id in ids:
+        grow(run_id, 0, 12)
+    (pulse,) = (json.loads(e.proto.json) for e in elements(page("runs"), "pulse"))
+    happens(ids)
+    cache.forget_all()
+    cache.forget_runs()
+    found = known(pulse["token"])
+    assert isinstance(found, Version) and (found.text != pulse["drawn"]) == drawn_again
+
+
+def test_a_table_of_runs_that_have_ended_asks_for_nothing(sqlite: Path) -> None:
+    for run_id in growing(("hard",), range(2)):
+        grow(run_id, 0, 3)
+        assert claims.finish(run_id, 1, Status.DONE)
+    assert not elements(page("runs"), "pulse")
 
 
 def runs_table(at: AppTest) -> Any:
