@@ -24,6 +24,7 @@ MOVING = ("now", "alt")  # what a card says of its newest point
 OVERLAP = 32  # newest raw points that a tail repeats: a browser may have missed so many and still be served by a tail
 TYPES = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
+FEW = 16  # values that Python looks at sooner than numpy: what a line has grown by
 
 Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]
@@ -144,20 +145,28 @@ def _settled(n: int) -> int:
 
 def _line(trace: Card, rest: Positions | None, before: _Line | None) -> _Line:
     """`rest`: the positions that are drawn, behind those that `before` knows; None: all are."""
-    arrays = {k: v for k, v in trace.items() if isinstance(v, np.ndarray)}
-    style = {k: v for k, v in trace.items() if k not in arrays and k != "moving"}
+    arrays: dict[str, Array] = {}
+    style = {}
+    for key, value in trace.items():
+        if isinstance(value, np.ndarray):
+            arrays[key] = value
+        elif key != "moving":
+            style[key] = value
     length = max(map(len, arrays.values()), default=0)
     at = np.arange(length) if rest is None else np.concatenate([before.at[: before.keep], rest]) if before else rest
-    keep = 0 if trace.get("moving") or rest is None else int(np.searchsorted(at, _settled(length)))
-    types = {}
-    for key, values in arrays.items():
-        large = before is not None and before.types.get(key) == "f8"
-        types[key] = "f8" if large else _type(values[before.length :] if before and key in before.types else values)
+    keep = 0 if trace.get("moving") or rest is None else int(at.searchsorted(_settled(length)))
+    types = before.types if before else {}
+    types = {
+        k: "f8" if types.get(k) == "f8" else _type(v[before.length :] if before and k in types else v)
+        for k, v in arrays.items()
+    }
     return _Line(style, arrays, length, at, keep, types)
 
 
 def _type(values: Array) -> str:
     """float32, but for large whole numbers (tokens, Unix seconds) that it cannot tell apart."""
+    if len(values) < FEW:
+        return "f8" if any(abs(value) > EXACT for value in values.tolist()) else "f4"
     return "f8" if np.fmax.reduce(np.abs(values), initial=0.0) > EXACT else "f4"
 
 
@@ -166,24 +175,23 @@ def _hash(blob: bytes) -> str:
 
 
 def _packed(head: Card, lines: Sequence[_Line], kind: str) -> bytes:
-    blob = bytearray()
-    said = []
+    blobs, size, said = [], 0, []
     for one in lines:
         keep = 0 if kind == "whole" else one.keep
+        known = min(keep, 1)  # `tie`: the last value the browser must have, to be sure that it goes on from the same line
+        at = one.at[keep - known :]
         entry = {} if kind == "lean" else dict(one.style)
         for key, values in one.arrays.items():
-            blob += bytes(_gap(len(blob)))
-            written = TYPES[one.types[key]]
-            part = values[one.at[keep:]].astype(written)
-            # `tie`: the last value the browser must have, to be sure that it goes on from the same line.
-            last = float(written.type(values[one.at[keep - 1]])) if keep else math.nan
-            tie = last if math.isfinite(last) else None
-            entry[key] = {"at": len(blob), "n": len(part), "type": one.types[key], "keep": keep, "tie": tie}
-            blob += part.tobytes()
+            part = values[at].astype(TYPES[one.types[key]])
+            tie = float(part[0]) if known and math.isfinite(part[0]) else None
+            entry[key] = {"at": size, "n": len(part) - known, "type": one.types[key], "keep": keep, "tie": tie}
+            blob = part[known:].tobytes()
+            blobs += [blob, bytes(_gap(len(blob)))]
+            size += len(blob) + len(blobs[-1])
         said.append(entry)
     if lines:
         head = {**head, "card": {**head["card"], "traces": said}}
-    return _joined(head, bytes(blob))
+    return _joined(head, b"".join(blobs))
 
 
 def _gap(size: int) -> int:

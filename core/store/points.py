@@ -6,6 +6,7 @@ and rows would take twice the time of the database.
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from itertools import groupby
 from operator import itemgetter
 
 from sqlalchemy import Connection
@@ -14,15 +15,34 @@ from core.metrics.series import Series
 from core.store.tables import point
 
 # Named ids make it one short walk of the key for each metric, however long the run is. Whole numbers need no parameters.
-POINTS = f"""SELECT metric_id, step, value FROM {point.name} WHERE run_id = {{run}} AND metric_id IN ({{metrics}})
-AND step >= {{since}} ORDER BY metric_id, step"""
+WHERE = f"FROM {point.name} WHERE run_id = {{run}} AND metric_id IN ({{metrics}})"
+WHOLE = f"SELECT metric_id, step, value {WHERE} ORDER BY metric_id, step"
+NEW = f"SELECT run_id, metric_id, step, value {WHERE} AND step >= {{since}}"
+MOST_TOGETHER = 100  # SQLite takes 500 parts of one statement
 
 
-def points(c: Connection, run_id: int, names: Mapping[int, str], since: int = 0) -> dict[str, Series]:
-    """The metrics of a run by name, in the order of steps. `names`: id -> name of those that are read; `since`: a step."""
+def new_points(c: Connection, since: Mapping[int, int], names: Mapping[int, str]) -> dict[int, dict[str, Series]]:
+    """Run -> its metrics from a step on, where these are few: one statement for many runs."""
+    if not names or not since:
+        return {run_id: {} for run_id in since}
+    metrics, runs = ",".join(str(int(i)) for i in names), list(since)
+    rows: list[tuple[int, int, int, float]] = []
+    for at in range(0, len(runs), MOST_TOGETHER):
+        parts = (NEW.format(run=int(r), metrics=metrics, since=int(since[r])) for r in runs[at : at + MOST_TOGETHER])
+        with c.exec_driver_sql(" UNION ALL ".join(parts)) as result:
+            rows += result.cursor.fetchall()
+    found: dict[int, dict[str, Series]] = {run_id: {} for run_id in since}
+    for (run_id, metric_id), same in groupby(sorted(rows), key=itemgetter(0, 1)):  # no two have the same key
+        _, _, steps, values = zip(*same, strict=True)
+        found[run_id][names[metric_id]] = Series(steps, values)
+    return found
+
+
+def points(c: Connection, run_id: int, names: Mapping[int, str]) -> dict[str, Series]:
+    """The metrics of a run by name, in the order of steps. `names`: id -> name of those that are read."""
     if not names:
         return {}
-    said = POINTS.format(run=int(run_id), metrics=",".join(str(int(i)) for i in names), since=int(since))
+    said = WHOLE.format(run=int(run_id), metrics=",".join(str(int(i)) for i in names))
     with c.exec_driver_sql(said) as result:
         rows = result.cursor.fetchall()
     found, at = {}, 0

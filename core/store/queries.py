@@ -15,7 +15,7 @@ from core import sweep
 from core.errors import NotFound
 from core.metrics.series import Series
 from core.store.moves import in_order
-from core.store.points import points
+from core.store.points import new_points, points
 from core.store.session import reading
 from core.store.states import Status
 from core.store.tables import evaluation, experiment, metric, point, run, run_event, sample, score
@@ -229,7 +229,8 @@ def series_since(since: Mapping[int, int], names: Sequence[str] | None = None) -
     known = select(metric.c.id, metric.c.name)
     with reading() as c:
         ids = {row.id: row.name for row in c.execute(known if names is None else known.where(metric.c.name.in_(names)))}
-        return {r: points(c, r, ids, step) for r, step in since.items()}
+        whole = {r: points(c, r, ids) for r, step in since.items() if not step}
+        return whole | new_points(c, {r: step for r, step in since.items() if step}, ids)
 
 
 def scores_of(c: Connection, ids: Sequence[int]) -> dict[int, list[TermScore]]:

@@ -198,6 +198,23 @@ def test_a_step_cannot_be_written_twice_and_leaves_no_half() -> None:
     assert queries.series(claim.run_id)["reward/other"].steps == [2]
 
 
+def test_what_is_new_of_many_runs_is_what_is_new_of_each() -> None:
+    ids = [runs.create_run(run_config(seed=seed)) for seed in range(104)]  # more than one statement takes
+    for run_id in ids:
+        assert claims.claim(run_id, "w", 60.0)
+        for step in (1, 2, 3) if run_id != ids[1] else ():
+            records.write_step(run_id, 1, StepRecord(step, {"reward/total": step + run_id, "policy/kl": 0.1 * step}))
+    since = {run_id: k % 5 for k, run_id in enumerate(ids)}  # 0: all of it, 4: nothing
+    found = queries.series_since(since, ("reward/total",))
+    assert list(found) and set(found) == set(ids) and found[ids[1]] == {} and found[ids[4]] == {}
+    for run_id, first in since.items():
+        whole = queries.series(run_id, ("reward/total",))
+        steps = [s for s in (whole["reward/total"].steps if whole else []) if s >= first]
+        line = found[run_id].get("reward/total")
+        assert (list(line.steps) if line else []) == steps
+        assert (list(line.values) if line else []) == [float(step + run_id) for step in steps]
+
+
 def test_rewind_removes_what_lies_after_the_checkpoint() -> None:
     claim = claimed()
     for step in range(1, 6):
