@@ -166,7 +166,10 @@ def _line(trace: Card, rest: Positions | None, before: _Line | None) -> _Line:
 def _type(values: Array) -> str:
     """float32, but for large whole numbers (tokens, Unix seconds) that it cannot tell apart."""
     if len(values) < FEW:
-        return "f8" if any(abs(value) > EXACT for value in values.tolist()) else "f4"
+        for value in values.tolist():
+            if abs(value) > EXACT:
+                return "f8"
+        return "f4"
     return "f8" if np.fmax.reduce(np.abs(values), initial=0.0) > EXACT else "f4"
 
 

@@ -79,7 +79,7 @@ def _row(mix: dict[str, Any], i: int, role: str, key: str) -> None:
         return
     left, right = st.columns([10, 11], vertical_alignment="center")
     with left:
-        prose.term(label(term), COMPONENTS[term["component"]].what, role)
+        prose.term(label(term), f"{COMPONENTS[term['component']].what} {_set(term)}".strip(), role)
     with right:
         weight, shaping, more = st.columns([9, 9, 5], wrap=False, vertical_alignment="center")
         with weight:
@@ -88,6 +88,14 @@ def _row(mix: dict[str, Any], i: int, role: str, key: str) -> None:
             _shaping(term, key)
         with more, st.popover("", icon=":material/tune:", help=f"Settings of {prose.plain(label(term))}"):
             term_settings.settings(mix, i, key)
+
+
+def _set(term: dict[str, Any]) -> str:
+    """The params that are not what the component has by itself: what it rewards may hang on them."""
+    known = COMPONENTS[term["component"]].params.model_fields
+    given = {k: v for k, v in term.get("params", {}).items() if k in known and v != known[k].default}
+    said = (f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in given.items())
+    return f"Set: {', '.join(said)}." if given else ""
 
 
 def _gone(mix: dict[str, Any], i: int, role: str, key: str) -> None:

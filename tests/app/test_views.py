@@ -191,6 +191,13 @@ def test_a_weight_moves_the_formula_the_composition_and_the_sum(sqlite: Path) ->
     assert closeness["weight"] == pytest.approx(0.45)  # half of it at step 50 of the blend
 
 
+def test_a_term_says_which_of_its_params_are_not_its_own_defaults(sqlite: Path) -> None:
+    at = page("design")
+    assert "no repetition. Set: steps 0, marker 0, repetition 0.</div>" in prose(at)  # of the four checks only one is left
+    at = on_hybrid(at, terms=[{"component": "reasoning", "side": "continuous", "weight": 1.0, "params": {"equations": 1.0}}])
+    assert "no repetition.</div>" in prose(at)
+
+
 def test_a_pasted_text_is_compared_with_the_worked_solution(sqlite: Path) -> None:
     at = on_hybrid(page("design"), terms=[{"component": "key_points", "side": "continuous", "weight": 1.0}])
     for probe, raw in (("Right answer", 1.0), ("Empty", 0.0)):
