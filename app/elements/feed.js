@@ -2,7 +2,7 @@
 // A watcher has asks() -> what it has, or null when it wants nothing; took(bytes or null); failed(error); settled() -> a promise
 // of when drawing began and ended, or of nothing; top() -> where it is on the page.
 const TICK = 1000;  // ms between two looks
-const REST = 2.2;  // times as long as a round drew: charts never take more than a third of a core
+const REST = 2.6;  // times as long as a round drew: drawing never takes more than 28 % of a core
 const SLOWEST = 15_000;  // ms between two looks at a server that does not answer
 
 const makeFeed = () => {
