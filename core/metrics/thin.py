@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]
 
 
-@lru_cache(maxsize=4096)  # every line of a chart asks several times
+@lru_cache(maxsize=512)  # every line of a chart asks several times
 def bucket_width(n: int, most: int = MOST) -> int:
     """Points per bucket for a line of n points: the smallest power of two that leaves at most `most` points; 1: all."""
     if n <= most:

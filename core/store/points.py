@@ -17,6 +17,7 @@ from core.store.tables import point
 # Named ids make it one short walk of the key for each metric, however long the run is. Whole numbers need no parameters.
 WHERE = f"FROM {point.name} WHERE run_id = {{run}} AND metric_id IN ({{metrics}})"
 WHOLE = f"SELECT metric_id, step, value {WHERE} ORDER BY metric_id, step"
+# The step is a parameter: a driver keeps what it has prepared, and a text for each step would cost kilobytes each.
 NEW = f"SELECT run_id, metric_id, step, value {WHERE} AND step >= {{since}}"
 MOST_TOGETHER = 100  # SQLite takes 500 parts of one statement
 
@@ -27,9 +28,11 @@ def new_points(c: Connection, since: Mapping[int, int], names: Mapping[int, str]
         return {run_id: {} for run_id in since}
     metrics, runs = ",".join(str(int(i)) for i in names), list(since)
     rows: list[tuple[int, int, int, float]] = []
+    place = "?" if c.dialect.paramstyle == "qmark" else "%s"
     for at in range(0, len(runs), MOST_TOGETHER):
-        parts = (NEW.format(run=int(r), metrics=metrics, since=int(since[r])) for r in runs[at : at + MOST_TOGETHER])
-        with c.exec_driver_sql(" UNION ALL ".join(parts)) as result:
+        some = runs[at : at + MOST_TOGETHER]
+        said = " UNION ALL ".join(NEW.format(run=int(r), metrics=metrics, since=place) for r in some)
+        with c.exec_driver_sql(said, tuple(int(since[r]) for r in some)) as result:
             rows += result.cursor.fetchall()
     found: dict[int, dict[str, Series]] = {run_id: {} for run_id in since}
     for (run_id, metric_id), same in groupby(sorted(rows), key=itemgetter(0, 1)):  # no two have the same key
