@@ -1,8 +1,9 @@
 """One viewer in a real browser: `python -m benchmarks.live [--runs 10] [--steps 2000] [--seconds 60] [--page PATH]`.
 
 Runs grow by a step a second under a dashboard of its own. Prints, each with its limit: the server's processor time per tick
-(with the viewer, less without), the browser's share of a core, the bytes a tick sends (counted by a simulated viewer that
-looks at the same page), and the time from a step's commit to its point on the screen.
+(with the viewer, less without), the browser's share of a core, and the time from a step's commit to its point on the screen;
+then, for viewers without a browser on the same page, one and ten of them, the bytes of a tick and the server's time per tick
+and viewer.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.dashboard import Server, growing_runs, keep_growing, processor_of
 from benchmarks.home import own_home
-from benchmarks.viewer import Seen, Viewer
+from benchmarks.viewer import Seen, look
+from core.metrics import count
 from tests.e2e.browser import FLAGS, chromium
 
 LIMITS = {"server": 10.0, "browser": 0.5, "payload": 100.0, "latency": 2.0}
@@ -67,7 +69,8 @@ def main() -> None:
             time.sleep(5)  # what a start does afterwards is nobody's tick
             idle = used(server, args.seconds / 4)
             in_browser(server, args.page, args.seconds, idle, wrote)
-            simulated(server, args.page, args.seconds, idle)
+            for viewers in (1, 10):
+                simulated(server, args.page, args.seconds, idle, viewers)
 
 
 def stamped(page: Page) -> dict[str, float]:
@@ -114,20 +117,21 @@ def in_browser(server: Server, page: str, seconds: int, idle: float, wrote: dict
         chrome.close()
 
 
-def simulated(server: Server, page: str, seconds: int, idle: float) -> None:
+def simulated(server: Server, page: str, seconds: int, idle: float, viewers: int) -> None:
     seen = Seen()
     path, _, query = page.strip("/").partition("?")
-    looking = threading.Thread(target=lambda: asyncio.run(Viewer(server.url, path, query, seen).watch(seconds)))
+    looking = threading.Thread(target=lambda: asyncio.run(look(server.url, path, query, viewers, seconds, seen)))
     looking.start()
-    time.sleep(8)
+    time.sleep(12)  # they come within ten seconds
     sent, ticks, before = seen.bytes, len(seen.answers), server.processor()
-    time.sleep(seconds - 12)
+    time.sleep(seconds - 16)
     ticks = len(seen.answers) - ticks
-    spent = (server.processor() - before) - idle * (seconds - 12)
+    spent = (server.processor() - before) - idle * (seconds - 16)
     looking.join()
     assert not seen.errors, seen.errors[0]
-    said("payload", (seen.bytes - sent) / max(ticks, 1) / 1000, "kB per tick", LIMITS["payload"])
-    print(f"  simulated viewer: {ticks} ticks, {1000 * spent / max(ticks, 1):.1f} ms of the server's processor per tick")
+    print(f"{count(viewers, 'viewer')} without a browser, {ticks} ticks:")
+    said("payload", (seen.bytes - sent) / max(ticks, 1) / 1000, "kB per tick and viewer", LIMITS["payload"])
+    said("server", 1000 * spent / max(ticks, 1), "ms of processor per tick and viewer", LIMITS["server"])
 
 
 if __name__ == "__main__":

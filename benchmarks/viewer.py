@@ -139,3 +139,13 @@ def _heads(content: bytes) -> Iterator[dict[str, Any] | None]:
         else:
             yield None
         at += 4 + size
+
+
+async def look(base: str, page: str, query: str, viewers: int, seconds: float, seen: Seen) -> None:
+    """So many viewers for so many seconds; the last comes after ten."""
+
+    async def one(k: int) -> None:
+        await asyncio.sleep(k * 10 / viewers)  # they do not all come at once
+        await Viewer(base, page, query, seen).watch(seconds - k * 10 / viewers)
+
+    await asyncio.gather(*(one(k) for k in range(viewers)))

@@ -14,17 +14,9 @@ import numpy as np
 
 from benchmarks.dashboard import Server, growing_runs, keep_growing
 from benchmarks.home import own_home
-from benchmarks.viewer import Seen, Viewer
+from benchmarks.viewer import Seen, look
 
 LIMIT_SLOPE = 0.2  # MB a minute: under 10 MB an hour
-
-
-async def look(base: str, page: str, query: str, viewers: int, seconds: float, seen: Seen) -> None:
-    async def one(k: int) -> None:
-        await asyncio.sleep(k * 10 / viewers)  # they do not all come at once
-        await Viewer(base, page, query, seen).watch(seconds - k * 10 / viewers)
-
-    await asyncio.gather(*(one(k) for k in range(viewers)))
 
 
 def main() -> None:

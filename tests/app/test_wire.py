@@ -3,7 +3,9 @@
 import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -250,6 +252,28 @@ def test_a_memo_keeps_the_newest_of_each_and_no_more_than_it_may() -> None:
     memo.get("key", 1, lambda: make("again"))
     memo.get("third", 1, lambda: make("never"))
     assert made[3:] == ["dddd", "eeee", "again"]
+
+
+@pytest.mark.parametrize(("fails", "times"), [(False, 1), (True, 2)], ids=["made once for all", "a failure is not shared"])
+def test_who_asks_for_what_is_being_made_waits_for_it(fails: bool, times: int) -> None:
+    memo, begun, go_on, made = Memo(100, lambda _: 1), Event(), Event(), list[int]()
+
+    def make() -> str:
+        made.append(len(made))
+        begun.set()
+        assert go_on.wait(20)
+        if fails and made == [0]:
+            raise ValueError("the database is away")
+        return "value"
+
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(memo.get, "key", 1, make)
+        assert begun.wait(20)
+        others = [threads.submit(memo.get, "key", 1, make) for _ in range(2)]
+        assert memo.get("other", 1, lambda: "meanwhile") == "meanwhile"  # nobody else waits
+        go_on.set()
+        assert [t.result(20) for t in others] == ["value", "value"] and len(made) == times
+        assert (first.exception(20) is not None) == fails
 
 
 @pytest.mark.parametrize(
