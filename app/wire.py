@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from core.metrics.thin import bucket_width, kept_of_each
+from core.metrics.thin import MOST, bucket_width, kept_of_each
 
 MOVING = ("now", "alt")  # what a card says of its newest point
 OVERLAP = 32  # newest raw points that a tail repeats: a browser may have missed so many and still be served by a tail
+MANY, CROWDED = 12, 260  # lines from which on a chart is drawn with fewer points of each: a browser draws each second
 TYPES = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
 FEW = 16  # values that Python looks at sooner than numpy: what a line has grown by
@@ -51,12 +52,13 @@ class Message:
         """`before`: a message of the same card when its lines were shorter; what is known of them is not looked for again."""
         self.history = epoch
         lengths = [len(t["x"]) for t in card["traces"] if "x" in t]
-        widths = ",".join(str(bucket_width(n)) for n in lengths)
+        most = MOST if len(lengths) <= MANY else CROWDED
+        widths = ",".join(str(bucket_width(n, most)) for n in lengths)
         self.epoch = f"{epoch}|{len(card['traces'])}|{widths}"  # wider buckets make another history
         self.length, self.points = max(lengths, default=0), sum(lengths)
         self._bare = {k: v for k, v in card.items() if k != "traces"}
         known = before if before and before.epoch == self.epoch and before.length <= self.length else None
-        self._lines = _thinned(card["traces"], known._lines if known else None)
+        self._lines = _thinned(card["traces"], known._lines if known else None, most)
         self._still = ({k: v for k, v in self._bare.items() if k not in MOVING}, [one.style for one in self._lines])
         same = known is not None and known._still == self._still
         self.frame = known.frame if known and same else _hash(json.dumps(self._still).encode())
@@ -117,8 +119,8 @@ def _by_stack(traces: Sequence[Card]) -> dict[str, Array]:
     return heights
 
 
-def _thinned(traces: Sequence[Card], before: Sequence[_Line] | None) -> list[_Line]:
-    """The traces with at most MOST points each, and how many of them stay as they are while they grow."""
+def _thinned(traces: Sequence[Card], before: Sequence[_Line] | None, most: int) -> list[_Line]:
+    """The traces with at most `most` points each, and how many of them stay as they are while they grow."""
     heights = _by_stack(traces)
     by = [heights[t["stackgroup"]] if t.get("stackgroup") else t.get("y") for t in traces]
     known = [
@@ -126,9 +128,9 @@ def _thinned(traces: Sequence[Card], before: Sequence[_Line] | None) -> list[_Li
         for t, y, b in zip(traces, by, before or [None] * len(traces), strict=True)
     ]
     drawn = [k for k, y in enumerate(by) if isinstance(y, np.ndarray)]
-    starts = [0 if (b := known[k]) is None or not b.keep else _settled(b.length) for k in drawn]
-    rest = dict(zip(drawn, kept_of_each([by[k] for k in drawn], starts=starts), strict=True))
-    return [_line(trace, rest.get(k), known[k]) for k, trace in enumerate(traces)]
+    starts = [0 if (b := known[k]) is None or not b.keep else _settled(b.length, most) for k in drawn]
+    rest = dict(zip(drawn, kept_of_each([by[k] for k in drawn], most, starts), strict=True))
+    return [_line(trace, rest.get(k), known[k], most) for k, trace in enumerate(traces)]
 
 
 def _begins(before: _Line, trace: Card) -> bool:
@@ -137,13 +139,13 @@ def _begins(before: _Line, trace: Card) -> bool:
     return n <= len(now) and (n == 0 or was is not None and (was[-1] == now[n - 1] or was[-1] != was[-1]))
 
 
-def _settled(n: int) -> int:
+def _settled(n: int, most: int) -> int:
     """The first position of a line of `n` points whose bucket may still change for a browser that is OVERLAP points behind."""
-    width = bucket_width(n)
+    width = bucket_width(n, most)
     return max(n - OVERLAP, 0) // width * width
 
 
-def _line(trace: Card, rest: Positions | None, before: _Line | None) -> _Line:
+def _line(trace: Card, rest: Positions | None, before: _Line | None, most: int) -> _Line:
     """`rest`: the positions that are drawn, behind those that `before` knows; None: all are."""
     arrays: dict[str, Array] = {}
     style = {}
@@ -154,7 +156,7 @@ def _line(trace: Card, rest: Positions | None, before: _Line | None) -> _Line:
             style[key] = value
     length = max(map(len, arrays.values()), default=0)
     at = np.arange(length) if rest is None else np.concatenate([before.at[: before.keep], rest]) if before else rest
-    keep = 0 if trace.get("moving") or rest is None else int(at.searchsorted(_settled(length)))
+    keep = 0 if trace.get("moving") or rest is None else int(at.searchsorted(_settled(length, most)))
     types = before.types if before else {}
     types = {
         k: "f8" if types.get(k) == "f8" else _type(v[before.length :] if before and k in types else v)
