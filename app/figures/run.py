@@ -81,14 +81,15 @@ def truth(run: Shown, marks: list[Mark]) -> Card:
     layout["xaxis"]["anchor"] = "y2"  # its ticks stand below the strip
     if loud:
         traces.append(_marked(run, loud))
-    accuracy = run.last("eval/accuracy")
+    accuracy, sides = run.last("eval/accuracy"), {term.side for term in run.mix.terms}
     happened = "".join(f" Step {m.step}: {m.text}." for m in loud[-5:])
     return _card(
         run, "Trained reward and the truth", traces, layout,
         f"{_alt(run, 'reward/total')} {_alt(run, 'eval/accuracy')}{happened}", 330,
         sub="Reward is what GRPO pushes; gold accuracy is never trained on. A reward that rises alone is a flag to look at.",
         now="" if accuracy is None else f"{value('eval/accuracy', accuracy)} gold at step {gold.steps[-1]}",
-        legend=[{"name": "reward", "role": run.mix.structure}, {"name": "gold accuracy", "role": "ink"}, *SIDES],
+        legend=[{"name": "reward", "role": run.mix.structure}, {"name": "gold accuracy", "role": "ink"},
+                *(side for side in SIDES if side["role"] in sides)],
     )  # fmt: skip
 
 

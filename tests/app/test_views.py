@@ -130,6 +130,20 @@ def test_a_term_called_total_has_its_own_layer_and_column() -> None:
     assert len(set(names)) == 2 and shown == [names[0], names[1], names[1]]  # a click hides one of them
 
 
+@pytest.mark.parametrize(
+    ("sides", "named"),
+    [(["hard"], ["hard side"]), (["continuous"], ["continuous side"]),
+     (["hard", "continuous"], ["hard side", "continuous side"]), (["always"], [])],
+    ids=["hard", "continuous", "hybrid", "on no side"],
+)  # fmt: skip
+def test_a_legend_names_the_sides_that_have_terms(sides: list[str], named: list[str]) -> None:
+    kinds = ("correctness", "closeness")
+    terms = [{"component": c, "side": s} for c, s in zip(kinds, sides, strict=False)]
+    mix = parse(Mix, {"terms": terms, **({"blend": {"type": "constant", "value": 0.5}} if len(sides) > 1 else {})})
+    card = figures.truth(Shown({"reward/total": Series([1, 2], [0.1, 0.2])}, mix, 2, 2, 1), [])
+    assert [entry["name"] for entry in card["legend"]] == ["reward", "gold accuracy", *named]
+
+
 def test_the_samples_tab_shows_the_sum_and_the_group(trained: int) -> None:
     at = page("run", run=str(trained), tab="Samples", step="3")
     for name in ("step_bar", "sample_list", "sum_table", "group", "problem_time"):
