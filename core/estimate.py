@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from core.config import RunConfig
+from core.config import SHIPPED_MODELS, RunConfig
 from core.metrics import count
 
 GIB = 1024.0**3
 BYTES = {"auto": 2, "float32": 4, "bfloat16": 2, "float16": 2}
 FOUR_BITS = 0.56  # bytes a weight, with the scales of its blocks
 ON_CPU, ON_GPU = 5e10, 2e13  # multiplications and additions a second that a training gets out of them: a guess
+SHIPPED_WEIGHTS = 0.8e6
 PASSES = 8  # 2 operations a weight and token, in generation, forward and (twice) backward
 TOLD = re.compile(r"(\d+(?:\.\d+)?)\s*([bm])(?![a-z])", re.IGNORECASE)
 
@@ -103,14 +104,16 @@ def _asked(config: RunConfig, other: RunConfig) -> float:
 
 
 def parameters(path: str) -> float | None:
-    """How many weights a model's name tells: 4e9 of Qwen3-4B."""
+    """How many weights a model's name tells: 4e9 of Qwen3-4B. Those of the shipped ones are known."""
+    if path in SHIPPED_MODELS:
+        return SHIPPED_WEIGHTS
     told = TOLD.findall(path.rpartition("/")[2])
     return float(told[-1][0]) * (1e9 if told[-1][1] in "bB" else 1e6) if told else None
 
 
 def _weights(config: RunConfig) -> float | None:
-    """GiB of the model's weights alone: the least that it can take."""
-    n = parameters(config.model.path)
+    """GiB of the model's weights alone: the least that it can take. None for the shipped ones: torch itself takes more."""
+    n = None if config.model.path in SHIPPED_MODELS else parameters(config.model.path)
     size = FOUR_BITS if config.model.load_in_4bit else BYTES[config.model.dtype]
     return None if n is None else n * size / GIB
 

@@ -72,7 +72,7 @@ def test_without_a_past_the_guess_says_so() -> None:
         ("Qwen/Qwen3-4B", 4e9),
         ("Qwen2.5-0.5B-Instruct", 5e8),
         ("HuggingFaceTB/SmolLM2-135M", 135e6),
-        ("tiny", None),
+        ("tiny", 0.8e6),
         ("/b/7bridges", None),
     ],
 )
