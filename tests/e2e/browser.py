@@ -106,6 +106,14 @@ def whole(page: Page) -> None:
     page.wait_for_timeout(600)
 
 
+def drawn(page: Page) -> None:
+    """Until every chart in view is drawn, or says why it is not."""
+    page.wait_for_function(
+        "[...(window.showdownCharts ?? [])].every((ui) => ui.visible === false || (ui.visible && (ui.shown || !ui.says.hidden)))",
+        timeout=120_000,
+    )
+
+
 def card(page: Page, title: str) -> dict[str, Any]:
     """What CARD says of a chart; of one that is not drawn, that it has no point."""
     found: dict[str, Any] | None = page.evaluate(CARD, title)

@@ -18,7 +18,7 @@ from core.store import claims, queries, records, workers
 from core.store.states import Status
 from migrations import upgrade
 from tests.conftest import REPO, forget_settings, free_port, wait_for
-from tests.e2e.browser import browser, settle, whole
+from tests.e2e.browser import browser, drawn, settle, whole
 from tests.grow import grow, growing
 
 OUT = REPO / "shots"
@@ -76,8 +76,10 @@ def take(base: str, pages: dict[str, str]) -> None:
                     page.goto(base + path)
                     page.wait_for_selector("h1", timeout=60_000)
                     settle(page)
-                    page.wait_for_timeout(2500)  # charts draw after the page has settled
+                    drawn(page)
                     whole(page)
+                    drawn(page)  # those that were further down
+                    page.wait_for_timeout(1000)  # tables draw themselves on a canvas, and say nothing
                     page.screenshot(path=OUT / f"{name}-{width}-{scheme}.png")
                     context.close()
                     print(f"shots/{name}-{width}-{scheme}.png")
