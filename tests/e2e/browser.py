@@ -108,10 +108,8 @@ def whole(page: Page) -> None:
 
 def drawn(page: Page) -> None:
     """Until every chart in view is drawn, or says why it is not."""
-    page.wait_for_function(
-        "[...(window.showdownCharts ?? [])].every((ui) => ui.visible === false || (ui.visible && (ui.shown || !ui.says.hidden)))",
-        timeout=120_000,
-    )
+    out = "(ui) => ui.visible === false || (ui.visible && (ui.shown || !ui.says.hidden))"
+    page.wait_for_function(f"[...(window.showdownCharts ?? [])].every({out})", timeout=120_000)
 
 
 def card(page: Page, title: str) -> dict[str, Any]:
