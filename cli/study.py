@@ -8,6 +8,7 @@ broker and the worker itself and ends them with it.
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +26,12 @@ from core.launch import settled
 from core.metrics import count
 from core.revision import revision
 from core.settings import settings
-from core.store import queries, runs
+from core.store import queries, runs, workers
 from core.store.queries import RunRow
 from core.store.states import Status
 from core.yaml_files import load
 
+SILENT_SECONDS = 30.0  # a worker that was not heard of for so long is gone
 LOOK_SECONDS = 1.0
 INTERRUPTED = 130
 MOST_RUNS = 10_000
@@ -106,11 +108,22 @@ def _ended(row: RunRow) -> str:
     return f"{row.status} at step {row.step}" + (f" ({row.error_message})" if row.error_message else "")
 
 
+def _heard() -> bool:
+    """Some worker listens."""
+    try:
+        return bool(workers.machines(time.time() - SILENT_SECONDS))
+    except StoreUnavailable:
+        return True  # said where the runs are looked at
+
+
 def _wait(experiment_id: int, group: Group, stop: threading.Event, say: Say) -> bool:
     """Wait until every run has ended; False when asked to stop before."""
-    watch, away = Watch(set()), False
+    watch, away, alone = Watch(set()), False, False
     while True:
         group.keep_alive(say)
+        if not group.processes and not alone and not _heard():
+            say("the Showdown that trained these runs is gone: end this and start it again, or run `showdown worker`")
+            alone = True
         try:
             left, away = watch.look(_runs(experiment_id), say), False
         except StoreUnavailable as error:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis
 
 from core import queue
 from core.settings import settings
@@ -22,6 +23,8 @@ from migrations import upgrade
 REPO = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests train side by side: each with one thread, or they wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+hypothesis.register_profile("untimed", deadline=None)  # a busy machine is no fault
+hypothesis.load_profile("untimed")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 

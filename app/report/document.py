@@ -22,7 +22,7 @@ from core.store import comparison, many, queries
 from core.store import evidence as stored
 from core.store.queries import RunRow
 
-FORMAT, VERSION = "showdown-report", 2
+FORMAT, VERSION = "showdown-report", 3
 MOST_RUNS = 1000
 
 

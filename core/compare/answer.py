@@ -153,10 +153,12 @@ def _sooner(c: Comparison, a: Arm, b: Arm) -> list[Part]:
         if one is None or two is None or not (one.reached and two.reached):
             continue
         said = [saying.value(x.restricted.point, "steps") for x in (one, two)]
+        never = sum(x.n - x.reached for x in (one, two))
+        least = f" ({count(never, 'run')} that never got there counted as {saying.value(one.limit, 'steps')})" if never else ""
         return [
             (f" It reaches {mark.name} after {said[0]} steps on average, ", ""),
             (b.name, "arm"),
-            (f" after {said[1]}.", ""),
+            (f" after {said[1]}{least}.", ""),
         ]
     return []
 

@@ -19,7 +19,7 @@ from core.compare.held_out import Answers, GainedLost, mcnemar, together
 from core.compare.marks import remarks
 from core.compare.pairs import Paired, improvement, paired
 from core.compare.refusals import Remark
-from core.compare.scores import scores
+from core.compare.scores import Measured, measured, scores
 from core.compare.seeds import RESAMPLES, SEED, Band, Interval, Spread, band, interval, iqm, spread
 from core.compare.survival import Arrival, arrival
 from core.compare.thresholds import Reach, Threshold
@@ -45,7 +45,8 @@ class ArmScore:
 @dataclass(frozen=True)
 class Arm:
     """`seeds`: seed -> run id of all its runs; `last`: seed -> step of the last evaluation up to the horizon, where there is
-    one. `curve`: mean gold accuracy on the comparison's grid. `arrivals`: (threshold's name, unit) -> how soon."""
+    one. `curve`: mean gold accuracy on the comparison's grid. `arrivals`: (threshold's name, unit) -> how soon. `measured`:
+    "gold/final" and "gold/best" -> seed -> how exactly the held-out problems know it."""
 
     name: str
     runs: tuple[int, ...]
@@ -57,6 +58,7 @@ class Arm:
     reaches: Mapping[tuple[str, str], Mapping[int, Reach | None]]
     """The same, seed by seed; None: not known."""
     curve: Band
+    measured: Mapping[str, Mapping[int, Measured]]
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def compare(
     lines = [run.line(GOLD, last)[0] for run in runs]
     grid = np.unique(np.concatenate([*lines, [0.0, float(last)]]))
     limits = {unit: _limit(runs, last, unit) for unit in UNITS}
-    made = tuple(_arm(name, same, last, marks, grid, limits, resamples, seed) for name, same in arms.items())
+    made = tuple(_arm(name, same, last, marks, grid, limits, answers or {}, resamples, seed) for name, same in arms.items())
     return Comparison(
         last, tuple(said), tuple(marks), grid, made, _pairs(made, primary, resamples, seed),
         _held_out(arms, answers or {}), found_flags,
@@ -133,14 +135,15 @@ def _limit(runs: Sequence[Evidence], last: int, unit: str) -> float:
 
 def _arm(
     name: str, runs: Sequence[Evidence], last: int, marks: Sequence[Threshold], grid: FloatArray, limits: Mapping[str, float],
-    resamples: int, seed: int,
+    answers: Mapping[int, Answers], resamples: int, seed: int,
 ) -> Arm:  # fmt: skip
     evaluated = [run for run in runs if len(run.line(GOLD, last)[0])]
     best = [scores(run, last) for run in evaluated]
     ended = ("failed", "stopped")  # only these have a worse case
     lost = [scores(r, last, 0.0) if r.outcome in ended else whole for r, whole in zip(evaluated, best, strict=True)]
     keys = list(scores(runs[0], last))
-    reaches = _reaches(evaluated, last, marks, limits)
+    watched = [run for run in runs if run in evaluated or run.outcome == "failed"]  # one that failed at once never gets there
+    reaches = _reaches(watched, last, marks, limits)
     curves = np.array([at(*run.line(GOLD, last), grid) for run in evaluated]).reshape(len(evaluated), len(grid))
     return Arm(
         name=name,
@@ -152,7 +155,15 @@ def _arm(
         arrivals={what: arrival(list(found.values()), limits[what[1]], resamples, seed) for what, found in reaches.items()},
         reaches=reaches,
         curve=band(curves, resamples, seed),
-    )
+        measured={
+            "gold/final": _measured(evaluated, last, False, answers), "gold/best": _measured(evaluated, last, True, {}),
+        },
+    )  # fmt: skip
+
+
+def _measured(runs: Sequence[Evidence], last: int, best: bool, answers: Mapping[int, Answers]) -> dict[int, Measured]:
+    found = {run.seed: measured(run, last, best, answers.get(run.run_id)) for run in runs}
+    return {seed: m for seed, m in found.items() if m is not None}
 
 
 def _reach(run: Evidence, value: float, last: int, unit: str) -> Reach | None:

@@ -149,7 +149,8 @@ def _outcomes(runs: Sequence[Evidence]) -> list[Remark]:
             )
     never = [r for r in runs if r.outcome in ("failed", "stopped") and not len(r.line(GOLD)[0])]
     if never:
-        said = f"{len(never)} of them ended before the first evaluation: in no mean, but in every count."
+        names = some([f"{r.arm} seed {r.seed}" for r in never])
+        said = f"Ended before the first evaluation: {names}; in no mean, but in every count."
         found.append(Remark("outcome", False, said, ids_of(never)))
     return found
 
@@ -159,5 +160,7 @@ def _missing(runs: Sequence[Evidence], horizon: int) -> list[Remark]:
     bad = [r for r in runs if counts[r.run_id]]
     if not bad:
         return []
-    said = f"{sum(counts.values())} steps of {len(bad)} runs have a reward, loss or gradient norm that is no number."
+    steps = sum(counts.values())
+    those = f"{count(steps, 'step')} of {count(len(bad), 'run')} {'has' if steps == 1 else 'have'}"
+    said = f"{those} a reward, loss or gradient norm that is no number."
     return [Remark("missing", False, said, ids_of(bad))]

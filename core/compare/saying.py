@@ -36,7 +36,7 @@ def difference(number: float, unit: str) -> str:
     if not math.isfinite(number):
         return NONE
     if unit == "share":
-        return f"{100 * number:+.1f} points"
+        return f"{round(100 * number, 1) + 0.0:+.1f} points"  # + 0.0: there is no -0.0
     return f"{number:+,.0f} {unit}" if unit in ("steps", "tokens", "seconds") else f"{number:+.3g}"
 
 

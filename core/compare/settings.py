@@ -33,6 +33,8 @@ def settings(runs: Sequence[Evidence]) -> Settings:
             differ[path] = values
         else:
             same[path] = values[0]
+    # A group that some arms leave out (`mix.blend`: none) and others fill (`mix.blend.start`) is not the same in all.
+    same = {path: value for path, value in same.items() if not any(p.startswith(f"{path}.") for p in differ)}
     told = {p: v for p, v in differ.items() if _tells(p, v)}
     ordered = dict(sorted(told.items(), key=lambda item: not item[0].startswith("mix.")))
     return Settings(tuple(arms), ordered, same, tuple(p for p in ordered if not p.startswith("mix.")))

@@ -36,7 +36,9 @@ def upper_tail(values: FloatArray, tail: float = TAIL) -> float:
 def dispersion(values: FloatArray, around: int = AROUND) -> float:
     """Jitter of a curve [n]: interquartile range of its differences between neighbours, in windows of `around`, averaged.
 
-    Differences take the trend away, windows its change. In the values' unit; NaN with fewer than three differences.
+    Differences take the trend away, windows its change as far as they are shorter than the curve: with about as many
+    evaluations as a window has, the bend of a curve counts too, and one that rises fast looks unsteady. In the values' unit;
+    NaN with fewer than three differences.
     """
     steps = np.diff(values)
     if len(steps) < 3:

@@ -17,8 +17,8 @@ from core.groups import BoolArray, FloatArray
 
 @dataclass(frozen=True)
 class Arrival:
-    """How soon an arm gets there. `reached`: runs that did, be it behind `limit`; `median`: None where half never did;
-    `restricted`: mean time within `limit`, of a run that got there later the limit.
+    """How soon an arm gets there. `reached`: runs that did, `late` of them behind `limit`; `median`: None where half never did;
+    `restricted`: mean time within `limit`, of a run that got there later the limit: with late ones it says little.
     `unknown`: further runs whose time nobody knows."""
 
     reached: int
@@ -27,6 +27,7 @@ class Arrival:
     restricted: Interval
     limit: float
     unknown: int = 0
+    late: int = 0
 
 
 def arrival(
@@ -41,7 +42,8 @@ def arrival(
     drawn = times_drawn(len(at), resamples, (seed, 0))
     point = float(restricted_means(at, seen, np.ones((1, len(at))), limit)[0])
     found = around(point, restricted_means(at, seen, drawn, limit), len(at), level)
-    return Arrival(sum(t.reached for t in known), len(at), median(known), found, limit, unknown)
+    late = sum(t.reached and t.time > limit for t in known)
+    return Arrival(sum(t.reached for t in known), len(at), median(known), found, limit, unknown, late)
 
 
 def sooner(

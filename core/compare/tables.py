@@ -30,6 +30,7 @@ def tables(c: Comparison, primary: Sequence[str] = ()) -> tuple[Table, ...]:
         pairs_table(c),
         times_table(c),
         held_out_table(c),
+        spread_table(c, primary),
         seeds_table(c, primary),
         outcomes_table(c),
     )
@@ -78,8 +79,14 @@ def score_cell(a: Arm, key: str) -> Cell:
     seeds = tuple(found.values)
     steps = {a.last[s] for s in seeds}
     worse = saying.value(found.worst, unit)
+    early = a.outcomes.get("failed", 0) + a.outcomes.get("stopped", 0)
     notes = [_undefined(found)]
-    notes += [f"{worse} if runs that ended early got nothing right from then on"] if _lost(a, key, found) else []
+    if _lost(a, key, found):
+        notes.append(f"{worse} if runs that ended early got nothing right from then on")
+    elif early and key not in AT_THE_END:
+        notes.append(f"{count(early, 'run')} ended early and {'counts' if early == 1 else 'count'} up to there")
+    elif early:
+        notes.append(f"of {count(early, 'run')} that ended early the last evaluation there was")
     return Cell(
         saying.value(mean.point, unit), mean.point, mean.low, mean.high, saying.interval(mean.low, mean.high, unit), mean.n,
         tuple(a.seeds[s] for s in seeds), steps.pop() if key in AT_THE_END and len(steps) == 1 else None,
@@ -96,12 +103,41 @@ def _lost(a: Arm, key: str, found: ArmScore) -> bool:
     return bool(early) and SCORES[key].better != "" and abs(found.worst - found.mean.point) > 1e-12
 
 
+def spread_table(c: Comparison, primary: Sequence[str] = ()) -> Table:
+    """How far the seeds of each arm lie apart, score by score, and their mean without the extremes."""
+    columns = (
+        Column("arm", "Arm"), Column("score", "Score"), Column("seeds", "Seeds", "seeds"), score_column("arm/mean"),
+        score_column("arm/iqm"), score_column("arm/deviation"), Column("least", "Least", "the score's"),
+        Column("largest", "Largest", "the score's"),
+    )  # fmt: skip
+    rows = tuple(_spread_row(a, key) for key in in_order(c, primary) for a in c.arms if a.scores[key].values)
+    note = "Both means with the 95 % bootstrap interval where there are enough seeds for one."
+    return Table("spread", "Spread over seeds", note, columns, rows)
+
+
+def _spread_row(a: Arm, key: str) -> tuple[Cell, ...]:
+    found, unit = a.scores[key], SCORES[key].unit
+    runs = tuple(a.seeds[s] for s in found.values)
+    n, apart = len(runs), found.spread
+    assert apart is not None  # there are values
+    means = (Cell(saying.value(m.point, unit), m.point, m.low, m.high, saying.interval(m.low, m.high, unit), n, runs)
+             for m in (found.mean, found.iqm))  # fmt: skip
+    return (
+        Cell(a.name, runs=a.runs), Cell(SCORES[key].title, runs=runs), Cell(str(n), float(n), n=n, runs=runs), *means,
+        *(Cell(saying.value(x, unit), x, n=n, runs=runs) for x in (apart.deviation, apart.low, apart.high)),
+    )  # fmt: skip
+
+
 def seeds_table(c: Comparison, primary: Sequence[str] = ()) -> Table:
     """Every run on its own: what the means are made of."""
     keys = in_order(c, primary)
     columns = (Column("arm", "Arm"), Column("seed", "Seed"), Column("run", "Run"), *map(score_column, keys))
     rows = tuple(_seed_row(a, seed, run_id, keys) for a in c.arms for seed, run_id in a.seeds.items())
-    return Table("seeds", "Runs", "Every run's own scores; the means of arms are made of these.", columns, rows)
+    note = (
+        "Every run's own scores; the means of arms are made of these. Behind final and best accuracy: how exactly the held-out "
+        "problems know it (Wilson, 95 %)."
+    )
+    return Table("seeds", "Runs", note, columns, rows)
 
 
 def _seed_row(a: Arm, seed: int, run_id: int, keys: Sequence[str]) -> tuple[Cell, ...]:
@@ -109,7 +145,11 @@ def _seed_row(a: Arm, seed: int, run_id: int, keys: Sequence[str]) -> tuple[Cell
     for key in keys:
         number = a.scores[key].values.get(seed, float("nan"))
         step = a.last.get(seed) if key in AT_THE_END else None
-        made.append(Cell(saying.value(number, SCORES[key].unit), number, n=1, runs=(run_id,), step=step))
+        known, unit = a.measured.get(key, {}).get(seed), SCORES[key].unit
+        low, high = (known.low, known.high) if known else (float("nan"), float("nan"))
+        step = known.step if known else step
+        between = saying.interval(low, high, unit)
+        made.append(Cell(saying.value(number, unit), number, low, high, between, 1, (run_id,), step))
     return tuple(made)
 
 
@@ -179,7 +219,10 @@ def times_table(c: Comparison) -> Table:
         Column("threshold", "Threshold", "share"), Column("unit", "Counted in"), Column("arm", "Arm"),
         score_column("arm/restricted"), score_column("arm/median_time"), Column("reached", "Reached", "runs"),
     )  # fmt: skip
-    note = "Restricted mean: a run that never got there counts with the whole limit. Runs whose time nobody knows are named."
+    note = (
+        "Restricted mean: a run that never got there counts with the whole limit, which is what every complete run was watched "
+        "for. Where runs got there behind it, there is no such mean. Runs whose time nobody knows are named."
+    )
     return Table("times", "Times to thresholds", note, columns, tuple(rows))
 
 
@@ -189,15 +232,22 @@ def _time_row(a: Arm, name: str, label: str, height: float, unit: str) -> tuple[
     runs = tuple(a.seeds[s] for s in reaches)
     mean = found.restricted
     median = float("nan") if found.median is None else found.median
-    half = "half of the runs never got there" if found.median is None and found.n else ""
+    half = f"half of the runs of {a.name} never got there" if found.median is None and found.n else ""
     unknown = f"{count(found.unknown, 'run')} more of unknown time" if found.unknown else ""
     times = {s: r.time for s, r in reaches.items() if r is not None}
+    within = f"within {saying.value(found.limit, unit)} {unit}"
+    restricted = Cell(saying.value(mean.point, unit), mean.point, mean.low, mean.high,
+                      saying.interval(mean.low, mean.high, unit), mean.n, runs, None, within, times)  # fmt: skip
+    if found.late:
+        said = (
+            f"{found.late} of {found.reached} got there behind the limit of {saying.value(found.limit, unit)}: see the median"
+        )
+        restricted = Cell(NONE, n=mean.n, runs=runs, note=said, points=times)
     return (
         Cell(label, height, runs=runs),
         Cell(unit, runs=runs),
         Cell(a.name, runs=a.runs),
-        Cell(saying.value(mean.point, unit), mean.point, mean.low, mean.high, saying.interval(mean.low, mean.high, unit),
-             mean.n, runs, None, f"within {saying.value(found.limit, unit)} {unit}", times),
+        restricted,
         Cell("not reached" if half else saying.value(median, unit), median, n=found.n, runs=runs, note=half),
         Cell(f"{found.reached} of {found.n}", float(found.reached), n=found.n, runs=runs, note=unknown),
     )  # fmt: skip

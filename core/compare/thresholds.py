@@ -68,6 +68,8 @@ def steps_to(run: Evidence, threshold: float, horizon: int, hold: int = HOLD, sm
     what it would have done. A run that failed is one that never gets there.
     """
     steps, values = run.line(GOLD, horizon)
+    if not len(steps) and run.outcome == "failed":
+        return Reach(float(horizon), False)
     found = first_hold(ema(values, smoothing) >= threshold, hold)
     if found is not None:
         return Reach(float(steps[found]), True)

@@ -126,8 +126,8 @@ def test_nothing_to_compare_is_said() -> None:
         ("outcome", "1 of 7 runs stopped", run_of(RISES[:2], "c", status="stopped")),
         ("outcome", "1 of 7 runs training", run_of(RISES[:3], "c", status="running")),
         ("outcome", "1 of 7 runs waiting", run_of([], "c", status="queued")),
-        ("outcome", "ended before the first evaluation", run_of([], "c", status="failed")),
-        ("missing", "2 steps of 1 runs", run_of(RISES, "c", policy__loss=[0.1] * 38 + [float("nan")] * 2)),
+        ("outcome", "Ended before the first evaluation: c seed 0", run_of([], "c", status="failed")),
+        ("missing", "2 steps of 1 run have", run_of(RISES, "c", policy__loss=[0.1] * 38 + [float("nan")] * 2)),
     ],
 )
 def test_marks(about: str, words: str, extra: Evidence) -> None:

@@ -12,7 +12,7 @@ from core.compare.survival import arrival, median, restricted_means, sooner
 from core.compare.thresholds import Reach
 from core.errors import DataError
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 
 
 # scipy 1.17: stats.permutation_test((d,), np.sum, permutation_type="samples", n_resamples=np.inf).pvalue

@@ -150,7 +150,7 @@ def test_completions_of_a_problem_are_worth_less(right: list[int], n: list[int],
         ([0.1, 0.2], "stopped", 0.5, Reach(10, False)),  # nobody knows what it would have done
         ([0.1, 0.6, 0.6], "failed", 0.5, Reach(10, True)),  # what it reached, it reached
         ([0.5, 0.5, 0.5, 0.5, 0.5], "done", 0.5, Reach(0, True)),  # exactly at it, from the start
-        ([], "failed", 0.5, Reach(0, False)),  # nothing was seen
+        ([], "failed", 0.5, Reach(40, False)),  # a crash before the first evaluation neither
     ],
 )
 def test_steps_to_a_threshold(gold: list[float], status: str, threshold: float, expected: Reach) -> None:

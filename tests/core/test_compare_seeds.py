@@ -14,7 +14,7 @@ X2 = [[0.41, 0.70], [0.44, 0.64], [0.39, 0.71], [0.52, 0.69], [0.47, 0.66]]
 Y2 = [[0.38, 0.69], [0.42, 0.64], [0.40, 0.61], [0.44, 0.72]]
 ERROR = 0.004  # of a bootstrap's ends: half the step between two neighbouring means of these scores
 SCORES = st.lists(st.floats(0, 1).map(lambda x: round(x, 3)), min_size=3, max_size=12)
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 
 
 # rliable 1.2 (arch 7.2, numpy 2.4), in an environment of its own; d is [n, 1], or X2:

@@ -16,7 +16,7 @@ from core.compare.export import tex, to_csv, to_latex
 from core.compare.refusals import Remark
 from core.compare.settings import settings
 from core.compare.table import Cell, Column, Table
-from core.compare.tables import arms_table, held_out_table, pairs_table, seeds_table, tables, times_table
+from core.compare.tables import arms_table, held_out_table, pairs_table, seeds_table, spread_table, tables, times_table
 from core.compare.thresholds import absolute
 from core.metrics.series import Series
 from tests.evidence import CONFIG, changed, run_of
@@ -96,7 +96,7 @@ def test_every_number_names_its_runs() -> None:
     answers = {r.run_id: {"p1": (1, 1), "p2": (r.run_id % 2, 1)} for r in two(3)}
     c = found(two(3), wanted=[absolute(0.5)], answers=answers)
     made = tables(c)
-    assert [t.key for t in made] == ["arms", "pairs", "times", "held-out", "seeds", "outcomes"]
+    assert [t.key for t in made] == ["arms", "pairs", "times", "held-out", "spread", "seeds", "outcomes"]
     ids = {r.run_id for r in two(3)}
     for table in made:
         for column, cell in table.cells():
@@ -142,6 +142,41 @@ def test_times_count_what_never_got_there() -> None:
         ("steps", "b", "20", "3 of 3"),
     ]
     assert rows[0][4].text == "not reached" and "half of the runs" in rows[0][4].note
+
+
+def test_a_mean_time_is_not_given_where_the_limit_lies_before_the_arrivals() -> None:
+    """Tokens: every complete run was watched for as many as the one with the shortest answers spent."""
+    rises = [0.1, 0.3, 0.6, 0.7, 0.7]
+    runs = [run_of(rises, "long", s, length__mean=[10.0] * 40) for s in range(3)]
+    runs += [run_of([0.1, 0.1, 0.1, 0.1, 0.1], "short", s, length__mean=[1.0] * 40) for s in range(3)]
+    rows = [r for r in times_table(found(runs, wanted=[absolute(0.5)])).rows if (r[0].value, r[1].text) == (0.5, "tokens")]
+    assert [(r[2].text, r[3].text, r[4].text, r[5].text) for r in rows] == [
+        ("long", "\u2013", "3,200", "3 of 3"),  # 20 steps of 16 completions of 10 tokens
+        ("short", "640", "not reached", "0 of 3"),
+    ]
+    assert rows[0][3].note == "3 of 3 got there behind the limit of 640: see the median" and math.isnan(rows[0][3].value)
+
+
+def test_a_run_that_failed_at_once_is_one_that_never_got_there() -> None:
+    gone = replace(run_of([0.1], "b", 3, "failed"), series={}, step=0)
+    row = next(r for r in times_table(found([*two(3), gone], wanted=[absolute(0.5)])).rows if r[2].text == "b")
+    assert (row[1].text, row[3].text, row[5].text) == ("steps", "25", "3 of 4")  # three at 20, one counted as 40
+
+
+def test_costs_of_runs_that_ended_early_are_noted_too() -> None:
+    crashed = run_of([0.1, 0.3], "b", 3, "failed", signal__dead_groups=[0.1] * 40)
+    whole = [run_of([0.1, 0.3, 0.5, 0.6, 0.6], "a", s, signal__dead_groups=[0.2] * 40) for s in range(3)]
+    cell = arms_table(found([*whole, crashed])).column("signal/dead_groups")[1]
+    assert cell.note == "1 run ended early and counts up to there"
+
+
+def test_seeds_have_a_mean_without_extremes_a_spread_and_each_run_its_own_interval() -> None:
+    runs = [run_of([0.1, 0.2, 0.3, 0.4, final], "a", s) for s, final in enumerate((0.5, 0.6, 0.7, 0.8))]
+    row = next(r for r in spread_table(found(runs)).rows if r[1].text == "Final accuracy")
+    assert [c.text for c in row] == ["a", "Final accuracy", "4", "65.0 %", "65.0 %", "12.9 %", "50.0 %", "80.0 %"]
+    final = seeds_table(found(runs)).column("gold/final")[0]
+    assert (final.low, final.high) == pytest.approx((0.41466, 0.58534), abs=1e-5)  # scipy binomtest(64, 128), Wilson
+    assert final.interval == "[41.5, 58.5]" and final.step == 40
 
 
 def test_a_collapse_has_its_row_where_one_came() -> None:
@@ -223,6 +258,16 @@ def test_settings_that_differ_and_those_that_do_not() -> None:
     assert made.arms == ("a", "b") and made.beyond == ("lora.r",)
     assert made.differ == {"mix.terms.correctness.weight": (1.0, 2.0), "lora.r": (8, 16)}
     assert "grpo.beta" in made.same and not {"seed", "name"} & set(made.same)
+
+
+def test_a_group_that_one_arm_leaves_out_is_not_the_same_in_all() -> None:
+    blend = {"type": "constant", "value": 0.5}
+    runs = [
+        run_of(RISES, arm, 0, config={"mix": {"terms": CONFIG["mix"]["terms"], "blend": b}})
+        for arm, b in (("a", None), ("b", blend))
+    ]
+    made = settings(runs)
+    assert not [p for p in made.same if p.startswith("mix.blend")] and "mix.blend.value" in made.differ
 
 
 def test_a_term_that_an_arm_lacks_is_told_by_its_weight() -> None:
