@@ -4,7 +4,9 @@ Every cell has the ids of the runs its number is of, and the step where it is of
 core.compare.comparison has not.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.compare import saying
 from core.compare.catalogue import SCORES
@@ -238,6 +240,8 @@ def _time_row(a: Arm, name: str, label: str, height: float, unit: str) -> tuple[
     within = f"within {saying.value(found.limit, unit)} {unit}"
     restricted = Cell(saying.value(mean.point, unit), mean.point, mean.low, mean.high,
                       saying.interval(mean.low, mean.high, unit), mean.n, runs, None, within, times)  # fmt: skip
+    if found.n and not found.reached:  # a mean of nothing but limits is no estimate of a time
+        restricted = replace(restricted, text=f"> {restricted.text}", low=math.nan, high=math.nan, interval="")
     if found.late:
         said = (
             f"{found.late} of {found.reached} got there behind the limit of {saying.value(found.limit, unit)}: see the median"
