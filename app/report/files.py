@@ -1,5 +1,6 @@
 """A report as a folder of files, and the check of one. Called by cli.report and cli.study."""
 
+import csv
 import io
 import json
 import math
@@ -14,6 +15,7 @@ from app.report.document import FORMAT, VERSION, Found, found
 from app.report.figures import cards
 from app.wire import Card
 from core.compare.export import to_csv, to_latex
+from core.compare.table import Table
 from core.errors import DataError
 
 PAGE, TEXT, DATA = "report.html", "report.md", "report.json"
@@ -93,7 +95,35 @@ def verify(folder: Path) -> tuple[int, list[str]]:
         wrong.append(f"{TEXT}: its text is not what these numbers make")
     if (folder / PAGE).exists() and body(made.document, drawn) not in (folder / PAGE).read_text(encoding="utf-8"):
         wrong.append(f"{PAGE}: its text is not what these numbers make")
+    for table in made.document.tables:
+        wrong += [f"{name}: not as these numbers make it" for name in _tables_changed(folder / "tables", table)]
     return len(now["facts"]), wrong
+
+
+def _tables_changed(folder: Path, table: Table) -> list[str]:
+    """Names of a table's files that hold something else; one that is not there says nothing."""
+    found = []
+    values, latex = folder / f"{table.key}.csv", folder / f"{table.key}.tex"
+    if values.exists() and not _same_cells(values.read_text(encoding="utf-8"), to_csv(table)):
+        found.append(f"tables/{values.name}")
+    if latex.exists() and latex.read_text(encoding="utf-8") != to_latex(table):
+        found.append(f"tables/{latex.name}")
+    return found
+
+
+def _same_cells(one: str, two: str) -> bool:
+    """Two CSV files with the same cells, numbers equal but for their last digits."""
+    rows, others = (list(csv.reader(io.StringIO(text))) for text in (one, two))
+    if [len(row) for row in rows] != [len(row) for row in others]:
+        return False
+    return all(a == b or _near(a, b) for row, other in zip(rows, others, strict=True) for a, b in zip(row, other, strict=True))
+
+
+def _near(one: str, two: str) -> bool:
+    try:
+        return math.isclose(float(one), float(two), rel_tol=CLOSE, abs_tol=CLOSE)
+    except ValueError:
+        return False
 
 
 def _moved(said: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[str]:

@@ -76,6 +76,16 @@ def change_page(folder: Path) -> None:
     (folder / "report.html").write_text(page.replace("%</td>", " %</td>", 1).replace("<h2>Arms</h2>", "<h2>Our arms</h2>"))
 
 
+def change_csv(folder: Path) -> None:
+    path = folder / "tables" / "arms.csv"
+    path.write_text(path.read_text().replace("0.", "0.9", 1))
+
+
+def change_latex(folder: Path) -> None:
+    path = folder / "tables" / "arms.tex"
+    path.write_text(path.read_text() + "% hard is best\n")
+
+
 def change_runs(folder: Path) -> None:
     with writing() as c:
         gold = c.execute(metric.select().where(metric.c.name == GOLD)).one().id
@@ -88,6 +98,8 @@ def change_runs(folder: Path) -> None:
         (change_number, "arms/1/gold/final"),
         (change_text, "report.md: its text is not what these numbers make"),
         (change_page, "report.html: its text is not what these numbers make"),
+        (change_csv, "tables/arms.csv: not as these numbers make it"),
+        (change_latex, "tables/arms.tex: not as these numbers make it"),
         (change_runs, "differences"),
     ],
 )
