@@ -31,7 +31,7 @@ from core.store.queries import RunRow
 from core.store.states import Status
 from core.yaml_files import load
 
-SILENT_SECONDS = 30.0  # a worker that was not heard of for so long is gone
+SILENT_SECONDS, SILENT_LOOKS = 30.0, 20  # a worker that was not heard of for so long, so often, is gone
 LOOK_SECONDS = 1.0
 INTERRUPTED = 130
 MOST_RUNS = 10_000
@@ -118,12 +118,12 @@ def _heard() -> bool:
 
 def _wait(experiment_id: int, group: Group, stop: threading.Event, say: Say) -> bool:
     """Wait until every run has ended; False when asked to stop before."""
-    watch, away, alone = Watch(set()), False, False
+    watch, away, silent = Watch(set()), False, 0
     while True:
         group.keep_alive(say)
-        if not group.processes and not alone and not _heard():
-            say("the Showdown that trained these runs is gone: end this and start it again, or run `showdown worker`")
-            alone = True
+        silent = 0 if group.processes or _heard() else silent + 1
+        if silent == SILENT_LOOKS:  # one that has just begun takes a while to be heard of
+            say("nothing trains these runs any more: end this and start it again, or run `showdown worker`")
         try:
             left, away = watch.look(_runs(experiment_id), say), False
         except StoreUnavailable as error:

@@ -4,19 +4,24 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from cli import study as cli_study
 from cli.main import main
+from cli.processes import Group
 from cli.study import read
 from core.compare.catalogue import MEASURED
 from core.compare.evidence import Evidence
 from core.compare.scores import scores
 from core.errors import ConfigError
-from core.store import queries, runs
+from core.experiment import ExperimentConfig
+from core.parsing import parse
+from core.store import queries, runs, workers
 from core.store.states import Status
 from tests.conftest import REPO, wait_for
 
@@ -109,3 +114,24 @@ def _rows() -> list[queries.RunRow]:
         return queries.run_list()
     except Exception:  # the command has not made the tables yet
         return []
+
+
+@pytest.mark.parametrize(("listens", "times"), [(False, 1), (True, 0)], ids=["nobody", "a worker elsewhere"])
+def test_a_study_that_another_process_trained_says_when_nobody_does(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch, listens: bool, times: int
+) -> None:
+    """The first of two that run one study holds the worker; when it ends, the second would wait without a word."""
+    monkeypatch.setattr(cli_study, "LOOK_SECONDS", 0.005)
+    study_id, _ = runs.create_experiment(parse(ExperimentConfig, STUDY))
+    if listens:
+        workers.beat("box-1", "box", 42, 1)
+    said: list[str] = []
+    stop = threading.Event()
+    waiting = threading.Thread(target=cli_study._wait, args=(study_id, Group(sqlite / "logs"), stop, said.append))
+    waiting.start()
+    if times:
+        wait_for("the word", lambda: said, 20)
+    waiting.join(0.5)
+    stop.set()
+    waiting.join(20)
+    assert [line for line in said if "nothing trains these runs" in line] == said and len(said) == times
