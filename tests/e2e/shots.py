@@ -78,7 +78,8 @@ def take(base: str, pages: dict[str, str]) -> None:
                     settle(page)
                     drawn(page)
                     whole(page)
-                    drawn(page)  # those that were further down
+                    drawn(page)  # what was further down
+                    whole(page)
                     page.wait_for_timeout(1000)  # tables draw themselves on a canvas, and say nothing
                     page.screenshot(path=OUT / f"{name}-{width}-{scheme}.png")
                     context.close()
