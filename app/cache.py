@@ -6,7 +6,7 @@ What is made of them is kept by app.cards, app.tried and app.compared.
 
 import hashlib
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -46,6 +46,10 @@ def run_list(experiment_id: int | None = None) -> list[RunRow]:
 
 def rows(run_ids: tuple[int, ...]) -> list[RunRow]:
     return _fresh(("rows", run_ids), lambda: queries.rows(run_ids))
+
+
+def versions(run_ids: tuple[int, ...]) -> Mapping[int, Version]:
+    return _fresh(("versions", run_ids), lambda: queries.versions(run_ids))
 
 
 def standing(first: int) -> str:
@@ -144,9 +148,9 @@ def gold(rows: list[RunRow]) -> dict[int, Series]:
     return {**gold_done(ended), **gold_now(tuple(r.id for r in rows if not r.status.finished))}
 
 
-def text_of_all(rows: Sequence[RunRow]) -> str:
+def text_of_all(versions: Iterable[Version]) -> str:
     """Changes whenever one of the runs has something new to show."""
-    return " ".join(text_of(version(r)) for r in rows)
+    return " ".join(map(text_of, versions))
 
 
 @st.cache_data(ttl=600, max_entries=4, show_spinner=False)

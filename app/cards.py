@@ -6,10 +6,12 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from app import cache
 from app.figures.base import Trace
+from app.figures.overlay import labels_of, scale_of, spoken, weight_of
 from app.figures.overlay import overlay as overlaid
-from app.figures.shown import SUMMED, Shown, View
-from app.live import Drawn
-from app.wire import Card, Message
+from app.figures.shown import EMPTY, SUMMED, Shown, View
+from app.growing import gone_on
+from app.series import Version
+from app.wire import Card, Message, Said
 from core.config import RunConfig
 from core.metrics.series import Series
 from core.store.queries import RunDetail, RunRow
@@ -29,37 +31,54 @@ def _shown(row: RunRow, config: RunConfig, found: Mapping[str, Series], view: Vi
     return Shown(found, config.trained_mix, config.grpo.max_steps, row.step, config.grpo.completions_per_step, view)
 
 
-def card(run_id: int, view: View, name: str, make: Callable[[Shown], Card]) -> Drawn:
+def card(run_id: int, view: View, name: str, make: Callable[[Shown], Card]) -> Said:
     """A chart of a run; `name` tells it from the run's others."""
     detail = cache.run_detail(run_id)
-    now = (cache.version(detail.row), detail.config_hash)
-    return _grown((run_id, "card", view, name), now, [detail.row], f"{view}.{name}", lambda _: make(shown(detail, view)))
+    at = cache.version(detail.row)
+
+    def draw(before: Said | None, version: str, history: str) -> Said:
+        return Message(make(shown(detail, view)), version, history, before)
+
+    return _next((run_id, "card", view, name), (at, detail.config_hash), {run_id: at}, f"{view}.{name}", draw)
 
 
-def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: View, height: int) -> Drawn:
+def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: View, height: int) -> Said:
     """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
-    runs = cache.rows(run_ids)
-    versions = {r.id: cache.version(r) for r in runs}
-    now, read_of = tuple(versions.values()), tuple(dict.fromkeys((*names, *SUMMED[view.over])))
+    versions, read_of = cache.versions(run_ids), tuple(dict.fromkeys((*names, *SUMMED[view.over])))
+    now = tuple(versions.values())
 
-    def draw(before: Sequence[Trace]) -> Card:
+    def draw(before: Said | None, version: str, history: str) -> Said:
         read = cache.memo().get(("read", run_ids, read_of), now, lambda: cache.series_of(versions, read_of))  # for all charts
-        lines = {run_id: found.get(name, Series([], [])) for run_id, found in read.items()}
-        along = {r.id: _shown(r, cache.config(r.id), read[r.id], view) for r in runs} if view.over != "step" else {}
-        return overlaid(runs, lines, name, height, view=view, along=along, before=before)
+        lines = {run_id: found.get(name, EMPTY) for run_id, found in read.items()}
 
-    return _grown(("overlay", run_ids, names, name, view, height), now, runs, f"{view}.{name}", draw)
+        def make(traces: Sequence[Trace] = ()) -> Card:
+            runs = cache.rows(tuple(versions))
+            along = {r.id: _shown(r, cache.config(r.id), read[r.id], view) for r in runs} if view.over != "step" else {}
+            return overlaid(runs, lines, name, height, view=view, along=along, before=traces)
+
+        if before and view.over == "step" and not view.log:
+            labels = cache.memo().get(("labels", run_ids), 0, lambda: labels_of(cache.rows(run_ids)))
+            moved, found = {"alt": spoken(labels, lines, name, view)}, [lines[run_id] for run_id in versions]
+            grown = gone_on(before, version, found, moved, make, scale=scale_of(name), weight=weight_of(name, view))
+            if grown:
+                return grown
+        traces = before.card["traces"] if isinstance(before, Message) else ()
+        return Message(make(traces), version, history, before)
+
+    return _next(("overlay", run_ids, names, name, view, height), now, versions, f"{view}.{name}", draw)
 
 
-def _grown(key: Hashable, now: Hashable, runs: Sequence[RunRow], what: str, make: Callable[[Sequence[Trace]], Card]) -> Drawn:
-    """The card under `key` as of `now`. `make` is given the traces that it made when the runs had fewer points, or none."""
+def _next(
+    key: Hashable, now: Hashable, runs: Mapping[int, Version], what: str, draw: Callable[[Said | None, str, str], Said]
+) -> Said:  # fmt: skip
+    """The chart under `key` as of `now`. `draw` is given what it made when the runs had fewer points, or None; its version and
+    the history that it has."""
     # A run that resumes first takes points back, under the number of its new attempt: what was drawn then is no beginning.
-    history = f"{[(r.id, r.attempt, r.status.value) for r in runs]}.{what}"
+    history = f"{[(run_id, attempt, str(status)) for run_id, (attempt, _, status) in runs.items()]}.{what}"
 
-    def draw() -> Drawn:
+    def make() -> Said:
         last = cache.memo().last(key)
-        before = last if isinstance(last, Drawn) and last.message.history == history else None
-        card = make(before.card["traces"] if before else ())
-        return Drawn(Message(card, cache.text_of_all(runs), history, before.message if before else None), card)
+        before = last if isinstance(last, Said) and last.history == history else None
+        return draw(before, cache.text_of_all(runs.values()), history)
 
-    return cache.memo().get(key, now, draw)
+    return cache.memo().get(key, now, make)

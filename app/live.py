@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from app.wire import Card, Had, Message, said
+from app.wire import Card, Had, Said, word
 from core.errors import ShowdownError
 from core.metrics.series import Series
 
@@ -36,24 +36,13 @@ class Answer(Protocol):
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A card and its messages; shared by all viewers."""
-
-    message: Message
-    card: Card
-
-    def since(self, had: Had | None) -> bytes:
-        return self.message.since(had)
-
-
-@dataclass(frozen=True)
 class Version:
     """Of something that the page draws by itself: only whether it has changed."""
 
     text: str
 
     def since(self, had: Had | None) -> bytes:
-        return b"" if had and had.version == self.text else said("version", version=self.text)
+        return b"" if had and had.version == self.text else word("version", version=self.text)
 
 
 @dataclass
@@ -137,25 +126,25 @@ def answered(asks: Sequence[tuple[str, Had | None]]) -> bytes:
 def _one(token: str, had: Had | None) -> bytes:
     try:
         found = known(token)
-        return said("gone") if found is None else found.since(had)
+        return word("gone") if found is None else found.since(had)
     except ShowdownError as error:  # the database is away, a run is gone: the other charts are still answered
-        return said("fault", said=str(error))
+        return word("fault", said=str(error))
     except Exception:
         logging.getLogger("showdown.app").exception("a chart of the feed cannot be drawn")
-        return said("fault", said="a fault of Showdown's; the dashboard's log has it")
+        return word("fault", said="a fault of Showdown's; the dashboard's log has it")
 
 
 def file_of(token: str) -> tuple[str, str] | None:
     """A chart's title and every point of its lines as CSV; None when the token is not known (any more) or is no chart's."""
     found = known(token)
-    return (found.card["title"], csv_of(found.card)) if isinstance(found, Drawn) else None
+    return (found.card["title"], csv_of(found.card)) if isinstance(found, Said) else None
 
 
 def weight(value: object) -> int:
     """Bytes, about: of a card its points, and as much again for its messages; of series by run and name theirs. Of anything
     else: little."""
-    if isinstance(value, Drawn):
-        return 20_000 + 32 * value.message.points
+    if isinstance(value, Said):
+        return 20_000 + 32 * value.points
     runs = value.values() if isinstance(value, Mapping) else ()
     lines = [line for run in runs if isinstance(run, Mapping) for line in run.values()]
     return 20_000 + 16 * sum(len(line.steps) for line in lines if isinstance(line, Series))

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from app.live import Drawn, known
+from app.live import known
+from app.wire import Said
 
 
 def card_of(message: bytes) -> dict[str, Any]:
@@ -25,5 +26,5 @@ def card_of(message: bytes) -> dict[str, Any]:
 def shown(token: str) -> dict[str, Any]:
     """The card behind a token, as a browser that has nothing gets it."""
     found = known(token)
-    assert isinstance(found, Drawn)
+    assert isinstance(found, Said)
     return card_of(found.since(None))

@@ -15,8 +15,8 @@ from typing import Any
 import plotly
 import streamlit as st
 
-from app.live import LIVE, STILL, Drawn, Source, Version
-from app.wire import Card, Message
+from app.live import LIVE, STILL, Source, Version
+from app.wire import Card, Message, Said
 
 HERE = Path(__file__).parent
 STATIC = HERE.parent / "static"
@@ -77,11 +77,11 @@ _curve_editor = define("curve_editor", "curve_laws")
 
 def chart_card(key: str, card: Card) -> None:
     """A titled card around a Plotly figure that keeps its zoom when its data change. `card` is made by app.figures."""
-    drawn = Drawn(Message(card), card)
-    _card(key, STILL.source(drawn.message.version, lambda: drawn), lives=False)
+    message = Message(card)
+    _card(key, STILL.source(message.version, lambda: message), lives=False)
 
 
-def live_card(key: str, name: Hashable, make: Callable[[], Drawn], lives: bool = True) -> None:
+def live_card(key: str, name: Hashable, make: Callable[[], Said], lives: bool = True) -> None:
     """The same for a chart that grows: the browser asks for what is new, for what is in view alone, without a run of the page.
 
     `name`: what tells the chart from all others, for every viewer. `make` is called in any thread: it must read no session.
@@ -93,7 +93,7 @@ def live_card(key: str, name: Hashable, make: Callable[[], Drawn], lives: bool =
 def _card(key: str, source: Source, lives: bool) -> None:
     if source.place is None:
         made = source.make()
-        source.place = {k: made.card[k] for k in ("title", "height")} if isinstance(made, Drawn) else {}
+        source.place = {k: made.card[k] for k in ("title", "height")} if isinstance(made, Said) else {}
     _chart_card(key=key, data={"token": source.token, "live": lives, **source.place}, on_gone_change=lambda: None)
 
 

@@ -54,12 +54,17 @@ def _went_on(before: Floats | None, values: Floats, weight: float) -> Floats | N
     known = 0 if before is None else len(before)
     if before is None or not 0 < known <= len(values) <= known + MOST_NEW or not np.isfinite(values).all():
         return None
-    averages, below = [float(before[-1])], (1 - weight**known) / (1 - weight)
-    for value in values[known:].tolist():
+    return np.concatenate([before, averaged_on(float(before[-1]), known, values[known:].tolist(), weight)])
+
+
+def averaged_on(last: float, known: int, new: Sequence[float], weight: float) -> list[float]:
+    """The averages of `new` values behind `known` ones without a gap, of which `last` is the average."""
+    averages, below = [last], (1 - weight**known) / (1 - weight)
+    for value in new:
         above = averages[-1] * below * weight + value
         below = 1 + weight * below
         averages.append(above / below)
-    return np.concatenate([before, averages[1:]])
+    return averages[1:]
 
 
 def raw_and_smooth(

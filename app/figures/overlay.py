@@ -26,22 +26,20 @@ def overlay(
     when the lines were shorter; their averages are gone on from.
     """
     what, looks = describe(name), theme.looks([(r.id, r.structure) for r in runs])
-    scale = SCALE.get(what.unit, 1.0)
+    scale, smoothing = scale_of(name), weight_of(name, view)
     marked = {"mode": "lines+markers", "marker": {"size": 5}} if name.startswith("eval/") else {}
     values = {r.id: scale * np.asarray(lines[r.id].values if r.id in lines else [], dtype=float) for r in runs}
-    below, averages, smoothing = 0, {}, view.smoothing
+    below, averages = 0, {}
     if view.log:
         for run_id, found in values.items():
             values[run_id], missing = base.on_log(found)
             below += missing
-    names = {r.id: r.name for r in runs}
-    twice = Counter(names.values())
-    labels = {run_id: f"{said} · run {run_id}" if twice[said] > 1 else said for run_id, said in names.items()}
-    if smoothing and not name.startswith(("eval/", *EXACT)):
+    labels = labels_of(runs)
+    if smoothing:
         known = base.averages_of(before, {labels[run_id]: found for run_id, found in values.items()})
         made = base.smoothed_all(list(values.values()), smoothing, [known.get(labels[run_id]) for run_id in values])
         averages = dict(zip(values, made, strict=True))
-    traces, legend, said = [], [], []
+    traces, legend = [], []
     for r in runs:
         found, (role, dash, _) = lines.get(r.id, Series([], [])), looks[r.id]
         label = labels[r.id]
@@ -51,11 +49,34 @@ def overlay(
         else:
             traces.append(base.line(label, x, values[r.id], role, 2.0, dash, legendgroup=label, **marked))
         legend.append({"name": label, "role": role, "mark": base.mark(dash)})
-        said.append(f"{label} {words.value(name, found.values[-1])}" if found.values else f"{label} no value yet")
     end = max((along[r.id].end if along else float(r.max_steps) for r in runs), default=1.0)
     figure = base.layout(end, " %" if what.unit == "share" else "", hover=HOVER[view.over])
     more = {"sub": base.log_axis(figure, below)} if view.log else {}
-    alt = f"{what.title} by {view.over}: {'; '.join(said)}."
+    alt = spoken(labels, lines, name, view)
     return base.card(
         title or what.title, traces, figure, alt, height, help=words.help_of(name), legend=legend, axis=NAMES[view.over], **more
     )
+
+
+def scale_of(name: str) -> float:
+    """What the values of a metric are multiplied with: shares are drawn in percent."""
+    return SCALE.get(describe(name).unit, 1.0)
+
+
+def weight_of(name: str, view: View) -> float:
+    """Of the moving average that each line has; 0 for what is not measured at each step."""
+    return 0.0 if name.startswith(("eval/", *EXACT)) else view.smoothing
+
+
+def labels_of(runs: Sequence[RunRow]) -> dict[int, str]:
+    """Run -> its name, with its number where two are called the same."""
+    names = {r.id: r.name for r in runs}
+    twice = Counter(names.values())
+    return {run_id: f"{said} · run {run_id}" if twice[said] > 1 else said for run_id, said in names.items()}
+
+
+def spoken(labels: Mapping[int, str], lines: Mapping[int, Series], name: str, view: View = RAW) -> str:
+    """The chart in words: the newest value of each run. `labels`: what the runs are called."""
+    last = {run_id: found.values[-1] for run_id, found in lines.items() if found.values}
+    said = [f"{label} {words.value(name, last.get(i)) if i in last else 'no value yet'}" for i, label in labels.items()]
+    return f"{describe(name).title} by {view.over}: {'; '.join(said)}."

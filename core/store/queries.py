@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, case, func, select
 
 from core import sweep
 from core.errors import NotFound
@@ -21,6 +22,7 @@ from core.store.states import Status
 from core.store.tables import evaluation, experiment, metric, point, run, run_event, sample, score
 
 SAID = 400  # characters of an error that lists are given
+_ids_by_name: WeakKeyDictionary[Engine, dict[str, int]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,17 @@ def standing(first: int) -> list[Row[Any]]:
         return list(c.execute(select(*columns).where(run.c.id >= first, run.c.status.not_in(ended)).order_by(run.c.id)))
 
 
+def versions(run_ids: Sequence[int]) -> dict[int, tuple[int, int, Status]]:
+    """(attempt, step, status) of some runs, in the order of their ids as given: as little as tells whether they have something
+    new. Those that are not there are left out."""
+    if not run_ids:
+        return {}
+    ids = ",".join(str(int(i)) for i in run_ids)  # the driver's own rows: a live page asks each second
+    with reading() as c, c.exec_driver_sql(f"SELECT id, attempt, step, status FROM {run.name} WHERE id IN ({ids})") as result:
+        found = {i: (attempt, step, Status(status)) for i, attempt, step, status in result.cursor.fetchall()}
+    return {i: found[i] for i in run_ids if i in found}
+
+
 def rows(run_ids: Sequence[int]) -> list[RunRow]:
     """Some runs, in the order of their ids as given; those that are not there are left out."""
     with reading() as c:
@@ -226,11 +239,22 @@ def series(run_id: int, names: Sequence[str] | None = None) -> dict[str, Series]
 
 def series_since(since: Mapping[int, int], names: Sequence[str] | None = None) -> dict[int, dict[str, Series]]:
     """The same of some runs, of each from a step on; in one transaction, because what a live page reads is little and often."""
-    known = select(metric.c.id, metric.c.name)
     with reading() as c:
-        ids = {row.id: row.name for row in c.execute(known if names is None else known.where(metric.c.name.in_(names)))}
+        ids = _metric_names(c, names)
         whole = {r: points(c, r, ids) for r, step in since.items() if not step}
         return whole | new_points(c, {r: step for r, step in since.items() if step}, ids)
+
+
+def _metric_names(c: Connection, names: Sequence[str] | None) -> dict[int, str]:
+    """Id -> name of the metrics that are called so (None: all). A name keeps its id for ever, so those that are known are not
+    looked up again: a live page asks each second."""
+    known = _ids_by_name.setdefault(c.engine, {})
+    if names is None or not known.keys() >= set(names):
+        asked = select(metric.c.name, metric.c.id)
+        found = {row.name: row.id for row in c.execute(asked if names is None else asked.where(metric.c.name.in_(names)))}
+        known.update(found)
+        return {i: name for name, i in found.items()}
+    return {known[name]: name for name in names}
 
 
 def scores_of(c: Connection, ids: Sequence[int]) -> dict[int, list[TermScore]]:

@@ -11,14 +11,14 @@ from starlette.testclient import TestClient
 
 from app import live, serve, wire
 from app.figures import base
-from app.live import LIVE, STILL, Drawn, Feed, Version
+from app.live import LIVE, STILL, Feed, Version
 from core.errors import StoreUnavailable
 from tests.cards import card_of
 
 
-def drawn(n: int = 3, version: str = "1", title: str = "A <b>") -> Drawn:
+def drawn(n: int = 3, version: str = "1", title: str = "A <b>") -> wire.Message:
     card = base.card(title, [base.line("a", range(n), range(n), "ink")], base.layout(n), "alt", axis="step")
-    return Drawn(wire.Message(card, version, "run"), card)
+    return wire.Message(card, version, "run")
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def head(message: bytes) -> dict[str, object]:
 
 
 def test_each_ask_is_answered_in_its_place_and_a_fault_is_its_own(http: TestClient) -> None:
-    def away() -> Drawn:
+    def away() -> wire.Message:
         raise StoreUnavailable("the database is away")
 
-    def broken() -> Drawn:
+    def broken() -> wire.Message:
         raise ZeroDivisionError
 
     tokens = [LIVE.source(("feed", k), make).token for k, make in enumerate((drawn, away, broken))]
@@ -90,7 +90,7 @@ def test_a_token_is_the_same_for_all_viewers_and_the_oldest_are_let_go() -> None
     feed = Feed(2)
     one = feed.source("one", drawn)
     assert feed.source("one", lambda: drawn(5)).token == one.token  # another viewer draws the same chart
-    assert isinstance(now := feed.now(one.token), Drawn) and now.message.length == 5
+    assert isinstance(now := feed.now(one.token), wire.Message) and now.length == 5
     two = feed.source("two", drawn)
     feed.now(one.token)
     feed.source("three", drawn)
