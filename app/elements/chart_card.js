@@ -63,6 +63,7 @@ function took(ui, bytes) {
   ui.behind = false;
   if (!bytes) return;
   const { now, fresh, lost } = receive(ui.received, bytes);
+  if (fresh && ui.received && axes(ui.received.card) !== axes(now.card)) unzoom(ui);  // a range of steps is none of minutes
   ui.received = now;
   ui.lost = lost;
   if (lost) { ui.behind = true; feed().soon(); }
@@ -94,8 +95,8 @@ function drawHead(ui) {
   ui.card.style.height = `${card.height}px`;
   ui.title.textContent = card.title;
   ui.tip.hidden = !card.help;
-  ui.tip.setAttribute("aria-label", card.help ?? "");
-  ui.tip.dataset.text = card.help ?? "";
+  ui.tip.dataset.text = (card.help ?? "").replaceAll("`", "");  // written for markdown too
+  ui.tip.setAttribute("aria-label", ui.tip.dataset.text);
   ui.now.textContent = card.now ?? "";
   ui.sub.textContent = card.sub ?? "";
   ui.sub.hidden = !card.sub;
@@ -166,10 +167,16 @@ function bind(ui) {
   ui.plot.on("plotly_unhover", () => hoverOthers(ui, undefined));
 }
 
-function follow(ui) {
+const axes = ({ axis, layout }) => `${axis} ${layout.yaxis?.type ?? "linear"}`;
+
+function unzoom(ui) {
   ui.zoomed = false;
   ui.follow.hidden = true;
   ui.revision += 1;  // plotly forgets what the reader had set
+}
+
+function follow(ui) {
+  unzoom(ui);
   draw(ui);
 }
 
@@ -194,11 +201,19 @@ function hoverToo(other) {
 const save = (url, name) => Object.assign(document.createElement("a"), { href: url, download: name }).click();
 const fileName = (ui, kind) => `${ui.received.card.title.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.${kind}`;
 
+// Each name of the card's legend once, at the last of its lines: the one drawn over the others.
+const inLegend = (data, names) => data.map((t, i) => {
+  const key = t.legendgroup ?? t.name, last = data.findLastIndex((other) => (other.legendgroup ?? other.name) === key) === i;
+  return { ...t, name: plain(key ?? ""), showlegend: last && names.some(({ name }) => name === key) };
+});
+
 async function picture(ui, kind) {
-  const [data, layout] = figure(ui), ink = colourOf(ui.root, "@ink");
-  const titled = { ...layout, xaxis: { ...layout.xaxis, range: ui.plot.layout.xaxis.range }, paper_bgcolor: colourOf(ui.root, "@card"),
-    showlegend: (ui.received.card.legend ?? []).length > 0, legend: { orientation: "h", y: -0.12, font: { color: ink } },
-    title: { text: plain(ui.received.card.title), x: 0.02, font: { size: 15, color: ink } }, margin: { ...layout.margin, t: 44 } };
+  const [drawn, layout] = figure(ui), ink = colourOf(ui.root, "@ink"), { legend = [], title, axis } = ui.received.card;
+  const data = inLegend(drawn.map((t, i) => ({ ...t, name: ui.received.card.traces[i].name })), legend);
+  const xaxis = { ...layout.xaxis, range: ui.plot.layout.xaxis.range, title: { text: axis ?? "", standoff: 4, font: { color: ink } } };
+  const titled = { ...layout, xaxis, paper_bgcolor: colourOf(ui.root, "@card"),
+    showlegend: legend.length > 0, legend: { orientation: "h", y: -0.2, font: { color: ink } },
+    title: { text: plain(title), x: 0.02, font: { size: 15, color: ink } }, margin: { ...layout.margin, t: 44, r: 24, b: 44 } };
   const size = { width: Math.max(ui.plot.clientWidth, 640), height: Math.max(ui.plot.clientHeight + 60, 360) };
   save(await window.Plotly.toImage({ data, layout: titled }, { format: kind, ...size, scale: 2 }), fileName(ui, kind));
 }
@@ -216,7 +231,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const scheme = getComputedStyle(root).colorScheme, flipped = ui.scheme !== scheme;
   ui.scheme = scheme;
   Object.assign(ui, { token: data.token, live: data.live, behind: true });
-  if (!ui.received) { ui.card.style.height = `${data.height}px`; ui.title.textContent = data.title; }
+  if (!ui.received) {
+    ui.card.style.height = `${data.height}px`;
+    ui.title.textContent = data.title;
+    ui.plot.setAttribute("aria-label", data.title ?? "");
+  }
   else if (flipped) { drawHead(ui); draw(ui); }
   feed().add(ui.watcher);
   if (ui.visible) feed().soon();

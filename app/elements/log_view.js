@@ -14,6 +14,46 @@ const added = (before, now) => {
   return known ? { stays: known, rest: now.slice(known.length - at) } : null;
 };
 
+// The field that looks for lines: Enter goes to the next one, Shift+Enter to the one before, Escape ends it.
+function searchable(ui) {
+  Object.assign(ui.find, { type: "search", placeholder: "Find in the log", spellcheck: false });
+  ui.find.setAttribute("aria-label", "Find in the log");
+  ui.hits.setAttribute("role", "status");
+  for (const [button, label, step] of [[ui.previous, "Previous line found", -1], [ui.next, "Next line found", 1]]) {
+    button.title = label;
+    button.setAttribute("aria-label", label);
+    button.onclick = () => go(ui, step);
+  }
+  ui.find.oninput = () => { ui.at = -1; find(ui); if (ui.found.length) go(ui, -1); };  // the newest first: it is what is asked for
+  ui.find.onkeydown = (event) => {
+    if (event.key === "Enter") { event.preventDefault(); go(ui, event.shiftKey ? -1 : 1); }
+    if (event.key === "Escape") { ui.find.value = ""; ui.find.oninput(); }
+  };
+  find(ui);
+}
+
+// Lines that have the text, capitals or not. A log that goes on keeps the line that is looked at.
+function find(ui) {
+  const here = ui.found?.[ui.at], wanted = ui.find.value.toLowerCase();
+  ui.box.querySelectorAll(".hit").forEach((one) => one.classList.remove("hit", "here"));
+  ui.found = wanted ? [...ui.box.children].filter((one) => one.textContent.toLowerCase().includes(wanted)) : [];
+  ui.found.forEach((one) => one.classList.add("hit"));
+  ui.at = here ? ui.found.indexOf(here) : -1;
+  ui.found[ui.at]?.classList.add("here");
+  ui.hits.textContent = !wanted ? "" : !ui.found.length ? "no line" : ui.at < 0 ? `${ui.found.length} lines` : `${ui.at + 1} of ${ui.found.length}`;
+  for (const button of [ui.previous, ui.next]) button.hidden = ui.found.length < 2;
+}
+
+function go(ui, step) {
+  if (!ui.found.length) return;
+  ui.found[ui.at]?.classList.remove("here");
+  ui.at = ui.at < 0 && step > 0 ? 0 : (Math.max(ui.at, 0) + step + ui.found.length) % ui.found.length;
+  const to = ui.found[ui.at];
+  to.classList.add("here");
+  ui.box.scrollTop = to.offsetTop - ui.box.offsetTop - ui.box.clientHeight / 3;
+  ui.hits.textContent = `${ui.at + 1} of ${ui.found.length}`;
+}
+
 async function copy(ui) {
   try {
     await navigator.clipboard.writeText(ui.text);
@@ -31,11 +71,13 @@ async function copy(ui) {
 
 function build(root) {
   const ui = { head: node("div", "head"), title: node("h3", "", "Log"), note: node("span", "note"), copy: node("button", "copy", "Copy"),
-    cause: node("div", "cause"), frame: node("div", "frame"), box: node("div", "box"), down: node("button", "down", "\u2193 Newest"), text: null };
+    find: node("input", "find"), hits: node("span", "hits"), previous: node("button", "go", "\u2191"), next: node("button", "go", "\u2193"),
+    at: -1, cause: node("div", "cause"), frame: node("div", "frame"), box: node("div", "box"), down: node("button", "down", "\u2193 Newest"), text: null };
   ui.box.tabIndex = 0;
   ui.box.setAttribute("role", "region");
   ui.box.setAttribute("aria-label", "Log, newest line last");
-  for (const button of [ui.copy, ui.down]) button.type = "button";
+  for (const button of [ui.copy, ui.down, ui.previous, ui.next]) button.type = "button";
+  searchable(ui);
   const toEnd = () => { ui.box.scrollTop = ui.box.scrollHeight; };
   ui.atEnd = () => ui.box.scrollHeight - ui.box.scrollTop - ui.box.clientHeight < NEAR;
   ui.toEnd = toEnd;
@@ -43,7 +85,7 @@ function build(root) {
   ui.down.onclick = toEnd;
   ui.down.hidden = true;
   ui.copy.onclick = () => copy(ui);
-  ui.head.append(ui.title, ui.note, ui.copy);
+  ui.head.append(ui.title, ui.note, ui.find, ui.hits, ui.previous, ui.next, ui.copy);
   ui.frame.append(ui.box, ui.down);
   root.replaceChildren(ui.head, ui.cause, ui.frame);
   return ui;
@@ -92,7 +134,7 @@ export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const ui = remember(parentElement, () => build(root));
   ui.note.textContent = data.note;
-  ui.copy.hidden = !data.text;
+  ui.copy.hidden = ui.find.hidden = !data.text;
   ui.frame.classList.toggle("empty", !data.text);
   if (!data.text) {
     ui.text = null;
@@ -100,6 +142,7 @@ export default function ({ data, parentElement }) {
     ui.down.hidden = true;
   } else if (data.text !== ui.seen || ui.text === null) {
     show(ui, data.text);
+    find(ui);
   }
   const cause = JSON.stringify([data.cause, data.text]);
   if (cause !== ui.caused) mark(ui, data);

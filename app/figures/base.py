@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.metrics import count
+
 Trace = dict[str, Any]
 Floats = npt.NDArray[np.float64]
 Numbers = Sequence[float] | Floats
@@ -77,12 +79,13 @@ def raw_and_smooth(
 
 
 def raw_and(
-    average: Numbers, name: str, x: Numbers, y: Numbers, role: str, weight: float, width: float = 2.2, dash: str = "solid"
-) -> list[Trace]:
-    """The same with an average that is known already."""
-    pale = line(name, x, y, f"{role}/.35", 1.1, hoverinfo="skip", legendgroup=name)
-    over = line(name, pale["x"], average, role, width, dash, legendgroup=name, saved=f"{name} (smoothed {weight:g})")
-    return [pale, over]
+    average: Numbers, name: str, x: Numbers, y: Numbers, role: str, weight: float, width: float = 2.2, dash: str = "solid",
+    answers: bool = True,
+) -> list[Trace]:  # fmt: skip
+    """The same with an average that is known already. `answers`: the raw line does too when the chart is hovered."""
+    pale = line(name, x, y, f"{role}/.35", 1.1, hoverinfo="all" if answers else "skip", legendgroup=name)
+    said = {"legendgroup": name, "saved": f"{name} (smoothed {weight:g})"}
+    return [pale, line(f"{name}, smoothed", pale["x"], average, role, width, dash, **said)]
 
 
 def averages_of(traces: Sequence[Trace], values: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -115,7 +118,7 @@ def on_log(values: Numbers) -> tuple[Numbers, int]:
 def log_axis(figure_layout: dict[str, Any], below: int) -> str:
     """Make the axis logarithmic; what to say of `below` values that cannot stand on it."""
     figure_layout["yaxis"] |= {"type": "log", "nticks": 5, "dtick": None}
-    return f"{below} values of 0 or below cannot stand on a log axis." if below else ""
+    return f"{count(below, 'value')} of 0 or below cannot stand on a log axis." if below else ""
 
 
 def line_at(x: float, role: str, width: float) -> dict[str, Any]:
@@ -139,7 +142,7 @@ def layout(
     """The layout all cards share. The x axis runs to the last planned step, so that what is still to come is seen."""
     y: dict[str, Any] = {
         "gridcolor": "@grid", "showline": False, "zeroline": False, "nticks": 5, "ticksuffix": suffix, "fixedrange": False,
-        "automargin": False,
+        "automargin": False, "hoverformat": ".4~r",
     }  # fmt: skip
     if y_range is not None:
         y["range"] = list(y_range)
@@ -156,7 +159,7 @@ def layout(
         "yaxis": y,
         "showlegend": False,
         "hovermode": "x unified",
-        "hoverlabel": {"bgcolor": "@card/.94", "bordercolor": "@line", "font": {"size": 12, "color": "@ink"}},
+        "hoverlabel": {"bgcolor": "@card/.94", "bordercolor": "@line", "font": {"size": 12, "color": "@ink"}, "namelength": -1},
         **extra,
     }  # fmt: skip
 

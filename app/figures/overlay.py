@@ -14,6 +14,7 @@ from core.metrics.series import Series
 from core.store.queries import RunRow
 
 RAW = View(smoothing=0.0)
+MOST_ANSWERING = 4  # runs whose raw values are said on hover beside the smoothed ones
 
 
 def overlay(
@@ -27,7 +28,7 @@ def overlay(
     """
     what, looks = describe(name), theme.looks([(r.id, r.structure) for r in runs])
     scale, smoothing = scale_of(name), weight_of(name, view)
-    marked = {"mode": "lines+markers", "marker": {"size": 5}} if name.startswith("eval/") else {}
+    marked = {"mode": "lines+markers", "marker": {"size": 5}, "cliponaxis": False} if name.startswith("eval/") else {}
     values = {r.id: scale * np.asarray(lines[r.id].values if r.id in lines else [], dtype=float) for r in runs}
     below, averages = 0, {}
     if view.log:
@@ -45,7 +46,8 @@ def overlay(
         label = labels[r.id]
         x = along[r.id].x(found.steps) if along else found.steps
         if averages:
-            traces += base.raw_and(averages[r.id], label, x, values[r.id], role, smoothing, 2.0, dash)
+            few = len(runs) <= MOST_ANSWERING
+            traces += base.raw_and(averages[r.id], label, x, values[r.id], role, smoothing, 2.0, dash, few)
         else:
             traces.append(base.line(label, x, values[r.id], role, 2.0, dash, legendgroup=label, **marked))
         legend.append({"name": label, "role": role, "mark": base.mark(dash)})

@@ -50,7 +50,11 @@ def single(run: Shown, key: str, height: int = 180) -> Card:
         sub = base.log_axis(layout, below)
     if sparse:
         marker = {"size": 5, "color": "@ink2"}
-        traces = [base.line(what.title, run.x(found.steps), values, "ink2", 1.6, mode="lines+markers", marker=marker)]
+        traces = [
+            base.line(
+                what.title, run.x(found.steps), values, "ink2", 1.6, mode="lines+markers", marker=marker, cliponaxis=False
+            )
+        ]
     else:
         traces = base.raw_and_smooth(what.title, run.x(found.steps), values, "ink2", weight, 1.6)
     now = value(key, run.last(key))
@@ -63,7 +67,9 @@ def truth(run: Shown, marks: list[Mark]) -> Card:
     traces = base.raw_and_smooth("reward", run.x(reward.steps), reward.values, run.mix.structure, run.view.smoothing)
     open_marker = {"size": 7, "color": "@card", "line": {"color": "@ink", "width": 1.6}}
     gold_x = run.x(gold.steps)
-    traces.append(base.line("gold accuracy", gold_x, gold.values, "ink", 2.0, mode="lines+markers", marker=open_marker))
+    traces.append(
+        base.line("gold accuracy", gold_x, gold.values, "ink", 2.0, mode="lines+markers", marker=open_marker, cliponaxis=False)
+    )
     traces += _blend(run)
     axis = {"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1]}
     strip = {
@@ -90,6 +96,7 @@ def truth(run: Shown, marks: list[Mark]) -> Card:
         now="" if accuracy is None else f"{value('eval/accuracy', accuracy)} gold at step {gold.steps[-1]}",
         legend=[{"name": "reward", "role": run.mix.structure}, {"name": "gold accuracy", "role": "ink"},
                 *(side for side in SIDES if side["role"] in sides)],
+        help=f"{help_of('reward/total')} {help_of('eval/accuracy')} Below: {help_of('blend/hard')}",
     )  # fmt: skip
 
 

@@ -155,4 +155,22 @@ def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashbo
         assert box.evaluate("b => b.moved") == moved + 1  # one line came; the ticks between drew nothing
         button(page, "\u2193 Newest").click()
         expect(page.get_by_text("newer still", exact=True)).to_be_in_viewport()
+        find, hits = page.get_by_role("searchbox", name="Find in the log"), page.locator(".hits")
+        find.fill("LINE 1")  # 1, 10..19
+        expect(hits).to_have_text("11 of 11")  # the newest first
+        expect(page.get_by_text("line 19", exact=True)).to_be_in_viewport()
+        find.press("Enter")
+        expect(hits).to_have_text("1 of 11")
+        expect(page.get_by_text("line 1", exact=True)).to_be_in_viewport()
+        say(head[head.index("line 30") :] + "half a line\nthe newest\nnewer still\nline 100\n")
+        expect(hits).to_have_text("1 of 12", timeout=20_000)  # the log goes on, the reader stays
+        find.press("Shift+Enter")
+        expect(hits).to_have_text("12 of 12")
+        find.fill("</script>")
+        expect(hits).to_have_text("1 of 1")
+        find.fill("nothing says this")
+        expect(hits).to_have_text("no line")
+        find.press("Escape")
+        expect(find).to_have_value("")
+        expect(page.locator(".line.hit")).to_have_count(0)
         assert page.locator("strong", has_text="md").count() == 0 and dialogs == []

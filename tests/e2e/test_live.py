@@ -65,6 +65,35 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dash
     page.context.close()
 
 
+def test_a_zoom_ends_where_the_axis_becomes_another(dashboard: str, chrome: Browser) -> None:
+    """A range of steps is none of minutes, and one of values none of their powers of ten."""
+    (run_id,) = growing(max_steps=600)
+    grow(run_id, 0, 600)
+    claims.finish(run_id, 1, Status.DONE)
+    page = opened(chrome, f"{dashboard}/run?run={run_id}")
+    page.get_by_role("heading", name="Entropy").scroll_into_view_if_needed()
+    until(page, "Entropy", "last", 600)
+    named = "[...window.showdownCharts].every((ui) => ui.plot.getAttribute('aria-label'))"
+    assert page.evaluate(named), "a chart that was not looked at yet has a name too"
+    zoom(page, "Entropy")
+    expect_follow(page, "Entropy", True)
+    page.get_by_role("radio", name="time", exact=True).click()
+    page.get_by_role("heading", name="Entropy").scroll_into_view_if_needed()  # unseen: not sent
+    expect_follow(page, "Entropy", False)
+    assert card(page, "Entropy")["range"] == pytest.approx([0, 10])  # 600 steps of a second each
+    zoom(page, "Entropy")
+    page.locator("label", has=page.get_by_role("checkbox", name="Log")).click()
+    page.get_by_role("heading", name="Entropy").scroll_into_view_if_needed()
+    until(page, "Entropy", "type", "log")
+    expect_follow(page, "Entropy", False)
+    assert card(page, "Entropy")["range"] == pytest.approx([0, 10])
+    page.context.close()
+
+
+def expect_follow(page: Page, title: str, shown: bool) -> None:
+    wait_for(f"follow {shown}", lambda: card(page, title).get("follow") is shown, 20)
+
+
 def test_a_lost_message_is_asked_for_again(dashboard: str, chrome: Browser) -> None:
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 20)
