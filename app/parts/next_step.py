@@ -23,7 +23,7 @@ def next_step(d: draft.Draft) -> None:
         if st.button("Check", icon=":material/fact_check:", disabled=config is None, help=note) and config:
             _check(config)
         if st.button("To the queue", type="primary", icon=":material/arrow_forward:", disabled=config is None):
-            st.switch_page("views/queue.py")
+            st.switch_page("views/queue.py", query_params={})
 
 
 def _what(d: draft.Draft, config: ExperimentConfig | None) -> None:

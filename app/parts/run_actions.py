@@ -77,7 +77,7 @@ def did(message: str, page: str = "") -> None:
     st.toast(prose.plain(message))
     cache.forget_runs()
     if page:
-        st.switch_page(page)
+        st.switch_page(page, query_params={})  # without, Streamlit goes nowhere where a widget is bound to the address
     st.rerun()
 
 

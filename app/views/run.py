@@ -56,7 +56,7 @@ def _more(row: RunRow, made: RunConfig) -> None:
     with st.popover("More", icon=":material/more_horiz:"):
         if st.button("Clone to Design", icon=":material/content_copy:", help="Its mix and settings as a new draft."):
             draft.load_run(made, f"{row.experiment or row.arm} again")
-            st.switch_page("views/design.py")
+            st.switch_page("views/design.py", query_params={})
         if row.status.finished:
             steps = st.number_input("Go on to step", value=2 * row.max_steps, step=10, key="extend-to")
             curve = " Its schedules keep the curve they had." if made.mix.schedules else ""

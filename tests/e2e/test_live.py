@@ -82,7 +82,7 @@ def test_a_zoom_ends_where_the_axis_becomes_another(dashboard: str, chrome: Brow
     expect_follow(page, "Entropy", False)
     assert card(page, "Entropy")["range"] == pytest.approx([0, 10])  # 600 steps of a second each
     zoom(page, "Entropy")
-    page.locator("label", has=page.get_by_role("checkbox", name="Log")).click()
+    page.locator("label").filter(has_text=re.compile("^Log$")).click()
     page.get_by_role("heading", name="Entropy").scroll_into_view_if_needed()
     until(page, "Entropy", "type", "log")
     expect_follow(page, "Entropy", False)

@@ -1,0 +1,52 @@
+"""Buttons that lead to another page, pressed where the address says more than the page: they lead there all the same."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core.store import claims
+from core.store.states import Status
+from tests.e2e.browser import button, chromium, settle
+from tests.grow import grow, growing
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
+
+
+def opened(chrome: Browser, address: str) -> Page:
+    page = chrome.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    page.set_default_timeout(30_000)
+    page.goto(address)
+    return page
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [("/design", "a bare address"), ("/design?panel=YAML", "a panel is open"), ("/design?step=30", "a step is looked at")],
+)
+def test_the_way_to_the_queue_is_open(dashboard: str, chrome: Browser, where: str, why: str) -> None:
+    page = opened(chrome, dashboard + where)
+    button(page, "To the queue").click()
+    expect(page, why).to_have_url(re.compile("/queue"))
+    expect(page.get_by_role("button", name=re.compile("^Queue .* runs?$"))).to_be_visible()
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "label"),
+    [("/run?run={run}&tab=Config", "Clone to Design"), ("/queue?rows-open-1=true", "Clone: hybrid, seed 0")],
+    ids=["from a run's tab", "from an open list"],
+)
+def test_a_clone_is_seen_where_it_is_edited(dashboard: str, chrome: Browser, where: str, label: str) -> None:
+    (run_id,) = growing(max_steps=30)
+    grow(run_id, 0, 10)
+    claims.finish(run_id, 1, Status.STOPPED)
+    page = opened(chrome, dashboard + where.format(run=run_id))
+    settle(page)
+    if "run?" in where:
+        button(page, "More").click()
+    page.get_by_role("button", name=re.compile(f"^{label}")).first.click()
+    expect(page).to_have_url(re.compile("/design"))
+    button(page, "To the queue").click()
+    expect(page.get_by_role("textbox", name="Name").first).to_have_value("growing again")
+    page.context.close()
