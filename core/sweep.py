@@ -102,6 +102,11 @@ def run_name(arm: str, swept: Swept | None, seed: int) -> str:
     return f"{variant(arm, swept)}, seed {seed}"
 
 
+def brief(arm: str, swept: Swept | None, seed: int) -> str:
+    """A run among its siblings where there is little room: `run_name` without the names of settings. hybrid, 0.04, seed 1."""
+    return ", ".join([arm, *map(shown, (swept or {}).values()), f"seed {seed}"])
+
+
 def _short(path: str) -> str:
     term = WEIGHT.fullmatch(path)
     return f"{term[1]} weight" if term else path.rpartition(".")[2]

@@ -27,7 +27,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     link.setAttribute("aria-label", link.title);
     fill.style.width = `${100 * run.share}%`;
     tick.style.background = `var(--${run.role})`;
-    text.textContent = run.name;
+    text.textContent = run.text;  // its whole name is in the title
     glyph.textContent = GLYPH[run.state] ?? "";
     link.onclick = (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;

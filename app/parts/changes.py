@@ -76,7 +76,7 @@ def recent(rows: Sequence[RunRow], lines: Mapping[int, Series]) -> str:
     steps = {name: _steps(same, lines) for name, same in arms.items()}
     means = sorted(((sum(r.accuracy or 0.0 for r in same) / len(same), name) for name, same in arms.items()), reverse=True)
     apart = len(set(steps.values())) > 1
-    return " · ".join(f"{name} {words.value('eval/accuracy', gold)}{steps[name] if apart else ''}" for gold, name in means[:6])
+    return " · ".join(f"{name}: {words.value('eval/accuracy', gold)}{steps[name] if apart else ''}" for gold, name in means[:6])
 
 
 def _steps(rows: Sequence[RunRow], lines: Mapping[int, Series]) -> str:

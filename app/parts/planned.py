@@ -15,7 +15,7 @@ HELP = (
 )
 MEMORY = "The most that a past run of this model had, where its batch was at least as large; else the weights alone, with ≥."
 COLUMNS = {
-    "run": st.column_config.TextColumn("Run", width="medium"),
+    "run": st.column_config.TextColumn("Run", width="large"),
     "steps": st.column_config.NumberColumn("Steps", width="small"),
     "completions": st.column_config.NumberColumn("Completions", width="small", help="Steps × completions per step."),
     "time": st.column_config.TextColumn("Time, about", width="small", help=HELP),

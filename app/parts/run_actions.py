@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app import actions, cache, draft, prose, theme, words
+from core import sweep
 from core.errors import ShowdownError
 from core.store.queries import RunRow
 from core.store.states import Status
@@ -52,8 +53,8 @@ def cell(r: RunRow) -> dict[str, Any]:
     said = [words.STATUS[r.status][0], f"{r.step} of {r.max_steps} steps"]
     said += [f"gold accuracy {words.percent(r.accuracy)}"] if r.accuracy is not None else []
     return {
-        "id": r.id, "name": r.name, "state": r.status.value, "said": ", ".join(said), "share": r.step / r.max_steps,
-        "role": theme.arm_role(r.structure),
+        "id": r.id, "name": r.name, "text": sweep.brief(r.arm, r.swept, r.seed), "state": r.status.value,
+        "said": ", ".join(said), "share": r.step / r.max_steps, "role": theme.arm_role(r.structure),
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from core.store.queries import ExperimentRow, RunRow
 from core.store.states import Status
 
 TICK_SECONDS = 2.0
-EXPERIMENTS, MOST_LINES = 4, 9
+EXPERIMENTS, MOST_LINES, CHART = 4, 9, 260
 WHAT = (
     "Showdown trains a language model under several reward mixes and shows which of them teaches it best.",
     "A mix is made of terms: hard ones that say right or wrong, continuous ones that say how nearly, and a blend between them.",
@@ -93,12 +93,17 @@ def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
     if first:
         shown = [r for r in runs if r.id in lines or not r.status.finished][:MOST_LINES]
         if shown:
-            card = overlay(shown, lines, "eval/accuracy", 290, prose.visible(f"Gold accuracy: {e.name}"))
-            card["sub"] = "Share of held-out problems answered right. Never trained on."
+            card = overlay(shown, lines, "eval/accuracy", CHART, prose.visible(f"Gold accuracy: {e.name}"))
+            some = f" The first {MOST_LINES} of {len(runs)} runs." if len(runs) > MOST_LINES else ""
+            card["sub"] = f"Share of held-out problems answered right. Never trained on.{some}"
             elements.chart_card("home-chart", card)
 
 
-def _live() -> None:
+def _live(first: bool) -> None:
+    """`first`: this browser was never here; what to do comes before what is there, and what can be done already changes."""
+    if first:
+        _next_steps(cache.run_list())
+        prose.section(None, "The newest experiment")
     found = cache.experiments()[:EXPERIMENTS]
     running = next((i for i, e in enumerate(found) if any(r.status.claimed for r in cache.runs_of(e.id))), 0)
     for i, e in enumerate(found):
@@ -113,18 +118,17 @@ def _page(rows: list[RunRow], visit: visits.Visit) -> None:
     if visit.since is not None:
         changes(news(rows, visit.since), visit.since, sum(r.status.claimed for r in rows))
     experiments = cache.experiments()
-    if experiments:
-        prose.section(None, "Experiments" if visit.since else "The newest experiment")
+    first = visit.since is None
+    if experiments and not first:
+        prose.section(None, "Experiments")
     live = any(not r.status.finished for r in rows)
-    st.fragment(_live, run_every=TICK_SECONDS if live else None, key="home-live")()
+    st.fragment(_live, run_every=TICK_SECONDS if live else None, key="home-live")(first)
     alone = sum(r.experiment_id is None for r in rows)
     with st.container(horizontal=True):
         st.page_link("views/queue.py", label="Queue", icon=":material/layers:")
         st.page_link("views/runs.py", label=words.count(len(rows), "run"), icon=":material/show_chart:")
         if alone and not experiments:
             prose.note(f"{words.count(alone, 'run')} on their own.")
-    if visit.since is None:
-        _next_steps(rows)
 
 
 def main() -> None:

@@ -322,7 +322,7 @@ def test_home_launches_the_first_showdown_and_then_shows_it(sqlite: Path) -> Non
     train(queries.run_list()[-1].id, [0.1, 0.4])
     at = page("home")
     (card,) = drawn(at, "chart_card")
-    assert card["title"] == "Gold accuracy: First showdown" and len(card["traces"]) == 3 and "hard 40 %" in prose(at)
+    assert card["title"] == "Gold accuracy: First showdown" and len(card["traces"]) == 3 and "hard: 40 %" in prose(at)
 
 
 def test_home_says_at_which_step_arms_that_are_not_equally_far_are(sqlite: Path) -> None:
@@ -331,9 +331,9 @@ def test_home_says_at_which_step_arms_that_are_not_equally_far_are(sqlite: Path)
     first, second = (next(i for i in ids if said[i] == arm) for arm in ("hard", "continuous"))
     train(first, [0.1, 0.4])
     train(second, [0.1, 0.3])
-    assert "hard 40 % · continuous 30 %<" in prose(page("home"))
+    assert "hard: 40 % · continuous: 30 %<" in prose(page("home"))
     train(next(i for i in ids if said[i] == "continuous" and i != second), [0.1, 0.2, 0.5])
-    assert "hard 40 % at step 10 · continuous 40 % at steps 10–20<" in prose(page("home"))
+    assert "hard: 40 % at step 10 · continuous: 40 % at steps 10–20<" in prose(page("home"))
 
 
 def test_home_says_what_happened_since_the_last_visit(mixed: list[int]) -> None:
