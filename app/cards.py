@@ -5,8 +5,9 @@ in any thread, so nothing here reads a session.
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from app import cache
+from app.figures import run as figures
 from app.figures.base import Trace
-from app.figures.overlay import labels_of, scale_of, spoken, weight_of
+from app.figures.overlay import labels_of, spoken
 from app.figures.overlay import overlay as overlaid
 from app.figures.shown import EMPTY, SUMMED, Shown, View
 from app.growing import gone_on
@@ -42,6 +43,26 @@ def card(run_id: int, view: View, name: str, make: Callable[[Shown], Card]) -> S
     return _next((run_id, "card", view, name), (at, detail.config_hash), {run_id: at}, f"{view}.{name}", draw)
 
 
+def single(run_id: int, view: View, key: str) -> Said:
+    """The chart of one metric of a run."""
+    detail = cache.run_detail(run_id)
+    at = cache.version(detail.row)
+
+    def draw(before: Said | None, version: str, history: str) -> Said:
+        run = shown(detail, view)
+
+        def make() -> Card:
+            return figures.single(run, key)
+
+        if before and view.over == "step" and not view.log:
+            shape = {"scale": figures.scale_of(key), "weight": figures.weight_of(key, view)}
+            if grown := gone_on(before, version, [run.get(key)], figures.newest(run, key), make, **shape):
+                return grown
+        return Message(make(), version, history, before)
+
+    return _next((run_id, "single", view, key), (at, detail.config_hash), {run_id: at}, f"{view}.{key}", draw)
+
+
 def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: View, height: int) -> Said:
     """One metric of several runs in one chart; `names`: all that are drawn of these runs, read together."""
     versions, read_of = cache.versions(run_ids), tuple(dict.fromkeys((*names, *SUMMED[view.over])))
@@ -59,8 +80,8 @@ def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: V
         if before and view.over == "step" and not view.log:
             labels = cache.memo().get(("labels", run_ids), 0, lambda: labels_of(cache.rows(run_ids)))
             moved, found = {"alt": spoken(labels, lines, name, view)}, [lines[run_id] for run_id in versions]
-            grown = gone_on(before, version, found, moved, make, scale=scale_of(name), weight=weight_of(name, view))
-            if grown:
+            shape = {"scale": figures.scale_of(name), "weight": figures.weight_of(name, view)}
+            if grown := gone_on(before, version, found, moved, make, **shape):
                 return grown
         traces = before.card["traces"] if isinstance(before, Message) else ()
         return Message(make(traces), version, history, before)

@@ -7,7 +7,7 @@ import numpy as np
 
 from app import theme, words
 from app.figures import base
-from app.figures.run import EXACT, SCALE, Card
+from app.figures.run import Card, scale_of, weight_of
 from app.figures.shown import HOVER, NAMES, Shown, View
 from core.metrics import describe
 from core.metrics.series import Series
@@ -58,16 +58,6 @@ def overlay(
     return base.card(
         title or what.title, traces, figure, alt, height, help=words.help_of(name), legend=legend, axis=NAMES[view.over], **more
     )
-
-
-def scale_of(name: str) -> float:
-    """What the values of a metric are multiplied with: shares are drawn in percent."""
-    return SCALE.get(describe(name).unit, 1.0)
-
-
-def weight_of(name: str, view: View) -> float:
-    """Of the moving average that each line has; 0 for what is not measured at each step."""
-    return 0.0 if name.startswith(("eval/", *EXACT)) else view.smoothing
 
 
 def labels_of(runs: Sequence[RunRow]) -> dict[int, str]:

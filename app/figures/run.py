@@ -6,7 +6,7 @@ import numpy as np
 
 from app.figures import base
 from app.figures.marks import LOUD, Mark
-from app.figures.shown import Shown
+from app.figures.shown import Shown, View
 from app.theme import dash, term_roles
 from app.words import change, help_of, value
 from core.metrics import describe
@@ -36,12 +36,26 @@ def _card(run: Shown, title: str, traces: list[base.Trace], layout: dict[str, An
     return base.card(title, traces, layout, alt, height, axis=run.axis, **more)
 
 
+def scale_of(key: str) -> float:
+    """What the values of a metric are multiplied with: shares are drawn in percent."""
+    return SCALE.get(describe(key).unit, 1.0)
+
+
+def weight_of(key: str, view: View) -> float:
+    """Of the moving average that a metric's line has; 0 for what is planned, or not measured at each step."""
+    return 0.0 if key.startswith(("eval/", *EXACT)) else view.smoothing
+
+
+def newest(run: Shown, key: str) -> dict[str, str]:
+    """What the card of one metric says of its newest value."""
+    return {"now": value(key, run.last(key)), "alt": _alt(run, key)}
+
+
 def single(run: Shown, key: str, height: int = 180) -> Card:
     """One metric, quiet."""
     found, what = run.get(key), describe(key)
-    values = SCALE.get(what.unit, 1.0) * np.asarray(found.values, dtype=float)
+    values = scale_of(key) * np.asarray(found.values, dtype=float)
     sparse = key.startswith("eval/")
-    weight = 0.0 if key.startswith(EXACT) else run.view.smoothing
     suffix = " %" if what.unit == "share" else ""
     layout = _layout(run, suffix, [0, 100] if key == "signal/dead_groups" and not run.view.log else None)
     sub = ""
@@ -56,9 +70,8 @@ def single(run: Shown, key: str, height: int = 180) -> Card:
             )
         ]
     else:
-        traces = base.raw_and_smooth(what.title, run.x(found.steps), values, "ink2", weight, 1.6)
-    now = value(key, run.last(key))
-    return _card(run, what.title, traces, layout, _alt(run, key), height, sub=sub, help=help_of(key), now=now)
+        traces = base.raw_and_smooth(what.title, run.x(found.steps), values, "ink2", weight_of(key, run.view), 1.6)
+    return _card(run, what.title, traces, layout, height=height, sub=sub, help=help_of(key), **newest(run, key))
 
 
 def truth(run: Shown, marks: list[Mark]) -> Card:

@@ -7,7 +7,6 @@ from itertools import groupby
 import streamlit as st
 
 from app import cards, elements, prose
-from app.figures import run as figures
 from app.figures.shown import View
 from app.parts.overview import waiting
 from core.metrics import described
@@ -58,5 +57,5 @@ def all_metrics(detail: RunDetail, view: View, wanted: re.Pattern[str], lives: b
         prose.section(None, family, chips=[prose.chip(str(of) if len(names) == of else f"{len(names)} of {of}", dot=False)])
         with st.grid(3, min_column_width=260):
             for key in names:
-                make = partial(cards.card, detail.row.id, view, key, partial(figures.single, key=key))
+                make = partial(cards.single, detail.row.id, view, key)
                 elements.live_card(f"metric-{key}", (detail.row.id, view, key), make, lives)

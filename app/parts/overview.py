@@ -36,10 +36,6 @@ def _section(number: int, question: str, found: Verdict | None, otherwise: str) 
     prose.section(number, question, found.answer if found else otherwise, chips)
 
 
-def _single(key: str) -> Make:
-    return lambda run: figures.single(run, key)
-
-
 def overview(detail: RunDetail, view: View, lives: bool) -> None:
     """Everything about one run at a glance. `lives`: charts go on by themselves."""
     run, version, run_id = cards.shown(detail, view), cache.version(detail.row), detail.row.id
@@ -47,13 +43,14 @@ def overview(detail: RunDetail, view: View, lives: bool) -> None:
         waiting(detail)
         return
 
-    def row(made: list[tuple[str, Make]], spec: list[int]) -> None:
+    def row(made: list[tuple[str, Make | None]], spec: list[int]) -> None:
         for column, (name, make) in zip(st.columns(spec), made, strict=True):
             with column:
-                elements.live_card(f"chart-{name}", (run_id, view, name), partial(cards.card, run_id, view, name, make), lives)
+                drawn = partial(cards.card, run_id, view, name, make) if make else partial(cards.single, run_id, view, name)
+                elements.live_card(f"chart-{name}", (run_id, view, name), drawn, lives)
 
-    def singles(keys: tuple[str, ...]) -> list[tuple[str, Make]]:
-        return [(key, _single(key)) for key in keys]
+    def singles(keys: tuple[str, ...]) -> list[tuple[str, Make | None]]:
+        return [(key, None) for key in keys]
 
     def truth(run: Shown) -> Card:
         return figures.truth(run, marks(cache.events(run_id), run.mix, run.max_step))

@@ -25,8 +25,8 @@ def step_bar(
     """Draw it; `pick` is called with a step that was chosen. `quiet`: without what happened."""
     # What is chosen is not part of the key: on a live run each step is, once, and the memo would keep a row for each.
     drawn = cache.of_run(detail, ("bar", colour, quiet), lambda: _bar(detail, colour, quiet))
-    values: list[float | None] = drawn["values"]
-    at = values[chosen] if 0 <= chosen < len(values) else None
+    values = drawn["values"]
+    at = float(values[chosen]) if 0 <= chosen < len(values) and isfinite(values[chosen]) else None
     elements.step_bar(key, {**{k: v for k, v in drawn.items() if k != "values"}, "chosen": chosen, "value": at}, pick)
 
 
@@ -39,7 +39,7 @@ def _bar(detail: RunDetail, colour: Colour, quiet: bool) -> dict[str, Any]:
 
 def data(found: Series | None, known: int, total: int, colour: Colour, happened: list[Mark]) -> dict[str, Any]:
     """What the element draws: `cells` of (first step, last step, mean value or None), `marks` of (step, text). And `values`, of
-    each step what it recorded or None."""
+    each step what it recorded, or NaN."""
     values = np.full(total + 1, np.nan)
     if found is not None:
         values[np.asarray(found.steps)] = np.asarray(found.values)
@@ -56,7 +56,7 @@ def data(found: Series | None, known: int, total: int, colour: Colour, happened:
     low, high = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 0.0)
     shares = colour != "reward"
     return {
-        "values": [value if isfinite(value) else None for value in values.tolist()],
+        "values": values,
         "cells": cells, "known": known, "total": total,
         "low": 0.0 if shares else low, "high": 1.0 if shares else high, "label": colour,
         "role": "accent" if colour == "reward" else "bad",

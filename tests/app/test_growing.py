@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from app import cache, cards
 from app.figures import base
-from app.figures.overlay import overlay, weight_of
+from app.figures.overlay import overlay
+from app.figures.run import single, weight_of
 from app.figures.shown import View
 from app.growing import Grown, gone_on
 from app.wire import Card, Had, Message, Said
 from core.metrics.series import Series
 from core.store import queries, records
+from tests.cards import card_of
 from tests.grow import grow, growing
 
 KEY = "reward/total"
@@ -163,6 +165,30 @@ def test_a_chart_of_runs_is_gone_on_with_and_keeps_no_points(sqlite: Path) -> No
         assert isinstance(message, Grown) and message.since(had(first)) == message.lean
     assert isinstance(first, Message) and first.points == 4 * 3000 and message.points < 4 * 540
     assert len(message.card["traces"][0]["y"]) == 3030, "who asks for all of it gets all of it"
+
+
+@pytest.mark.parametrize("key", [KEY, "signal/dead_groups", "eval/accuracy", "weight/closeness"])
+@pytest.mark.parametrize("view", [View(), View(log=True), View(over="tokens")], ids=str)
+def test_a_chart_of_one_metric_says_what_it_would_say_made_anew(sqlite: Path, key: str, view: View) -> None:
+    cache.forget_all()
+    (run_id,) = growing(max_steps=2000)
+    grow(run_id, 0, 1201)
+    messages, known = [], 1201
+    for step in (1201, 1202, 1203, 1210):
+        grow(run_id, known + 1, step)  # none at first
+        known = step
+        cache.forget_runs()
+        messages.append(cards.single(run_id, view, key))
+    fresh = Message(single(cards.shown(cache.run_detail(run_id), view), key))
+    found = card_of(messages[-1].whole)
+    assert [isinstance(m, Grown) for m in messages] == [False, *[view == View()] * 3]
+    for k, v in card_of(fresh.whole).items():
+        if k != "traces":
+            assert found[k] == v, k
+    for one, other in zip(found["traces"], fresh.card["traces"], strict=True):
+        np.testing.assert_allclose(one["y"][-1], other["y"][-1], rtol=1e-6)
+    lean = card_of(messages[-1].lean)
+    assert (lean["now"], lean["alt"]) == (fresh.card["now"], fresh.card["alt"])
 
 
 def test_only_what_is_measured_at_each_step_has_an_average() -> None:
