@@ -148,6 +148,10 @@ def test_the_table_of_runs_sorts_and_is_saved(page: Page) -> None:
     name, square = page.get_by_role("link", name="hard, beta 0, seed 0", exact=True), page.locator(".run .square").nth(1)
     assert square.evaluate("s => getComputedStyle(s).backgroundColor") == "rgb(47, 111, 228)"  # --hard
     assert name.evaluate("n => getComputedStyle(n).color") == "rgb(20, 24, 31)"  # --ink: no grey of what is disabled
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_function("document.documentElement.clientWidth === 390")
+    box = name.bounding_box()  # whole on a phone, in two lines
+    assert box and box["width"] > 100 and box["height"] < 60, box
     with page.expect_download() as saved:
         button(page, "CSV").click()
     first, *_, last = saved.value.path().read_text().splitlines()
