@@ -1,13 +1,16 @@
-"""Elements that show several runs at once: an experiment's cells, rows with actions. Called by the Queue page and Home.
+"""Elements that show several runs at once: an experiment's cells, rows with actions, a table. Called by Queue, Runs and Home.
 
 Names and errors reach the page through `textContent` and attributes only.
 """
 
+from collections.abc import Callable
 from typing import Any
+
+import streamlit as st
 
 from app.elements import define
 
-_cells, _rows, _remember = define("run_cells"), define("run_rows"), define("visit")
+_cells, _rows, _remember, _table = map(define, ("run_cells", "run_rows", "visit", "run_table"))
 
 
 def run_cells(key: str, cells: list[dict[str, Any]], label: str) -> int | None:
@@ -20,6 +23,11 @@ def run_rows(key: str, rows: list[dict[str, Any]], label: str) -> tuple[int, str
     """Rows with buttons; returns (run, action) of the one that was just pressed, once."""
     chosen = _rows(key=key, data={"rows": rows, "label": label}, on_act_change=lambda: None).act
     return None if chosen is None else (int(chosen["run"]), str(chosen["act"]))
+
+
+def run_table(key: str, data: dict[str, Any], tick: Callable[[list[int]], None]) -> None:
+    """Runs as rows with ticks, links and columns that sort; `tick` is called with the ids of all ticked runs."""
+    _table(key=key, data=data, on_tick_change=lambda: tick([int(i) for i in st.session_state[key]["tick"]]))
 
 
 def remember_visit(values: dict[str, str]) -> None:

@@ -1,119 +1,156 @@
-"""The table of runs, its groups, and which of its rows are chosen. Called by the Runs page."""
+"""The table of runs, its groups, and which of its rows are chosen. Called by the Runs page.
 
-import zlib
+The chosen runs are in the URL alone: Back, Forward and a link that is sent bring back their ticks.
+"""
+
+import csv
+import io
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
-from app import cache, prose, words
+from app import cache, prose, theme, words
+from app.elements.runs import run_table
 from app.parts.run_filters import BASE, Group, Shown, plain, setting
 from app.places import number
 from core.metrics import describe
 from core.store.queries import RunRow
 
-ROW, MOST_TALL = 36, 560
+ROW, MOST_POINTS = 36, 60
 GOLD = words.help_of("eval/accuracy")
-CONFIG: dict[str, Any] = {
-    "run": st.column_config.TextColumn("Run", width="medium", help="Click a name to open the run.", pinned=True),
-    "id": st.column_config.NumberColumn("Id", width=50),
-    "state": st.column_config.TextColumn("State", width=80),
-    "progress": st.column_config.ProgressColumn(
-        "Progress", min_value=0, max_value=1, format="percent", width=110, help="Steps done of the steps planned.",
-    ),
-    "gold": st.column_config.NumberColumn("Gold", format="%.1f %%", width=70, help=f"The newest. {GOLD}"),
-    "curve": st.column_config.LineChartColumn(
-        "Gold by step", y_min=0, y_max=1, width=130, help=f"Every evaluation, from 0 to 100 %. {GOLD}",
-    ),
-    "start": st.column_config.NumberColumn("At start", format="%.1f %%", width=75, help=f"Before the first step. {GOLD}"),
-    "age": st.column_config.TextColumn("Queued", width=90),
-    "worker": st.column_config.TextColumn("Worker", width=110),
-    "experiment": st.column_config.TextColumn("Experiment", width="medium"),
-    "seed": st.column_config.NumberColumn("Seed", width=60),
-    "structure": st.column_config.TextColumn("Structure", width=90),
-}  # fmt: skip
+HEADS = {  # column -> how its cells are drawn, its head, what it is
+    "id": ("number", "Id", ""),
+    "state": ("state", "State", ""),
+    "progress": ("bar", "Progress", "Steps done of the steps planned."),
+    "gold": ("number", "Gold", f"The newest. {GOLD}"),
+    "curve": ("curve", "Gold by step", f"The evaluations, from 0 to 100 %. {GOLD}"),
+    "start": ("number", "At start", f"Before the first step. {GOLD}"),
+    "age": ("text", "Queued", ""),
+    "worker": ("text", "Worker", ""),
+    "experiment": ("text", "Experiment", ""),
+    "seed": ("number", "Seed", ""),
+    "structure": ("text", "Structure", ""),
+}
+Cell = list[Any] | str | None  # a number and how it is written; a state and its tone; the points of a curve; a text
 
 
 def in_url() -> list[int]:
     """The runs that the URL chooses."""
-    return [run_id for run_id in map(number, st.query_params.get("runs", "").split("-")) if run_id is not None]
+    found = (number(run_id) for run_id in st.query_params.get("runs", "").split("-"))
+    return list(dict.fromkeys(run_id for run_id in found if run_id is not None))
 
 
 def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
 
-def _scaled(column: str, value: float | None) -> float | None:
-    return _percent(value) if describe(column.removeprefix("metric ")).unit == "share" else value
+def _number(value: float | None, how: str) -> Cell:
+    return None if value is None or not math.isfinite(value) else [value, how % value]
 
 
-def _cells(rows: Sequence[RunRow], shown: Shown, settings: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _share(value: float | None) -> Cell:
+    return _number(_percent(value), "%.1f %%")
+
+
+def _plain(value: Any) -> Cell:
+    return _number(value, "%.6g") if isinstance(value, int | float) else prose.visible(str(value))
+
+
+def _points(values: Sequence[float]) -> Cell:
+    """As many points of a curve as a cell can show, first and last among them."""
+    known = [round(float(v), 3) for v in values if math.isfinite(v)]
+    return [known[i] for i in np.linspace(0, len(known) - 1, min(len(known), MOST_POINTS)).astype(int)] or None
+
+
+def _metric(column: str, value: float | None) -> Cell:
+    return _share(value) if describe(column.removeprefix("metric ")).unit == "share" else _number(value, "%.4g")
+
+
+def _cells(rows: Sequence[RunRow], columns: Sequence[str], settings: Mapping[int, Mapping[str, Any]]) -> list[list[Cell]]:
     ids = tuple(r.id for r in rows)
-    gold = cache.gold(list(rows)) if "curve" in shown.columns else {}
-    newest = {c: cache.newest_of(ids, c.removeprefix("metric ")) for c in shown.columns if c.startswith("metric ")}
-    paths = [c for c in (*shown.columns, shown.group) if c and c not in BASE and c not in newest]
+    gold = cache.gold(list(rows)) if "curve" in columns else {}
+    newest = {c: cache.newest_of(ids, c.removeprefix("metric ")) for c in columns if c.startswith("metric ")}
     made = []
     for r in rows:
-        base = {
-            "run": r.name, "id": r.id, "state": words.STATUS[r.status][0], "progress": r.step / r.max_steps,
-            "gold": _percent(r.accuracy),
-            "curve": gold[r.id].values if r.id in gold else None, "start": _percent(r.first_accuracy),
-            "age": words.ago(r.queued_at),
-            "worker": r.worker or "", "experiment": prose.visible(r.experiment), "seed": r.seed, "structure": r.structure,
+        base: dict[str, Cell] = {
+            "id": [r.id, str(r.id)], "state": list(words.STATUS[r.status]),
+            "progress": [round(r.step / r.max_steps, 3), f"{100 * r.step / r.max_steps:.0f} %"], "gold": _share(r.accuracy),
+            "curve": _points(gold[r.id].values) if r.id in gold else None, "start": _share(r.first_accuracy),
+            "age": [r.queued_at, words.ago(r.queued_at)], "worker": prose.visible(r.worker or ""),
+            "experiment": prose.visible(r.experiment), "seed": [r.seed, str(r.seed)], "structure": r.structure,
         }  # fmt: skip
-        picked = {k: v for k, v in base.items() if k in ("run", "id") or k in shown.columns}
-        picked |= {path: plain(setting(r, settings, path)) for path in dict.fromkeys(paths)}
-        made.append(picked | {name: _scaled(name, values.get(r.id)) for name, values in newest.items()})
+        base |= {name: _metric(name, values.get(r.id)) for name, values in newest.items()}
+        made.append([base[c] if c in base else _plain(plain(setting(r, settings, c))) for c in columns])
     return made
 
 
-def _column(name: str, rows: list[dict[str, Any]]) -> Any:
-    if name in CONFIG:
-        return CONFIG[name]
-    if name.startswith("metric "):
-        what = describe(name.removeprefix("metric "))
-        return st.column_config.NumberColumn(what.title, format="%.1f %%" if what.unit == "share" else "%.4g", help=what.what)
-    numbers = all(isinstance(r[name], int | float) for r in rows)
-    return st.column_config.NumberColumn(name, format="%.6g") if numbers else st.column_config.TextColumn(name)
+def _head(column: str, cells: Sequence[Cell]) -> dict[str, str]:
+    if column in HEADS:
+        kind, title, what = HEADS[column]
+    elif column.startswith("metric "):
+        found = describe(column.removeprefix("metric "))
+        kind, title, what = "number", found.title, found.what
+    else:
+        kind, title, what = "text" if any(isinstance(c, str) for c in cells) else "number", column, ""
+    return {"key": column, "kind": kind, "title": title, "help": what}
 
 
-def table(rows: Sequence[RunRow], shown: Shown, settings: Mapping[int, Mapping[str, Any]]) -> list[RunRow]:
-    """Draws it; returns the chosen runs. A click on a run's name opens the run."""
-    cells = _cells(rows, shown, settings)
-    for r in cells:
-        for name in r:
-            if (
-                name not in CONFIG
-                and not name.startswith("metric ")
-                and not all(isinstance(x[name], int | float) for x in cells)
-            ):
-                r[name] = str(r[name])
-    ids = [r.id for r in rows]
-    chosen = set(in_url())
-    # Rows are chosen by their place: another list of rows is another table, or the ticks would move to other runs.
-    edition = zlib.crc32(repr((ids, shown.columns, shown.group)).encode())
-    state = st.dataframe(
-        cells, column_config={n: _column(n, cells) for n in cells[0]}, hide_index=True, row_height=ROW,
-        height=min(40 + ROW * len(cells), MOST_TALL), on_select="rerun", selection_mode=["multi-row", "single-cell"],
-        selection_default={"selection": {"rows": [i for i, run_id in enumerate(ids) if run_id in chosen]}},
-        key=f"runs-table-{edition}", alt="Runs, newest first", placeholder="–",
-    ).selection  # fmt: skip
-    for at, column in state.cells:
-        if column == "run" and at < len(ids):
-            st.switch_page("views/run.py", query_params={"run": str(ids[at])})
-    now = [rows[i] for i in state.rows if i < len(rows)]
-    hidden = [run_id for run_id in in_url() if run_id not in ids]  # chosen, and filtered away for the moment
-    _keep([r.id for r in now] + hidden)
-    return now
+def table(
+    rows: Sequence[RunRow], shown: Shown, settings: Mapping[int, Mapping[str, Any]], found: Sequence[Group] = ()
+) -> list[RunRow]:
+    """Draws it; returns the chosen runs. Runs of a group stand together under its name."""
+    columns = list(dict.fromkeys(["id", *shown.columns, *([shown.group] if shown.group and shown.group not in BASE else [])]))
+    cells = _cells(rows, columns, settings)
+    heads = [_head(c, [line[i] for line in cells]) for i, c in enumerate(columns)]
+    names = {r.id: _name(g, shown.group) for g in found for r in g.runs}
+    lines = [
+        {
+            "id": r.id,
+            "name": prose.visible(r.name),
+            "role": theme.arm_role(r.structure),
+            "group": names.get(r.id, ""),
+            "cells": of,
+        }
+        for r, of in zip(rows, cells, strict=True)
+    ]
+    what = "A name opens its run; its square has the colour of its arm."
+    data = {"label": "Runs", "heads": heads, "rows": lines, "chosen": in_url(), "help": what}
+    run_table("runs-table", data, _keep)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch"):
+            prose.note(
+                "A run's name opens it. Tick runs to lay their curves over each other. Arrows move, Space ticks, Enter opens."
+            )
+        made, icon = (lambda: _csv(heads, lines)), ":material/download:"
+        st.download_button("CSV", made, "runs.csv", "text/csv", icon=icon, on_click="ignore", key="runs-csv")
+    return [r for r in rows if r.id in in_url()]
 
 
-def _keep(chosen: list[int]) -> None:
-    if chosen != in_url():
-        if chosen:
-            st.query_params["runs"] = "-".join(map(str, chosen))
-        elif "runs" in st.query_params:
-            del st.query_params["runs"]
+def _name(group: Group, path: str) -> str:
+    return prose.visible(f"{path}: {words.setting(group.value)} · {words.count(len(group.runs), 'run')}")
+
+
+def _csv(heads: Sequence[Mapping[str, str]], lines: Sequence[Mapping[str, Any]]) -> str:
+    """The table with all digits; a curve has a file of its own, from its chart."""
+    kept = [i for i, h in enumerate(heads) if h["kind"] != "curve"]
+    file = io.StringIO()
+    out = csv.writer(file, lineterminator="\n")
+    out.writerow(["run", *(heads[i]["title"] for i in kept)])
+    for line in lines:
+        cells = [(line["cells"][i], heads[i]["kind"] == "text") for i in kept]
+        out.writerow([line["name"], *(c[said] if isinstance(c, list) else c for c, said in cells)])
+    return file.getvalue()
+
+
+def _keep(chosen: Sequence[int]) -> None:
+    if chosen:
+        st.query_params["runs"] = "-".join(map(str, chosen))
+    elif "runs" in st.query_params:
+        del st.query_params["runs"]
 
 
 def group_table(found: Sequence[Group], path: str) -> None:
@@ -137,7 +174,7 @@ def group_table(found: Sequence[Group], path: str) -> None:
         "evaluated": st.column_config.NumberColumn("Evaluated", width="small", help="Runs that the mean is over."),
         "best": st.column_config.NumberColumn("Best", format="%.1f %%", help=f"The highest {many}"),
     }  # fmt: skip
-    prose.head(f"By {path}", words.count(len(rows), "value"))
+    prose.head(f"By {path}", f"{words.count(len(rows), 'value')} · their runs stand below, value by value")
     height = min(40 + ROW * len(rows), 300)
     st.dataframe(
         rows, column_config=config, hide_index=True, row_height=ROW, height=height, alt=f"Runs by {path}", placeholder="–"

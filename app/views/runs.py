@@ -33,12 +33,12 @@ def _live(shown: Shown, drawn: set[int]) -> None:
         if not fitting:
             prose.empty("No run fits", "Take a filter away.")
             return
+        found = []
         if shown.group:
             found = groups(fitting, settings, shown.group)
             group_table(found, shown.group)
             fitting = [r for g in found for r in g.runs]
-        chosen = table(fitting, shown, settings)
-        prose.note("Click a run's name to open it. Tick rows to lay their curves over each other.")
+        chosen = table(fitting, shown, settings, found)
         if len(rows) == cache.MOST_RUNS:
             prose.note(f"The newest {cache.MOST_RUNS} runs; older ones are under their experiments on the Queue page.")
     if any(not r.status.finished for r in rows):

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import cache, theme, visits, waits
 from app import prose as prose_module
 from app.live import Version, known
-from app.parts import run_actions
+from app.parts import run_actions, run_table
 from app.parts.run_filters import groups
 from app.parts.sweep import values
 from core import presets
@@ -227,8 +228,17 @@ def test_a_table_of_runs_that_have_ended_asks_for_nothing(sqlite: Path) -> None:
 
 
 def runs_table(at: AppTest) -> Any:
+    """The table of runs as it sorts: the values of its cells, not their words."""
     assert not at.exception
-    return next(d.value for d in at.dataframe if "id" in d.value)
+    (said,) = drawn(at, "run_table")
+
+    def worth(cell: Any, kind: str) -> Any:
+        return cell[0] if isinstance(cell, list) and kind != "curve" else cell
+
+    return pd.DataFrame(
+        {"run": r["name"]} | {h["key"]: worth(c, h["kind"]) for h, c in zip(said["heads"], r["cells"], strict=True)}
+        for r in said["rows"]
+    )
 
 
 def test_chosen_runs_are_laid_over_each_other(mixed: list[int]) -> None:
@@ -297,6 +307,36 @@ def test_groups_have_the_mean_of_those_that_were_evaluated(mixed: list[int]) -> 
     assert dict(zip(table["value"], table["mean"], strict=True)) == pytest.approx(
         {"hard": 40.0, "continuous": 70.0, "hybrid": 10.0}
     )
+
+
+def test_the_rows_of_a_group_stand_under_its_name_in_the_colour_of_their_arm(mixed: list[int]) -> None:
+    at = page("runs", group="structure")
+    (said,) = drawn(at, "run_table")
+    assert [(r["group"], r["role"]) for r in said["rows"]] == [
+        (f"structure: {s} · 2 runs", s) for s in ("continuous", "hard", "hybrid") for _ in range(2)
+    ]
+    assert "3 values · their runs stand below, value by value" in prose(at)
+    assert not any(r["group"] for r in drawn(page("runs"), "run_table")[0]["rows"])
+
+
+@pytest.mark.parametrize(
+    ("said", "chosen"),
+    [("2-1", [2, 1]), ("1-1-x-99", [1, 99]), ("", [])],
+    ids=["in the order of the address", "none twice; a run that is not shown stays", "none"],
+)
+def test_the_ticks_are_those_of_the_address(mixed: list[int], said: str, chosen: list[int]) -> None:
+    at = page("runs", runs=said)
+    assert drawn(at, "run_table")[0]["chosen"] == chosen and not at.exception
+    at.query_params["runs"] = "3"
+    assert drawn(at.run(), "run_table")[0]["chosen"] == [3] and not at.exception
+
+
+def test_a_long_curve_is_given_to_its_cell_with_both_ends(sqlite: Path) -> None:
+    (run_id,) = growing(max_steps=900)
+    grow(run_id, 0, 0)
+    assert list(runs_table(page("runs"))["curve"]) == [[0.05]]
+    assert run_table._points([0.1] * 500 + [0.25]) == [*[0.1] * 59, 0.25]
+    assert run_table._points([float("nan")]) is None
 
 
 def test_lines_of_one_hue_are_told_apart_by_dashes() -> None:

@@ -39,11 +39,9 @@ def test_ticked_runs_are_in_the_url_and_overlaid(page: Page) -> None:
     page.goto("/runs?state=Done")
     expect(page.get_by_text("2 of 6 runs")).to_be_visible(timeout=60_000)
     settle(page)
-    box = page.get_by_test_id("stDataFrame").bounding_box()
-    assert box
-    for row in (0, 1):
-        page.mouse.click(box["x"] + 16, box["y"] + 36 + 36 * row + 18)
-        expect(page).to_have_url(re.compile("runs=2$" if row == 0 else "runs=2-1$"))
+    page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0").click()
+    page.get_by_role("checkbox", name="Tick hard, beta 0, seed 0").click()  # at once: the first tick is not lost
+    expect(page).to_have_url(re.compile("runs=2-1$"))
     chart = page.get_by_role(
         "img", name=re.compile("^Gold accuracy by step: hard, beta 0, seed 0 50 %; continuous, beta 0, seed 0 70 %")
     )
@@ -54,11 +52,110 @@ def test_ticked_runs_are_in_the_url_and_overlaid(page: Page) -> None:
     expect(page.get_by_text("7 runs")).to_be_visible(timeout=20_000)
     expect(page).to_have_url(re.compile("runs=2-1$"))
     expect(chart).to_be_visible()
-    expect(page.get_by_test_id("stDataFrame")).to_have_count(1)  # the table before is gone
-    box = page.get_by_test_id("stDataFrame").bounding_box()
-    assert box
-    page.mouse.click(box["x"] + 100, box["y"] + 36 + 18)
+    expect(page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0")).to_be_checked()
+    newest = page.get_by_role("table", name="Runs").get_by_role("link").first
+    with page.context.expect_page() as opened:
+        newest.click(button="middle")
+    assert opened.value.url.endswith("/run?run=7") and "/runs?" in page.url
+    newest.click()
     expect(page).to_have_url(re.compile(r"/run\?run=7$"))
+
+
+def names(page: Page) -> list[str]:
+    return page.get_by_role("table", name="Runs").get_by_role("link").all_inner_texts()
+
+
+def ticked(page: Page) -> list[str]:
+    boxes = page.get_by_role("checkbox", name=re.compile("^Tick (?!all)")).all()
+    return [str(b.get_attribute("aria-label")).removeprefix("Tick ") for b in boxes if b.is_checked()]
+
+
+def test_the_table_of_runs_is_walked_with_the_keyboard(page: Page) -> None:
+    page.goto("/runs?state=Done&state=Failed")
+    table = page.get_by_role("table", name="Runs")
+    first = table.get_by_role("link").first
+    first.focus(timeout=60_000)
+    settle(page)
+    page.keyboard.press("ArrowDown")
+    expect(table.get_by_role("link", name="continuous, beta 0, seed 0")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page).to_have_url(re.compile("runs=2$"))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+Space")
+    expect(page).to_have_url(re.compile("runs=2-1$"))
+    page.keyboard.press("Home")
+    expect(first).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.press("Space")
+    expect(page).to_have_url(re.compile("runs=2$"))  # what is ticked is unticked, and the focus outlived every answer
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/run\?run=1$"))
+    expect(page.get_by_role("heading", name="hard")).to_be_visible()
+
+
+def test_back_from_a_run_brings_back_filters_columns_and_ticks(page: Page) -> None:
+    view = "/runs?find=seed&columns=State&columns=Seed&runs=2-1"
+    page.goto(view)
+    name = page.get_by_role("link", name="hard, beta 0, seed 0", exact=True)
+    for way in (name.click, page.go_forward):
+        name.wait_for(timeout=60_000)
+        settle(page)
+        way()
+        expect(page).to_have_url(re.compile(r"/run\?run=1$"))
+        expect(page.get_by_role("heading", name="hard")).to_be_visible()
+        page.go_back()
+        expect(page.get_by_role("columnheader", name="Seed")).to_be_visible()
+        settle(page)
+        assert page.url.endswith(view) and page.get_by_label("Find").input_value() == "seed"
+        heads = page.get_by_role("table", name="Runs").get_by_role("columnheader").all_inner_texts()
+        assert heads == ["Run", "Id", "State", "Seed"]
+        assert ticked(page) == ["continuous, beta 0, seed 0", "hard, beta 0, seed 0"]
+
+
+def test_an_address_that_changes_changes_the_ticks(page: Page) -> None:
+    page.goto("/runs?runs=2-1")
+    chart = page.get_by_role("img", name=re.compile("^Gold accuracy by step: hard, beta 0, seed 0 50 %; continuous"))
+    expect(chart).to_be_visible(timeout=60_000)
+    settle(page)
+    page.evaluate("history.pushState({}, '', '/runs?runs=3'); dispatchEvent(new PopStateEvent('popstate'))")
+    alone = page.get_by_role("img", name=re.compile("^Gold accuracy by step: hybrid, beta 0, seed 0"))
+    expect(alone).to_be_visible()
+    settle(page)
+    assert page.url.endswith("/runs?runs=3") and ticked(page) == ["hybrid, beta 0, seed 0"]
+    page.go_back()
+    expect(chart).to_be_visible()
+    assert page.url.endswith("/runs?runs=2-1")
+    expect(page.get_by_role("checkbox", name="Tick hybrid, beta 0, seed 0")).not_to_be_checked()
+
+
+def test_the_table_of_runs_sorts_and_is_saved(page: Page) -> None:
+    page.goto("/runs?group=structure&state=Done&state=Failed")
+    head = page.get_by_role("columnheader", name="Gold", exact=True).get_by_role("button")
+    head.wait_for(timeout=60_000)
+    settle(page)
+    given = names(page)
+    group = page.get_by_text("structure: hybrid · 1 run")
+    expect(group).to_be_visible()
+    head.click()
+    assert names(page) == ["continuous, beta 0, seed 0", "hard, beta 0, seed 0", "hybrid, beta 0, seed 0"]
+    expect(group).to_have_count(0)  # another order has no groups
+    assert page.get_by_role("columnheader", name=re.compile("^Gold \u2193")).get_attribute("aria-sort") == "descending"
+    page.keyboard.press("Enter")
+    assert names(page)[0] == "hybrid, beta 0, seed 0"
+    page.keyboard.press("Enter")
+    assert names(page) == given
+    expect(group).to_be_visible()
+    name, square = page.get_by_role("link", name="hard, beta 0, seed 0", exact=True), page.locator(".run .square").nth(1)
+    assert square.evaluate("s => getComputedStyle(s).backgroundColor") == "rgb(47, 111, 228)"  # --hard
+    assert name.evaluate("n => getComputedStyle(n).color") == "rgb(20, 24, 31)"  # --ink: no grey of what is disabled
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_function("document.documentElement.clientWidth === 390")
+    box = name.bounding_box()  # whole on a phone, in two lines
+    assert box and box["width"] > 100 and box["height"] < 60, box
+    with page.expect_download() as saved:
+        button(page, "CSV").click()
+    first, *_, last = saved.value.path().read_text().splitlines()
+    assert first.startswith("run,Id,State,Progress,Gold,At start,") and last.startswith('"hybrid, beta 0, seed 0",3,Failed,')
 
 
 def test_the_browser_remembers_when_it_was_here(page: Page) -> None:
