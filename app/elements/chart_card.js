@@ -35,7 +35,7 @@ function build(root) {
   // After a draw plotly hovers again by the last move it saw. Its target is by then what it is outside the shadow root, the whole
   // card: measured from that corner a resting pointer would lose what it shows with every step.
   ui.plot.addEventListener("mousemove", (move) => Object.defineProperty(move, "target", { value: move.target }), true);
-  ui.resized = new ResizeObserver(() => { if (ui.bound) window.Plotly.Plots.resize(ui.plot); });
+  ui.resized = new ResizeObserver(() => { if (ui.bound && ui.plot.clientWidth) window.Plotly.Plots.resize(ui.plot); });
   ui.resized.observe(ui.plot);
   ui.seen = new IntersectionObserver((entries) => onScreen(ui, entries.at(-1).isIntersecting), { rootMargin: NEAR });
   ui.seen.observe(ui.card);
@@ -239,12 +239,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   else if (flipped) { drawHead(ui); draw(ui); }
   feed().add(ui.watcher);
   if (ui.visible) feed().soon();
-  return () => {
+  return whenGone(parentElement, () => {
     ui.resized.disconnect();
     ui.seen.disconnect();
     linked.delete(ui);
     if (hovered.ui === ui) hovered.x = undefined;
     feed().remove(ui.watcher);
-    memory.delete(parentElement);
-  };
+  });
 }

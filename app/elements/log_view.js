@@ -148,5 +148,5 @@ export default function ({ data, parentElement }) {
   if (cause !== ui.caused) mark(ui, data);
   ui.seen = data.text;
   ui.caused = cause;
-  return () => memory.delete(parentElement);
+  return whenGone(parentElement);
 }

@@ -27,5 +27,5 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const { token, drawn, last, spacing } = data;
   Object.assign(ui, { token, drawn, last, spacing, tell: () => setTriggerValue("moved", true) });
   feed().add(ui);
-  return () => { feed().remove(ui); memory.delete(parentElement); };
+  return whenGone(parentElement, () => feed().remove(ui));
 }

@@ -1,6 +1,13 @@
 // Shared by every element: find the root, make nodes, remember state per mounted element, resolve colour roles.
 const memory = new WeakMap();
 const remember = (parent, make) => { if (!memory.has(parent)) memory.set(parent, make()); return memory.get(parent); };
+// What an element returns: `end` is called when it has left the page. Streamlit also ends a call that another overtook while it
+// was waiting, and may do so after that other has drawn: on the same parent, which is still there.
+const whenGone = (parent, end = () => {}) => () => setTimeout(() => {
+  if (parent.isConnected || !memory.has(parent)) return;
+  memory.delete(parent);
+  end();
+});
 const node = (tag, name, text) => {
   const made = document.createElement(tag);
   if (name) made.className = name;

@@ -20,6 +20,30 @@ def test_halves_are_rounded_as_python_rounds_them() -> None:
     assert signed == [f"{x:+.{d}f}".replace("-", "\u2212") for x, d in asked]
 
 
+def test_an_element_ends_when_it_has_left_the_page_and_not_before() -> None:
+    """Streamlit calls what a call that was overtaken returned after the next one has drawn."""
+    calls = """async () => {
+      const parent = document.createElement("div"), ended = [], wait = () => new Promise((done) => setTimeout(done, 20));
+      const draw = (k) => {
+        const ui = remember(parent, () => ({ made: k }));
+        return [ui.made, whenGone(parent, () => ended.push(k))];
+      };
+      document.body.append(parent);
+      const [first, end] = draw(1), [second, endSecond] = draw(2);
+      end();
+      await wait();
+      const [third] = draw(3), before = [...ended];
+      parent.remove();
+      endSecond(); end();
+      await wait();
+      return { made: [first, second, third], before, ended };
+    }"""
+    with browser() as made:
+        page = made.new_page()
+        page.add_script_tag(content=(HERE / "shared.js").read_text())
+        assert page.evaluate(calls) == {"made": [1, 1, 1], "before": [], "ended": [2]}
+
+
 def test_every_element_is_a_script_that_a_browser_can_read() -> None:
     """Each is put together from several files: two of the same name would be a page without that element, and no error here."""
     built = sorted(BUILT.glob("*.js"))
