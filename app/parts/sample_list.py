@@ -73,6 +73,12 @@ def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int,
             st.pagination(pages, key="page", bind="query-params", max_visible_pages=5)
 
 
+def of_runs(page: Page, number: int) -> str:
+    """Of how many runs a list is: of one that is behind, the steps looked through may have no sample."""
+    known = words.count(number, "run")
+    return f"{page.window.runs} of {known}" if page.window.runs < number else known
+
+
 def asked_page() -> int:
     """The page of the URL; the first where it names none."""
     return max(1, places.number(str(st.session_state.get("page") or st.query_params.get("page", "1"))) or 1)

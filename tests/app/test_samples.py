@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import cache, places
-from core.store import claims, notes, queries, records, runs
+from core.store import browse, claims, notes, queries, records, runs
 from core.store.lines import Place, place_of
 from core.store.records import StepRecord
 from tests import stored
@@ -51,6 +51,21 @@ def test_a_link_shows_the_same_list(sqlite: Path, query: dict[str, str], count: 
     stored.experiment()
     at = page("samples", **query)
     assert f"{count} samples of" in prose(at) and len(keys(at)) == count, why
+
+
+def test_a_list_says_of_how_many_runs_it_is(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search reads the newest steps: an arm that is behind may have none of them."""
+    experiment_id, ids = runs.create_experiment(stored.arms())
+    for run_id, arm, last in zip(ids, ("hard", "soft"), (1, STEPS), strict=True):
+        assert claims.claim(run_id, "w", 60.0)
+        for step in range(1, last + 1):
+            rows = [stored.sample(arm, step, g, i, {}) for g in range(stored.GROUPS) for i in range(stored.SIZE)]
+            records.write_step(run_id, 1, StepRecord(step, {}, rows))
+    assert "32 samples of 2 runs" in prose(page("samples"))
+    monkeypatch.setattr(browse, "LOOK_TEXT", 2 * stored.GROUPS * stored.SIZE)  # one step of each run
+    found = prose(page("samples", text="how many"))
+    assert "8 samples of 1 of 2 runs" in found and "looked through steps 3–3, the newest" in found
+    assert "None in the steps 3 to 3 of 1 of 2 runs" in prose(page("samples", text="nowhere"))
 
 
 def test_presets_and_sorts_put_first_what_they_name(sqlite: Path) -> None:
