@@ -124,11 +124,41 @@ def test_filters_are_named_and_cleared(sqlite: Path) -> None:
         ({"term": "closeness", "low": "2", "high": "1"}, "At least 2 is more than at most 1"),
         ({"sample": "1.99.0.0"}, "No such sample"),
         ({"experiment": "77"}, "There is no experiment 77"),
+        ({"run": "99"}, "There is no run 99"),
+        ({"run": "9" * 25}, "There is no run 999"),
+        ({"run": "99", "experiment": "1"}, "There is no run 99"),
     ],
 )
 def test_what_cannot_be_is_said(sqlite: Path, query: dict[str, str], said: str) -> None:
     stored.experiment()
     assert said in prose(page("samples", **query))
+
+
+def test_a_run_in_the_address_leads_to_its_experiment(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+    newest, _ = stored.experiment()
+    at = page("samples", run=str(hard))
+    assert "48 samples of 2 runs" in prose(at) and {k.split(".")[0] for k in keys(at)} == {"1", "2"}
+    assert at.query_params["experiment"] == "1" and "run" not in at.query_params
+    alone = runs.create_run(run_config())
+    at = page("samples", run=str(alone))
+    assert f"Run {alone} belongs to no experiment" in prose(at) and at.selectbox[0].value == newest
+
+
+def test_a_click_beside_a_run_that_does_not_exist_stays_on_the_page(sqlite: Path) -> None:
+    stored.experiment()
+    at = page("samples", run="99")
+
+    def click_in_list() -> None:
+        from app.parts.sample_go import to_sample
+
+        to_sample("1.2.0.3")
+
+    left = AppTest.from_function(click_in_list)
+    left.query_params["run"] = "99"
+    left.run()
+    assert not left.exception and left.query_params["run"] == "99" and "step" not in left.query_params
+    assert "There is no run 99" in prose(at) and len(keys(at)) == 48
 
 
 @pytest.mark.parametrize(
