@@ -86,7 +86,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
             st.button("Show the list", on_click=lambda: st.query_params.pop("sample", None))
         return
     config, by_id = cache.config(chosen.run_id), {r.id: r for r in runs}
-    left, right = st.columns([5, 7])
+    left, right = st.columns(2)
     with left:
         of = f"step {step}" if step is not None else of_runs(page, len(runs)) if len(runs) > 1 else what
         listing(lines, page, chosen, by_id, what=of)

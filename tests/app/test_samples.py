@@ -227,7 +227,7 @@ def test_runs_of_a_sweep_are_told_apart_and_chosen(sqlite: Path) -> None:
     assert {k.split(".")[0] for k in keys(at)} == {str(some)} and not at.exception
     assert [r["name"] for r in data(at, "problem_time")["rows"]] == ["hard, beta 0, seed 0", "hard, beta 0.04, seed 0"]
     at = page("samples", sample=f"{some}.1.0.0")
-    assert {r["where"] for r in data(at)["rows"]} >= {"hard, beta 0, seed 0 · 3", "hard, beta 0.04, seed 0 · 3"}
+    assert {f"{r['whose']} {r['at']}" for r in data(at)["rows"]} >= {"hard, beta 0, seed 0 · 3", "hard, beta 0.04, seed 0 · 3"}
     assert "hard, beta 0.04, seed 0 · step 1" in prose(at)
     box = next(s for s in page("design").selectbox if s.label == "Samples looked at")
     assert {f"run {none}: hard, beta 0, seed 0", f"run {some}: hard, beta 0.04, seed 0"} < set(box.options)
