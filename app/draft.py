@@ -30,13 +30,15 @@ TYPED = ("try-text", "yaml-text")  # widgets whose text is no part of the experi
 
 @dataclass
 class Kept:
-    """What is stored of this session's draft. `version` 0: nothing, it is as it was opened. `others`: ids it went by."""
+    """What is stored of this session's draft. `version` 0: nothing, it is as it was opened. `others`: ids it went by;
+    `missing`: one in the address that no draft has."""
 
     id: str
     version: int = 0
     text: str = ""
     typed: dict[str, str] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
+    missing: str = ""
     undo: list[str] = field(default_factory=list)
     redo: list[str] = field(default_factory=list)
 
@@ -45,12 +47,18 @@ def get() -> Draft:
     """This session's draft: the one in the address, else the one it has, else the demo's experiment."""
     wanted = st.query_params.get("draft", "")
     kept = _kept()
-    if wanted != kept.id and wanted not in kept.others and not open_stored(wanted) and wanted:
-        st.toast(f"There is no draft {prose.plain(wanted[:40])}: this is another one.", icon=":material/info:")
-        kept.others.add(wanted)
+    if wanted and wanted not in (kept.id, kept.missing, *kept.others) and not open_stored(wanted):
+        kept.missing = wanted
     st.session_state.update(st.session_state.pop("draft-typed", {}))  # here, because the widgets come later
     draft: Draft = st.session_state["draft"]
     return draft
+
+
+def say_missing() -> None:
+    """That the draft of the address is not there, as long as the address names it: a toast is gone before it is read."""
+    kept = _kept()
+    if kept.missing and st.query_params.get("draft") == kept.missing:
+        prose.fault(f"There is no draft {kept.missing[:40]}. This is {'another' if kept.version else 'a new'} one.")
 
 
 def _kept() -> Kept:

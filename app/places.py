@@ -1,14 +1,26 @@
-"""A sample's place as it stands in a URL: run.step.group.index, and `.eval` behind it for a held-out one.
+"""What a link names: a run, or a sample's place: run.step.group.index, and `.eval` behind it for a held-out one.
 
 Called by the pages that link to samples. A place outlives a resume, which an id does not.
 """
 
+from app import cache
+from core.errors import NotFound
 from core.store.lines import Place
+from core.store.queries import RunDetail
 
 
 def number(text: str) -> int | None:
     """A number as a link holds it; None for what is none, or too large for any id."""
     return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def run(text: str) -> RunDetail | None:
+    """The run of a number in a link; None where there is none."""
+    found = number(text)
+    try:
+        return None if found is None else cache.run_detail(found)
+    except NotFound:
+        return None
 
 
 def to_url(place: Place) -> str:

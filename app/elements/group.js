@@ -28,7 +28,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     fill.style.width = `${half}%`;
     fill.style.left = `${(s.advantage ?? 0) >= 0 ? 50 : 50 - half}%`;
     axis.append(fill);
-    card.append(top, answer, total, stack, advantage, axis, node("div", "ends", visible(s.ends)));
+    const ends = node("div", "ends");
+    ends.append(node("div", "", visible(s.ends)));
+    card.append(top, answer, total, stack, advantage, axis, ends);
     return card;
   });
   const row = node("div", "row");

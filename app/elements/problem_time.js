@@ -7,7 +7,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     made.type = "button";
     made.title = `open the ${name} completion`;
     made.onclick = () => open(line.key);
-    made.append(node("span", "", `${name} ${line.total === null ? "" : fixed(line.total)} ${line.correct ? "\u2713" : "\u2717"}`), node("q", "", visible(line.ends)));
+    const said = node("q"), text = node("bdi", "", visible(line.ends));
+    text.dir = "ltr";
+    said.append(text);
+    made.append(node("span", "", `${name} ${line.total === null ? "" : fixed(line.total)} ${line.correct ? "\u2713" : "\u2717"}`), said);
     return made;
   };
   root.classList.toggle("few", data.rows.every((r) => r.groups.length <= 2));

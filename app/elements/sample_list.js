@@ -11,8 +11,8 @@ function line(s, data, choose) {
   mark.title = s.correct ? "right answer" : "wrong answer";
   const where = node("span", "where");
   if (s.role) { const square = node("i", "square"); square.style.background = `var(--${s.role})`; where.append(square); }
-  where.append(node("span", "", s.where));
-  where.title = s.where;
+  where.append(...(s.whose ? [node("span", "", s.whose)] : []), node("b", "", s.at));
+  where.title = `${s.whose} ${s.at}`.trim();
   const total = node("span", "total"), bar = node("i"), fill = node("i");
   fill.style.width = `${Math.max(0, Math.min(100, (100 * (s.total ?? 0)) / data.highest))}%`;
   bar.append(fill);
@@ -42,6 +42,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return made;
   });
   root.style.setProperty("--where", data.where);
+  root.classList.toggle("long", data.long);
   const choose = (key) => { if (key !== data.chosen) setTriggerValue("pick", key); };
   ui.head.replaceChildren(...columns.map((name, i) => { const made = node("span", "", name); made.title = data.tips[i] ?? ""; return made; }));
   ui.box.setAttribute("aria-label", data.label);

@@ -29,13 +29,24 @@ def marks(events: Sequence[Event], mix: Mix, max_step: int) -> list[Mark]:
     """All marks, by step. Events without a step lie at the last step that was known when they happened."""
     found = [Mark(round(at), "corner", text) for at, text in corners(mix) if 0 < at < max_step]
     step = 0
-    for event in events:
+    for event in _said_once(events):
         step = step if event.step is None else event.step
         if event.kind in KINDS:
             found.append(Mark(step, event.kind, KINDS[event.kind].format(detail=event.detail)))
         elif event.kind in ENDS:
             found.append(Mark(step, "end", ENDS[event.kind]))
     return sorted(set(found), key=lambda m: (m.step, m.kind))
+
+
+def _said_once(events: Sequence[Event]) -> list[Event]:
+    """Without a stop that was asked for and came: "stopped" says it, a step or two later."""
+    kept, came = list[Event](), False
+    for event in reversed(events):
+        if event.kind in ("stopped", "queued"):  # the stop came, or was taken back
+            came = event.kind == "stopped"
+        if not (came and event.kind == "stop_requested"):
+            kept.append(event)
+    return kept[::-1]
 
 
 def corners(mix: Mix) -> list[tuple[float, str]]:

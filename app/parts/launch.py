@@ -116,6 +116,7 @@ def launch_card() -> None:
     faults = forms.Faults()
     with st.container(key="card-launch"):
         prose.head("Launch an experiment", "arms × seeds × what is swept; all else is the same in every run")
+        draft.say_missing()
         _settings(d, faults)
         config, found = draft.check(d)
         faults.beside("arms")

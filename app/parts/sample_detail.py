@@ -126,7 +126,7 @@ def group(chosen: Place, members: Sequence[Line], config: RunConfig) -> None:
             {
                 "key": places.to_url(s.place), "index": s.index_in_group + 1, "n_tokens": s.n_tokens, "truncated": s.truncated,
                 "parsed": s.parsed, "correct": s.correct, "total": s.total, "advantage": s.advantage,
-                "parts": parts_of(s, roles), "ends": "… " + words.end(s.ends, 40),
+                "parts": parts_of(s, roles), "ends": words.end(s.ends, 40),
             }
             for s in members
         ]  # fmt: skip

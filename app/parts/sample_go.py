@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.parts.sample_filters import begin_anew
-from app.places import from_url, number
+from app.places import from_url, run
 
 EVERY, ONE = "all steps", "this step"
 
@@ -21,10 +21,10 @@ def to_sample(key: str) -> None:
     if place is None:
         return
     st.query_params["sample"] = key
-    shown = number(st.query_params.get("run", ""))
+    shown = run(st.query_params.get("run", ""))
     if shown is None:  # the Samples page shows a sample of any run of the experiment
         return
-    if place.run_id != shown:
+    if place.run_id != shown.row.id:
         st.query_params["run"] = str(place.run_id)
         begin_anew(place.run_id, place.split)
     if place.split == "train":

@@ -32,7 +32,7 @@ def parts_of(line: Line, roles: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _whose(run: RunRow | None) -> str:
-    return "" if run is None else f"{run.name} · " if run.swept else f"{run.arm} {run.seed} · "
+    return "" if run is None else run.name if run.swept else f"{run.arm} {run.seed}"
 
 
 def _row(line: Line, run: RunRow | None, roles: Mapping[str, str], several: bool) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _row(line: Line, run: RunRow | None, roles: Mapping[str, str], several: bool
     tags += [("cut", "")] if line.truncated else []
     return {
         "key": places.to_url(line.place), "correct": line.correct, "total": line.total, "advantage": line.advantage,
-        "where": f"{_whose(run)}{line.step}" if several else f"step {line.step}",
+        "whose": _whose(run) if several else "", "at": f"· {line.step}" if several and run else f"step {line.step}",
         "role": theme.arm_role(run.structure) if several and run else "",
         "parts": parts_of(line, roles), "tags": tags, "ends": words.end(line.ends, ENDS_WITH) or "(empty)",
     }  # fmt: skip
@@ -63,14 +63,21 @@ def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int,
             prose.remark("The sample shown is not on this page of the list.")
         highest = max((abs(x.total) for x in lines if x.total is not None), default=1.0) or 1.0
         span = max((sum(max(p["size"], 0.0) for p in r["parts"]) for r in rows), default=1.0) or 1.0
+        long = len(runs) > 1 and any(r.swept for r in runs.values())
         data = {
             "rows": rows, "chosen": places.to_url(chosen), "highest": highest, "span": span, "tips": TIPS,
-            "where": "62px" if len(runs) < 2 else "216px" if any(r.swept for r in runs.values()) else "128px",
+            "where": "62px" if len(runs) < 2 else "minmax(0, 216px)" if long else "128px", "long": long,
             "label": f"Samples of {what}",
         }  # fmt: skip
         elements.sample_list("sample-list", data, to_sample)
         if pages > 1:
             st.pagination(pages, key="page", bind="query-params", max_visible_pages=5)
+
+
+def of_runs(page: Page, number: int) -> str:
+    """Of how many runs a list is: of one that is behind, the steps looked through may have no sample."""
+    known = words.count(number, "run")
+    return f"{page.window.runs} of {known}" if page.window.runs < number else known
 
 
 def asked_page() -> int:

@@ -13,7 +13,7 @@ from app.parts.sample_detail import detail, group
 from app.parts.sample_export import export
 from app.parts.sample_filters import Listed, filters, settle
 from app.parts.sample_go import EVERY, ONE, to_step
-from app.parts.sample_list import PAGE, asked_page, listing
+from app.parts.sample_list import PAGE, asked_page, listing, of_runs
 from app.parts.sample_time import through_time
 from app.parts.step_bar import COLOURS, step_bar
 from core.store.browse import Page
@@ -86,9 +86,10 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
             st.button("Show the list", on_click=lambda: st.query_params.pop("sample", None))
         return
     config, by_id = cache.config(chosen.run_id), {r.id: r for r in runs}
-    left, right = st.columns([5, 7])
+    left, right = st.columns(2)
     with left:
-        listing(lines, page, chosen, by_id, what=what if step is None else f"step {step}")
+        of = f"step {step}" if step is not None else of_runs(page, len(runs)) if len(runs) > 1 else what
+        listing(lines, page, chosen, by_id, what=of)
         export(listed, page)
     with right:
         detail(whole, members, config, known, listed.chosen.text)
@@ -123,7 +124,8 @@ def _chosen(lines: Sequence[Line], known: Container[int]) -> Place | None:
 
 
 def _none(listed: Listed, page: Page, step: int | None) -> None:
-    where = f"step {step}" if step else f"the steps {page.window.first} to {page.window.last}"
+    where, several = f"step {step}" if step else f"the steps {page.window.first} to {page.window.last}", len(listed.chosen.runs)
+    where += f" of {of_runs(page, several)}" if several > 1 else ""
     with st.container(key="card-nosamples"):
         if listed.words or listed.chosen.disagree or listed.chosen.dead:
             narrower = "" if page.window.whole else " Older steps were not looked through: choose them under Filters."

@@ -31,6 +31,7 @@ def _header(d: draft.Draft) -> tuple[str, DeltaGenerator]:
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         prose.title("Design a reward mix", crumb=d["name"], sub="Everything but the mix is the same in every arm.")
+        draft.say_missing()
     with right, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         undo = st.container(horizontal=True, width="content")
         fresh = PANEL not in st.session_state and PANEL not in st.query_params and draft.untouched()

@@ -25,8 +25,24 @@ def _experiment() -> int | None:
     )  # fmt: skip
 
 
+def _run_of_address() -> None:
+    """A run in the address stands for its experiment. What cannot be shown is said."""
+    asked = st.query_params.get("run", "")
+    if not asked:
+        return
+    detail = places.run(asked)
+    if detail is None:
+        prose.fault(f"There is no run {asked[:40]}. Choose an experiment.")
+    elif detail.row.experiment_id is None:
+        prose.fault(f"Run {asked} belongs to no experiment: its samples are on its own page.")
+    else:
+        del st.query_params["run"]
+        if "experiment" not in st.query_params:
+            st.query_params["experiment"] = str(detail.row.experiment_id)
+
+
 def _choose(key: str) -> None:
-    for name in ("in_arm", "swept", "seed", "page", "sample", "problem"):
+    for name in ("in_arm", "swept", "seed", "page", "sample", "problem", "run"):
         st.query_params.pop(name, None)
         st.session_state.pop(name, None)
     st.query_params["experiment"] = str(st.session_state[key])
@@ -64,6 +80,7 @@ def _swept(runs: list[RunRow]) -> list[str]:
 
 def main() -> None:
     prose.title("Samples", sub="What the arms of an experiment wrote, and what the reward made of it.")
+    _run_of_address()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         experiment_id = _experiment()
         runs = _runs(experiment_id) if experiment_id is not None else []

@@ -58,11 +58,12 @@ class Sort:
 
 @dataclass(frozen=True)
 class Window:
-    """The steps looked through. `whole`: all that were asked for."""
+    """The steps looked through. `whole`: all that were asked for; `runs`: how many have a sample there."""
 
     first: int
     last: int
     whole: bool
+    runs: int
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,18 @@ def _window(c: Connection, chosen: Selection, most: int | None) -> Window:
     here = [sample.c.split == chosen.split]
     if chosen.last is not None:
         here.append(sample.c.step <= chosen.last)
-    first, last = chosen.first or 0, -1
+    first, newest = chosen.first or 0, list[int]()
     low = first
     for run_id in chosen.runs:  # the same steps of every run, so that arms stay comparable
         steps = select(sample.c.step).where(sample.c.run_id == run_id, *here).order_by(sample.c.step.desc()).limit(1)
-        newest = c.execute(steps).scalar()
-        last = max(last, -1 if newest is None else newest)
+        found = c.execute(steps).scalar()
+        newest.append(-1 if found is None else found)
         beyond = most and c.execute(steps.offset(max(1, most // len(chosen.runs)))).scalar()
         low = max(low, -1 if beyond is None else beyond + 1)
+    last = max(newest, default=-1)
     low = min(low, max(last, first))
-    return Window(low, last if chosen.last is None else min(last, chosen.last), low == first)
+    seen = sum(step >= low for step in newest)
+    return Window(low, last if chosen.last is None else min(last, chosen.last), low == first, seen)
 
 
 def _ranges(chosen: Selection) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from core.config import RunConfig
 from core.errors import ConfigError, Fenced, NoGpu, NotFound
 from core.parsing import parse
-from core.store.moves import NO_LEASE, add_event, clean, insert_run, move, waiting
+from core.store.moves import NO_LEASE, add_event, at_step, clean, insert_run, move, waiting
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import gpu_lease, run, run_event
@@ -172,7 +172,7 @@ def beat(run_id: int, attempt: int, lease_seconds: float, spent: float = 0.0, lo
         row = c.execute(select(run.c.stop_requested, run.c.trained_seconds, run.c.time_limit).where(run.c.id == run_id)).one()
         if row.time_limit is not None and row.trained_seconds >= row.time_limit and not row.stop_requested:
             c.execute(update(run).where(run.c.id == run_id).values(stop_requested=True))
-            add_event(c, run_id, "time_limit", f"{row.time_limit:.0f} s of training are over")
+            add_event(c, run_id, "time_limit", f"{row.time_limit:.0f} s of training are over", at_step(run_id))
             return True
         return bool(row.stop_requested)
 

@@ -1,5 +1,5 @@
 """How a run gets from one state to another, and its history. Called by core.store.runs and core.store.claims alone, but for
-`clean`, `add_event`, `new_id`, `waiting` and `queued`.
+`clean`, `add_event`, `at_step`, `new_id`, `waiting` and `queued`.
 
 Every move is a compare-and-set: it says from which states (and which attempt) it may happen, and returns False when somebody
 was faster.
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, ScalarSelect, delete, insert, select, update
 
 from core.config import RunConfig
 from core.store.session import reading
@@ -27,7 +27,12 @@ def clean(text: T) -> T:
     return text.replace("\x00", "\u2400").encode(errors="replace").decode() if text else text
 
 
-def add_event(c: Connection, run_id: int, kind: str, detail: str = "", step: int | None = None) -> None:
+def at_step(run_id: int) -> ScalarSelect[int]:
+    """The step that the run has come to, for an event that nobody in the training tells of."""
+    return select(run.c.step).where(run.c.id == run_id).scalar_subquery()
+
+
+def add_event(c: Connection, run_id: int, kind: str, detail: str = "", step: int | ScalarSelect[int] | None = None) -> None:
     """One line in the run's history."""
     c.execute(insert(run_event).values(run_id=run_id, at=time.time(), step=step, kind=kind, detail=clean(detail)))
 
@@ -51,7 +56,7 @@ def move(
     if moved and not to.claimed:
         c.execute(delete(gpu_lease).where(gpu_lease.c.run_id == run_id))
     if moved:
-        add_event(c, run_id, to.value, detail)
+        add_event(c, run_id, to.value, detail, at_step(run_id) if to.finished or to == Status.LOST else None)
     return moved
 
 

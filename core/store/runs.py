@@ -12,7 +12,7 @@ from core.config import RunConfig
 from core.errors import ConfigError, NotFound, TrainingError
 from core.experiment import ExperimentConfig
 from core.parsing import parse
-from core.store.moves import add_event, clean, insert_run, move, new_id
+from core.store.moves import add_event, at_step, clean, insert_run, move, new_id
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import experiment, run, run_event
@@ -59,7 +59,7 @@ def request_stop(run_id: int) -> Status:
             move(c, run_id, Status.STOPPED, "before it started")
         elif Status(state).claimed:
             c.execute(update(run).where(run.c.id == run_id).values(stop_requested=True))
-            add_event(c, run_id, "stop_requested")
+            add_event(c, run_id, "stop_requested", step=at_step(run_id))
         return Status(c.execute(select(run.c.status).where(run.c.id == run_id)).scalar_one())
 
 

@@ -72,7 +72,11 @@ def test_a_link_shows_the_same_draft_arm_step_and_panel(sqlite: Path) -> None:
     assert weight_of(there, "closeness").value == 0.9 and "Versions" in prose(there)
     assert "× 0.70 at step 60" in prose(there)
     lost = page("design", draft="0123456789ab")
-    assert not lost.exception and any("There is no draft 0123456789ab" in t.value for t in lost.toast)
+    assert "There is no draft 0123456789ab. This is a new one" in prose(lost) and not lost.exception
+    weight_of(lost, "closeness").set_value(0.8).run()  # stored, and under an address of its own
+    lost.run()
+    assert "There is no draft" not in prose(lost) and address(lost, "draft") != "0123456789ab"
+    assert "There is no draft &lt;b&gt;" in prose(page("design", draft="<b>")), "what was typed is only text"
 
 
 def test_two_windows_do_not_overwrite_each_other(sqlite: Path) -> None:

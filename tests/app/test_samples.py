@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import cache, places
-from core.store import claims, notes, queries, records, runs
+from core.store import browse, claims, notes, queries, records, runs
 from core.store.lines import Place, place_of
 from core.store.records import StepRecord
 from tests import stored
@@ -51,6 +51,21 @@ def test_a_link_shows_the_same_list(sqlite: Path, query: dict[str, str], count: 
     stored.experiment()
     at = page("samples", **query)
     assert f"{count} samples of" in prose(at) and len(keys(at)) == count, why
+
+
+def test_a_list_says_of_how_many_runs_it_is(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search reads the newest steps: an arm that is behind may have none of them."""
+    experiment_id, ids = runs.create_experiment(stored.arms())
+    for run_id, arm, last in zip(ids, ("hard", "soft"), (1, STEPS), strict=True):
+        assert claims.claim(run_id, "w", 60.0)
+        for step in range(1, last + 1):
+            rows = [stored.sample(arm, step, g, i, {}) for g in range(stored.GROUPS) for i in range(stored.SIZE)]
+            records.write_step(run_id, 1, StepRecord(step, {}, rows))
+    assert "32 samples of 2 runs" in prose(page("samples"))
+    monkeypatch.setattr(browse, "LOOK_TEXT", 2 * stored.GROUPS * stored.SIZE)  # one step of each run
+    found = prose(page("samples", text="how many"))
+    assert "8 samples of 1 of 2 runs" in found and "looked through steps 3–3, the newest" in found
+    assert "None in the steps 3 to 3 of 1 of 2 runs" in prose(page("samples", text="nowhere"))
 
 
 def test_presets_and_sorts_put_first_what_they_name(sqlite: Path) -> None:
@@ -109,11 +124,41 @@ def test_filters_are_named_and_cleared(sqlite: Path) -> None:
         ({"term": "closeness", "low": "2", "high": "1"}, "At least 2 is more than at most 1"),
         ({"sample": "1.99.0.0"}, "No such sample"),
         ({"experiment": "77"}, "There is no experiment 77"),
+        ({"run": "99"}, "There is no run 99"),
+        ({"run": "9" * 25}, "There is no run 999"),
+        ({"run": "99", "experiment": "1"}, "There is no run 99"),
     ],
 )
 def test_what_cannot_be_is_said(sqlite: Path, query: dict[str, str], said: str) -> None:
     stored.experiment()
     assert said in prose(page("samples", **query))
+
+
+def test_a_run_in_the_address_leads_to_its_experiment(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+    newest, _ = stored.experiment()
+    at = page("samples", run=str(hard))
+    assert "48 samples of 2 runs" in prose(at) and {k.split(".")[0] for k in keys(at)} == {"1", "2"}
+    assert at.query_params["experiment"] == "1" and "run" not in at.query_params
+    alone = runs.create_run(run_config())
+    at = page("samples", run=str(alone))
+    assert f"Run {alone} belongs to no experiment" in prose(at) and at.selectbox[0].value == newest
+
+
+def test_a_click_beside_a_run_that_does_not_exist_stays_on_the_page(sqlite: Path) -> None:
+    stored.experiment()
+    at = page("samples", run="99")
+
+    def click_in_list() -> None:
+        from app.parts.sample_go import to_sample
+
+        to_sample("1.2.0.3")
+
+    left = AppTest.from_function(click_in_list)
+    left.query_params["run"] = "99"
+    left.run()
+    assert not left.exception and left.query_params["run"] == "99" and "step" not in left.query_params
+    assert "There is no run 99" in prose(at) and len(keys(at)) == 48
 
 
 @pytest.mark.parametrize(
@@ -182,7 +227,7 @@ def test_runs_of_a_sweep_are_told_apart_and_chosen(sqlite: Path) -> None:
     assert {k.split(".")[0] for k in keys(at)} == {str(some)} and not at.exception
     assert [r["name"] for r in data(at, "problem_time")["rows"]] == ["hard, beta 0, seed 0", "hard, beta 0.04, seed 0"]
     at = page("samples", sample=f"{some}.1.0.0")
-    assert {r["where"] for r in data(at)["rows"]} >= {"hard, beta 0, seed 0 · 3", "hard, beta 0.04, seed 0 · 3"}
+    assert {f"{r['whose']} {r['at']}" for r in data(at)["rows"]} >= {"hard, beta 0, seed 0 · 3", "hard, beta 0.04, seed 0 · 3"}
     assert "hard, beta 0.04, seed 0 · step 1" in prose(at)
     box = next(s for s in page("design").selectbox if s.label == "Samples looked at")
     assert {f"run {none}: hard, beta 0, seed 0", f"run {some}: hard, beta 0.04, seed 0"} < set(box.options)

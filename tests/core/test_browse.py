@@ -13,6 +13,7 @@ from core.errors import DataError
 from core.store import browse, claims, lines, notes, queries, records, runs
 from core.store.browse import Selection, Sort
 from core.store.lines import Place
+from core.store.records import StepRecord
 from core.store.session import reading, writing
 from core.store.transfer import FOLLOWS
 from core.tokens import Token, pack, unpack
@@ -87,13 +88,31 @@ def test_each_order_is_an_order_and_its_pages_have_each_sample_once(sqlite: Path
 def test_a_list_looks_through_the_newest_steps_of_every_run_and_says_so(
     pair: Selection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert browse.page(pair, Sort(), 1, 5).window == browse.Window(0, STEPS, True)
+    assert browse.page(pair, Sort(), 1, 5).window == browse.Window(0, STEPS, True, 2)
     monkeypatch.setattr(browse, "LOOK", 2 * 2 * stored.GROUPS * SIZE)  # two steps of each run
     found = browse.page(pair, Sort(), 1, 5)
-    assert (found.window, found.count) == (browse.Window(2, STEPS, False), 2 * PER_RUN * 2 // 3)
-    assert browse.page(replace(pair, last=2), Sort(), 1, 5).window == browse.Window(0, 2, True)  # older ones, when asked for
+    assert (found.window, found.count) == (browse.Window(2, STEPS, False, 2), 2 * PER_RUN * 2 // 3)
+    assert browse.page(replace(pair, last=2), Sort(), 1, 5).window == browse.Window(0, 2, True, 2)  # older ones, when asked for
     assert len(browse.every(pair, Sort(), 1000, whole=True)) == 2 * PER_RUN  # a file of everything has no such bound
     assert browse.page(replace(pair, problem="p0"), Sort(), 1, 5).window.whole  # an index leads to these
+
+
+def test_a_window_says_in_how_many_runs_it_has_samples(pair: Selection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One arm at its first step, and one that has none yet, beside two that are done."""
+    behind, waits = runs.create_experiment(stored.arms())[1]
+    assert claims.claim(behind, "w", 60.0)
+    rows = [stored.sample("hard", 1, g, i, {}) for g in range(stored.GROUPS) for i in range(SIZE)]
+    records.write_step(behind, 1, StepRecord(1, {}, rows))
+    several = replace(pair, runs=(*pair.runs, behind, waits))
+
+    def runs_seen(**values: Any) -> int:
+        return browse.page(replace(several, **values), Sort(), 1, 5).window.runs
+
+    assert runs_seen() == 3, "all steps"
+    assert runs_seen(problem="p0") == 3, "looked up in all steps"
+    assert (runs_seen(first=2), runs_seen(last=1), runs_seen(first=9), runs_seen(split="eval")) == (2, 3, 0, 0)
+    monkeypatch.setattr(browse, "LOOK", 4 * 2 * stored.GROUPS * SIZE)  # two steps of each run
+    assert runs_seen() == 2, "the one behind is out of the window"
 
 
 def test_past_the_end_there_is_nothing_but_a_count(pair: Selection) -> None:

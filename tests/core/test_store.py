@@ -175,6 +175,18 @@ def test_stop_before_and_during() -> None:
         runs.request_stop(99)
 
 
+def test_a_stop_and_an_end_are_kept_with_the_step_they_came_at() -> None:
+    """Without it a mark lies at the step of the event before: a checkpoint, a resume."""
+    claim = claimed()
+    for step in (0, 1, 2):
+        write(claim, step)
+    runs.request_stop(claim.run_id)
+    write(claim, 3)
+    assert claims.finish(claim.run_id, 1, Status.STOPPED) and runs.requeue(claim.run_id)
+    found = [(e.kind, e.step) for e in queries.events(claim.run_id)]
+    assert found[-3:] == [("stop_requested", 2), ("stopped", 3), ("queued", None)]
+
+
 def test_a_step_is_whole_and_comes_back_as_it_was_written() -> None:
     claim = claimed()
     write(claim, 1, reward__total=0.1 + 0.2, policy__kl=float("nan"))

@@ -1,4 +1,5 @@
-"""Samples in a real browser: keys walk the list, the chosen row stays in sight, and hostile texts are only text."""
+"""Samples in a real browser: keys walk the list, the chosen row stays in sight, the end of a completion too, and hostile texts
+are only text."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,17 @@ from tests.stored import HOSTILE, STEPS
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 CHOSEN = "[role=option][aria-selected=true]"
+LONG = "MANY WORDS COME BEFORE THE SUM, AND THEY ARE WIDE. 16+25=41\n#### 41"
+# Whether so many characters at the end of a text lie inside the box that cuts it.
+ENDS = """(box, characters) => {
+  const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT), part = document.createRange();
+  let text = null;
+  while (texts.nextNode()) text = texts.currentNode;
+  part.setStart(text, Math.max(0, text.length - characters));
+  part.setEnd(text, text.length);
+  const a = part.getBoundingClientRect(), b = box.getBoundingClientRect();
+  return a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
+}"""
 
 
 @pytest.fixture
@@ -22,11 +34,34 @@ def url(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     texts = list(HOSTILE.values())
     stored.experiment(dict(enumerate(texts[:4])))
     stored.experiment(dict(enumerate(texts[4:])))
+    stored.experiment(dict.fromkeys(range(stored.SIZE), LONG))
+    stored.swept()
     yield from served("app", home, monkeypatch, "URL: ")
 
 
 def chosen(page: Page) -> str:
     return page.locator(CHOSEN).get_attribute("id") or ""
+
+
+def test_the_answer_at_a_completions_end_is_seen_and_the_head_is_in_line(url: str) -> None:
+    with browser() as made:
+        page = made.new_page()
+        for width, height in ((1280, 800), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            for of, rows in (("experiment=3&text=many+words&sample=5.1.0.0", 8), ("experiment=4", 48)):
+                page.goto(f"{url}/samples?{of}")
+                page.wait_for_selector(CHOSEN)
+                settle(page)
+                tails = page.locator("[role=option] .tail")
+                expect(tails).to_have_count(rows)
+                assert all(tail.evaluate(ENDS, 7) for tail in tails.all()), (width, of, "the list")
+                untagged = page.locator("[role=option] .ends:not(:has(em)) .tail").all()
+                assert untagged and all(tail.evaluate(ENDS, 16) for tail in untagged), (width, of, "the list")
+                lefts = "e => [...e.children].filter(x => x.offsetWidth).map(x => x.getBoundingClientRect().left)"
+                head = page.locator(".row.head").evaluate(lefts)
+                assert page.locator(CHOSEN).evaluate(lefts)[: len(head)] == head, (width, of, "head and rows")
+                for boxes, where in ((page.locator("button.card .ends"), "the group"), (page.locator("button.end q"), "time")):
+                    assert boxes.count() and all(b.evaluate(ENDS, 7) for b in boxes.all()), (width, of, where)
 
 
 def test_keys_links_and_hostile_texts(url: str) -> None:
