@@ -7,7 +7,7 @@ function cell() {
   return { link, fill, tick, text, glyph };
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".root");
   const ui = remember(parentElement, () => {
     const row = node("nav", "cells");
@@ -29,10 +29,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     tick.style.background = `var(--${run.role})`;
     text.textContent = run.text;  // its whole name is in the title
     glyph.textContent = GLYPH[run.state] ?? "";
-    link.onclick = (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-      event.preventDefault();
-      setTriggerValue("open", run.id);
-    };
+    link.onclick = leave;
   });
 }

@@ -31,11 +31,7 @@ function action(ui, made, run, tell) {
 function draw(ui, item, run, tell) {
   const name = node("a", "name", run.name), chip = node("span", `chip ${run.tone}`, run.state), square = node("i", "square");
   name.href = `run?run=${run.id}`;
-  name.onclick = (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-    event.preventDefault();
-    tell({ run: run.id, act: "open" });
-  };
+  name.onclick = leave;
   square.style.background = `var(--${run.role})`;
   const bar = node("span", "bar"), fill = node("i");
   fill.style.width = `${100 * run.share}%`;

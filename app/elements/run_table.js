@@ -4,15 +4,6 @@ const PAUSE = 250;  // ms after a tick in which another joins it: ticks that fol
 const HEARD = 3000;  // ms for which a tick stands against a table that was drawn before Python heard of it
 const SVG = "http://www.w3.org/2000/svg";
 
-// A link to another page in this tab. st.switch_page would leave an address between the two pages, at which Back stops; Streamlit
-// goes at once where the address says after Back and Forward, and so after this.
-function go(event) {
-  if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
-  event.preventDefault();
-  history.pushState({}, "", event.currentTarget.href);
-  dispatchEvent(new PopStateEvent("popstate"));
-}
-
 function curve(points) {
   const made = document.createElementNS(SVG, "svg"), line = document.createElementNS(SVG, "polyline");
   const all = points.length > 1 ? points : [points[0], points[0]], last = all.length - 1;
@@ -48,7 +39,7 @@ function line(ui, run, heads) {
   square.style.background = `var(--${run.role})`;
   name.href = `run?run=${run.id}`;
   name.title = run.name;
-  name.onclick = go;
+  name.onclick = leave;
   name.onfocus = () => { ui.at = run.id; stops(ui); };
   who.scope = "row";
   box.append(tick, square, name);

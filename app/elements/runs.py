@@ -13,10 +13,9 @@ from app.elements import define
 _cells, _rows, _remember, _table = map(define, ("run_cells", "run_rows", "visit", "run_table"))
 
 
-def run_cells(key: str, cells: list[dict[str, Any]], label: str) -> int | None:
-    """One cell a run; returns the run that was just clicked, once. A cell: id, name, state, said, share, role."""
-    opened = _cells(key=key, data={"cells": cells, "label": label}, on_open_change=lambda: None).open
-    return None if opened is None else int(opened)
+def run_cells(key: str, cells: list[dict[str, Any]], label: str) -> None:
+    """One cell a run, a link to it. A cell: id, name, text, state, said, share, role."""
+    _cells(key=key, data={"cells": cells, "label": label})
 
 
 def run_rows(key: str, rows: list[dict[str, Any]], label: str) -> tuple[int, str] | None:

@@ -42,6 +42,14 @@ const resolve = (root, value, scheme = getComputedStyle(root).colorScheme) => {
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, resolve(root, v, scheme)]));
   return value;
 };
+// Of a link to another page, in this tab. st.switch_page would leave an address between the two pages, at which Back stops;
+// Streamlit goes at once where the address says after Back and Forward, and so after this.
+const leave = (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button) return;
+  event.preventDefault();
+  history.pushState({}, "", event.currentTarget.href);
+  dispatchEvent(new PopStateEvent("popstate"));
+};
 // Digits as Python writes them: an exact half goes to the even neighbour, where toFixed goes up.
 const halfEven = (size, digits) => {
   const scaled = size * 10 ** digits, half = Number.isInteger(size * 2 ** (digits + 1)) && scaled % 1 === 0.5;

@@ -34,9 +34,7 @@ def bar(key: str, runs: Sequence[RunRow]) -> None:
     prose.progress(sum(r.step for r in runs), sum(r.max_steps for r in runs), counts(runs), "")
     if swept := next((r.swept for r in runs if r.swept), None):
         prose.note(f"In each cell: arm, {', '.join(swept)}, seed.")
-    opened = run_cells(key, [run_actions.cell(r) for r in runs], "Runs, one cell each")
-    if opened is not None:
-        st.switch_page("views/run.py", query_params={"run": str(opened)})
+    run_cells(key, [run_actions.cell(r) for r in runs], "Runs, one cell each")
 
 
 def card(e: ExperimentRow | None, runs: list[RunRow], why: dict[int, str]) -> None:

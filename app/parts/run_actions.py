@@ -83,12 +83,10 @@ def did(message: str, page: str = "") -> None:
 
 
 def answer(chosen: tuple[int, str] | None) -> None:
-    """What a press of a row's button or name leads to."""
+    """What a press of a row's button leads to."""
     if chosen is None:
         return
     run_id, action = chosen
-    if action == "open":
-        st.switch_page("views/run.py", query_params={"run": str(run_id)})
     try:
         message = do(run_id, action)
     except ShowdownError as error:

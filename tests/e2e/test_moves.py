@@ -32,6 +32,21 @@ def test_the_way_to_the_queue_is_open(dashboard: str, chrome: Browser, where: st
     page.context.close()
 
 
+def test_back_from_a_run_is_where_its_cell_was_pressed(dashboard: str, chrome: Browser) -> None:
+    (run_id,) = growing(max_steps=30)
+    grow(run_id, 0, 10)
+    claims.finish(run_id, 1, Status.STOPPED)
+    page = opened(chrome, f"{dashboard}/queue?open-room=true")
+    cell = page.get_by_role("navigation", name="Runs, one cell each").first.get_by_role("link").first
+    cell.click()
+    expect(page).to_have_url(re.compile(rf"/run\?run={run_id}"))
+    expect(page.get_by_text("Stopped", exact=True).first).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url(re.compile("/queue\\?open-room=true$"))
+    expect(cell).to_be_visible()
+    page.context.close()
+
+
 @pytest.mark.parametrize(
     ("where", "label"),
     [("/run?run={run}&tab=Config", "Clone to Design"), ("/queue?rows-open-1=true", "Clone: hybrid, seed 0")],
