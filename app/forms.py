@@ -5,6 +5,7 @@ Numbers have no bounds in the browser: there a number out of them turns the box 
 before stays in force, and is queued. app.draft.check refuses it, with a message beside the field.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -18,6 +19,7 @@ from app import prose
 from core.config import DataSource
 
 NOTE = 260  # characters of a class's docstring shown under its choice
+EXACT = "%g"  # sprintf-js prints every digit of a number with it; any count of digits would show another number
 MOST_SEEDS = 1000  # a longer range is a slip of the finger: left as text, for the check to name
 
 
@@ -33,13 +35,18 @@ def field(kind: type[BaseModel], name: str, value: Any, key: str) -> Any:
     if int in types or float in types:
         whole = int in types
         number = None if value is None else (int(value) if whole else float(value))
-        small = not whole and number is not None and 0 < abs(number) < 0.01
         return st.number_input(
-            label, value=number, step=1 if whole else (abs(number) / 10 if small and number else 0.1),
-            format=None if whole else ("%.1e" if small else "%.2f"), help=note, key=key,
-            placeholder="default" if NoneType in types else None,
+            label, value=number, step=1 if whole else _step(st.session_state.get(key, number)),
+            format=None if whole else EXACT, help=note, key=key, placeholder="default" if NoneType in types else None,
         )  # fmt: skip
     return st.text_input(label, "" if value is None else str(value), help=note, key=key)
+
+
+def _step(number: float | None) -> float:
+    """What the buttons of a box add: a power of ten, small against what stands in the box."""
+    if not number or abs(number) >= 0.1:
+        return 0.1
+    return float(f"1e{math.floor(math.log10(abs(number))) - 1}")
 
 
 def fields(kind: type[BaseModel], names: list[str], values: dict[str, Any], key: str, columns: int = 3) -> dict[str, Any]:

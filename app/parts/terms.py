@@ -114,7 +114,7 @@ def _weight(term: dict[str, Any], key: str) -> None:
         )  # fmt: skip
         return
     term["weight"] = st.number_input(
-        name, value=float(now), step=0.1, format="%.2f", key=f"{key}-weight", label_visibility="collapsed"
+        name, value=float(now), step=0.1, format=forms.EXACT, key=f"{key}-weight", label_visibility="collapsed"
     )
 
 
