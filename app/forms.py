@@ -20,7 +20,7 @@ from core.config import DataSource
 
 NOTE = 260  # characters of a class's docstring shown under its choice
 EXACT = "%g"  # sprintf-js prints every digit of a number with it; any count of digits would show another number
-MOST_SEEDS = 1000  # a longer range is a slip of the finger: left as text, for the check to name
+MOST_SEEDS = 1000  # a longer range stays text, for the check to name
 
 
 def field(kind: type[BaseModel], name: str, value: Any, key: str) -> Any:

@@ -82,7 +82,7 @@ def main() -> None:
         formula(mix, badge(draft.check_mix(d["arms"][at]["mix"])[0]))
         idle(mix, d["run"]["grpo"])
         _evidence(d, mix, step)
-    next_step(d)
+    next_step(d, at)
     draft.keep(in_address=True)
     with undo:
         _undo()
