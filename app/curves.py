@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.forms import EXACT, fields
+from app.forms import EXACT, fields, in_words
 from core.adaptive import Adaptive
 from core.schedule import SCHEDULES
 
@@ -158,7 +158,8 @@ def numbers(value: Any, key: str) -> Any:
     now = kind(value)
     if now == "adaptive":
         names = [n for n in Adaptive.model_fields if n != "type"]
-        return {"type": now, **fields(Adaptive, names, {n: value[n] for n in names if n in value}, f"{key}-a", columns=3)}
+        given = {n: value[n] for n in names if n in value}
+        return {"type": now, **fields(Adaptive, names, given, f"{key}-a", columns=3, worded=True)}
     if now == "piecewise":
         return {**value, "points": _typed_points(value, key)}
     if now == "constant":
@@ -194,7 +195,7 @@ def _grid(value: dict[str, Any], boxes: _Boxes) -> dict[str, Any]:
         info = SCHEDULES[now].model_fields[extra]
         start = float(value.get(extra, info.default))
         made[extra] = st.number_input(
-            extra, value=start, step=1.0, format=EXACT, key=f"{boxes.key}-{extra}", help=info.description
+            in_words(extra), value=start, step=1.0, format=EXACT, key=f"{boxes.key}-{extra}", help=info.description
         )
     return made
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
 
-from app import prose
+from app import prose, words
 from core.config import DataSource
 
 NOTE = 260  # characters of a class's docstring shown under its choice
@@ -23,10 +23,10 @@ EXACT = "%g"  # sprintf-js prints every digit of a number with it; any count of 
 MOST_SEEDS = 1000  # a longer range stays text, for the check to name
 
 
-def field(kind: type[BaseModel], name: str, value: Any, key: str) -> Any:
-    """One field of a pydantic class as the widget that fits its type."""
+def field(kind: type[BaseModel], name: str, value: Any, key: str, label: str = "") -> Any:
+    """One field of a pydantic class as the widget that fits its type; `label`: where it is not to be the field's name."""
     info = kind.model_fields[name]
-    label, note, types = name, info.description, get_args(info.annotation) or (info.annotation,)
+    label, note, types = label or name, info.description, get_args(info.annotation) or (info.annotation,)
     if get_origin(info.annotation) is Literal:
         options = list(types)
         return st.selectbox(label, options, options.index(value) if value in options else 0, help=note, key=key)
@@ -49,14 +49,22 @@ def _step(number: float | None) -> float:
     return float(f"1e{math.floor(math.log10(abs(number))) - 1}")
 
 
-def fields(kind: type[BaseModel], names: list[str], values: dict[str, Any], key: str, columns: int = 3) -> dict[str, Any]:
-    """Several fields in a grid; returns `values` with them replaced."""
+def fields(
+    kind: type[BaseModel], names: list[str], values: dict[str, Any], key: str, columns: int = 3, worded: bool = False
+) -> dict[str, Any]:
+    """Several fields in a grid; returns `values` with them replaced. `worded`: labels are words, beside others that are."""
     edited = dict(values)
     defaults = {n: kind.model_fields[n].get_default(call_default_factory=True) for n in names}
     with st.grid(columns, min_column_width=150):
         for name in names:
-            edited[name] = field(kind, name, values.get(name, defaults[name]), f"{key}-{name}")
+            edited[name] = field(
+                kind, name, values.get(name, defaults[name]), f"{key}-{name}", in_words(name) if worded else ""
+            )
     return edited
+
+
+def in_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 class Faults:
@@ -95,8 +103,7 @@ def union(
     now = value.get("type", next(iter(options)))
     kind = st.selectbox(title, list(options), list(options).index(now), format_func=options.__getitem__, key=f"{key}-type")
     made = kinds[kind]
-    note = " ".join((made.__doc__ or "").split())
-    st.caption(note[:NOTE] + ("…" if len(note) > NOTE else ""))
+    st.caption(words.cut(made.__doc__ or "", NOTE))
     names = [n for n in made.model_fields if n != "type" and n not in without]
     kept = value if made is kinds.get(now) else {}  # group, batch and none are one class: its settings stay
     return {"type": kind, **any_fields(made, names, kept, f"{key}-{kind}", labels)}

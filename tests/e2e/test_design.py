@@ -184,3 +184,17 @@ def test_the_buttons_of_a_number_box_step_by_a_part_of_what_stands_there(chrome:
         box(page, "learning_rate").press("ArrowUp")
         expect(box(page, "learning_rate")).not_to_have_value(typed)
         assert float(box(page, "learning_rate").input_value()) == up, typed
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 390])
+def test_a_row_of_a_term_fits_and_its_button_says_whose_it_is(chrome: Browser, dashboard: str, width: int) -> None:
+    page = opened(chrome, f"{dashboard}/design?arm=hybrid&panel=YAML", width)
+    more = page.get_by_role("button", name="Settings of closeness", exact=True)
+    expect(more).to_be_visible()
+    over = "e => [...function* () { for (let x = e; x; x = x.parentElement) yield x.scrollWidth - x.clientWidth; }()]"
+    assert max(more.locator("xpath=ancestor::*[@data-testid='stHorizontalBlock'][1]").evaluate(over)) <= 1  # nothing scrolls
+    page.get_by_role("button", name="Add term").first.click()
+    menu = page.get_by_role("menuitem", name="Repetition A price for repeated word n-grams")
+    expect(menu).to_be_visible()
+    body = page.get_by_test_id("stMenuButtonBody").bounding_box()
+    assert body and body["x"] >= 0 and body["x"] + body["width"] <= width and body["y"] >= 0
