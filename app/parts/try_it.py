@@ -54,6 +54,8 @@ def _chosen() -> Problem:
         return found[chosen]
     question = st.text_area("Question", height=80, key="try-question", persist_state="session")
     gold = st.text_input("Gold answer", key="try-gold", persist_state="session", help="The final answer alone, such as 64.")
+    if not gold.strip():
+        prose.note("Type the gold answer: without one no answer is right.")
     return Problem(OWN, question, gold.strip())
 
 
