@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.forms import fields
+from app.forms import EXACT, fields, in_words
 from core.adaptive import Adaptive
 from core.schedule import SCHEDULES
 
@@ -147,7 +147,7 @@ class _Boxes:
 
     def _number(self, label: str, name: str, by: float) -> float:
         now = float(self.value.get(name, 0.0))
-        return float(st.number_input(label, value=now, step=by, format="%g", key=f"{self.key}-{name}"))
+        return float(st.number_input(label, value=now, step=by, format=EXACT, key=f"{self.key}-{name}"))
 
 
 def numbers(value: Any, key: str) -> Any:
@@ -158,7 +158,8 @@ def numbers(value: Any, key: str) -> Any:
     now = kind(value)
     if now == "adaptive":
         names = [n for n in Adaptive.model_fields if n != "type"]
-        return {"type": now, **fields(Adaptive, names, {n: value[n] for n in names if n in value}, f"{key}-a", columns=3)}
+        given = {n: value[n] for n in names if n in value}
+        return {"type": now, **fields(Adaptive, names, given, f"{key}-a", columns=3, worded=True)}
     if now == "piecewise":
         return {**value, "points": _typed_points(value, key)}
     if now == "constant":
@@ -193,7 +194,9 @@ def _grid(value: dict[str, Any], boxes: _Boxes) -> dict[str, Any]:
         extra = "steepness" if now == "sigmoid" else "rate"
         info = SCHEDULES[now].model_fields[extra]
         start = float(value.get(extra, info.default))
-        made[extra] = st.number_input(extra, value=start, step=1.0, key=f"{boxes.key}-{extra}", help=info.description)
+        made[extra] = st.number_input(
+            in_words(extra), value=start, step=1.0, format=EXACT, key=f"{boxes.key}-{extra}", help=info.description
+        )
     return made
 
 

@@ -25,7 +25,8 @@ Draft = dict[str, Any]
 Faults = list[tuple[str, str]]
 ID = re.compile(r"[0-9a-f]{12}")
 MOST_UNDO = 50
-TYPED = ("try-text", "yaml-text")  # widgets whose text is no part of the experiment, but should not be lost either
+# Widgets whose text is no part of the experiment, but should not be lost either.
+TYPED = ("try-text", "try-problem", "try-question", "try-gold", "yaml-text")
 
 
 @dataclass

@@ -5,6 +5,7 @@ Numbers have no bounds in the browser: there a number out of them turns the box 
 before stays in force, and is queued. app.draft.check refuses it, with a message beside the field.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -14,17 +15,18 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
 
-from app import prose
+from app import prose, words
 from core.config import DataSource
 
 NOTE = 260  # characters of a class's docstring shown under its choice
-MOST_SEEDS = 1000  # a longer range is a slip of the finger: left as text, for the check to name
+EXACT = "%g"  # sprintf-js prints every digit of a number with it; any count of digits would show another number
+MOST_SEEDS = 1000  # a longer range stays text, for the check to name
 
 
-def field(kind: type[BaseModel], name: str, value: Any, key: str) -> Any:
-    """One field of a pydantic class as the widget that fits its type."""
+def field(kind: type[BaseModel], name: str, value: Any, key: str, label: str = "") -> Any:
+    """One field of a pydantic class as the widget that fits its type; `label`: where it is not to be the field's name."""
     info = kind.model_fields[name]
-    label, note, types = name, info.description, get_args(info.annotation) or (info.annotation,)
+    label, note, types = label or name, info.description, get_args(info.annotation) or (info.annotation,)
     if get_origin(info.annotation) is Literal:
         options = list(types)
         return st.selectbox(label, options, options.index(value) if value in options else 0, help=note, key=key)
@@ -33,23 +35,36 @@ def field(kind: type[BaseModel], name: str, value: Any, key: str) -> Any:
     if int in types or float in types:
         whole = int in types
         number = None if value is None else (int(value) if whole else float(value))
-        small = not whole and number is not None and 0 < abs(number) < 0.01
         return st.number_input(
-            label, value=number, step=1 if whole else (abs(number) / 10 if small and number else 0.1),
-            format=None if whole else ("%.1e" if small else "%.2f"), help=note, key=key,
-            placeholder="default" if NoneType in types else None,
+            label, value=number, step=1 if whole else _step(st.session_state.get(key, number)),
+            format=None if whole else EXACT, help=note, key=key, placeholder="default" if NoneType in types else None,
         )  # fmt: skip
     return st.text_input(label, "" if value is None else str(value), help=note, key=key)
 
 
-def fields(kind: type[BaseModel], names: list[str], values: dict[str, Any], key: str, columns: int = 3) -> dict[str, Any]:
-    """Several fields in a grid; returns `values` with them replaced."""
+def _step(number: float | None) -> float:
+    """What the buttons of a box add: a power of ten, small against what stands in the box."""
+    if not number or abs(number) >= 0.1:
+        return 0.1
+    return float(f"1e{math.floor(math.log10(abs(number))) - 1}")
+
+
+def fields(
+    kind: type[BaseModel], names: list[str], values: dict[str, Any], key: str, columns: int = 3, worded: bool = False
+) -> dict[str, Any]:
+    """Several fields in a grid; returns `values` with them replaced. `worded`: labels are words, beside others that are."""
     edited = dict(values)
     defaults = {n: kind.model_fields[n].get_default(call_default_factory=True) for n in names}
     with st.grid(columns, min_column_width=150):
         for name in names:
-            edited[name] = field(kind, name, values.get(name, defaults[name]), f"{key}-{name}")
+            edited[name] = field(
+                kind, name, values.get(name, defaults[name]), f"{key}-{name}", in_words(name) if worded else ""
+            )
     return edited
+
+
+def in_words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 class Faults:
@@ -88,8 +103,7 @@ def union(
     now = value.get("type", next(iter(options)))
     kind = st.selectbox(title, list(options), list(options).index(now), format_func=options.__getitem__, key=f"{key}-type")
     made = kinds[kind]
-    note = " ".join((made.__doc__ or "").split())
-    st.caption(note[:NOTE] + ("…" if len(note) > NOTE else ""))
+    st.caption(words.cut(made.__doc__ or "", NOTE))
     names = [n for n in made.model_fields if n != "type" and n not in without]
     kept = value if made is kinds.get(now) else {}  # group, batch and none are one class: its settings stay
     return {"type": kind, **any_fields(made, names, kept, f"{key}-{kind}", labels)}

@@ -7,12 +7,18 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.untrusted import escape as escape
 from app.untrusted import plain as plain
 from app.untrusted import visible as visible
 
 Tone = Literal["neutral", "accent", "good", "warn", "bad"]
+
+
+def unwritten(key: str) -> DeltaGenerator:
+    """A place for a button that shows its icon alone; its label is read out, and is what tells it from others like it."""
+    return st.container(key=f"unwritten-{key}", width="content")
 
 
 def square(role: str) -> str:

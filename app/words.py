@@ -49,6 +49,14 @@ def end(text: str, characters: int) -> str:
     return " ".join(text.split())[-characters:]
 
 
+def cut(text: str, characters: int) -> str:
+    """The beginning of a text on one line, to the end of a word; … where more follows."""
+    text = " ".join(text.split())
+    if len(text) <= characters:
+        return text
+    return text[: characters + 1].rpartition(" ")[0].rstrip(",;:") + "…"
+
+
 def value(key: str, number: float | None) -> str:
     """A metric's value with its unit: 65 %, 0.80, 29.8 s, 234."""
     if number is None:

@@ -12,10 +12,11 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from core.answers import AnswerRule
+from core.faults import NAME
 from core.frozen import Frozen
 from core.grpo import GrpoConfig
 from core.metrics import FAMILIES, METRICS, describe
-from core.mix import NAME, Mix
+from core.mix import Mix
 from core.problems import arithmetic
 
 SHIPPED_MODELS = ("tiny", "tiny-sparse")  # worker.tiny holds their weights

@@ -4,6 +4,7 @@ Called by the forms, the CLI, core.presets and core.store.runs. A combination th
 setting that it is about.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -14,9 +15,13 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from core import sweep as sweeps
 from core.compare.catalogue import MEASURED, SCORES
 from core.config import RunConfig
+from core.faults import NAME
 from core.frozen import Frozen
-from core.mix import NAME, Mix
+from core.mix import Mix
 from core.parsing import explain
+
+MOST_SEEDS = 64
+RANGE = re.compile(r"\s*(\d{1,12})\s*-\s*(\d{1,12})\s*", re.ASCII)
 
 
 class Arm(Frozen):
@@ -49,7 +54,7 @@ class ExperimentConfig(Frozen):
     """What the experiment asks."""
     arms: tuple[Arm, ...] = Field(min_length=1, max_length=16)
     """The mixes compared."""
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field((0,), min_length=1, max_length=64)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field((0,), min_length=1, max_length=MOST_SEEDS)
     """One run per arm and seed."""
     sweep: dict[str, tuple[bool | int | float | str | None, ...]] = {}
     """Settings with the values they are tried with, e.g. {grpo.beta: [0.0, 0.04], lora.r: [8, 16]}: every combination."""
@@ -59,6 +64,22 @@ class ExperimentConfig(Frozen):
     """Scores that decide, named before the first run: their comparisons are corrected for together. Empty: the page's own."""
     thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field((), max_length=6)
     """Gold accuracies whose first reaching is compared, e.g. 0.6 for 60 %, beside those relative to the best arm."""
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _no_range(cls, seeds: Any) -> Any:
+        """`0-4` is written out by the form, unless it is too long; pydantic would read `0-100000` as the number -100000."""
+        for word in seeds if isinstance(seeds, list | tuple) else ():
+            if isinstance(word, str) and (found := RANGE.fullmatch(word)):
+                first, last = int(found[1]), int(found[2])
+                if last < first:
+                    raise ValueError(f"seeds {word} goes down; write {last}-{first}")
+                if last - first >= MOST_SEEDS:
+                    raise ValueError(
+                        f"seeds {word} would be {last - first + 1:,}, more than {MOST_SEEDS} of an experiment; take fewer"
+                    )
+                raise ValueError(f"seeds {word} is a range; write its numbers one by one")
+        return seeds
 
     @field_validator("primary")
     @classmethod

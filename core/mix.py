@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_va
 from core.adaptive import Adaptive
 from core.advantage import AdvantageRule, Group
 from core.errors import ConfigError
+from core.faults import NAME
 from core.frozen import Frozen
 from core.rewards import COMPONENTS, Component, ComponentParams, component
 from core.rules import CombinationRule, Sum
@@ -25,7 +26,6 @@ Side = Literal["hard", "continuous", "always"]
 Structure = Literal["hard", "continuous", "hybrid"]
 Adapted = Mapping[str, float]  # schedule name -> the value in force, for the adaptive ones
 NOT_ADAPTED: Adapted = {}
-NAME = r"^[a-z][a-z0-9_-]{0,39}$"
 
 
 def _weight(value: Any) -> Any:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.advantage import RULES
 from core.errors import ConfigError
+from core.faults import said
 from core.rules import COMBINATIONS
 from core.schedule import SCHEDULES
 from core.shaping import SHAPINGS
@@ -28,15 +29,16 @@ def explain(error: ValidationError) -> ConfigError:
         if fault["type"] == "too_short" and any(other[: len(loc)] == loc and other != loc for other in inner):
             continue  # the list is short only because its items were refused
         path = ".".join(str(p) for p in loc if p not in UNION_TAGS)
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = "no such setting; check the spelling, or remove it"
-        elif fault["type"] == "missing":
-            message = "is missing; give it a value"
-        elif fault["type"] != "value_error" and not isinstance(fault.get("input"), dict):
-            message = f"{message} (got {fault.get('input')!r})"
-        problems.append((path, message))
+        problems.append((path, said(fault, _called(loc))))
     return ConfigError(problems)
+
+
+def _called(loc: tuple[int | str, ...]) -> str:
+    """What is refused, by its own name: the field's, or what it is an item of."""
+    names = [p for p in loc if isinstance(p, str) and p not in UNION_TAGS]
+    if not names:
+        return "it"
+    return f"an item of {names[-1]}" if isinstance(loc[-1], int) else names[-1]
 
 
 def parse(kind: type[T], values: Any) -> T:

@@ -12,6 +12,8 @@ from pathlib import Path
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.faults import said
+
 SOCKET_PATH_LIMIT = 100  # bytes: a unix socket path is cut at 108 on Linux and 104 on macOS
 
 
@@ -101,5 +103,5 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        said = (f"SHOWDOWN_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors())
-        raise SystemExit("showdown: " + "; ".join(said) + "; correct it, or unset it for the default") from None
+        wrong = (said(e, f"SHOWDOWN_{str(e['loc'][0]).upper()}") for e in error.errors())
+        raise SystemExit("showdown: " + "; ".join(wrong) + "; correct it, or unset it for the default") from None

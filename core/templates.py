@@ -6,8 +6,9 @@ from pathlib import Path
 import yaml
 from pydantic import Field, TypeAdapter
 
+from core.faults import NAME
 from core.frozen import Frozen
-from core.mix import NAME, Mix
+from core.mix import Mix
 
 FILE = Path(__file__).with_name("templates.yaml")
 

@@ -22,7 +22,8 @@ def arms(d: draft.Draft) -> int:
         at = min(chosen if chosen is not None else len(names) - 1, len(names) - 1)
         if st.button("Add arm", icon=":material/add:", type="tertiary", help="A copy of this arm, to change"):
             add(d, draft.arm_name(d, names[at]), d["arms"][at]["mix"])
-        with st.popover("", icon=":material/edit:", help="Rename or remove this arm"):
+        name = f"Rename or remove {prose.plain(names[at])}"
+        with prose.unwritten("arm"), st.popover(name, icon=":material/edit:", help=name):
             typed = st.text_input("Name", names[at], key=f"arm-name-{draft.edition()}-{at}", max_chars=40)
             if typed != names[at]:
                 d["arms"][at]["name"] = typed

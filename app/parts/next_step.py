@@ -11,14 +11,17 @@ from core.launch import settled
 MOST_FAULTS = 5
 
 
-def next_step(d: draft.Draft) -> None:
-    """Arms, seeds, runs; a check that a launch makes too; the queue."""
+def next_step(d: draft.Draft, at: int) -> None:
+    """Arms, seeds, runs; a check that a launch makes too; the queue. `at`: the arm whose faults stand beside its fields."""
     config, faults = draft.check(d)
+    above = [f for f in faults if f[0].startswith(f"arms.{at}.")]
     with st.container(key="card-next"), st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
             _what(d, config)
-            for path, message in faults[:MOST_FAULTS]:
+            for path, message in [f for f in faults if f not in above][:MOST_FAULTS]:
                 prose.fault(f"{path}: {message}" if path else message)
+            if above:
+                prose.note("What is wrong with this arm stands beside its fields above.")
         note = "Looks for what can be known before a model is loaded: the model's folder, the data, missing packages."
         if st.button("Check", icon=":material/fact_check:", disabled=config is None, help=note) and config:
             _check(config)

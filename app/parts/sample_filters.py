@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app import cache, prose
+from app.forms import EXACT
 from core.store.browse import LOOK, LOOK_SCORE, LOOK_TEXT, By, Selection, Sort
 
 DISAGREE = "reward and gold disagree"
@@ -122,8 +123,12 @@ def _fields(runs: tuple[int, ...], terms: Sequence[str], steps: bool) -> dict[st
             prose.fault(f"From step {found['first']} lies after to step {found['last']}: no step is in between.")
     left, middle, right = st.columns([2, 1, 1])
     term = left.selectbox("Raw score of", terms, index=None, key="term", bind="query-params", placeholder="no term")
-    found["low"] = middle.number_input("at least", value=None, key="low", bind="query-params", disabled=term is None)
-    found["high"] = right.number_input("at most", value=None, key="high", bind="query-params", disabled=term is None)
+    found["low"] = middle.number_input(
+        "at least", value=None, format=EXACT, key="low", bind="query-params", disabled=term is None
+    )
+    found["high"] = right.number_input(
+        "at most", value=None, format=EXACT, key="high", bind="query-params", disabled=term is None
+    )
     if term is None:
         found["low"] = found["high"] = None
     elif found["low"] is not None and found["high"] is not None and found["low"] > found["high"]:

@@ -23,7 +23,10 @@ def sweep(d: draft.Draft, faults: forms.Faults, key: str) -> None:
             )  # fmt: skip
             chosen[path] = values(text)
         with right:
-            if st.button("", icon=":material/close:", key=f"{key}-unsweep-{path}", help=f"Sweep {path} no more"):
+            name = f"Sweep {prose.plain(path)} no more"
+            with prose.unwritten(f"unsweep-{path}"):
+                gone = st.button(name, icon=":material/close:", key=f"{key}-unsweep-{path}", help=name)
+            if gone:
                 del chosen[path]
                 st.rerun()
         faults.beside(f"sweep.{path}")

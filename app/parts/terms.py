@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import draft, forms, prose, theme
+from app import draft, forms, prose, theme, words
 from app.parts import term_settings
 from app.parts.term_settings import label
 from core.mix import Mix
@@ -17,6 +17,7 @@ SIDES = {
     "continuous": "graded, weighted by one minus the blend",
     "always": "added as it is, at every step",
 }
+MOST_SAID = 64  # characters of what a component rewards, in the list of those that can be added
 PLAIN = {"type": "plain"}
 Heads = dict[str, DeltaGenerator]
 
@@ -59,10 +60,11 @@ def heads(places: Heads, mix: Mix | None, step: int) -> None:
 
 
 def _add_term(mix: dict[str, Any], side: str, key: str) -> None:
-    options = [f"Add {c.title.lower()}" for c in COMPONENTS.values()]
-    chosen = st.menu_button("Add term", options, icon=":material/add:", type="tertiary", key=f"{key}-add")
-    if chosen:
-        name = list(COMPONENTS)[options.index(chosen)]
+    name = st.menu_button(
+        "Add term", list(COMPONENTS), icon=":material/add:", type="tertiary", key=f"{key}-add",
+        format_func=lambda n: f"**{COMPONENTS[n].title}**  {prose.plain(words.cut(COMPONENTS[n].what, MOST_SAID))}",
+    )  # fmt: skip
+    if name:
         taken = {label(t) for t in mix["terms"]}
         term = {"component": name, "side": side, "weight": 1.0, "params": {}}
         if name in taken:
@@ -77,16 +79,17 @@ def _row(mix: dict[str, Any], i: int, role: str, key: str) -> None:
     if term["component"] not in COMPONENTS:
         _gone(mix, i, role, key)
         return
-    left, right = st.columns([10, 11], vertical_alignment="center")
+    left, right = st.columns([8, 11], vertical_alignment="center")
     with left:
         prose.term(label(term), f"{COMPONENTS[term['component']].what} {_set(term)}".strip(), role)
-    with right:
-        weight, shaping, more = st.columns([9, 9, 5], wrap=False, vertical_alignment="center")
+    with right, st.container(key=f"narrow-{key}"):
+        weight, shaping, more = st.columns([9, 8, 4], wrap=False, vertical_alignment="center", gap="xsmall")
         with weight:
             _weight(term, key)
         with shaping:
             _shaping(term, key)
-        with more, st.popover("", icon=":material/tune:", help=f"Settings of {prose.plain(label(term))}"):
+        name = f"Settings of {prose.plain(label(term))}"
+        with more, prose.unwritten(key), st.popover(name, icon=":material/tune:", help=name):
             term_settings.settings(mix, i, key)
 
 
@@ -114,7 +117,7 @@ def _weight(term: dict[str, Any], key: str) -> None:
         )  # fmt: skip
         return
     term["weight"] = st.number_input(
-        name, value=float(now), step=0.1, format="%.2f", key=f"{key}-weight", label_visibility="collapsed"
+        name, value=float(now), step=0.1, format=forms.EXACT, key=f"{key}-weight", label_visibility="collapsed"
     )
 
 

@@ -14,6 +14,7 @@ from core.problems import Problem, arithmetic
 
 PROBES = (RIGHT, "Near miss", "Wrong answer only", "Empty", "Prompt copied")
 SHOWN = 8  # problems offered
+OWN = "own"  # the id of a problem that is typed here
 
 
 @st.cache_data(show_spinner=False)
@@ -30,11 +31,7 @@ def try_it(mix: Mix, step: int, answer_rule: AnswerRule) -> None:
     prose.section(None, "Try it", "Score any completion with this mix, before a GPU is spent. Nothing is trained.")
     left, right = st.columns([5, 6])
     with left, st.container(key="card-try"):
-        found = _problems()
-        at = st.selectbox(
-            "Problem", range(len(found)), format_func=lambda i: found[i].question, key="try-problem", persist_state="session"
-        )
-        problem = found[at or 0]
+        problem = _chosen()
         st.session_state.setdefault("try-text", _probe(RIGHT, problem))
         with st.container(horizontal=True):
             for name in PROBES:
@@ -42,6 +39,24 @@ def try_it(mix: Mix, step: int, answer_rule: AnswerRule) -> None:
         text = st.text_area("Completion", height=170, key="try-text", persist_state="session")
     with right, st.container(key="card-sum", height="stretch"):
         _sum(mix, step, problem, text, answer_rule)
+
+
+def _chosen() -> Problem:
+    """One of those that are shipped, or one that is typed here."""
+    found = {p.id: p for p in _problems()}
+    if st.session_state.get("try-problem") not in (None, OWN, *found):
+        del st.session_state["try-problem"]  # kept with the draft by a version that had it
+    chosen = st.selectbox(
+        "Problem", [*found, OWN], format_func=lambda i: found[i].question if i in found else "A problem of your own",
+        key="try-problem", persist_state="session",
+    )  # fmt: skip
+    if chosen in found:
+        return found[chosen]
+    question = st.text_area("Question", height=80, key="try-question", persist_state="session")
+    gold = st.text_input("Gold answer", key="try-gold", persist_state="session", help="The final answer alone, such as 64.")
+    if not gold.strip():
+        prose.note("Type the gold answer: without one no answer is right.")
+    return Problem(OWN, question, gold.strip())
 
 
 def _fill(name: str, problem: Problem) -> None:

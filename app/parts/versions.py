@@ -88,12 +88,12 @@ def _users(ids: tuple[int, ...]) -> str:
 
 def _compare(d: draft.Draft, at: int, mix: Mix | None, found: list[SavedMix]) -> None:
     by_id = {s.id: s for s in found}
-    names = {HERE: f"{d['arms'][at]['name']}, as it is here"} | {s.id: s.title for s in found}
+    names = {HERE: "This arm, as it is here"} | {s.id: s.title for s in found}
     left, right, load, beside = st.columns([4, 4, 3, 3], vertical_alignment="bottom")
     with left:
-        old = st.selectbox("Version", list(by_id), format_func=names.__getitem__, key="mix-old")
+        old = st.selectbox("Version", list(by_id), format_func=names.__getitem__, key="mix-old", bind="query-params")
     with right:
-        new = st.selectbox("compared with", list(names), format_func=names.__getitem__, key="mix-new")
+        new = st.selectbox("compared with", list(names), format_func=names.__getitem__, key="mix-new", bind="query-params")
     chosen = by_id[int(old)] if old else found[0]
     with load:
         if st.button(f"Load {chosen.title} here", width="stretch", help="In the place of this arm's mix. Undo brings back."):

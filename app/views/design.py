@@ -1,6 +1,6 @@
 """Design: the terms of each arm's mix, the blend over the run, and what a completion would earn. No GPU is used.
 
-The address holds the draft, the arm, the step looked at, the curve, the samples and the open panel.
+The address holds the draft, the arm, the step looked at, the curve, the samples, the open panel and the versions compared.
 """
 
 import streamlit as st
@@ -44,8 +44,14 @@ def _header(d: draft.Draft) -> tuple[str, DeltaGenerator]:
 def _undo() -> None:
     """Drawn last, when what changed in this run is known."""
     back, forth = draft.can_undo()
-    st.button("", icon=":material/undo:", key="undo", help="Undo the last change", disabled=not back, on_click=draft.undo)
-    st.button("", icon=":material/redo:", key="redo", help="Redo", disabled=not forth, on_click=draft.undo, args=(False,))
+    with prose.unwritten("undo"):
+        st.button(
+            "Undo", icon=":material/undo:", key="undo", help="Undo the last change", disabled=not back, on_click=draft.undo
+        )
+    with prose.unwritten("redo"):
+        st.button(
+            "Redo", icon=":material/redo:", key="redo", help="Redo", disabled=not forth, on_click=draft.undo, args=(False,)
+        )
 
 
 def _editor(d: draft.Draft, at: int) -> tuple[Mix | None, int]:
@@ -83,7 +89,7 @@ def main() -> None:
         formula(mix, badge(draft.check_mix(d["arms"][at]["mix"])[0]))
         idle(mix, d["run"]["grpo"])
         _evidence(d, mix, step)
-    next_step(d)
+    next_step(d, at)
     draft.keep(in_address=True)
     with undo:
         _undo()

@@ -12,7 +12,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import ConfigError
-from core.mix import NAME, Mix
+from core.faults import NAME, no_name
+from core.mix import Mix
 from core.parsing import parse
 from core.store.moves import new_id
 from core.store.session import reading, writing
@@ -42,8 +43,7 @@ class SavedMix:
 def save(name: str, mix: Mix, parent_id: int | None = None) -> SavedMix:
     """The mix as the next version of `name`; as long as it equals the newest one, that one."""
     if not re.fullmatch(NAME, name):
-        rule = "use lower case letters, digits, - and _, a letter first, 40 at most"
-        raise ConfigError([("name", f"{name!r} is no name for a mix; {rule}")])
+        raise ConfigError([("name", no_name("the name of a mix", name))])
     for _ in range(TRIES):
         last = _newest(name)
         if last is not None and last.hash == mix.hash():

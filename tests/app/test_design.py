@@ -410,6 +410,36 @@ def test_hostile_names_are_text_and_named_as_faults(sqlite: Path) -> None:
     at.session_state["edition"] += 1
     at.run()
     assert not at.exception and "cannot be computed yet" in prose(at)
-    assert "<img" not in prose(at) and "match pattern" in prose(at)
+    assert "<img" not in prose(at) and prose(at).count("use lower case letters") == 2  # the arm's and the term's, once each
     kept = page("design", draft=address(at, "draft"))
     assert not kept.exception and kept.session_state["draft"]["arms"][2]["name"].startswith("<img")  # wrong, and not lost
+
+
+def test_the_versions_that_are_compared_are_in_the_address(sqlite: Path) -> None:
+    mixes.save("mine", parse(Mix, {"terms": TWO_SIDES[:1]}))
+    mixes.save("other", parse(Mix, {"terms": [{**TWO_SIDES[0], "weight": 0.7}]}))
+    mixes.save("third", parse(Mix, {"terms": [{**TWO_SIDES[0], "weight": 0.6}]}))
+    at = page("design", panel="Versions", **{"mix-old": "mine v1", "mix-new": "other v1"})
+    (diff,) = [c.value for c in at.code if c.value.startswith("---")]
+    assert diff.startswith("--- mine v1\n+++ other v1") and "0.7" in diff and not at.exception
+
+
+def test_the_problem_that_is_tried_is_kept_with_the_draft(sqlite: Path) -> None:
+    def chosen(at: AppTest) -> Any:
+        return next(s for s in at.selectbox if s.label == "Problem")
+
+    at = page("design")
+    weight_of(at, "closeness").set_value(0.9).run()
+    for problem in ("tiny-arithmetic/eval/0-3", "own"):
+        chosen(at).set_value(problem).run()
+        if problem == "own":
+            next(t for t in at.text_area if t.label == "Question").set_value("What is 6 times 7?").run()
+            next(t for t in at.text_input if t.label == "Gold answer").set_value(" 42 ").run()
+            next(b for b in at.button if b.label == "Right answer").click().run()
+            assert "gold 42" in prose(at) and "Right answer</span>" in prose(at)
+        again = page("design", draft=address(at, "draft"))
+        assert chosen(again).value == problem
+    assert next(t for t in again.text_area if t.label == "Question").value == "What is 6 times 7?"
+    assert "gold 42" in prose(again) and not again.exception
+    assert drafts.save("0123456789ab", draft._preset(presets.DEMO), {"try-problem": "gone/7"}, 0)  # a version before had it
+    assert chosen(page("design", draft="0123456789ab")).index == 0

@@ -240,7 +240,11 @@ def test_an_experiment_is_launched_from_the_queue(sqlite: Path) -> None:
 
 @pytest.mark.parametrize(
     ("label", "typed", "message"),
-    [("Seeds", "one", "valid integer"), ("Seeds", "1, 1", "seed 1 is given twice"), ("Name", "", "at least 1 character")],
+    [
+        ("Seeds", "one", "must be a whole number (got &#x27;one&#x27;)"),
+        ("Seeds", "1, 1", "seed 1 is given twice"),
+        ("Name", "", "at least 1 character"),
+    ],
 )
 def test_bad_input_is_refused_beside_the_field(sqlite: Path, label: str, typed: str, message: str) -> None:
     at = page("queue")

@@ -69,7 +69,7 @@ VLLM = {"use_vllm": True}
         ({"mix": MIX, "model": {"path": ""}}, "model.path", "at least 1 character"),
         ({"mix": MIX, "data": {"train": {"name": "a", "path": "b"}}}, "data.train", "give exactly one"),
         ({"mix": MIX, "seed": -1}, "seed", "greater than or equal to 0"),
-        ({"mix": MIX, "name": "Two Words"}, "name", "match pattern"),
+        ({"mix": MIX, "name": "Two Words"}, "name", "a letter first, 40 at most; try two-words"),
         ({}, "mix", "is missing"),
     ],
 )

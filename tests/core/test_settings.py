@@ -38,4 +38,4 @@ def test_a_value_that_cannot_be_one_is_named_by_every_command(home: Path) -> Non
         [sys.executable, "-m", "cli", "ls"], capture_output=True, text=True, env={**os.environ, "SHOWDOWN_PORT": "abc"}
     )
     assert made.returncode == 1 and "Traceback" not in made.stderr
-    assert made.stderr.startswith("showdown: SHOWDOWN_PORT='abc': Input should be a valid integer")
+    assert made.stderr.startswith("showdown: SHOWDOWN_PORT must be a whole number (got 'abc')")

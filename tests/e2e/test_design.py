@@ -144,3 +144,57 @@ def test_a_phone_shows_every_panel_without_sideways_scroll(chrome: Browser, dash
     assert (
         weight and shaping and abs(weight["y"] + weight["height"] / 2 - shaping["y"] - shaping["height"] / 2) < 12
     )  # one line
+
+
+# What is typed into a box in turn, so that each stands where another number stood before.
+NUMBERS = [
+    ("queue", "learning_rate", ["0.001", "0.01", "1e-5", "2e-6", "6e-4", "1.25e-4", "0.8", "1e-5"]),  # %.2f shows most as 0
+    ("queue", "beta", ["0.001", "0.04", "0", "0.125"]),  # from 0, of which no size can be told
+    ("design", "weight of closeness", ["0.125", "0.001", "1.25e-4", "64", "0.8"]),  # a third digit, and a big one
+    ("design", "std_floor", ["1e-5", "0.015"]),  # what comes of a class drawn by itself
+]
+
+
+@pytest.mark.parametrize(("at", "label", "typed"), NUMBERS, ids=[label for _, label, _ in NUMBERS])
+def test_a_number_box_shows_the_number_that_is_stored(
+    chrome: Browser, dashboard: str, at: str, label: str, typed: list[str]
+) -> None:
+    page = chrome.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    page.goto(f"{dashboard}/{at}?arm=hybrid")
+    expect(box(page, label)).to_be_visible(timeout=60_000)
+    for number in typed:
+        settle(page)
+        box(page, label).fill(number)
+        box(page, label).press("Enter")
+        page.wait_for_timeout(400)  # the answer may bring another format, in which the same number is drawn anew
+        settle(page)
+        assert float(box(page, label).input_value()) == float(number), number
+
+
+def test_the_buttons_of_a_number_box_step_by_a_part_of_what_stands_there(chrome: Browser, dashboard: str) -> None:
+    page = chrome.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    page.goto(f"{dashboard}/queue")
+    expect(box(page, "learning_rate")).to_be_visible(timeout=60_000)
+    for typed, up in (("1e-5", 1.1e-5), ("0.8", 0.9), ("1.25e-4", 1.4e-4), ("0.04", 0.041)):
+        settle(page)
+        box(page, "learning_rate").fill(typed)
+        box(page, "learning_rate").press("Enter")
+        page.wait_for_timeout(400)  # the step that fits what was typed comes with the answer
+        settle(page)
+        box(page, "learning_rate").press("ArrowUp")
+        expect(box(page, "learning_rate")).not_to_have_value(typed)
+        assert float(box(page, "learning_rate").input_value()) == up, typed
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 390])
+def test_a_row_of_a_term_fits_and_its_button_says_whose_it_is(chrome: Browser, dashboard: str, width: int) -> None:
+    page = opened(chrome, f"{dashboard}/design?arm=hybrid&panel=YAML", width)
+    more = page.get_by_role("button", name="Settings of closeness", exact=True)
+    expect(more).to_be_visible()
+    over = "e => [...function* () { for (let x = e; x; x = x.parentElement) yield x.scrollWidth - x.clientWidth; }()]"
+    assert max(more.locator("xpath=ancestor::*[@data-testid='stHorizontalBlock'][1]").evaluate(over)) <= 1  # nothing scrolls
+    page.get_by_role("button", name="Add term").first.click()
+    menu = page.get_by_role("menuitem", name="Repetition A price for repeated word n-grams")
+    expect(menu).to_be_visible()
+    body = page.get_by_test_id("stMenuButtonBody").bounding_box()
+    assert body and body["x"] >= 0 and body["x"] + body["width"] <= width and body["y"] >= 0
