@@ -74,9 +74,10 @@ def _actions(row: RunRow) -> None:
         if st.button("Resume", icon=":material/play_arrow:", help="Goes on from the last checkpoint."):
             did(actions.requeue(row.id))
     elif not row.status.finished:
-        help_text = "Writes a checkpoint at the next step boundary, then ends. You can resume it."
-        if st.button("Stop", icon=":material/stop_circle:", help=help_text, disabled=row.stop_requested):
-            did(actions.stop(row.id))
+        with st.popover("Stop", icon=":material/stop_circle:", disabled=row.stop_requested):  # asks, as the Queue's does
+            prose.note("It writes a checkpoint at the next step boundary, then ends. You can resume it.")
+            if st.button("Stop it now", type="primary"):
+                did(actions.stop(row.id))
 
 
 def _progress(row: RunRow) -> None:

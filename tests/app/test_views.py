@@ -92,7 +92,7 @@ def test_the_run_page_shows_charts_tiles_and_answers(trained: int) -> None:
     assert len(elements(at, "chart_card")) == 13 and len(at.metric) == 6
     text = prose(at)
     assert "hybrid, seed 0" in text and "Done" in text and "Is it learning the right thing?" in text
-    assert not [b for b in at.button if b.label in ("Stop", "Resume")]  # a finished run has nothing to stop
+    assert not [b for b in at.button if b.label in ("Stop it now", "Resume")]  # a finished run has nothing to stop
 
 
 @pytest.mark.parametrize("tab", ["Overview", "All metrics", "Samples"])
@@ -188,7 +188,7 @@ def test_stop_on_the_page_stops_a_waiting_run(sqlite: Path) -> None:
     run_id = runs.create_run(run_config())
     at = page("run", run=str(run_id))
     assert "no worker listens" in prose(at)
-    next(b for b in at.button if b.label == "Stop").click().run()
+    next(b for b in at.button if b.label == "Stop it now").click().run()
     assert queries.run_detail(run_id).row.status == Status.STOPPED
 
 

@@ -96,6 +96,7 @@ def test_design_launch_watch_read_stop(url: str, home: Path) -> None:
 
         # Stop: the run ends at a step boundary, with a checkpoint.
         button(page, "Stop").click()
+        button(page, "Stop it now").click()
         wait_for("the run to stop", lambda: queries.run_detail(first.id).row.status == Status.STOPPED)
         row = queries.run_detail(first.id).row
         assert row.checkpoint_step == row.step
