@@ -99,7 +99,7 @@ def test_a_killed_one_leaves_a_checkpoint_and_can_be_resumed(
 ) -> None:
     monkeypatch.setenv("SHOWDOWN_LEASE_SECONDS", "2")
     forget_settings()
-    first = start(written(tmp_path, grpo={"max_steps": 25}, checkpoint={"every": 100}, evaluation={"every": 25}))
+    first = start(written(tmp_path, grpo={"max_steps": 40}, checkpoint={"every": 100}, evaluation={"every": 40}))
     wait_for("two steps", lambda: step() >= 2)
     code, _, err = ends(start("--resume", "1"))
     assert (

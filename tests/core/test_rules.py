@@ -189,7 +189,7 @@ def test_a_rule_in_a_mix_reads_terms_by_their_labels() -> None:
         ({"type": "worst_case", "terms": ["x"]}, "names the term 'x'"),
         ({"type": "gate", "order": []}, "at least 1 item"),
         ({"type": "stratified", "verifier": "correctness", "wrong_spread": 0.5}, "less than 0.5"),  # the strata would touch
-        ({"type": "borda"}, "does not match any of the expected tags"),
+        ({"type": "borda"}, "rule has no type 'borda'; choose one of"),
         ({"type": "gate", "order": ["a", "a"]}, "names the term 'a' twice"),
     ],
 )
