@@ -5,8 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.store import claims
+from core.store import claims, queries
 from core.store.states import Status
+from tests.conftest import wait_for
 from tests.e2e.browser import button, chromium, settle
 from tests.grow import grow, growing
 
@@ -64,4 +65,15 @@ def test_a_clone_is_seen_where_it_is_edited(dashboard: str, chrome: Browser, whe
     expect(page).to_have_url(re.compile("/design"))
     button(page, "To the queue").click()
     expect(page.get_by_role("textbox", name="Name").first).to_have_value("growing again")
+    page.context.close()
+
+
+def test_a_run_is_stopped_from_its_page_after_being_asked(dashboard: str, chrome: Browser) -> None:
+    (run_id,) = growing(max_steps=30)
+    grow(run_id, 0, 10)
+    page = opened(chrome, f"{dashboard}/run?run={run_id}")
+    button(page, "Stop").click()
+    assert not queries.run_detail(run_id).row.stop_requested
+    button(page, "Stop it now").click()
+    wait_for("the request", lambda: queries.run_detail(run_id).row.stop_requested, 20)
     page.context.close()
