@@ -14,6 +14,7 @@ from threading import Lock
 import numpy as np
 
 from app.figures.base import MOST_NEW, averaged_on
+from app.series import same
 from app.wire import EXACT, OVERLAP, Card, Line, Message, Said, joined, lean_body
 from core.metrics.series import Series
 from core.metrics.thin import bucket_width
@@ -112,7 +113,7 @@ class Strands:
     def _new(self, line: Strand, series: Series, scale: float) -> tuple[list[float], list[float]] | None:
         """What a series has behind the end of its line; None where it does not go on from it."""
         n, values = line.length, series.values
-        if len(values) < n or n and not _same(line.last[1][-1], scale * values[n - 1]):
+        if len(values) < n or n and not same(line.last[1][-1], scale * values[n - 1]):
             return None
         if bucket_width(len(values), self._most) != line.width:
             return None
@@ -190,7 +191,3 @@ def gone_on(
         return None
     at = {"version": version, "epoch": before.epoch, "length": strands.most, "frame": before.frame}
     return Grown(before, strands, version, joined({"kind": "lean", **at, "card": moved}, lean_body(tails)), make)
-
-
-def _same(one: float, two: float) -> bool:
-    return one == two or (one != one and two != two)

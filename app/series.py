@@ -93,10 +93,10 @@ def _rewritten(before: Mapping[str, Series], new: Mapping[str, Series]) -> bool:
     """The last step that was read has other values now: the run took steps back within its attempt (worker.supervisor tries
     again with smaller batches), and made them anew."""
     both = ((before[n], line) for n, line in new.items() if n in before and line.steps and before[n].steps)
-    return any(b.steps[-1] == line.steps[0] and not _same(b.values[-1], line.values[0]) for b, line in both)
+    return any(b.steps[-1] == line.steps[0] and not same(b.values[-1], line.values[0]) for b, line in both)
 
 
-def _same(one: float, two: float) -> bool:
+def same(one: float, two: float) -> bool:
     """Equal, or both no number."""
     return one == two or (one != one and two != two)
 
