@@ -17,6 +17,8 @@ from core.config import RunConfig
 from core.metrics.series import Series
 from core.store.queries import RunDetail, RunRow
 
+New = tuple[Sequence[Series], Card]  # the series of a chart's lines, and what its card says of their newest points
+
 
 def shown(detail: RunDetail, view: View) -> Shown:
     """A run as its charts see it."""
@@ -54,11 +56,8 @@ def single(run_id: int, view: View, key: str) -> Said:
         def make() -> Card:
             return figures.single(run, key)
 
-        if before and view.over == "step" and not view.log:
-            shape = {"scale": figures.scale_of(key), "weight": figures.weight_of(key, view)}
-            if grown := gone_on(before, version, [run.get(key)], figures.newest(run, key), make, **shape):
-                return grown
-        return Message(make(), version, history, before)
+        grown = _grown(before, version, key, view, lambda: ([run.get(key)], figures.newest(run, key)), make)
+        return grown or Message(make(), version, history, before)
 
     return _next((run_id, "single", view, key), (at, detail.config_hash), {run_id: at}, f"{view}.{key}", draw)
 
@@ -77,16 +76,26 @@ def overlay(run_ids: tuple[int, ...], names: tuple[str, ...], name: str, view: V
             along = {r.id: _shown(r, cache.config(r.id), read[r.id], view) for r in runs} if view.over != "step" else {}
             return overlaid(runs, lines, name, height, view=view, along=along, before=traces)
 
-        if before and view.over == "step" and not view.log:
+        def new() -> New:
             labels = cache.memo().get(("labels", run_ids), 0, lambda: labels_of(cache.rows(run_ids)))
-            moved, found = {"alt": spoken(labels, lines, name, view)}, [lines[run_id] for run_id in versions]
-            shape = {"scale": figures.scale_of(name), "weight": figures.weight_of(name, view)}
-            if grown := gone_on(before, version, found, moved, make, **shape):
-                return grown
+            return [lines[run_id] for run_id in versions], {"alt": spoken(labels, lines, name, view)}
+
+        if grown := _grown(before, version, name, view, new, make):
+            return grown
         traces = before.card["traces"] if isinstance(before, Message) else ()
         return Message(make(traces), version, history, before)
 
     return _next(("overlay", run_ids, names, name, view, height), now, versions, f"{view}.{name}", draw)
+
+
+def _grown(
+    before: Said | None, version: str, key: str, view: View, new: Callable[[], New], make: Callable[[], Card]
+) -> Said | None:  # fmt: skip
+    """The chart of one metric gone on with; None where it must be made anew, as along an axis that moves old points too."""
+    if before is None or view.over != "step" or view.log:
+        return None
+    found, moved = new()
+    return gone_on(before, version, found, moved, make, figures.scale_of(key), figures.weight_of(key, view))
 
 
 def _next(

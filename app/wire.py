@@ -23,7 +23,7 @@ import numpy.typing as npt
 from core.metrics.thin import MOST, bucket_width, kept_of_each
 
 MOVING = ("now", "alt")  # what a card says of its newest point
-OVERLAP = 32  # newest raw points that a tail repeats: a browser may have missed so many and still be served by a tail
+OVERLAP = 16  # newest raw points that a tail repeats: a browser may have missed so many and still be served by a tail
 MANY, CROWDED = 12, 260  # lines from which on a chart is drawn with fewer points of each: a browser draws each second
 TYPES = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
 EXACT = 1 << 24  # whole numbers up to here are exact in float32

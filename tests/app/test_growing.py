@@ -157,12 +157,12 @@ def test_a_chart_of_runs_is_gone_on_with_and_keeps_no_points(sqlite: Path) -> No
         cache.forget_runs()
         return cards.overlay(tuple(ids), (KEY,), KEY, View(), 200)
 
-    first = now()
+    first = message = now()
     for step in range(3001, 3031):
         for run_id in ids:
             grow(run_id, step, step)
-        message = now()
-        assert isinstance(message, Grown) and message.since(had(first)) == message.lean
+        before, message = message, now()
+        assert isinstance(message, Grown) and message.since(had(before)) == message.lean
     assert isinstance(first, Message) and first.points == 4 * 3000 and message.points < 4 * 540
     assert len(message.card["traces"][0]["y"]) == 3030, "who asks for all of it gets all of it"
 
