@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from core.store import metric_ids
 from core.store.bulk import insert_rows
-from core.store.records import register_metrics
 from core.store.session import writing
 from core.store.tables import point, run
 from tests.conftest import free_port
@@ -80,7 +80,7 @@ def growing_runs(count: int, steps: int, max_steps: int) -> list[int]:
     """So many running runs with so many steps each, as one experiment of three arms."""
     seeds = list(range(-(-count // 3)))
     ids = growing(["hard", "continuous", "hybrid"][: min(count, 3)], seeds, max_steps)[:count]
-    names = register_metrics([*metrics(1), "eval/accuracy", "eval/kl"])
+    names = metric_ids.register([*metrics(1), "eval/accuracy", "eval/kl"])
     for k, run_id in enumerate(ids):
         rows = [(run_id, names[n], step, v) for step in range(1, steps + 1) for n, v in metrics(step, k).items()]
         rows += [(run_id, names["eval/accuracy"], step, min(1.0, step / steps)) for step in range(0, steps + 1, 10)]

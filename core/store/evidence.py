@@ -8,9 +8,10 @@ from sqlalchemy import and_, func, select
 
 from core.compare.evidence import READ, Evidence
 from core.compare.preference import Rewarded
+from core.store.metric_ids import ids_of
 from core.store.points import points
 from core.store.session import reading
-from core.store.tables import evaluation, evaluation_item, metric, run, sample
+from core.store.tables import evaluation, evaluation_item, run, sample
 from core.sweep import variant
 
 
@@ -19,7 +20,7 @@ def evidence(run_ids: Sequence[int], names: Sequence[str] = READ) -> list[Eviden
     columns = ("id", "arm", "swept", "seed", "status", "step", "max_steps", "config", "environment")
     held = _held_out(run_ids)
     with reading() as c:
-        ids = {row.id: row.name for row in c.execute(select(metric.c.id, metric.c.name).where(metric.c.name.in_(names)))}
+        ids = {number: name for name, number in ids_of(c, names).items()}
         rows = c.execute(select(*(run.c[n] for n in columns)).where(run.c.id.in_(run_ids)).order_by(run.c.id)).all()
         lines = {r.id: {name: line.packed() for name, line in points(c, r.id, ids).items()} for r in rows}
     return [

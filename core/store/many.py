@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from core.errors import NotFound
 from core.metrics.series import Series, by_key
+from core.store.metric_ids import ids_of
 from core.store.session import reading
-from core.store.tables import evaluation, experiment, metric, point, run
+from core.store.tables import evaluation, experiment, point, run
 
 
 def gold(run_ids: Sequence[int]) -> dict[int, Series]:
@@ -28,13 +29,13 @@ def configs(run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
 def metric_names() -> list[str]:
     """Every metric that some run has recorded."""
     with reading() as c:
-        return sorted(c.execute(select(metric.c.name)).scalars())
+        return sorted(ids_of(c, None))
 
 
 def newest_of(run_ids: Sequence[int], name: str) -> dict[int, float]:
     """The newest value of one metric for each of some runs: one look at the end of an index a run."""
     with reading() as c:
-        metric_id = c.execute(select(metric.c.id).where(metric.c.name == name)).scalar()
+        metric_id = ids_of(c, [name]).get(name)
         here = (point.c.run_id == run.c.id, point.c.metric_id == metric_id)
         last = select(point.c.value).where(*here).order_by(point.c.step.desc()).limit(1).scalar_subquery()
         rows = c.execute(select(run.c.id, last.label("value")).where(run.c.id.in_(run_ids)))

@@ -8,21 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
 
 from core import sweep
 from core.errors import NotFound
 from core.metrics.series import Series
+from core.store.metric_ids import ids_of
 from core.store.moves import in_order
 from core.store.points import new_points, points
 from core.store.session import reading
 from core.store.states import Status
-from core.store.tables import evaluation, experiment, metric, point, run, run_event, sample, score
+from core.store.tables import evaluation, experiment, point, run, run_event, sample, score
 
 SAID = 400  # characters of an error that lists are given
-_ids_by_name: WeakKeyDictionary[Engine, dict[str, int]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -240,21 +239,9 @@ def series(run_id: int, names: Sequence[str] | None = None) -> dict[str, Series]
 def series_since(since: Mapping[int, int], names: Sequence[str] | None = None) -> dict[int, dict[str, Series]]:
     """The same of some runs, of each from a step on; in one transaction, because what a live page reads is little and often."""
     with reading() as c:
-        ids = _metric_names(c, names)
+        ids = {number: name for name, number in ids_of(c, names).items()}
         whole = {r: points(c, r, ids) for r, step in since.items() if not step}
         return whole | new_points(c, {r: step for r, step in since.items() if step}, ids)
-
-
-def _metric_names(c: Connection, names: Sequence[str] | None) -> dict[int, str]:
-    """Id -> name of the metrics that are called so (None: all). A name keeps its id for ever, so those that are known are not
-    looked up again: a live page asks each second."""
-    known = _ids_by_name.setdefault(c.engine, {})
-    if names is None or not known.keys() >= set(names):
-        asked = select(metric.c.name, metric.c.id)
-        found = {row.name: row.id for row in c.execute(asked if names is None else asked.where(metric.c.name.in_(names)))}
-        known.update(found)
-        return {i: name for name, i in found.items()}
-    return {known[name]: name for name in names}
 
 
 def scores_of(c: Connection, ids: Sequence[int]) -> dict[int, list[TermScore]]:
@@ -298,9 +285,8 @@ def experiments(limit: int = 100) -> list[ExperimentRow]:
 def newest(run_id: int, names: Sequence[str]) -> dict[str, float]:
     """The newest value of some metrics; those without one are left out."""
     with reading() as c:
-        ids = {row.name: row.id for row in c.execute(select(metric.c.name, metric.c.id).where(metric.c.name.in_(names)))}
         found = {}
-        for name, metric_id in ids.items():  # one look at the end of an index each, however long the run is
+        for name, metric_id in ids_of(c, names).items():  # one look at the end of an index each, however long the run is
             last = select(point.c.value).where(point.c.run_id == run_id, point.c.metric_id == metric_id)
             value = c.execute(last.order_by(point.c.step.desc()).limit(1)).scalar()
             if value is not None:

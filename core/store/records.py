@@ -11,17 +11,15 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.errors import Fenced
+from core.store import metric_ids
 from core.store.bulk import insert_rows
 from core.store.moves import add_event, clean
-from core.store.session import engine, writing
-from core.store.tables import evaluation, evaluation_item, metric, point, run, run_event, sample, score
+from core.store.session import writing
+from core.store.tables import evaluation, evaluation_item, point, run, run_event, sample, score
 
 SWITCHED, GUARD = "switched", "guard"  # the kinds of a run's events that belong to a step and are undone with it
-_metric_ids: dict[str, dict[str, int]] = {}  # database URL -> metric name -> id
 
 
 class ScoreRow(NamedTuple):
@@ -132,19 +130,6 @@ def _fence(c: Connection, run_id: int, attempt: int) -> None:
         raise Fenced(f"run {run_id} is at attempt {held}; a write of attempt {attempt} is refused")
 
 
-def register_metrics(names: Iterable[str]) -> dict[str, int]:
-    """Ids of metric names, made where they are new. In a transaction of its own: a rolled-back step keeps its names."""
-    known = _metric_ids.setdefault(str(engine().url), {})
-    missing = [n for n in names if n not in known]
-    if missing:
-        with writing() as c:
-            make = sqlite_insert if c.dialect.name == "sqlite" else postgresql_insert
-            c.execute(make(metric).on_conflict_do_nothing(index_elements=["name"]), [{"name": n} for n in missing])
-            found = c.execute(select(metric.c.name, metric.c.id).where(metric.c.name.in_(missing))).all()
-        known.update({row.name: row.id for row in found})
-    return known
-
-
 def _insert_samples(c: Connection, run_id: int, step: int, samples: Sequence[SampleRow]) -> None:
     rows = [(run_id, step, *map(clean, (s.problem_id, s.prompt, s.completion, s.gold, s.parsed)), *_sample(s)) for s in samples]
     insert_rows(c, sample, ("run_id", "step", *TEXTS, *SAMPLE), rows)
@@ -163,7 +148,7 @@ def write_step(run_id: int, attempt: int, record: StepRecord, again: bool = Fals
 
     `again`: an earlier try may have been committed although its answer was lost; then nothing is written.
     """
-    ids = register_metrics(record.metrics)
+    ids = metric_ids.register(record.metrics)
     points = [(run_id, ids[name], record.step, float(value)) for name, value in record.metrics.items() if math.isfinite(value)]
     with writing() as c:
         _fence(c, run_id, attempt)

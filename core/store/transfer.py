@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.config import RunConfig
 from core.errors import DataError, NotFound
 from core.parsing import parse
+from core.store import metric_ids
 from core.store.moves import add_event, new_id
-from core.store.records import register_metrics
 from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import (
@@ -209,7 +209,7 @@ def restoring(
     parse(RunConfig, head.get("config"))  # a config this version cannot read would break every page that shows the run
     if head.get("status") not in [x.value for x in Status if x.finished]:
         raise DataError(f"the run is {head.get('status')!r}; only a run that has ended can be imported")
-    ids = register_metrics(list(metrics))
+    ids = metric_ids.register(list(metrics))
     try:
         with writing() as c:
             values = {k: v for k, v in head.items() if v is not None}  # None in a JSON column would be JSON's null
