@@ -118,7 +118,7 @@ def on_log(values: Numbers) -> tuple[Numbers, int]:
 def log_axis(figure_layout: dict[str, Any], below: int) -> str:
     """Make the axis logarithmic; what to say of `below` values that cannot stand on it."""
     # With more ticks plotly names nine of each decade over a short range, and in a small card they lie on one another.
-    figure_layout["yaxis"] |= {"type": "log", "nticks": 3, "dtick": None}
+    figure_layout["yaxis"] |= {"type": "log", "nticks": 3, "dtick": None, "exponentformat": "e", "minexponent": 4}
     return f"{count(below, 'value')} of 0 or below cannot stand on a log axis." if below else ""
 
 
