@@ -25,8 +25,7 @@ from core.store.drafts import StoredDraft
 from core.store.lines import Line, Place, Seen
 from core.store.mixes import SavedMix
 from core.store.notes import Marks
-from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView
-from core.store.states import Status
+from core.store.queries import Event, ExperimentRow, RunDetail, RunRow, SampleView, Standing
 from core.store.workers import Machine
 
 Versions = tuple[Version, ...]
@@ -57,10 +56,10 @@ def standing(first: int) -> str:
     return standing_of(_fresh(("standing", first), lambda: queries.standing(first)))
 
 
-def standing_of(rows: Sequence[Any]) -> str:
+def standing_of(rows: Sequence[RunRow | Standing]) -> str:
     """Changes when a list of runs would show another state, whole percent of progress or gold accuracy; and each minute, for
     ages. Of runs that have ended nothing is said."""
-    going = sorted((r for r in rows if not Status(r.status).finished), key=lambda r: r.id)
+    going = sorted((r for r in rows if not r.status.finished), key=lambda r: r.id)
     said = [f"{r.id}.{r.status}.{r.attempt}.{100 * r.step // r.max_steps}.{r.accuracy}" for r in going]
     return hashlib.sha256(" ".join([*said, str(minute())]).encode()).hexdigest()[:16]
 

@@ -40,15 +40,17 @@ class Strand:
 
     def grow(self, xs: Iterable[float], ys: Iterable[float]) -> None:
         """More points, at the end."""
+        last_x, last_y = self.last
         for x, y in zip(xs, ys, strict=True):
-            if len(self.last[1]) == self.width:
+            if len(last_y) == self.width:
                 self._close()
-            self.last[0].append(x)
-            self.last[1].append(y)
+            last_x.append(x)
+            last_y.append(y)
             self.length += 1
-            for k, value in enumerate((x, y)):
-                if abs(value) > EXACT:
-                    self.codes[k] = "d"
+            if abs(x) > EXACT:
+                self.codes[0] = "d"
+            if abs(y) > EXACT:
+                self.codes[1] = "d"
 
     def _close(self) -> None:
         kept = ends(self.last[1])
@@ -64,9 +66,11 @@ class Strand:
         kept = ends(self.last[1])
         if kept and kept[-1] != len(self.last[1]) - 1:
             kept.append(len(self.last[1]) - 1)
-        from_ = max(keep - 1, 0)
-        parts = zip(self.codes, self.drawn, self.last, strict=True)
-        return [(keep, array(code, [*drawn[from_:], *(last[i] for i in kept)])) for code, drawn, last in parts]
+        from_, ((x, y), (last_x, last_y), (code_x, code_y)) = max(keep - 1, 0), (self.drawn, self.last, self.codes)
+        return [
+            (keep, array(code_x, x[from_:] + [last_x[i] for i in kept])),
+            (keep, array(code_y, y[from_:] + [last_y[i] for i in kept])),
+        ]
 
 
 def ends(values: Sequence[float]) -> list[int]:

@@ -7,7 +7,7 @@ touch no points.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
 
@@ -61,6 +61,17 @@ class RunRow:
     def name(self) -> str:
         """hybrid, beta 0.04, seed 1."""
         return sweep.run_name(self.arm, self.swept, self.seed)
+
+
+class Standing(NamedTuple):
+    """As little of a run as tells whether a list shows it as it is; `accuracy` is the newest gold accuracy."""
+
+    id: int
+    status: Status
+    attempt: int
+    step: int
+    max_steps: int
+    accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -184,13 +195,16 @@ def unfinished(limit: int = 1000) -> list[RunRow]:
         return [_run_row(r) for r in c.execute(query.order_by(waits, *in_order()).limit(limit))]
 
 
-def standing(first: int) -> list[Row[Any]]:
-    """(id, status, attempt, step, max_steps, accuracy) of the runs from this id on that have not ended, by id: as little as
-    tells whether a list of them is as it was."""
-    columns = (run.c.id, run.c.status, run.c.attempt, run.c.step, run.c.max_steps, _accuracy(True).label("accuracy"))
-    ended = [s.value for s in Status if s.finished]
-    with reading() as c:
-        return list(c.execute(select(*columns).where(run.c.id >= first, run.c.status.not_in(ended)).order_by(run.c.id)))
+def standing(first: int) -> list[Standing]:
+    """The runs from this id on that have not ended, by id."""
+    ended = ", ".join(f"'{s.value}'" for s in Status if s.finished)
+    accuracy = f"SELECT accuracy FROM {evaluation.name} WHERE run_id = {run.name}.id ORDER BY step DESC LIMIT 1"
+    said = (
+        f"SELECT {', '.join(Standing._fields[:-1])}, ({accuracy}) FROM {run.name} "
+        f"WHERE id >= {int(first)} AND status NOT IN ({ended}) ORDER BY id"
+    )
+    with reading() as c, c.exec_driver_sql(said) as result:  # as `versions`
+        return [Standing(i, Status(status), *more) for i, status, *more in result.cursor.fetchall()]
 
 
 def versions(run_ids: Sequence[int]) -> dict[int, tuple[int, int, Status]]:
