@@ -3,7 +3,7 @@
 import pytest
 
 import app.elements.runs  # noqa: F401  defines more elements
-from app.elements import BUILT, HERE
+from app.elements import BUILT, HERE, STATIC
 from tests.e2e.browser import browser, chromium
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -42,6 +42,40 @@ def test_an_element_ends_when_it_has_left_the_page_and_not_before() -> None:
         page = made.new_page()
         page.add_script_tag(content=(HERE / "shared.js").read_text())
         assert page.evaluate(calls) == {"made": [1, 1, 1], "before": [], "ended": [2]}
+
+
+def test_plotly_remembers_where_the_arrays_of_a_trace_stand_and_is_right() -> None:
+    """Asked again for each drawn trace, without what is remembered: the same, and it walked once for each make of trace."""
+    calls = """async () => {
+      const schema = Plotly.PlotSchema, walk = schema.findArrayAttributes, x = Float32Array.of(1, 2, 3), found = [];
+      let walks = 0;
+      schema.findArrayAttributes = (trace) => { walks++; return walk(trace); };
+      withMemory(Plotly);
+      const line = (more = {}) => ({ x, y: x, mode: "lines", line: { color: "red" }, ...more });
+      const charts = [
+        [line(), line(), line({ y: [3, 2, 1] })],
+        [line({ marker: { color: [1, 2, 3] } }), line({ mode: "markers", marker: { color: [1, 2, 3] } })],
+        [line({ mode: "markers", marker: { color: "red" } }), line({ customdata: [1, 2, 3], text: ["a", "b", "c"] })],
+        [{ type: "bar", x, y: x, error_y: { array: [1, 1, 1] } }, { type: "heatmap", z: [[1, 2], [3, 4]] }],
+        [line(), line({ fill: "tonexty", stackgroup: "one" })],
+      ];
+      for (const traces of charts) {
+        const plot = document.createElement("div");
+        document.body.append(plot);
+        await Plotly.newPlot(plot, traces);
+        await Plotly.react(plot, traces.map((trace) => ({ ...trace })));
+        found.push(...plot._fullData.map((trace) => [trace._arrayAttrs, walk(trace)]));
+      }
+      return { found, walks };
+    }"""
+    with browser() as made:
+        page = made.new_page()
+        page.add_script_tag(path=STATIC / "plotly.min.js")
+        page.add_script_tag(content=(HERE / "plotly.js").read_text())
+        got = page.evaluate(calls)
+    assert all(remembered == walked for remembered, walked in got["found"]) and len(got["found"]) == 11
+    assert {len(walked) for _, walked in got["found"]} >= {2, 3, 4}
+    assert got["walks"] == 8, "of eleven traces, each drawn twice"
 
 
 def test_every_element_is_a_script_that_a_browser_can_read() -> None:
