@@ -57,10 +57,10 @@ def standing(first: int) -> str:
 
 
 def standing_of(rows: Sequence[RunRow | Standing]) -> str:
-    """Changes when a list of runs would show another state, whole percent of progress or gold accuracy; and each minute, for
-    ages. Of runs that have ended nothing is said."""
+    """Changes when a list of runs would show another state or whole percent of progress; and each minute, for ages and gold
+    accuracies. Of runs that have ended nothing is said."""
     going = sorted((r for r in rows if not r.status.finished), key=lambda r: r.id)
-    said = [f"{r.id}.{r.status}.{r.attempt}.{100 * r.step // r.max_steps}.{r.accuracy}" for r in going]
+    said = [f"{r.id}.{r.status}.{r.attempt}.{100 * r.step // r.max_steps}" for r in going]
     return hashlib.sha256(" ".join([*said, str(minute())]).encode()).hexdigest()[:16]
 
 

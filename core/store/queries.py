@@ -64,14 +64,13 @@ class RunRow:
 
 
 class Standing(NamedTuple):
-    """As little of a run as tells whether a list shows it as it is; `accuracy` is the newest gold accuracy."""
+    """As little of a run as tells whether a list shows it as it is."""
 
     id: int
     status: Status
     attempt: int
     step: int
     max_steps: int
-    accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -198,11 +197,8 @@ def unfinished(limit: int = 1000) -> list[RunRow]:
 def standing(first: int) -> list[Standing]:
     """The runs from this id on that have not ended, by id."""
     ended = ", ".join(f"'{s.value}'" for s in Status if s.finished)
-    accuracy = f"SELECT accuracy FROM {evaluation.name} WHERE run_id = {run.name}.id ORDER BY step DESC LIMIT 1"
-    said = (
-        f"SELECT {', '.join(Standing._fields[:-1])}, ({accuracy}) FROM {run.name} "
-        f"WHERE id >= {int(first)} AND status NOT IN ({ended}) ORDER BY id"
-    )
+    here = f"id >= {int(first)} AND status NOT IN ({ended}) ORDER BY id"
+    said = f"SELECT {', '.join(Standing._fields)} FROM {run.name} WHERE {here}"
     with reading() as c, c.exec_driver_sql(said) as result:  # as `versions`
         return [Standing(i, Status(status), *more) for i, status, *more in result.cursor.fetchall()]
 
