@@ -52,7 +52,7 @@ def browsers() -> list[int]:
 
 
 def said(what: str, value: float, unit: str, limit: float) -> None:
-    print(f"{what}: {value:.1f} {unit}, limit {limit:g}: ratio {value / limit:.2f}")
+    print(f"{what}: {value:.3g} {unit}, limit {limit:g}: ratio {value / limit:.2f}")
 
 
 def main() -> None:
@@ -63,11 +63,11 @@ def main() -> None:
     parser.add_argument("--page", default=OVERLAY)
     args = parser.parse_args()
     with own_home() as home:
-        ids = growing_runs(args.runs, args.steps - 2 * args.seconds - 60, args.steps)
+        first = args.steps - 4 * args.seconds - 60  # so that they have not reached their end when all is measured
+        ids = growing_runs(args.runs, first, args.steps)
         wrote: dict[int, float] = {}
-        with Server(home) as server, keep_growing(ids, args.steps - 2 * args.seconds - 59, wrote=wrote):
-            time.sleep(5)  # what a start does afterwards is nobody's tick
-            idle = used(server, args.seconds / 4)
+        with Server(home) as server, keep_growing(ids, first + 1, wrote=wrote):
+            idle = min(used(server, 10) for _ in range(3))  # what a start does afterwards is nobody's tick
             in_browser(server, args.page, args.seconds, idle, wrote)
             for viewers in (1, 10):
                 simulated(server, args.page, args.seconds, idle, viewers)
@@ -94,7 +94,6 @@ def in_browser(server: Server, page: str, seconds: int, idle: float, wrote: dict
         opened.goto(server.url + page)
         opened.wait_for_function("[...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=60_000)
         print(f"open until the first chart is drawn: {time.monotonic() - begin:.1f} s (cold)")
-        opened.evaluate(STAMP)
         time.sleep(5)
         before, mine, steps = server.processor(), processor_of(browsers()), len(wrote)
         time.sleep(seconds)
@@ -107,6 +106,10 @@ def in_browser(server: Server, page: str, seconds: int, idle: float, wrote: dict
             LIMITS["server"],
         )
         said("browser", share, "of a core", LIMITS["browser"])
+        opened.evaluate(STAMP)  # only now: to look fifty times a second costs the browser more than a chart does
+        steps = len(wrote)
+        time.sleep(seconds / 2)
+        ticks = len(wrote) - steps
         drawn: dict[int, float] = {}
         for key, at in stamped(opened).items():  # of a step that line which came first: only the first run's commit is known
             step = int(key.rpartition("~")[2])
