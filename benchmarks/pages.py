@@ -148,7 +148,7 @@ def reads(run_id: int) -> None:
         "configs of all runs": lambda: many.configs(ids),
         "newest value of a metric, all runs": lambda: many.newest_of(ids, "reward/total"),
         "past runs of a model": lambda: past.past_runs("tiny-sparse"),
-        "one metric of a run": lambda: many.line(run_id, "reward/total"),
+        "one metric of a run": lambda: queries.series(run_id, ["reward/total"]),
         "run_detail": lambda: queries.run_detail(run_id),
         "all metrics of a run": lambda: queries.series(run_id),
         "samples of a step": lambda: queries.samples_at(run_id, 100),
