@@ -1,4 +1,4 @@
-// At each drawing plotly walks the whole schema of a trace for where its arrays stand: a quarter of what a live page takes. They
+// At each drawing plotly walks the whole schema of a trace for where its arrays stand: a fifth of what a live page takes. They
 // stand where they stand in other traces of the same make.
 const makeOf = (value) => ArrayBuffer.isView(value) || Array.isArray(value) ? "[]" : value === null || typeof value !== "object" ? ""
   : `{${Object.keys(value).map((key) => key + makeOf(value[key]))}}`;

@@ -28,7 +28,7 @@ class Series:
         return Series(steps + array("q", more.steps[at:]), values + array("d", more.values[at:]))  # a sum copies once
 
 
-def _packed(code: str, numbers: "Sequence[float]") -> "array[Any]":
+def _packed(code: str, numbers: Sequence[float]) -> "array[Any]":
     return numbers if isinstance(numbers, array) else array(code, numbers)
 
 
