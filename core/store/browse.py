@@ -9,18 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, and_, cast, func, or_, select, text, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, and_, cast, func, null, or_, select, tuple_
 
 from core.store.lines import KEY, Place
 from core.store.moves import clean
 from core.store.session import reading
-from core.store.tables import sample, sample_label, sample_note, score
+from core.store.tables import run, sample, sample_label, sample_note, score
 
 By = Literal["place", "total", "advantage", "surprise", "tokens", "score", "random"]
 LOOK = 44_800  # samples looked through for a list: a run of 700 steps of 64; measured by benchmarks.samples
 LOOK_SCORE = 18_000  # where a term's score is asked of each
 LOOK_TEXT = 8_000  # where texts are searched
 MOST_MARKS = 10_000
+OFF = ("jit", "enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")  # of PostgreSQL's planner
 PRIME = 2_147_483_647
 
 
@@ -85,17 +86,16 @@ def budget(chosen: Selection, sort: Sort) -> int | None:
 
 
 def _window(c: Connection, chosen: Selection, most: int | None) -> Window:
-    here = [sample.c.split == chosen.split]
+    """In one statement: a run's newest step, and the newest that is beyond its share of the samples looked through."""
+    here = [sample.c.run_id == run.c.id, sample.c.split == chosen.split]
     if chosen.last is not None:
         here.append(sample.c.step <= chosen.last)
-    first, newest = chosen.first or 0, list[int]()
-    low = first
-    for run_id in chosen.runs:  # the same steps of every run, so that arms stay comparable
-        steps = select(sample.c.step).where(sample.c.run_id == run_id, *here).order_by(sample.c.step.desc()).limit(1)
-        found = c.execute(steps).scalar()
-        newest.append(-1 if found is None else found)
-        beyond = most and c.execute(steps.offset(max(1, most // len(chosen.runs)))).scalar()
-        low = max(low, -1 if beyond is None else beyond + 1)
+    steps = select(sample.c.step).where(*here).order_by(sample.c.step.desc()).limit(1).correlate(run)
+    beyond = steps.offset(max(1, most // max(1, len(chosen.runs)))) if most else select(null())
+    ends = c.execute(select(steps.scalar_subquery(), beyond.scalar_subquery()).where(run.c.id.in_(chosen.runs))).all()
+    first = chosen.first or 0
+    newest = [-1 if step is None else step for step, _ in ends]
+    low = max([first, *(step + 1 for _, step in ends if step is not None)])  # the same steps of every run: arms stay comparable
     last = max(newest, default=-1)
     low = min(low, max(last, first))
     seen = sum(step >= low for step in newest)
@@ -184,9 +184,8 @@ def _by_index() -> Iterator[Connection]:
     """PostgreSQL may guess that reading a whole table costs less than the index: it is wrong for a list of bounded length."""
     with reading() as c:
         if c.dialect.name == "postgresql":
-            for name in ("jit", "enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"):
-                c.execute(text(f"SET LOCAL {name} = off"))
-            c.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))  # they take longer to start than to read
+            off = (func.set_config(name, "off", True) for name in OFF)
+            c.execute(select(*off, func.set_config("max_parallel_workers_per_gather", "0", True)))
         yield c
 
 
@@ -195,13 +194,15 @@ def page(chosen: Selection, sort: Sort, number: int, size: int) -> Page:
     with _by_index() as c:
         seen = _window(c, chosen, budget(chosen, sort))
         skip = (number - 1) * size
-        # Counting in the same pass is dearer on SQLite, but where each sample costs something to look at.
-        if chosen.text or _ranges(chosen) or c.dialect.name == "postgresql":
+        # Counting in the same pass keeps every row for it: that is dearer, but where each sample costs something to look at.
+        if chosen.text or _ranges(chosen):
             rows = c.execute(_query(c, chosen, seen, sort, sample.c.id, func.count().over()).limit(size).offset(skip)).all()
             ids, count = [r[0] for r in rows], rows[0][1] if rows else 0
         else:
             ids, count = list(c.execute(_query(c, chosen, seen, sort, sample.c.id).limit(size).offset(skip)).scalars()), 0
-        if not count and (ids or number > 1):
+        if 0 < len(ids) < size:  # the last page
+            count = skip + len(ids)
+        elif not count and (ids or number > 1):
             count = c.execute(_query(c, chosen, seen, None, func.count())).scalar_one()
     return Page(tuple(ids), count, seen)
 

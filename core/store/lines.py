@@ -3,11 +3,11 @@
 Reads no text whole: a completion may be a megabyte long, and a list shows fifty.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, exists, func, select
 
 from core.store.queries import SampleView, TermScore, samples_where, scores_of
 from core.store.session import reading
@@ -56,8 +56,8 @@ class Line:
         return place_of(self)
 
 
-def place_of(x: SampleView | Line | Row[*tuple[Any, ...]]) -> Place:
-    """The place of a sample, or of a row that has its columns."""
+def place_of(x: SampleView | Line) -> Place:
+    """The place of a sample."""
     return Place(*(getattr(x, name) for name in Place._fields))
 
 
@@ -84,28 +84,23 @@ def _end() -> ColumnElement[str]:
     return func.substr(sample.c.completion, case((length > ENDS_WITH, length - ENDS_WITH + 1), else_=1)).label("ends")
 
 
-def _marks(c: Connection, table: Any, places: Iterable[Place], *columns: Any) -> list[Any]:
-    key = [table.c[name] for name in Place._fields]
-    return list(c.execute(select(*key, *columns).where(tuple_(*key).in_(list(places)))).all())
+def _marks() -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """A sample's labels, a line each, and whether it has a note. A label has no line break (core.store.notes)."""
+
+    def here(table: Table) -> ColumnElement[bool]:
+        return and_(*(table.c[name] == sample.c[name] for name in Place._fields))
+
+    labels = select(func.aggregate_strings(sample_label.c.name, "\n")).where(here(sample_label)).scalar_subquery()
+    return labels.label("labels"), exists().where(here(sample_note)).label("noted")
 
 
 def _lines(c: Connection, where: ColumnElement[bool], scored: bool = True, limit: int | None = None) -> list[Line]:
-    query = select(*(sample.c[name] for name in NARROW), _end()).where(where).order_by(*KEY).limit(limit)
-    rows = c.execute(query).all()
-    places = [place_of(r) for r in rows]
-    parts = scores_of(c, [r.id for r in rows]) if scored else {}
-    noted = {Place(*r) for r in _marks(c, sample_note, places)} if places else set()
-    labels: dict[Place, list[str]] = {}
-    for *at, name in _marks(c, sample_label, places, sample_label.c.name) if places else ():
-        labels.setdefault(Place(*at), []).append(name)
+    query = select(*(sample.c[name] for name in NARROW), _end(), *_marks()).where(where).order_by(*KEY).limit(limit)
+    rows = [r._asdict() for r in c.execute(query)]
+    parts = scores_of(c, [r["id"] for r in rows]) if scored else {}
     return [
-        Line(
-            **r._asdict(),
-            scores=tuple(parts.get(r.id, ())),
-            labels=tuple(sorted(labels.get(at, ()))),
-            noted=at in noted,
-        )
-        for r, at in zip(rows, places, strict=True)
+        Line(**{**r, "labels": tuple(sorted((r["labels"] or "").splitlines()))}, scores=tuple(parts.get(r["id"], ())))
+        for r in rows
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from core import sample_files
 from core.errors import DataError
@@ -14,7 +14,7 @@ from core.store import browse, claims, lines, notes, queries, records, runs
 from core.store.browse import Selection, Sort
 from core.store.lines import Place
 from core.store.records import StepRecord
-from core.store.session import reading, writing
+from core.store.session import engine, reading, writing
 from core.store.transfer import FOLLOWS
 from core.tokens import Token, pack, unpack
 from tests import stored
@@ -118,6 +118,29 @@ def test_a_window_says_in_how_many_runs_it_has_samples(pair: Selection, monkeypa
 def test_past_the_end_there_is_nothing_but_a_count(pair: Selection) -> None:
     for chosen in (pair, replace(pair, text="How")):
         assert browse.page(chosen, Sort(), 99, 10).ids == () and browse.page(chosen, Sort(), 99, 10).count == 2 * PER_RUN
+
+
+def test_every_page_says_how_long_the_list_is(pair: Selection) -> None:
+    """Full pages, the last one, one that ends with the list, and the one behind it."""
+    for chosen in (pair, replace(pair, text="How"), replace(pair, term="correctness", low=0.0)):
+        for size in (7, PER_RUN, 2 * PER_RUN, 3 * PER_RUN):
+            counts = [browse.page(chosen, Sort("total"), n, size).count for n in range(1, 2 * PER_RUN // size + 3)]
+            assert set(counts) == {2 * PER_RUN}, (chosen, size)
+
+
+def test_a_list_costs_as_many_statements_for_many_runs_as_for_one(pair: Selection) -> None:
+    """Each is a way to the database and back: with nine runs they were more than the work itself."""
+    said: list[str] = []
+    event.listen(engine(), "before_cursor_execute", lambda conn, cursor, statement, *rest: said.append(statement))
+
+    def asked(ids: tuple[int, ...], **values: Any) -> int:
+        said.clear()
+        found = browse.page(Selection(ids, **values), Sort("total"), 1, 5)
+        assert lines.lines(found.ids) and found.count > 5
+        return sum(statement.lstrip().startswith("SELECT") for statement in said)
+
+    for values in ({}, {"term": "correctness", "low": 0.0}, {"problem": "p0"}):
+        assert asked(pair.runs, **values) == asked(pair.runs[:1], **values) <= 6
 
 
 def test_notes_and_labels_are_found_and_outlive_a_resume(database: str) -> None:
