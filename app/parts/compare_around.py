@@ -83,9 +83,7 @@ def settings_cards(runs: Sequence[Evidence], looks: Mapping[str, Look]) -> None:
             prose.note("The arms have the same settings, or there is only one.")
     with st.expander(f"Same in every arm ({words.count(len(found.same), 'setting')})", icon=":material/check:"):
         prose_rows = [{"setting": p, "value": _value(v)} for p, v in found.same.items()]
-        st.dataframe(
-            prose_rows, hide_index=True, alt="Settings that all arms share", height=min(38 + 35 * len(prose_rows), 480)
-        )
+        st.dataframe(prose_rows, hide_index=True, alt="Settings that all arms share")
 
 
 def _table(found: Settings, looks: Mapping[str, Look]) -> str:

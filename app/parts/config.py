@@ -64,7 +64,7 @@ def _siblings(row: RunRow, made: RunConfig) -> None:
         if strange:
             prose.remark(f"More than the mix differs: {', '.join(strange)}. A comparison of these arms mixes two questions.")
         rows = [{"setting": path, **{arm: _said(v) for arm, v in values.items()}} for path, values in found.items()]
-        st.dataframe(rows, hide_index=True, alt="Settings in which the arms differ", height=min(38 + 35 * len(rows), 390))
+        st.dataframe(rows, hide_index=True, alt="Settings in which the arms differ")
 
 
 def _tells(path: str, values: dict[str, Any]) -> bool:

@@ -30,10 +30,7 @@ def planned(config: ExperimentConfig) -> None:
     found = estimates(runs, machines)
     prose.head(f"{words.count(len(runs), 'run')} will be queued", whole(found, machines))
     rows = [_row(p, e) for p, e in zip(runs, found, strict=True)]
-    height = min(37 + 34 * len(rows), 37 + 34 * 8 + 17)
-    st.dataframe(
-        rows, hide_index=True, column_config=COLUMNS, height=height, row_height=34, alt="The runs that will be queued",
-    )  # fmt: skip
+    st.dataframe(rows, hide_index=True, column_config=COLUMNS, row_height=34, alt="The runs that will be queued")
     for basis in dict.fromkeys(e.basis for e in found):
         prose.note(f"Estimate: {basis}.")
 

@@ -175,7 +175,4 @@ def group_table(found: Sequence[Group], path: str) -> None:
         "best": st.column_config.NumberColumn("Best", format="%.1f %%", help=f"The highest {many}"),
     }  # fmt: skip
     prose.head(f"By {path}", f"{words.count(len(rows), 'value')} · their runs stand below, value by value")
-    height = min(37 + ROW * len(rows), 300)  # the head has 35, the frame 2
-    st.dataframe(
-        rows, column_config=config, hide_index=True, row_height=ROW, height=height, alt=f"Runs by {path}", placeholder="–"
-    )
+    st.dataframe(rows, column_config=config, hide_index=True, row_height=ROW, alt=f"Runs by {path}", placeholder="–")

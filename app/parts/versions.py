@@ -76,7 +76,7 @@ def _table(found: list[SavedMix], mix: Mix | None) -> None:
         for s in found
     ]  # fmt: skip
     st.dataframe(
-        rows, hide_index=True, height=min(37 + 35 * len(rows), 260), alt="Saved mixes, the newest first",
+        rows, hide_index=True, alt="Saved mixes, the newest first",
         column_config={"runs": st.column_config.TextColumn("runs that train it", help="By the hash of their mix.")},
     )  # fmt: skip
 
