@@ -15,7 +15,7 @@ function button(name, text, label, act) {
 function build(root) {
   const ui = { root, card: node("section", "card"), head: node("div", "head"), title: node("h3"), tip: node("button", "tip", "i"),
     now: node("span", "now"), sub: node("p", "sub"), legend: node("div", "legend"), plot: node("div", "plot"), says: node("p", "says"),
-    menu: node("div", "menu"), hidden: new Set(), received: undefined, zoomed: false, revision: 0, drawn: Promise.resolve(),
+    menu: node("div", "menu"), hidden: new Set(), received: undefined, zoom: {}, revision: 0, drawn: Promise.resolve(),
     token: "", live: false, behind: false, lost: false };
   loadPlotly().catch(() => {});  // while the first points are on their way
   ui.tip.type = "button";
@@ -64,6 +64,7 @@ function took(ui, bytes) {
   if (!bytes) return;
   const { now, fresh, lost } = receive(ui.received, bytes);
   if (fresh && ui.received && axes(ui.received.card) !== axes(now.card)) unzoom(ui);  // a range of steps is none of minutes
+  if (!ui.received) comeBack(ui, now.card);
   ui.received = now;
   ui.lost = lost;
   if (lost) { ui.behind = true; feed().soon(); }
@@ -135,6 +136,7 @@ const figure = (ui) => {
   const { traces, layout } = ui.received.card;
   const shown = traces.map((t) => ({ ...t, ...named(t), visible: !ui.hidden.has(t.legendgroup ?? t.name) }));
   const safe = Object.fromEntries(Object.entries(layout).map(ticked));
+  Object.entries(ui.zoom).forEach(([axis, range]) => { safe[axis] = { ...safe[axis], range }; });
   return [resolve(ui.root, shown), { ...resolve(ui.root, safe), uirevision: `kept-${ui.revision}` }];
 };
 
@@ -160,7 +162,9 @@ function draw(ui) {
 function bind(ui) {
   ui.bound = true;
   ui.plot.on("plotly_relayout", (change) => {
-    if (Object.keys(change).some((k) => /^[xy]axis\d*\.range/.test(k))) ui.follow.hidden = !(ui.zoomed = true);
+    const changed = Object.keys(change).map((k) => k.match(/^([xy]axis\d*)\.range/)?.[1]).filter(Boolean);
+    changed.forEach((axis) => { ui.zoom[axis] = [...ui.plot.layout[axis].range]; });
+    if (changed.length) ui.follow.hidden = false;
   });
   ui.plot.on("plotly_doubleclick", () => follow(ui));
   ui.plot.on("plotly_hover", ({ xvals }) => hoverOthers(ui, xvals?.[0]));
@@ -169,8 +173,22 @@ function bind(ui) {
 
 const axes = ({ axis, layout }) => `${axis} ${layout.yaxis?.type ?? "linear"}`;
 
+// What the reader had set, of charts whose page or tab was left: it is there again when they come back.
+const left = window.showdownLeft ??= new Map();
+function leaveView(ui) {
+  left.delete(ui.token);
+  if (ui.received) left.set(ui.token, { zoom: ui.zoom, hidden: ui.hidden, axes: axes(ui.received.card) });
+}
+
+function comeBack(ui, card) {
+  const view = left.get(ui.token);
+  if (view?.axes !== axes(card)) return;
+  Object.assign(ui, { zoom: view.zoom, hidden: view.hidden });
+  ui.follow.hidden = !Object.keys(ui.zoom).length;
+}
+
 function unzoom(ui) {
-  ui.zoomed = false;
+  ui.zoom = {};
   ui.follow.hidden = true;
   ui.revision += 1;  // plotly forgets what the reader had set
 }
@@ -242,6 +260,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return whenGone(parentElement, () => {
     ui.resized.disconnect();
     ui.seen.disconnect();
+    leaveView(ui);
     linked.delete(ui);
     if (hovered.ui === ui) hovered.x = undefined;
     feed().remove(ui.watcher);

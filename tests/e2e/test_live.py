@@ -90,6 +90,31 @@ def test_a_zoom_ends_where_the_axis_becomes_another(dashboard: str, chrome: Brow
     page.context.close()
 
 
+def test_a_zoom_and_a_hidden_line_are_there_again_when_their_tab_is(dashboard: str, chrome: Browser) -> None:
+    (run_id,) = growing(max_steps=100)
+    grow(run_id, 0, 20)
+    page = opened(chrome, f"{dashboard}/run?run={run_id}")
+    until(page, "Dead groups", "last", 20)
+    page.get_by_role("heading", name="Trained reward and the truth").scroll_into_view_if_needed()
+    page.get_by_role("button", name="gold accuracy", exact=True).click()
+    zoomed = zoom(page, "Dead groups")
+    page.get_by_role("tab", name="Config", exact=True).click()
+    wait_for("the charts are gone", lambda: card(page, "Dead groups")["n"] == 0, 20)
+    grow(run_id, 21, 40)
+    page.get_by_role("tab", name="Overview", exact=True).click()
+    assert until(page, "Dead groups", "last", 40)["range"] == zoomed
+    expect_follow(page, "Dead groups", True)
+    page.get_by_role("heading", name="Trained reward and the truth").scroll_into_view_if_needed()
+    until(page, "Trained reward and the truth", "last", 100)
+    assert ["gold accuracy", False] in card(page, "Trained reward and the truth")["lines"]
+    grow(run_id, 41, 50)
+    assert until(page, "Dead groups", "last", 50)["range"] == zoomed, "new steps leave it too"
+    page.get_by_role("button", name=re.compile("follows the newest step again")).first.click()
+    assert until(page, "Dead groups", "range", [0, 100])["follow"] is False
+    claims.finish(run_id, 1, Status.DONE)
+    page.context.close()
+
+
 def expect_follow(page: Page, title: str, shown: bool) -> None:
     wait_for(f"follow {shown}", lambda: card(page, title).get("follow") is shown, 20)
 
