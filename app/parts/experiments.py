@@ -43,7 +43,7 @@ def card(e: ExperimentRow | None, runs: list[RunRow], why: dict[int, str]) -> No
     runs = sorted(runs, key=lambda r: r.id)
     with st.container(key=f"card-experiment-{name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            with st.container(width="stretch"):
+            with st.container(width="stretch", key=f"title-experiment-{name}"):
                 note = f"{e.question} · queued {words.ago(e.created_at)}".removeprefix(" · ") if e else "submitted one by one"
                 prose.head(e.name if e else "Runs of their own", note)
             if e:
