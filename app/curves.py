@@ -37,8 +37,9 @@ def pick(value: Any, max_steps: int, key: str, directions: tuple[str, str], kind
     up = rises(value)
     if up is not None:
         with left:
+            # Its key says which way the curve goes: the numbers may turn it too, and a control keeps what it was given first.
             said = st.segmented_control(
-                "Direction", directions, default=directions[not up], key=f"{key}-direction-{chosen}", required=True
+                "Direction", directions, default=directions[not up], key=f"{key}-direction-{chosen}-{up}", required=True
             )
             if said != directions[not up]:
                 value = turned(value)
@@ -100,8 +101,10 @@ def rises(value: dict[str, Any]) -> bool | None:
     if value["type"] == "warmup":
         return rises(value["then"])
     if value["type"] == "piecewise":
-        points = [p[1] for p in value.get("points", []) if len(p) == 2]
-        ends = (points[0], points[-1]) if points else (0, 0)
+        points = value.get("points", [])
+        if not points or any(len(p) != 2 for p in points):  # as they are typed: the check says what is wrong with them
+            return None
+        ends = (points[0][1], points[-1][1])
     elif value["type"] == "cyclic":
         ends = (value.get("low", 0.0), value.get("high", 1.0))
     else:
@@ -123,12 +126,14 @@ def turned(value: dict[str, Any]) -> dict[str, Any]:
 def rescaled(value: dict[str, Any], last: int, before: int) -> dict[str, Any]:
     """The same curve in the other unit, to a hundredth of it."""
 
-    def scaled(step: float) -> float:
+    def scaled(step: Any) -> Any:
+        if not isinstance(step, int | float):
+            return step
         found = round(step * last / before, 2)
         return int(found) if found == int(found) else found
 
     steps = {n: scaled(value[n]) for n in ("from_step", "to_step", "at_step", "period", "steps") if n in value}
-    points = {"points": [[scaled(p[0]), p[1]] for p in value["points"]]} if value.get("points") else {}
+    points = {"points": [[scaled(p[0]), *p[1:]] for p in value["points"]]} if value.get("points") else {}
     then = {"then": rescaled(value["then"], last, before)} if value.get("then") else {}
     return {**value, **steps, **points, **then}
 

@@ -78,9 +78,14 @@ class Faults:
         self._places.append((paths, st.container(gap=None)))
 
     def fill(self, found: list[tuple[str, str]]) -> None:
-        """Show each message at the first place that fits it; what fits none is shown here, with its path."""
+        """Show each message at the place that fits it best, of several the first; what fits none is shown here, with its path.
+
+        A message about a class as a whole begins with the field that is to be changed, and belongs beside it.
+        """
         for where, message in found:
-            place = next((p for paths, p in self._places if any(_at_or_below(where, path) for path in paths)), None)
+            at = f"{where}.{message.split(maxsplit=1)[0]}" if message else where
+            fits = [(len(path), p) for paths, p in self._places for path in paths if _at_or_below(at, path)]
+            place = max(fits, key=lambda fit: fit[0])[1] if fits else None
             if place is None:
                 prose.fault(f"{where}: {message}" if where else message)
             else:

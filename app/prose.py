@@ -26,8 +26,10 @@ def square(role: str) -> str:
     return f'<span class="sd-square" style="background:var(--{escape(role)})"></span>'
 
 
-def chip(text: str, tone: Tone = "neutral", dot: bool = True) -> str:
-    return f'<span class="sd-chip sd-{tone}{"" if dot else " plain"}">{escape(text)}</span>'
+def chip(text: str, tone: Tone = "neutral", dot: bool = True, why: str = "") -> str:
+    """`why`: what is said of it where a pointer rests on it."""
+    said = f' title="{escape(why)}"' if why else ""
+    return f'<span class="sd-chip sd-{tone}{"" if dot else " plain"}"{said}>{escape(text)}</span>'
 
 
 def title(
@@ -70,10 +72,11 @@ def section(number: int | None, question: str, answer: str = "", chips: Sequence
     st.html(f'<div class="sd-section">{mark}<h2>{escape(question)}</h2>{"".join(chips)}</div>{said}')
 
 
-def head(text: str, note: str = "", tick: str = "", chips: Sequence[str] = ()) -> None:
-    """The head of a card."""
+def head(text: str, note: str = "", tick: str = "", chips: Sequence[str] = (), why: str = "") -> None:
+    """The head of a card. `why`: what is said of the note where a pointer rests on it."""
     mark = f'<span class="sd-tick" style="background:var(--{escape(tick)})"></span>' if tick else ""
-    st.html(f'<div class="sd-head">{mark}<h3>{escape(text)}</h3><span>{escape(note)}</span>{"".join(chips)}</div>')
+    said = f' title="{escape(why)}"' if why else ""
+    st.html(f'<div class="sd-head">{mark}<h3>{escape(text)}</h3><span{said}>{escape(note)}</span>{"".join(chips)}</div>')
 
 
 def term(name: str, what: str, role: str) -> None:

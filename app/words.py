@@ -20,6 +20,13 @@ STATUS: dict[Status, tuple[str, Tone]] = {
     Status.STOPPED: ("Stopped", "neutral"),
     Status.LOST: ("Lost", "warn"),
 }
+TOTAL = "What the mix made of the scores: the sum of the contributions, or what the rule makes of them."
+ADVANTAGE = "Advantage: what GRPO trains on. Its sum stands in the sample's own table."
+SURPRISE = (
+    "Surprise: a wrong answer's total less the mean total of the right ones of its group; a right one's, the mean total of the "
+    "wrong ones less its own. Above 0 the reward likes the wrong better."
+)
+NLL = "Mean over the completion's tokens of −log p (nats), under the policy that wrote it, at the sampling temperature."
 
 
 def duration(seconds: float) -> str:
@@ -38,6 +45,11 @@ def setting(value: object) -> str:
     return (
         shown(value) if value is None or isinstance(value, bool | int | float | str) else json.dumps(value, ensure_ascii=False)
     )
+
+
+def size(of: int) -> str:
+    """Bytes, for people: 12 kB, 3.4 MB."""
+    return f"{of / 1e6:.1f} MB" if of >= 1e6 else f"{max(of / 1e3, 0.1):.{0 if of >= 1e4 else 1}f} kB"
 
 
 def ago(at: float | None) -> str:

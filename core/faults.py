@@ -48,6 +48,8 @@ def said(fault: Mapping[str, Any], name: str) -> str:
     kind, given, context = fault["type"], fault.get("input"), fault.get("ctx", {})
     if kind == "value_error":
         return str(fault["msg"]).removeprefix("Value error, ")
+    if kind == "missing" and name.startswith("an item of "):
+        return f"{name} lacks a value; give it all of its values"
     if kind == "string_pattern_mismatch" and NAME in context["pattern"]:
         return no_name(name, str(given))
     if kind in ("too_short", "string_too_short"):

@@ -67,7 +67,7 @@ def define(name: str, *with_: str) -> Any:
 
 serve_plotly()
 _chart_card, _pulse = define("chart_card", "plotly", "wire", "feed"), define("pulse", "wire", "feed")
-_warm = define("warm", "plotly")
+_warm = define("warm", "plotly", "patience")
 _step_bar, _sum_table, _marked_text, _group, _log_view, _sample_list, _problem_time = map(
     define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "sample_list", "problem_time")
 )
@@ -113,7 +113,8 @@ def pulse(
 
 
 def warm() -> None:
-    """Draws nothing; has the browser load what charts are drawn with, for the page that is opened next."""
+    """Draws nothing; has the browser load what charts are drawn with, for the page that is opened next, and open that no sooner
+    than what was typed on this one has been heard."""
     _warm(key="warm")
 
 
@@ -129,7 +130,7 @@ def sum_table(key: str, data: dict[str, Any]) -> None:
 
 def marked_text(key: str, text: str, spans: Sequence[tuple[int, int, str]], **more: Any) -> None:
     """Untrusted text with (start, end, class) spans marked. More: `tokens` as (start, end, -log p), shaded; `facts` as (name,
-    value, class) below it; `label` for screen readers."""
+    value, class, what it is) below it; `label` for screen readers."""
     _marked_text(key=key, data={"text": text, "spans": spans, **more})
 
 

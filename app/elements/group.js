@@ -14,6 +14,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     answer.append(node("span", "", s.parsed === null ? "no answer" : visible(s.parsed)), node("i", s.correct ? "right" : "wrong", s.correct ? "\u2713" : "\u2717"));
     const total = node("div", "pair");
     total.append(node("span", "", "total"), node("b", "", s.total === null ? "\u2013" : fixed(s.total)));
+    total.title = data.tips.total;
     const stack = node("div", "stack");
     for (const p of s.parts) {
       const part = node("i");
@@ -23,6 +24,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     const advantage = node("div", "pair");
     advantage.append(node("span", "", "advantage"), node("b", "", s.advantage === null ? "\u2013" : signed(s.advantage)));
+    advantage.title = data.tips.advantage;
     const axis = node("div", "axis"), fill = node("i", (s.advantage ?? 0) >= 0 ? "up" : "down");
     const half = (50 * Math.abs(s.advantage ?? 0)) / most;
     fill.style.width = `${half}%`;

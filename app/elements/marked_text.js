@@ -51,8 +51,9 @@ export default function ({ data, parentElement }) {
   show(LIMIT);
   if (!data.text) box.replaceChildren(node("span", "none", "(empty)"));
   const facts = node("div", "facts");
-  for (const [name, value, tone] of data.facts ?? []) {
+  for (const [name, value, tone, tip] of data.facts ?? []) {
     const pair = node("span");
+    if (tip) pair.title = tip;
     pair.append(node("span", "", name), node("b", tone || "", visible(value)));
     facts.append(pair);
   }

@@ -1,5 +1,6 @@
 // Run table: a run a row, with a tick, a link and the chosen columns. `tick` tells Python the ids of all ticked runs.
-// Arrows move from row to row, Space ticks, Enter opens; a head sorts: once, the other way round, and back to the given order.
+// Arrows move from row to row, Space ticks, Enter opens; a head sorts: once, the other way round, and back to the given order;
+// `sort` tells Python which and which way.
 const PAUSE = 250;  // ms after a tick in which another joins it: ticks that follow each other at once are one answer, one address
 const HEARD = 3000;  // ms for which a tick stands against a table that was drawn before Python heard of it
 const SVG = "http://www.w3.org/2000/svg";
@@ -91,6 +92,7 @@ function heading(ui, head) {
   if (down !== null) button.append(node("span", "way", down ? " \u2193" : " \u2191"));
   button.onclick = () => {
     ui.sort = down === null ? { key: head.key, down: first } : down === first ? { key: head.key, down: !first } : null;
+    ui.order(ui.sort);
     draw(ui);
     [...ui.head.querySelectorAll(".sort")].find((b) => b.dataset.key === head.key)?.focus();
   };
@@ -170,6 +172,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
     clearTimeout(ui.later);
     ui.later = setTimeout(() => setTriggerValue("tick", [...ui.ticked]), PAUSE);
   };
+  ui.order = (sort) => {
+    [ui.wanted, ui.pressed] = [JSON.stringify(sort), performance.now()];
+    setTriggerValue("sort", sort ?? {});
+  };
+  // The order is that of the address; but what was pressed stands until Python has heard of it.
+  const said = JSON.stringify(data.sort), late = ui.wanted && said !== ui.wanted && performance.now() - ui.pressed < HEARD;
+  if (said !== ui.said && !late) [ui.sort, ui.wanted] = [data.sort, null];
+  ui.said = said;
   ui.data = data;
   ui.box.firstChild.setAttribute("aria-label", data.label);
   const heard = () => { [ui.ticked, ui.told] = [new Set(ui.data.chosen), null]; };

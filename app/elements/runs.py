@@ -24,9 +24,18 @@ def run_rows(key: str, rows: list[dict[str, Any]], label: str) -> tuple[int, str
     return None if chosen is None else (int(chosen["run"]), str(chosen["act"]))
 
 
-def run_table(key: str, data: dict[str, Any], tick: Callable[[list[int]], None]) -> None:
-    """Runs as rows with ticks, links and columns that sort; `tick` is called with the ids of all ticked runs."""
-    _table(key=key, data=data, on_tick_change=lambda: tick([int(i) for i in st.session_state[key]["tick"]]))
+def run_table(
+    key: str, data: dict[str, Any], tick: Callable[[list[int]], None], sort: Callable[[str, bool], None]
+) -> None:  # fmt: skip
+    """Runs as rows with ticks, links and columns that sort; `tick` is called with the ids of all ticked runs, `sort` with the
+    column and whether its highest come first ("": in the order given)."""
+
+    def sorted_() -> None:
+        said = st.session_state[key]["sort"]
+        sort(str(said.get("key", "")), bool(said.get("down")))
+
+    ticked = lambda: tick([int(i) for i in st.session_state[key]["tick"]])  # noqa: E731
+    _table(key=key, data=data, on_tick_change=ticked, on_sort_change=sorted_)
 
 
 def remember_visit(values: dict[str, str]) -> None:

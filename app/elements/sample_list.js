@@ -32,6 +32,15 @@ function line(s, data, choose) {
   return row;
 }
 
+// Streamlit hears no shortcut (J, K, N) from a toggle or a radio, where nobody writes text: its key is said again, of the page.
+window.showdownKeys ??= addEventListener("keydown", (event) => {
+  const from = event.composedPath()[0];
+  if (!/^(checkbox|radio)$/.test(from?.type) || !/^[a-z]$/i.test(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.stopImmediatePropagation();
+  const { key, code, keyCode, shiftKey } = event;
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key, code, keyCode, shiftKey, bubbles: true, cancelable: true }));
+}, true) ?? true;
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = remember(parentElement, () => {

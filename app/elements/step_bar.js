@@ -1,4 +1,5 @@
-// Step bar: a heat row, one cell a step (or few); click, arrows and Page keys choose a step and tell Python.
+// Step bar: a heat row, one cell a step (or few); click, arrows and Page keys choose a step and tell Python. Where choosing leads
+// away (`leads`) the keys only look at a step, and Enter chooses it.
 function build(root) {
   const ui = { card: node("section", "card"), head: node("div", "head"), step: node("b"), value: node("span"),
     scale: node("span", "scale"), row: node("div", "row"), marks: node("div", "marks") };
@@ -13,14 +14,14 @@ function build(root) {
 
 const percent = (share) => `${(100 * share).toFixed(0)} %`;
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector(".root");
-  const ui = remember(parentElement, () => build(root));
-  const { cells, known, total, chosen, value, low, high, label, role, marks, labels } = data;
+function draw(ui, data, setTriggerValue) {
+  const { cells, known, total, low, high, label, role, marks, labels, leads } = data;
+  const chosen = ui.at ?? data.chosen, of = cells.find(([first, last]) => first <= chosen && chosen <= last);
+  const value = ui.at === undefined ? data.value : of?.[2] ?? null;  // of a cell of several steps their mean
   const said = (x) => (label === "reward" ? fixed(x, 3) : percent(x));
   const pick = (step) => {
     const wanted = Math.max(1, Math.min(known, step));
-    if (wanted !== chosen && known) setTriggerValue("step", wanted);
+    if (known && (leads || wanted !== chosen)) setTriggerValue("step", wanted);
   };
   ui.step.textContent = `Step ${chosen}`;
   ui.value.textContent = value === null ? "" : `${label} ${said(value)}`;
@@ -51,8 +52,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
   ui.row.setAttribute("aria-valuetext", `step ${chosen}${value === null ? "" : `, ${label} ${said(value)}`}`);
   ui.row.onkeydown = (event) => {
     const move = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: -known, End: known }[event.key];
+    if (leads && event.key === "Enter") pick(chosen);
     if (!move) return;
     event.preventDefault();
-    pick(chosen + move);
+    if (!leads) return pick(chosen + move);
+    ui.at = Math.max(1, Math.min(known, chosen + move));
+    draw(ui, data, setTriggerValue);
   };
+  ui.row.onblur = () => { if (ui.at !== undefined) { ui.at = undefined; draw(ui, data, setTriggerValue); } };
+  ui.row.setAttribute("aria-description", leads ? "Enter opens its samples" : "");
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".root");
+  draw(remember(parentElement, () => build(root)), data, setTriggerValue);
 }

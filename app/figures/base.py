@@ -115,10 +115,18 @@ def on_log(values: Numbers) -> tuple[Numbers, int]:
     return np.where(found > 0, found, np.nan), int((found <= 0).sum())
 
 
-def log_axis(figure_layout: dict[str, Any], below: int) -> str:
-    """Make the axis logarithmic; what to say of `below` values that cannot stand on it."""
+def log_axis(figure_layout: dict[str, Any], values: Sequence[Numbers], below: int) -> str:
+    """Make the axis of some values logarithmic; what to say of `below` others that cannot stand on it."""
+    known = np.concatenate([np.asarray(v, dtype=float)[np.isfinite(v)] for v in values] or [np.ones(1)])
+    low, high = (known.min(), known.max()) if known.size else (1.0, 1.0)
     # With more ticks plotly names nine of each decade over a short range, and in a small card they lie on one another.
-    figure_layout["yaxis"] |= {"type": "log", "nticks": 3, "dtick": None, "exponentformat": "e", "minexponent": 4}
+    # Without a format of its own a tick between two powers of ten is called 2 or 5, whatever it is worth.
+    figure_layout["yaxis"] |= {
+        "type": "log",
+        "nticks": 3,
+        "dtick": None,
+        "tickformat": ".1~e" if low < 1e-3 else ".2~s" if high >= 1e5 else ".2~r",
+    }
     return f"{count(below, 'value')} of 0 or below cannot stand on a log axis." if below else ""
 
 

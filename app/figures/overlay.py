@@ -53,7 +53,7 @@ def overlay(
         legend.append({"name": label, "role": role, "mark": base.mark(dash)})
     end = max((along[r.id].end if along else float(r.max_steps) for r in runs), default=1.0)
     figure = base.layout(end, " %" if what.unit == "share" else "", hover=HOVER[view.over])
-    more = {"sub": base.log_axis(figure, below)} if view.log else {}
+    more = {"sub": base.log_axis(figure, list(values.values()), below)} if view.log else {}
     alt = spoken(labels, lines, name, view)
     return base.card(
         title or what.title, traces, figure, alt, height, help=words.help_of(name), legend=legend, axis=NAMES[view.over], **more

@@ -61,7 +61,7 @@ def single(run: Shown, key: str, height: int = 180) -> Card:
     sub = ""
     if run.view.log:
         values, below = base.on_log(values)
-        sub = base.log_axis(layout, below)
+        sub = base.log_axis(layout, [values], below)
     if sparse:
         marker = {"size": 5, "color": "@ink2"}
         traces = [
@@ -82,9 +82,10 @@ def truth(run: Shown, marks: list[Mark]) -> Card:
     gold_x = run.x(gold.steps)
     traces.append(
         base.line("gold accuracy", gold_x, gold.values, "ink", 2.0, mode="lines+markers", marker=open_marker, cliponaxis=False)
+        | {"hovertemplate": "%{y} at %{x}"}  # its points lie between those of the reward: plotly would give a bare pair
     )
     traces += _blend(run)
-    axis = {"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1]}
+    axis = {"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1], "hoverformat": ".4~r"}
     strip = {
         "domain": [0, 0.17],
         "range": [0, 1],

@@ -30,10 +30,15 @@ def _lines(found: News) -> None:
         _line(r, f"failed at step {r.step}: {first_line(r)}", "bad")
     for r in found.stopped[:MOST]:
         _line(r, f"was stopped at step {r.step} of {r.max_steps}", "neutral")
-    named = {b.run.id for b in found.best}
-    for r in [r for r in found.done if r.id not in named][:MOST]:
+    for r in _done(found)[:MOST]:
         gold = "" if r.accuracy is None else f": gold accuracy {words.value('eval/accuracy', r.accuracy)}"
         _line(r, f"is done{gold}", "neutral")
+
+
+def _done(found: News) -> list[RunRow]:
+    """Those that are done and not named for being the best."""
+    named = {b.run.id for b in found.best}
+    return [r for r in found.done if r.id not in named]
 
 
 def first_line(r: RunRow) -> str:
@@ -61,7 +66,7 @@ def _line(r: RunRow, text: str, tone: prose.Tone) -> None:
 
 
 def _more(found: News) -> None:
-    hidden = sum(max(0, len(kind) - MOST) for kind in (found.failed, found.stopped, found.done))
+    hidden = sum(max(0, len(kind) - MOST) for kind in (found.failed, found.stopped, _done(found)))
     if hidden:
         st.page_link("views/runs.py", label=f"{words.count(hidden, 'more run')}", icon=":material/show_chart:")
 

@@ -107,7 +107,10 @@ def _schedule(mix: dict[str, Any], target: str, max_steps: int, key: str) -> Non
     made = curves.pick(_get(mix, target), max_steps, key, TURNS[blend], kinds)
     # The boxes hold what they were first given: after a change of kind, direction or unit they are drawn anew.
     state = f"{curves.kind(made)}-{made.get('unit')}-{curves.rises(made)}" if isinstance(made, dict) else curves.NUMBER
-    _set(mix, target, curves.numbers(made, f"{key}-{state}"))
+    typed = curves.numbers(made, f"{key}-{state}")
+    _set(mix, target, typed)
+    if isinstance(typed, dict) and curves.rises(typed) != curves.rises(made):
+        st.rerun()  # the numbers have turned it: the direction drawn above them is the old one
 
 
 def _look(max_steps: int) -> int:

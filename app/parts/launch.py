@@ -86,11 +86,13 @@ def _more(run: dict[str, Any], _faults: forms.Faults, key: str) -> None:
     run["grpo"] = forms.fields(GrpoConfig, REST, run["grpo"], f"{key}-grpo", columns=4)
 
 
-def _room(run: dict[str, Any], _faults: forms.Faults, key: str) -> None:
+def _room(run: dict[str, Any], faults: forms.Faults, key: str) -> None:
     run["grpo"] = forms.fields(GrpoConfig, ROOM, run["grpo"], f"{key}-grpo", columns=4)
+    faults.beside(*_paths("grpo", ROOM))
     run["retry"] = forms.fields(RetryConfig, RETRY, run["retry"], f"{key}-retry", columns=1)
     prose.head("Weights", "transformers' names")
     run["model"] = forms.fields(ModelConfig, WEIGHTS, run["model"], f"{key}-model", columns=4)
+    faults.beside(*_paths("model", WEIGHTS))
     prose.head("vLLM", "generates for the training; evaluations keep transformers' own")
     run["grpo"] = forms.fields(GrpoConfig, VLLM, run["grpo"], f"{key}-grpo", columns=4)
 
@@ -100,11 +102,15 @@ def _lora(run: dict[str, Any], _faults: forms.Faults, key: str) -> None:
     run["lora"] = forms.fields(LoraConfig, names, run["lora"], f"{key}-lora", columns=3)
 
 
+def _paths(group: str, names: list[str]) -> tuple[str, ...]:
+    return tuple(f"{group}.{name}" for name in names)
+
+
 SECTIONS = (  # name, label, what draws it, whose faults stand under it
     ("data", "Data: what is trained on, what is held out", _data, ("data",)),
     ("evaluation", "Evaluation and checkpoints", _evaluation, ("evaluation", "checkpoint")),
-    ("grpo", "More of GRPO, under TRL's names", _more, ()),
-    ("room", "Memory and speed", _room, ("retry",)),
+    ("grpo", "More of GRPO, under TRL's names", _more, _paths("grpo", REST)),
+    ("room", "Memory and speed", _room, ("retry", *_paths("grpo", [*ROOM, *VLLM]), *_paths("model", WEIGHTS))),
     ("lora", "LoRA, under peft's names", _lora, ("lora",)),
 )
 

@@ -32,7 +32,7 @@ def waiting(detail: RunDetail) -> None:
 
 
 def _section(number: int, question: str, found: Verdict | None, otherwise: str) -> None:
-    chips = [prose.chip(found.chip, found.tone)] if found else []
+    chips = [prose.chip(found.chip, found.tone, why=found.rule)] if found else []
     prose.section(number, question, found.answer if found else otherwise, chips)
 
 

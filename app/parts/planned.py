@@ -15,7 +15,7 @@ HELP = (
 )
 MEMORY = "The most that a past run of this model had, where its batch was at least as large; else the weights alone, with ≥."
 COLUMNS = {
-    "run": st.column_config.TextColumn("Run", width="large"),
+    "run": st.column_config.TextColumn("Run", width=150),
     "steps": st.column_config.NumberColumn("Steps", width="small"),
     "completions": st.column_config.NumberColumn("Completions", width="small", help="Steps × completions per step."),
     "time": st.column_config.TextColumn("Time, about", width="small", help=HELP),
@@ -55,6 +55,6 @@ def _row(p: Planned, e: Estimate) -> dict[str, Any]:
     grpo = p.config.grpo
     memory = "–" if e.memory is None else f"{'' if e.measured else '≥ '}{e.memory:.1f} GiB"
     return {
-        "run": p.name, "steps": grpo.max_steps, "completions": grpo.max_steps * grpo.completions_per_step,
-        "time": "–" if e.seconds is None else words.duration(e.seconds), "memory": memory, "config": p.config.hash(),
+        "run": p.name, "time": "–" if e.seconds is None else words.duration(e.seconds), "memory": memory,
+        "steps": grpo.max_steps, "completions": grpo.max_steps * grpo.completions_per_step, "config": p.config.hash(),
     }  # fmt: skip

@@ -1,6 +1,6 @@
 """The table of runs, its groups, and which of its rows are chosen. Called by the Runs page.
 
-The chosen runs are in the URL alone: Back, Forward and a link that is sent bring back their ticks.
+The chosen runs and the order are in the URL alone: Back, Forward and a link that is sent bring them back.
 """
 
 import csv
@@ -118,8 +118,8 @@ def table(
         for r, of in zip(rows, cells, strict=True)
     ]
     what = "A name opens its run; its square has the colour of its arm."
-    data = {"label": "Runs", "heads": heads, "rows": lines, "chosen": in_url(), "help": what}
-    run_table("runs-table", data, _keep)
+    data = {"label": "Runs", "heads": heads, "rows": lines, "chosen": in_url(), "sort": _sort(), "help": what}
+    run_table("runs-table", data, _keep, _keep_sort)
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
             prose.note(
@@ -151,6 +151,19 @@ def _keep(chosen: Sequence[int]) -> None:
         st.query_params["runs"] = "-".join(map(str, chosen))
     elif "runs" in st.query_params:
         del st.query_params["runs"]
+
+
+def _sort() -> dict[str, Any] | None:
+    """By which column the URL sorts the table, and which way; None: in the order given."""
+    key, _, way = st.query_params.get("order", "").rpartition(".")
+    return {"key": key, "down": way == "down"} if key else None
+
+
+def _keep_sort(key: str, down: bool) -> None:
+    if key:
+        st.query_params["order"] = f"{key}.{'down' if down else 'up'}"
+    elif "order" in st.query_params:
+        del st.query_params["order"]
 
 
 def group_table(found: Sequence[Group], path: str) -> None:

@@ -68,7 +68,7 @@ def _title(sample: SampleView, size: int, run: RunRow | None, several: bool) -> 
     chips += [prose.chip("Cut", "warn")] if sample.truncated else []
     chips += [prose.chip("Dead group", "warn")] if sample.dead else []
     if sample.surprise is not None and sample.surprise > 0:
-        chips.append(prose.chip(f"Reward and gold disagree: {sample.surprise:+.2f}", "warn"))
+        chips.append(prose.chip(f"Reward and gold disagree: {sample.surprise:+.2f}", "warn", why=words.SURPRISE))
     whose = f"{run.name} · " if several and run else ""
     held = "held out · " if sample.split == "eval" else ""
     note = f"{whose}{held}step {sample.step} · completion {sample.index_in_group + 1} of {size} · {sample.n_tokens} tokens"
@@ -96,9 +96,9 @@ def detail(sample: SampleView, members: Sequence[Line], config: RunConfig, runs:
         spans = _found(sample.completion, searched)
         if sample.parsed_start is not None and sample.parsed_end is not None:
             spans.append((sample.parsed_start, sample.parsed_end, "right" if sample.correct else "wrong"))
-        facts = [("parsed", "no answer" if sample.parsed is None else sample.parsed, ""), ("gold", sample.gold, "")]
-        facts += [("matched by", sample.parsed_by, "small")] if sample.parsed_by else []
-        facts += [("mean −log p", f"{sample.mean_nll:.2f}", "small")] if sample.mean_nll is not None else []
+        facts = [("parsed", "no answer" if sample.parsed is None else sample.parsed, "", ""), ("gold", sample.gold, "", "")]
+        facts += [("matched by", sample.parsed_by, "small", "")] if sample.parsed_by else []
+        facts += [("mean −log p", f"{sample.mean_nll:.2f}", "small", words.NLL)] if sample.mean_nll is not None else []
         tokens = unpack(sample.token_nll) if shaded and sample.token_nll else []
         elements.marked_text("sample-text", sample.completion, spans, tokens=tokens, facts=facts, label="Completion")
         if sample.scores:
@@ -121,7 +121,11 @@ def group(chosen: Place, members: Sequence[Line], config: RunConfig) -> None:
         right = sum(s.correct for s in members)
         totals = [s.total for s in members if s.total is not None]
         mean = f"; mean total {sum(totals) / len(totals):.2f}" if totals else ""
-        prose.head("The group", f"{len(members)} completions of this prompt; {right} of {len(members)} right{mean}")
+        prose.head(
+            "The group",
+            f"{len(members)} completions of this prompt; {right} of {len(members)} right{mean}",
+            why=words.TOTAL if totals else "",
+        )
         shown = [
             {
                 "key": places.to_url(s.place), "index": s.index_in_group + 1, "n_tokens": s.n_tokens, "truncated": s.truncated,
@@ -132,4 +136,5 @@ def group(chosen: Place, members: Sequence[Line], config: RunConfig) -> None:
         ]  # fmt: skip
         if any(s.scores for s in members):
             prose.legend([(x.term, roles.get(x.term, "c6")) for x in members[0].scores])
-        elements.group("sample-group", {"chosen": places.to_url(chosen), "samples": shown}, to_sample)
+        tips = {"total": words.TOTAL, "advantage": words.ADVANTAGE}
+        elements.group("sample-group", {"chosen": places.to_url(chosen), "samples": shown, "tips": tips}, to_sample)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import jobs, prose
+from app import jobs, prose, words
 from app.parts.sample_filters import Listed
 from core import sample_files
 from core.errors import ShowdownError
@@ -14,8 +14,9 @@ from core.progress import Progress
 from core.store.browse import Page
 
 MOST = 20_000  # samples in a file made here: a browser holds it whole
-KINDS: dict[str, tuple[sample_files.Kind, str]] = {
-    "JSONL": ("jsonl", "jsonl"), "Parquet": ("parquet", "parquet"), "preference pairs": ("preferences", "jsonl"),
+KINDS: dict[str, tuple[sample_files.Kind, str, str]] = {
+    "JSONL": ("jsonl", "samples", "jsonl"), "Parquet": ("parquet", "samples", "parquet"),
+    "preference pairs": ("preferences", "pairs", "jsonl"),
 }  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def export(listed: Listed, page: Page) -> None:
 def _export(listed: Listed, page: Page) -> None:
     with st.popover("Export this list", icon=":material/download:"):
         name = st.segmented_control("As", list(KINDS), default="JSONL", required=True, key="export-as")
-        kind, suffix = KINDS[name or "JSONL"]
+        kind, stem, suffix = KINDS[name or "JSONL"]
         rule: Rule = "gold"
         if kind == "preferences":
             rule = st.radio("Pairs", list(RULES), captions=[f"{text}." for text in RULES.values()], key="export-rule") or rule
@@ -46,7 +47,7 @@ def _export(listed: Listed, page: Page) -> None:
         if ready:
             content, rows = ready
             st.download_button(
-                f"Download {rows:,} rows, {len(content) / 1e6:.1f} MB", content, f"samples.{suffix}", on_click="ignore",
+                f"Download {rows:,} rows, {words.size(len(content))}", content, f"{stem}.{suffix}", on_click="ignore",
                 icon=":material/download:", disabled=not rows,
             )  # fmt: skip
             if not rows:

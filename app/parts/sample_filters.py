@@ -3,13 +3,13 @@
 Gives core.store.browse a Selection and a Sort; knows no SQL and no sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from app import cache, prose
+from app import cache, prose, words
 from app.forms import EXACT
 from core.store.browse import LOOK, LOOK_SCORE, LOOK_TEXT, By, Selection, Sort
 
@@ -23,10 +23,8 @@ SHOW: dict[str, tuple[dict[str, Any], Sort | None]] = {
     "random": ({}, Sort("random")),
 }
 SHOW_HELP = (
-    "Best and worst: by total. Reward and gold disagree: the most surprising first. A wrong answer's surprise is its total "
-    "less the mean total of the right ones of its group; a right one's, the mean total of the wrong ones less its own. Above "
-    "0 the reward likes the wrong better. Dead groups: all totals are equal, so they teach nothing. Random: a draw that stays "
-    "the same for a link."
+    f"Best and worst: by total. Reward and gold disagree: the most surprising first. {words.SURPRISE} Dead groups: all totals "
+    "are equal, so they teach nothing. Random: a draw that stays the same for a link."
 )
 SORTS: dict[str, By] = {"advantage": "advantage", "total": "total", "surprise": "surprise", "tokens": "tokens", "step": "place"}
 SCORE = "score: "
@@ -100,21 +98,24 @@ def _order(terms: Sequence[str], preset: Sort | None) -> Sort:
     return Sort(SORTS[name], not low)
 
 
-def _yes_no(key: str) -> bool | None:
+def _yes_no(key: str, preset: bool) -> bool | None:
     label, yes, no = YES_NO[key]
-    picked = st.segmented_control(label, ["any", yes, no], key=key, bind="query-params", default="any", required=True)
+    picked = st.segmented_control(
+        label, ["any", yes, no], key=key, bind="query-params", default="any", required=True, disabled=preset,
+        help="The list above says it." if preset else None,
+    )  # fmt: skip
     return {yes: True, no: False}.get(picked or "any")
 
 
-def _fields(runs: tuple[int, ...], terms: Sequence[str], steps: bool) -> dict[str, Any]:
-    """The fields of the popover, as fields of a Selection."""
+def _fields(runs: tuple[int, ...], terms: Sequence[str], steps: bool, preset: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the popover, as fields of a Selection. `preset`: those that the list chosen above it decides."""
     found: dict[str, Any] = {}
     split = st.segmented_control("Samples", list(SPLITS), key="of", bind="query-params", default="training", required=True)
     found["split"] = SPLITS[split or "training"]
     left, middle, right = st.columns(3)
     for column, key, name in ((left, "gold", "correct"), (middle, "cut", "truncated"), (right, "dead", "dead")):
         with column:
-            found[name] = _yes_no(key)
+            found[name] = _yes_no(key, name in preset)
     if steps:
         left, right = st.columns(2)
         found["first"] = left.number_input("From step", 0, value=None, step=1, key="from", bind="query-params")
@@ -165,7 +166,6 @@ def filters(runs: tuple[int, ...], terms: Sequence[str], step: int | None = None
     """Draw the bar; `step`: only this one is listed, whatever else is chosen."""
     show = st.pills(
         "Show", list(SHOW), key="show", bind="query-params", default="all", required=True, help=SHOW_HELP,
-        label_visibility="collapsed",
     )  # fmt: skip
     changes, preset = SHOW[show or "all"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -175,17 +175,23 @@ def filters(runs: tuple[int, ...], terms: Sequence[str], step: int | None = None
         )  # fmt: skip
         sort = _order(terms, preset)
         with st.popover("Filters", icon=":material/filter_list:", width="content"):
-            found = _fields(runs, terms, steps=step is None)
+            found = _fields(runs, terms, step is None, changes)
             st.caption(
                 f"A list looks through the newest {LOOK:,} samples that the steps allow, {LOOK_SCORE:,} where a score is asked "
                 f"for, {LOOK_TEXT:,} where a text is searched for. A problem, a label or notes are looked up in all."
             )
     if step is not None:
         found |= {"first": step, "last": step}
-    chosen = replace(Selection(runs), **{**found, "text": text.strip(), **changes})
-    words = _words(chosen, step is None)
-    if words:
+    picked = replace(Selection(runs), **{**found, "text": text.strip()})
+    without = {n: getattr(Selection(runs), n) for n in changes}  # the list is named above, and is no filter
+    unheard = [n for n, value in changes.items() if getattr(picked, n) not in (without[n], value)]
+    said = replace(picked, **without)
+    in_force, chosen = _words(said, step is None), replace(picked, **changes)
+    for name in unheard:
+        not_heard = ", ".join(_words(replace(Selection(runs), **{name: getattr(picked, name)}), False))
+        prose.remark(f"The list “{show}” decides that itself: the filter “{not_heard}” is not in force.")
+    if in_force:
         with st.container(horizontal=True, vertical_alignment="center"):
-            prose.chips([prose.chip(w, "accent", dot=False) for w in words])
+            prose.chips([prose.chip(w, "accent", dot=False) for w in in_force])
             st.button("Clear filters", icon=":material/close:", on_click=_clear, type="tertiary")
-    return Listed(chosen, sort, words)
+    return Listed(chosen, sort, in_force)

@@ -14,9 +14,8 @@ from core.store.queries import RunRow
 ENDS_WITH = 60  # characters; the column cuts them at their start, for the answer is at the end
 PAGE = 64  # one step of the presets
 TIPS = [
-    "Right or wrong, by the answer parser.", "Step, and where several runs are listed which.",
-    "What the mix made of the scores: the sum of the contributions, or what the rule makes of them.",
-    "Advantage: what GRPO trains on.", "Contribution of each term above 0, in the mix's order and colours.",
+    "Right or wrong, by the answer parser.", "Step, and where several runs are listed which.", words.TOTAL, words.ADVANTAGE,
+    "Contribution of each term above 0, in the mix's order and colours.",
     "The end of the completion; labels and notes before it.",
 ]  # fmt: skip
 

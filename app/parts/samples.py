@@ -127,8 +127,10 @@ def _none(listed: Listed, page: Page, step: int | None) -> None:
     where, several = f"step {step}" if step else f"the steps {page.window.first} to {page.window.last}", len(listed.chosen.runs)
     where += f" of {of_runs(page, several)}" if several > 1 else ""
     with st.container(key="card-nosamples"):
-        if listed.words or listed.chosen.disagree or listed.chosen.dead:
+        if page.window.last < 0:
+            prose.empty("No samples here", "None is stored yet.")
+        elif listed.words or listed.chosen.disagree or listed.chosen.dead:
             narrower = "" if page.window.whole else " Older steps were not looked through: choose them under Filters."
             prose.empty("No sample fits", f"None in {where}. Take a filter away, or choose another list.{narrower}")
         else:
-            prose.empty("No samples here", f"None is stored of {where}." if page.window.last >= 0 else "None is stored yet.")
+            prose.empty("No samples here", f"None is stored of {where}.")

@@ -20,14 +20,23 @@ APART = 0.12  # of the row's width between two labels
 
 
 def step_bar(
-    key: str, detail: RunDetail, chosen: int, colour: Colour, pick: Callable[[int], None], quiet: bool = False
+    key: str,
+    detail: RunDetail,
+    chosen: int,
+    colour: Colour,
+    pick: Callable[[int], None],
+    quiet: bool = False,
+    leads: bool = False,
 ) -> None:
-    """Draw it; `pick` is called with a step that was chosen. `quiet`: without what happened."""
+    """Draw it; `pick` is called with a step that was chosen. `quiet`: without what happened. `leads`: away from the page, so
+    that keys only look at a step until Enter chooses it."""
     # What is chosen is not part of the key: on a live run each step is, once, and the memo would keep a row for each.
     drawn = cache.of_run(detail, ("bar", colour, quiet), lambda: _bar(detail, colour, quiet))
     values = drawn["values"]
     at = float(values[chosen]) if 0 <= chosen < len(values) and isfinite(values[chosen]) else None
-    elements.step_bar(key, {**{k: v for k, v in drawn.items() if k != "values"}, "chosen": chosen, "value": at}, pick)
+    elements.step_bar(
+        key, {**{k: v for k, v in drawn.items() if k != "values"}, "chosen": chosen, "value": at, "leads": leads}, pick
+    )
 
 
 def _bar(detail: RunDetail, colour: Colour, quiet: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from core.mix import Mix
 from core.store.mixes import SavedMix
 
 HERE = 0  # the id under which the arm's mix, as it is now, stands in the lists
+NEWEST = -1  # a name of its own: a default that moves with each save would not be in the address
 MOST_USERS = 6
 PARENTS = "mix-parents"  # by draft and arm: other drafts have arms of the same name
 
@@ -88,13 +89,13 @@ def _users(ids: tuple[int, ...]) -> str:
 
 def _compare(d: draft.Draft, at: int, mix: Mix | None, found: list[SavedMix]) -> None:
     by_id = {s.id: s for s in found}
-    names = {HERE: "This arm, as it is here"} | {s.id: s.title for s in found}
+    names = {HERE: "This arm, as it is here", NEWEST: "The newest"} | {s.id: s.title for s in found}
     left, right, load, beside = st.columns([4, 4, 3, 3], vertical_alignment="bottom")
     with left:
-        old = st.selectbox("Version", list(by_id), format_func=names.__getitem__, key="mix-old", bind="query-params")
+        old = st.selectbox("Version", [NEWEST, *by_id], format_func=names.__getitem__, key="mix-old", bind="query-params")
     with right:
-        new = st.selectbox("compared with", list(names), format_func=names.__getitem__, key="mix-new", bind="query-params")
-    chosen = by_id[int(old)] if old else found[0]
+        new = st.selectbox("compared with", [HERE, *by_id], format_func=names.__getitem__, key="mix-new", bind="query-params")
+    chosen = found[0] if old == NEWEST or not old else by_id[int(old)]
     with load:
         if st.button(f"Load {chosen.title} here", width="stretch", help="In the place of this arm's mix. Undo brings back."):
             d["arms"][at]["mix"] = chosen.config

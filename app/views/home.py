@@ -101,10 +101,10 @@ def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
 
 def _live(first: bool) -> None:
     """`first`: this browser was never here; what to do comes before what is there, and what can be done already changes."""
+    found = cache.experiments()[:EXPERIMENTS]
     if first:
         _next_steps(cache.run_list())
-        prose.section(None, "The newest experiment")
-    found = cache.experiments()[:EXPERIMENTS]
+        prose.section(None, "The newest experiment" if len(found) == 1 else "The newest experiments")
     running = next((i for i, e in enumerate(found) if any(r.status.claimed for r in cache.runs_of(e.id))), 0)
     for i, e in enumerate(found):
         _experiment(e, cache.runs_of(e.id), i == running)

@@ -137,7 +137,7 @@ def _bar(run_id: int) -> None:
     detail = cache.run_detail(run_id)
     if detail.row.step < 1:
         return
-    step_bar("run-steps", detail, detail.row.step, st.session_state.get("colour", COLOURS[0]), _to_samples)
+    step_bar("run-steps", detail, detail.row.step, st.session_state.get("colour", COLOURS[0]), _to_samples, leads=True)
 
 
 def _view(bar: bool, live: bool) -> View:

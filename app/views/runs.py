@@ -15,9 +15,9 @@ BESIDE_CURVES = 10.0  # the same where curves are drawn, which go on by themselv
 
 
 def _head(rows: list[RunRow], fitting: list[RunRow]) -> None:
-    done = sum(r.status == Status.DONE for r in rows)
-    running = sum(r.status.claimed for r in rows)
-    waiting = [r for r in rows if r.status == Status.QUEUED]
+    done = sum(r.status == Status.DONE for r in fitting)
+    running = sum(r.status.claimed for r in fitting)
+    waiting = [r for r in fitting if r.status == Status.QUEUED]
     many = words.count(len(rows), "run") if len(fitting) == len(rows) else f"{len(fitting)} of {words.count(len(rows), 'run')}"
     prose.head(many, f"{running} running · {len(waiting)} waiting · {done} done")
     if waiting:

@@ -19,11 +19,12 @@ BEFORE_SPIKE = 20
 
 @dataclass(frozen=True)
 class Verdict:
-    """A chip and a sentence. `tone` is its colour."""
+    """A chip and a sentence. `tone` is its colour; `rule`: from what the chip follows, in words."""
 
     chip: str
     tone: Literal["good", "warn", "bad", "neutral"]
     answer: str
+    rule: str
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -40,9 +41,13 @@ def signal(series: Mapping[str, Series]) -> Verdict | None:
     answer = f"{percent(1 - now)} of the groups disagree inside, over the last {steps} steps; the rest teach nothing."
     if len(dead.values) >= 2 * WINDOW:
         answer += f" Dead groups: {percent(then)} in the first {WINDOW} steps, {percent(now)} now."
+    rule = (
+        f"By the mean share of dead groups (all totals equal) over the last {WINDOW} steps: below {percent(FEWER)} yes, below "
+        f"{percent(FEW)} in some groups, else hardly."
+    )
     if now < FEWER:
-        return Verdict("Yes", "good", answer)
-    return Verdict("Yes, but less", "warn", answer) if now < FEW else Verdict("Hardly", "bad", answer)
+        return Verdict("Yes", "good", answer, rule)
+    return Verdict("Yes, in some groups", "warn", answer, rule) if now < FEW else Verdict("Hardly", "bad", answer, rule)
 
 
 def learning(series: Mapping[str, Series], n_eval: int) -> Verdict | None:
@@ -60,11 +65,16 @@ def learning(series: Mapping[str, Series], n_eval: int) -> Verdict | None:
     up = _mean(reward.values[-steps:]) - _mean(reward.values[:steps])
     moved = f"from {percent(first, 1)} to {percent(now, 1)} at step {gold.steps[-1]}"
     said = f"Gold accuracy went {moved}; the reward moved by {up:+.2f}."
+    rule = (
+        f"By the newest gold accuracy less the first: more than two binomial standard errors ({2 * error:.3f} here, of "
+        f"{n_eval} held-out completions) up is yes, so far; down is no, and a flag where the mean reward of the last {steps} "
+        f"steps is above that of the first {steps}."
+    )
     if now - first > 2 * error:
-        return Verdict("Yes, so far", "good", said)
+        return Verdict("Yes, so far", "good", said, rule)
     if first - now > 2 * error:
-        return Verdict("flag: reward up, gold down" if up > 0 else "No", "bad", said)
-    return Verdict("Not yet", "neutral", said + " The difference is within two standard errors.")
+        return Verdict("flag: reward up, gold down" if up > 0 else "No", "bad", said, rule)
+    return Verdict("Not yet", "neutral", said + " The difference is within two standard errors.", rule)
 
 
 def stability(series: Mapping[str, Series]) -> Verdict | None:
@@ -77,7 +87,11 @@ def stability(series: Mapping[str, Series]) -> Verdict | None:
         for i, (step, value) in enumerate(zip(norm.steps, norm.values, strict=True))
         if i >= WINDOW and value > SPIKE * max(median(norm.values[max(0, i - BEFORE_SPIKE) : i]), 1e-12)
     ]
+    rule = (
+        f"By jumps: a gradient norm more than {SPIKE:g} times the median of the {BEFORE_SPIKE} steps before it, from the "
+        f"{WINDOW + 1}th step on."
+    )
     if not spikes:
-        return Verdict("Yes", "good", f"No jump of the gradient norm above {SPIKE:g} times its median.")
+        return Verdict("Yes", "good", f"No jump of the gradient norm above {SPIKE:g} times its median.", rule)
     where = ", ".join(map(str, spikes[-3:]))
-    return Verdict("Look once", "warn", f"{len(spikes)} jump(s) of the gradient norm, last at step {where}.")
+    return Verdict("Look once", "warn", f"{len(spikes)} jump(s) of the gradient norm, last at step {where}.", rule)

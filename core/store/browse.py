@@ -4,12 +4,12 @@ Every filter and sort is answered from one narrow index over a bounded number of
 (decision 17): `window` says which steps that are. Knows no page and no mix.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, and_, cast, func, null, or_, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, and_, cast, func, or_, select, tuple_
 
 from core.store.lines import KEY, Place
 from core.store.moves import clean
@@ -86,16 +86,20 @@ def budget(chosen: Selection, sort: Sort) -> int | None:
 
 
 def _window(c: Connection, chosen: Selection, most: int | None) -> Window:
-    """In one statement: a run's newest step, and the newest that is beyond its share of the samples looked through."""
+    """As many samples of each run as the others leave it: of those that have any. In two statements, however many runs."""
     here = [sample.c.run_id == run.c.id, sample.c.split == chosen.split]
     if chosen.last is not None:
         here.append(sample.c.step <= chosen.last)
     steps = select(sample.c.step).where(*here).order_by(sample.c.step.desc()).limit(1).correlate(run)
-    beyond = steps.offset(max(1, most // max(1, len(chosen.runs)))) if most else select(null())
-    ends = c.execute(select(steps.scalar_subquery(), beyond.scalar_subquery()).where(run.c.id.in_(chosen.runs))).all()
-    first = chosen.first or 0
-    newest = [-1 if step is None else step for step, _ in ends]
-    low = max([first, *(step + 1 for _, step in ends if step is not None)])  # the same steps of every run: arms stay comparable
+
+    def of(ids: Sequence[int], step: Select[tuple[int]]) -> list[tuple[int, int]]:
+        found = c.execute(select(run.c.id, step.scalar_subquery()).where(run.c.id.in_(ids))).all()
+        return [(run_id, step) for run_id, step in found if step is not None]
+
+    first, ends = chosen.first or 0, of(chosen.runs, steps)
+    newest = [step for _, step in ends]
+    beyond = of([i for i, _ in ends], steps.offset(max(1, most // len(ends)))) if most and ends else []
+    low = max([first, *(step + 1 for _, step in beyond)])  # the same steps of every run: arms stay comparable
     last = max(newest, default=-1)
     low = min(low, max(last, first))
     seen = sum(step >= low for step in newest)

@@ -115,6 +115,8 @@ def test_filters_are_named_and_cleared(sqlite: Path) -> None:
     assert "No sample fits" in prose(at) and "problem nowhere" in prose(at)
     click(at, "Clear filters")
     assert "48 samples" in prose(at) and not {"gold", "problem"} & set(at.query_params)
+    at = page("samples", show="dead groups", dead="alive")  # the list decides; nothing to clear, and what is not heard is said
+    assert "the filter “group alive” is not in force" in prose(at) and "Clear filters" not in [b.label for b in at.button]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +216,7 @@ def test_the_sum_the_tokens_and_the_problem_through_time_are_there(sqlite: Path)
     _, (hard, soft) = stored.experiment()
     at = page("samples", sample=f"{soft}.2.0.3", tokens="true")
     text = next(json.loads(e.proto.json) for e in elements(at, "marked_text") if "tokens" in json.loads(e.proto.json))
-    assert text["tokens"] == [[0, 4, 0.02], [4, 5, 3.1]] and ["parsed", "3", ""] in text["facts"]
+    assert text["tokens"] == [[0, 4, 0.02], [4, 5, 3.1]] and ["parsed", "3", "", ""] in text["facts"]
     assert "Reward and gold disagree: +0.50" in prose(at)
     rows = data(at, "problem_time")["rows"]
     assert [(r["name"], len(r["groups"])) for r in rows] == [("soft, seed 0", STEPS), ("hard, seed 0", STEPS)]

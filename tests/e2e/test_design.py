@@ -111,6 +111,62 @@ def test_a_dragged_ramp_is_kept_through_reload_theme_and_page(chrome: Browser, d
     assert errors == []
 
 
+def test_what_was_typed_is_kept_by_the_press_that_leaves_its_field_and_page(chrome: Browser, dashboard: str) -> None:
+    """On touch screens one press does both, in no time: Streamlit opened the page, lost the text, and went back."""
+    page = opened(chrome, f"{dashboard}/design?arm=hybrid")
+    box(page, "To step").fill("66")
+    page.get_by_role("link", name="Queue", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/queue\?.*draft="))
+    name = page.get_by_role("textbox", name="Name", exact=True)
+    name.fill("typed and left")
+    page.get_by_role("link", name="Edit the mixes").click()
+    expect(page).to_have_url(re.compile(r"/design\?.*draft="))
+    expect(box(page, "To step")).to_have_value("66")
+    page.get_by_role("link", name="Queue", exact=True).click()
+    expect(name).to_have_value("typed and left")
+
+
+def test_a_reload_asks_while_a_field_is_being_typed_in(chrome: Browser, dashboard: str) -> None:
+    page = opened(chrome, f"{dashboard}/design?arm=hybrid")
+    page.get_by_role("link", name="Queue", exact=True).click()
+    name = page.get_by_role("textbox", name="Name", exact=True)
+    name.click()
+    page.keyboard.type(" and more")
+    with page.expect_event("dialog") as asked:
+        page.evaluate("setTimeout(() => location.reload())")
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    page.wait_for_url("**draft=*")  # it stayed, and what was typed is stored
+    with page.expect_navigation():
+        page.evaluate("setTimeout(() => location.reload())")  # now nothing is asked
+    expect(name).to_have_value(re.compile(" and more$"))
+
+
+def test_points_half_typed_and_a_curve_that_numbers_turn_leave_the_page_whole(chrome: Browser, dashboard: str) -> None:
+    page = opened(chrome, f"{dashboard}/design?arm=hybrid")
+    direction = page.get_by_role("radio", name="to hard"), page.get_by_role("radio", name="to continuous")
+    direction[1].click()
+    expect(box(page, "Before")).to_have_value("1")
+    box(page, "Before").fill("0.1")
+    box(page, "Before").press("Enter")
+    box(page, "After").fill("0.4")
+    box(page, "After").press("Enter")
+    expect(direction[0]).to_be_checked()  # the numbers rise
+    direction[1].click()
+    expect(box(page, "Before")).to_have_value("0.4")
+    page.get_by_role("radio", name="piecewise").or_(page.get_by_role("button", name="piecewise")).click()
+    points = page.get_by_role("textbox", name="Points: step value").first
+    expect(points).to_have_value("25 0.4, 75 0.1")
+    for text in ("0 0, abc 1, 50", "0 0, 50"):
+        points.fill(text)
+        points.press("Enter")
+        expect(page.get_by_text("an item of points lacks a value")).to_be_visible()
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+    points.fill("0 0, 50 1")
+    points.press("Enter")
+    expect(direction[0]).to_be_checked()
+
+
 def test_points_are_added_moved_and_removed_with_the_keyboard(chrome: Browser, dashboard: str) -> None:
     page = opened(chrome, f"{dashboard}/design?arm=hybrid")
     page.get_by_role("radio", name="piecewise").or_(page.get_by_role("button", name="piecewise")).click()

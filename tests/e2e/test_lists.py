@@ -130,7 +130,7 @@ def test_an_address_that_changes_changes_the_ticks(page: Page) -> None:
 
 def test_the_table_of_runs_sorts_and_is_saved(page: Page) -> None:
     page.goto("/runs?group=structure&state=Done&state=Failed")
-    head = page.get_by_role("columnheader", name="Gold", exact=True).get_by_role("button")
+    head = page.get_by_role("columnheader", name=re.compile("^Gold( [\u2191\u2193])?$")).get_by_role("button")
     head.wait_for(timeout=60_000)
     settle(page)
     given = names(page)
@@ -142,8 +142,15 @@ def test_the_table_of_runs_sorts_and_is_saved(page: Page) -> None:
     assert page.get_by_role("columnheader", name=re.compile("^Gold \u2193")).get_attribute("aria-sort") == "descending"
     page.keyboard.press("Enter")
     assert names(page)[0] == "hybrid, beta 0, seed 0"
+    page.wait_for_url("**order=gold.up*")
+    page.reload()  # a link shows the order too
+    head.wait_for()
+    settle(page)
+    wait_for("the order of the address", lambda: names(page)[:1] == ["hybrid, beta 0, seed 0"])
+    head.focus()
     page.keyboard.press("Enter")
     assert names(page) == given
+    page.wait_for_function("!location.search.includes('order=')")
     expect(group).to_be_visible()
     name, square = page.get_by_role("link", name="hard, beta 0, seed 0", exact=True), page.locator(".run .square").nth(1)
     assert square.evaluate("s => getComputedStyle(s).backgroundColor") == "rgb(47, 111, 228)"  # --hard
