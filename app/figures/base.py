@@ -151,7 +151,7 @@ def layout(
     """The layout all cards share. The x axis runs to the last planned step, so that what is still to come is seen."""
     y: dict[str, Any] = {
         "gridcolor": "@grid", "showline": False, "zeroline": False, "nticks": 5, "ticksuffix": suffix, "fixedrange": False,
-        "automargin": False, "hoverformat": ".4~r",
+        "automargin": False, "hoverformat": ".4~r", "ticklabelstandoff": 3,  # beside a marker at the left end
     }  # fmt: skip
     if y_range is not None:
         y["range"] = list(y_range)

@@ -85,7 +85,8 @@ def truth(run: Shown, marks: list[Mark]) -> Card:
         | {"hovertemplate": "%{y} at %{x}"}  # its points lie between those of the reward: plotly would give a bare pair
     )
     traces += _blend(run)
-    axis = {"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1], "hoverformat": ".4~r"}
+    axis = {"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1], "hoverformat": ".4~r",
+            "ticklabelstandoff": 3}  # fmt: skip
     strip = {
         "domain": [0, 0.17],
         "range": [0, 1],

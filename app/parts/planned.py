@@ -31,8 +31,13 @@ def planned(config: ExperimentConfig) -> None:
     prose.head(f"{words.count(len(runs), 'run')} will be queued", whole(found, machines))
     rows = [_row(p, e) for p, e in zip(runs, found, strict=True)]
     st.dataframe(rows, hide_index=True, column_config=COLUMNS, row_height=34, alt="The runs that will be queued")
-    for basis in dict.fromkeys(e.basis for e in found):
-        prose.note(f"Estimate: {basis}.")
+    named: dict[str, list[str]] = {}
+    for p, e in zip(runs, found, strict=True):
+        named.setdefault(e.basis, []).append(p.name)
+    for basis, names in named.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        whose = f" of {names[0]}{more}" if len(named) > 1 else ""
+        prose.note(f"Estimate{whose}: {basis}.")
 
 
 def estimates(runs: list[Planned], machines: list[Machine]) -> list[Estimate]:

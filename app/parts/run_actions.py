@@ -39,8 +39,8 @@ def offered(r: RunRow) -> list[dict[str, str]]:
 def row(r: RunRow, why: str, place: str = "") -> dict[str, Any]:
     """A run as app.elements.runs.run_rows draws it."""
     label, tone = words.STATUS[r.status]
-    note = [f"priority {r.priority:+d}"] if r.priority else []
-    note += [r.experiment or "on its own", f"run {r.id}"]
+    note = [f"run {r.id}", *([f"priority {r.priority:+d}"] if r.priority else [])]
+    note.append(r.experiment or "on its own")  # last: a long name is cut
     return {
         "id": r.id, "name": r.name, "role": theme.arm_role(r.structure), "state": label, "tone": tone, "place": place,
         "note": prose.visible(" · ".join(note)), "why": prose.visible(why), "share": r.step / r.max_steps,
