@@ -37,16 +37,25 @@ def pick(value: Any, max_steps: int, key: str, directions: tuple[str, str], kind
     up = rises(value)
     if up is not None:
         with left:
-            # Its key says which way the curve goes: the numbers may turn it too, and a control keeps what it was given first.
+            # A new control after each turn: the numbers may turn the curve too, and a control keeps what it was given first.
             said = st.segmented_control(
-                "Direction", directions, default=directions[not up], key=f"{key}-direction-{chosen}-{up}", required=True
+                "Direction", directions, default=directions[not up], key=f"{key}-direction-{chosen}-{turns(key)}", required=True
             )
             if said != directions[not up]:
                 value = turned(value)
+                turns(key, 1)
     if value["type"] not in ("constant", "adaptive"):
         with right:
             value = _unit(value, max_steps, key)
     return value
+
+
+def turns(key: str, more: int = 0) -> int:
+    """How often the curve has been turned, by its control or (`more`) by its numbers: in its control's key."""
+    found = int(st.session_state.get(f"{key}-turns", 0)) + more
+    if more:
+        st.session_state[f"{key}-turns"] = found
+    return found
 
 
 def _unit(value: dict[str, Any], max_steps: int, key: str) -> dict[str, Any]:

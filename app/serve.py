@@ -49,6 +49,14 @@ async def table(request: Request) -> Response:
     return Response(text, media_type="text/csv", headers=headers)
 
 
+def of_one_who_left(record: logging.LogRecord) -> bool:
+    """Of a browser that is gone: Streamlit logs with a traceback that it had more to say when a page was closed or reloaded."""
+    error = record.exc_info[1] if record.exc_info else None
+    return isinstance(error, RuntimeError) and "after sending 'websocket.close'" in str(error)
+
+
+websocket = logging.getLogger("streamlit.web.server.starlette.starlette_websocket")
+websocket.addFilter(lambda record: not of_one_who_left(record))
 quiet = logging.getLogger("streamlit.runtime.caching.cache_data_api")  # caches are made before there is a runtime
 quiet.setLevel(logging.ERROR)
 for part in pkgutil.iter_modules(parts.__path__):  # what pages import: not when the first reader waits for one

@@ -1,16 +1,19 @@
 // Nothing typed is lost, on every page. Streamlit hears of a field's text when the field is left; and it opens a page, which throws
 // away what the page before it had not heard, at once. A press that does both waits here until Streamlit's script has run.
-const HEARD = 100, LONGEST = 3000;  // ms: until Streamlit has begun to run its script; until we stop waiting for its end
+const LONGEST = 3000;  // ms after which we stop waiting
 const isField = (at) => /^(INPUT|TEXTAREA)$/.test(at?.tagName) && !/^(checkbox|radio)$/.test(at.type);
 
 function bePatient() {
-  let left = -Infinity, typing = null, before = "";
+  let left = -Infinity, began = true, typing = null, before = "";
   const runs = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "running";
-  const settled = () => performance.now() - left > LONGEST || (performance.now() - left > HEARD && !runs());
+  new MutationObserver(() => { began ||= runs(); })
+    .observe(document.body, { subtree: true, attributeFilter: ["data-test-script-state"] });
+  const settled = () => performance.now() - left > LONGEST || (began && !runs());
+  const leave = (field) => { if (field.value !== before) [left, began] = [performance.now(), false]; };
   const begin = (field) => { [typing, before] = [field, field?.value ?? ""]; };
   addEventListener("focusin", ({ target }) => begin(isField(target) ? target : null), true);
-  addEventListener("focusout", ({ target }) => { if (isField(target)) { left = performance.now(); begin(null); } }, true);
-  addEventListener("keydown", ({ key, target }) => { if (key === "Enter" && target === typing) { left = performance.now(); begin(typing); } }, true);
+  addEventListener("focusout", ({ target }) => { if (target === typing) { leave(target); begin(null); } }, true);
+  addEventListener("keydown", ({ key, target }) => { if (key === "Enter" && target === typing) { leave(typing); begin(typing); } }, true);
   addEventListener("click", (event) => {
     const link = event.composedPath().find((at) => at.tagName === "A" && at.href);
     if (!link || link.download || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || settled()) return;

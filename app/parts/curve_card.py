@@ -110,6 +110,7 @@ def _schedule(mix: dict[str, Any], target: str, max_steps: int, key: str) -> Non
     typed = curves.numbers(made, f"{key}-{state}")
     _set(mix, target, typed)
     if isinstance(typed, dict) and curves.rises(typed) != curves.rises(made):
+        curves.turns(key, 1)
         st.rerun()  # the numbers have turned it: the direction drawn above them is the old one
 
 
