@@ -44,6 +44,7 @@ def pick(value: Any, max_steps: int, key: str, directions: tuple[str, str], kind
             if said != directions[not up]:
                 value = turned(value)
                 turns(key, 1)
+                turns(f"{key}-boxes", 1)
     if value["type"] not in ("constant", "adaptive"):
         with right:
             value = _unit(value, max_steps, key)
@@ -51,7 +52,8 @@ def pick(value: Any, max_steps: int, key: str, directions: tuple[str, str], kind
 
 
 def turns(key: str, more: int = 0) -> int:
-    """How often the curve has been turned, by its control or (`more`) by its numbers: in its control's key."""
+    """How often the curve has been turned, `more` times just now: for the keys of what is drawn anew then. A key that was
+    used before would bring back what was set under it, where the run that would have forgotten that was interrupted."""
     found = int(st.session_state.get(f"{key}-turns", 0)) + more
     if more:
         st.session_state[f"{key}-turns"] = found

@@ -106,7 +106,8 @@ def _schedule(mix: dict[str, Any], target: str, max_steps: int, key: str) -> Non
     kinds = curves.KINDS if blend else [curves.NUMBER, *curves.KINDS]
     made = curves.pick(_get(mix, target), max_steps, key, TURNS[blend], kinds)
     # The boxes hold what they were first given: after a change of kind, direction or unit they are drawn anew.
-    state = f"{curves.kind(made)}-{made.get('unit')}-{curves.rises(made)}" if isinstance(made, dict) else curves.NUMBER
+    drawn = curves.turns(f"{key}-boxes")
+    state = f"{curves.kind(made)}-{made.get('unit')}-{drawn}" if isinstance(made, dict) else curves.NUMBER
     typed = curves.numbers(made, f"{key}-{state}")
     _set(mix, target, typed)
     if isinstance(typed, dict) and curves.rises(typed) != curves.rises(made):
