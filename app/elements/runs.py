@@ -34,7 +34,9 @@ def run_table(
         said = st.session_state[key]["sort"]
         sort(str(said.get("key", "")), bool(said.get("down")))
 
-    ticked = lambda: tick([int(i) for i in st.session_state[key]["tick"]])  # noqa: E731
+    def ticked() -> None:
+        tick([int(i) for i in st.session_state[key]["tick"]])
+
     _table(key=key, data=data, on_tick_change=ticked, on_sort_change=sorted_)
 
 

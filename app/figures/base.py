@@ -117,7 +117,7 @@ def on_log(values: Numbers) -> tuple[Numbers, int]:
 
 def log_axis(figure_layout: dict[str, Any], values: Sequence[Numbers], below: int) -> str:
     """Make the axis of some values logarithmic; what to say of `below` others that cannot stand on it."""
-    known = np.concatenate([np.asarray(v, dtype=float)[np.isfinite(v)] for v in values] or [np.ones(1)])
+    known = np.concatenate([np.empty(0), *(np.asarray(v, dtype=float)[np.isfinite(v)] for v in values)])
     low, high = (known.min(), known.max()) if known.size else (1.0, 1.0)
     # With more ticks plotly names nine of each decade over a short range, and in a small card they lie on one another.
     # Without a format of its own a tick between two powers of ten is called 2 or 5, whatever it is worth.

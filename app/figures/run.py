@@ -85,8 +85,6 @@ def truth(run: Shown, marks: list[Mark]) -> Card:
         | {"hovertemplate": "%{y} at %{x}"}  # its points lie between those of the reward: plotly would give a bare pair
     )
     traces += _blend(run)
-    axis = {"gridcolor": "@grid", "zeroline": False, "nticks": 5, "domain": [0.26, 1], "hoverformat": ".4~r",
-            "ticklabelstandoff": 3}  # fmt: skip
     strip = {
         "domain": [0, 0.17],
         "range": [0, 1],
@@ -98,7 +96,8 @@ def truth(run: Shown, marks: list[Mark]) -> Card:
     now = [base.line_at(run.x([run.now])[0], "ink3", 1)] if 0 < run.now < run.max_step else []
     loud = [m for m in marks if m.kind in LOUD and m.step <= run.now]
     happened_at = [base.line_at(run.x([m.step])[0], "ink4", 0.7) for m in loud]
-    layout = _layout(run, yaxis=axis, yaxis2=strip, shapes=[*now, *happened_at])
+    layout = _layout(run, yaxis2=strip, shapes=[*now, *happened_at])
+    layout["yaxis"]["domain"] = [0.26, 1]
     layout["xaxis"]["anchor"] = "y2"  # its ticks stand below the strip
     if loud:
         traces.append(_marked(run, loud))

@@ -95,7 +95,7 @@ def _compare(d: draft.Draft, at: int, mix: Mix | None, found: list[SavedMix]) ->
         old = st.selectbox("Version", [NEWEST, *by_id], format_func=names.__getitem__, key="mix-old", bind="query-params")
     with right:
         new = st.selectbox("compared with", [HERE, *by_id], format_func=names.__getitem__, key="mix-new", bind="query-params")
-    chosen = found[0] if old == NEWEST or not old else by_id[int(old)]
+    chosen = by_id.get(old, found[0])
     with load:
         if st.button(f"Load {chosen.title} here", width="stretch", help="In the place of this arm's mix. Undo brings back."):
             d["arms"][at]["mix"] = chosen.config

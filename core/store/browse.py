@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Table, and_, cast, func, or_, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, cast, func, or_, select, tuple_
 
-from core.store.lines import KEY, Place
+from core.store.lines import KEY, Place, same_place
 from core.store.moves import clean
 from core.store.session import reading
 from core.store.tables import run, sample, sample_label, sample_note, score
@@ -123,14 +123,11 @@ def _of_marks(c: Connection, chosen: Selection, seen: Window) -> list[int]:
     """Ids of the samples with the note and the label asked for. Asked first: people write few, and a planner cannot know."""
     first, *others = [x for x, wanted in ((sample_label, chosen.label), (sample_note, chosen.noted)) if wanted]
 
-    def same(table: Table, other: Table) -> ColumnElement[bool]:
-        return and_(*(table.c[name] == other.c[name] for name in Place._fields))
-
     query = select(*(first.c[name] for name in Place._fields)).where(
         first.c.run_id.in_(chosen.runs), first.c.split == chosen.split, first.c.step.between(seen.first, seen.last)
     )
     for other in others:
-        query = query.join(other, same(first, other))
+        query = query.join(other, same_place(first, other))
     if chosen.label:
         query = query.where(sample_label.c.name == chosen.label)
     marked = query.limit(MOST_MARKS).subquery()

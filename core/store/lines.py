@@ -84,14 +84,15 @@ def _end() -> ColumnElement[str]:
     return func.substr(sample.c.completion, case((length > ENDS_WITH, length - ENDS_WITH + 1), else_=1)).label("ends")
 
 
+def same_place(table: Table, other: Table) -> ColumnElement[bool]:
+    """That rows of two tables are of the same sample, by its place."""
+    return and_(*(table.c[name] == other.c[name] for name in Place._fields))
+
+
 def _marks() -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """A sample's labels, a line each, and whether it has a note. A label has no line break (core.store.notes)."""
-
-    def here(table: Table) -> ColumnElement[bool]:
-        return and_(*(table.c[name] == sample.c[name] for name in Place._fields))
-
-    labels = select(func.aggregate_strings(sample_label.c.name, "\n")).where(here(sample_label)).scalar_subquery()
-    return labels.label("labels"), exists().where(here(sample_note)).label("noted")
+    names = select(func.aggregate_strings(sample_label.c.name, "\n")).where(same_place(sample_label, sample))
+    return names.scalar_subquery().label("labels"), exists().where(same_place(sample_note, sample)).label("noted")
 
 
 def _lines(c: Connection, where: ColumnElement[bool], scored: bool = True, limit: int | None = None) -> list[Line]:
