@@ -76,8 +76,10 @@ def as_kind(value: Any, wanted: str, max_steps: int) -> Any:
     """The schedule as one of another kind, with what the two have in common."""
     old: dict[str, Any] = value if isinstance(value, dict) else {"start": 0.0, "end": float(value), "value": float(value)}
     last = 100 if old.get("unit") == "percent" else max_steps
-    start, end = float(old.get("start", old.get("low", 0.0))), float(old.get("end", old.get("high", old.get("value", 1.0))))
+    start, end = _levels(old)
     ramp = {"from_step": old.get("from_step", last // 4), "to_step": old.get("to_step", max(1, 3 * last // 4))}
+    if len(points := _points(old)) > 1:
+        ramp = {"from_step": points[0][0], "to_step": points[-1][0]}
     unit = {"unit": "percent"} if last == 100 and old.get("unit") == "percent" else {}
     if wanted == NUMBER:
         return end
@@ -105,6 +107,23 @@ def as_kind(value: Any, wanted: str, max_steps: int) -> Any:
         )
         return {"type": wanted, **unit, "steps": float(max(1, last // 10)), "then": then}
     return {"type": wanted, **unit, "start": start, "end": end, **ramp}
+
+
+def _levels(old: dict[str, Any]) -> tuple[float, float]:
+    """Where a schedule of any kind begins and ends."""
+    if isinstance(old.get("then"), dict):
+        return _levels(old["then"])
+    if points := _points(old):
+        return float(points[0][1]), float(points[-1][1])
+    value = old.get("value")
+    return float(old.get("start", old.get("low", 0.0))), float(old.get("end", old.get("high", 1.0 if value is None else value)))
+
+
+def _points(old: dict[str, Any]) -> list[list[float]]:
+    """The points of a piecewise curve; none while they are being typed and are not right."""
+    points = old.get("points") or []
+    right = all(len(p) == 2 and all(isinstance(x, int | float) for x in p) for p in points)
+    return points if right else []
 
 
 def rises(value: dict[str, Any]) -> bool | None:

@@ -32,7 +32,7 @@ TYPED = ("try-text", "try-problem", "try-question", "try-gold", "yaml-text")
 @dataclass
 class Kept:
     """What is stored of this session's draft. `version` 0: nothing, it is as it was opened. `others`: ids it went by;
-    `missing`: one in the address that no draft has."""
+    `missing`: one in the address that no draft has; `begun`: what it was before anybody changed it, if that is known."""
 
     id: str
     version: int = 0
@@ -40,6 +40,7 @@ class Kept:
     typed: dict[str, str] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
     missing: str = ""
+    begun: str = ""
     undo: list[str] = field(default_factory=list)
     redo: list[str] = field(default_factory=list)
 
@@ -66,7 +67,7 @@ def _kept() -> Kept:
     if "draft" not in st.session_state:
         st.session_state["draft-kept"] = Kept(secrets.token_hex(6))
         st.session_state["draft"] = _preset(presets.DEMO)
-        _kept().text = _text(st.session_state["draft"])
+        _kept().text = _kept().begun = _text(st.session_state["draft"])
         touch()
     kept: Kept = st.session_state["draft-kept"]
     return kept
@@ -93,8 +94,12 @@ def open_stored(draft_id: str, with_typed: bool = True) -> bool:
 
 
 def begin(values: Draft) -> None:
-    """Replace the draft; `undo` brings back what it was."""
-    _kept()
+    """Begin another draft; `undo` brings back what was there. What somebody has changed stays, under its own id."""
+    kept = _kept()
+    if kept.version and kept.text != kept.begun:
+        kept.others.add(kept.id)
+        kept.id, kept.version = secrets.token_hex(6), 0
+    kept.begun = _text(values)
     st.session_state["draft"] = values
     touch()
 
@@ -215,7 +220,7 @@ def _catch_up(kept: Kept, with_typed: bool = True) -> None:
 def _text(draft: Draft) -> str:
     """The draft in one spelling: with every default where it is right, as it was typed where it is wrong."""
     config, _ = check(draft)
-    return json.dumps(of_experiment(config) if config else draft, sort_keys=True)
+    return json.dumps(of_experiment(config) if config else draft)  # in its own order: that of a sweep is that of its runs
 
 
 def untouched() -> bool:

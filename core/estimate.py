@@ -18,6 +18,7 @@ BYTES = {"auto": 2, "float32": 4, "bfloat16": 2, "float16": 2}
 FOUR_BITS = 0.56  # bytes a weight, with the scales of its blocks
 ON_CPU, ON_GPU = 5e10, 2e13  # multiplications and additions a second that a training gets out of them: a guess
 SHIPPED_WEIGHTS = 0.8e6
+LIBRARIES = 0.7  # GiB of a process on a CPU that has loaded torch, transformers, TRL and peft, before any weight
 PASSES = 8  # 2 operations a weight and token, in generation, forward and (twice) backward
 TOLD = re.compile(r"(\d+(?:\.\d+)?)\s*([bm])(?![a-z])", re.IGNORECASE)
 
@@ -41,7 +42,8 @@ class Past:
 class Estimate:
     """Seconds of one run, and GiB of one process; None where nothing can be said. `basis`: what it is made from.
 
-    `measured`: the memory is the most that a past run had; else it is that of the weights alone, the least it can be.
+    `measured`: the memory is the most that a past run had; else the least it can be: the weights, and without a GPU what the
+    libraries take, since a process' memory is then all that it has.
     """
 
     seconds: float | None
@@ -69,7 +71,7 @@ def estimate(config: RunConfig, past: Sequence[Past], hosts: Sequence[str], gpu:
     away = "" if here[0].host in hosts else ", which does not listen now"
     runs = f"{count(len(same), 'run')} of {config.model.path} on {here[0].host} ({device}){away}"
     basis = f"from {runs}" + ("" if _shape(same[0].config) == _shape(config) else ", scaled")
-    return Estimate(total, _weights(config) if memory is None else memory, basis, memory is not None)
+    return Estimate(total, _least(config, device != "cpu") if memory is None else memory, basis, memory is not None)
 
 
 def evaluation_count(config: RunConfig) -> int:
@@ -111,11 +113,11 @@ def parameters(path: str) -> float | None:
     return float(told[-1][0]) * (1e9 if told[-1][1] in "bB" else 1e6) if told else None
 
 
-def _weights(config: RunConfig) -> float | None:
-    """GiB of the model's weights alone: the least that it can take. None for the shipped ones: torch itself takes more."""
-    n = None if config.model.path in SHIPPED_MODELS else parameters(config.model.path)
+def _least(config: RunConfig, gpu: bool) -> float | None:
+    """The least GiB that a process can take. None where the model's name does not tell its size."""
+    n = parameters(config.model.path)
     size = FOUR_BITS if config.model.load_in_4bit else BYTES[config.model.dtype]
-    return None if n is None else n * size / GIB
+    return None if n is None else n * size / GIB + (0.0 if gpu else LIBRARIES)
 
 
 def _guess(config: RunConfig, gpu: bool) -> Estimate:
@@ -125,4 +127,4 @@ def _guess(config: RunConfig, gpu: bool) -> Estimate:
     speed, what = (ON_GPU, "20 TFLOP/s") if gpu else (ON_CPU, "50 GFLOP/s")
     tokens = config.grpo.max_steps * _work(config)
     basis = f"a guess, perhaps ten times off: {none}; {PASSES} × {n:.2g} weights × {tokens:.2g} tokens ÷ {what}"
-    return Estimate(PASSES * n * tokens / speed, _weights(config), basis)
+    return Estimate(PASSES * n * tokens / speed, _least(config, gpu), basis)

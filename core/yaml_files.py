@@ -1,7 +1,7 @@
 """A run, an experiment or a mix from a YAML file. Called by core.presets, the CLI, the replay tab and the design page."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 
@@ -12,13 +12,32 @@ from core.mix import Mix
 from core.parsing import parse
 
 MOST_NODES = 20_000
+MERGE = "tag:yaml.org,2002:merge"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as it is meant: a key that is given twice is refused, where PyYAML silently takes the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != MERGE:
+                if key.value in seen:
+                    said = f"{key.value!r} is given twice; remove one"
+                    raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _load(text: str | TextIO) -> Any:
+    return yaml.load(text, _Loader)
 
 
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file; ConfigError naming file and place when it cannot be read."""
     try:
         with path.open(encoding="utf-8") as file:  # as a file: YAML's errors then name it
-            return yaml.safe_load(file)
+            return _load(file)
     except OSError as error:
         raise ConfigError([(str(path), f"cannot be read: {error.strerror}")]) from error
     except yaml.YAMLError as error:
@@ -36,7 +55,7 @@ def load(path: Path) -> RunConfig | ExperimentConfig:
 def of_text(text: str, where: str = "the text") -> RunConfig | ExperimentConfig | Mix:
     """A run, an experiment or a mix from the text of such a file; ConfigError that names the line where it is no YAML."""
     try:
-        values = yaml.safe_load(text)
+        values = _load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else where

@@ -67,7 +67,7 @@ def define(name: str, *with_: str) -> Any:
 
 serve_plotly()
 _chart_card, _pulse = define("chart_card", "plotly", "wire", "feed"), define("pulse", "wire", "feed")
-_warm = define("warm", "plotly", "patience")
+_warm = define("warm", "plotly", "patience", "entries")
 _step_bar, _sum_table, _marked_text, _group, _log_view, _sample_list, _problem_time = map(
     define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "sample_list", "problem_time")
 )
@@ -113,8 +113,8 @@ def pulse(
 
 
 def warm() -> None:
-    """Draws nothing; has the browser load what charts are drawn with, for the page that is opened next, and open that no sooner
-    than what was typed on this one has been heard."""
+    """Draws nothing; has the browser load what charts are drawn with, for the page that is opened next, open that no sooner than
+    what was typed on this one has been heard, and make one entry of its history for each press."""
     _warm(key="warm")
 
 

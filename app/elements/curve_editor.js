@@ -193,6 +193,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = remember(parentElement, () => { const made = build(root); listen(made); return made; });
   ui.send = setTriggerValue;
+  root.classList.toggle("old", !!data.old);
+  root.inert = !!data.old;  // what is moved would put the numbers of before in the place of those being typed
   if (newer(ui, data)) return () => {};  // what is under the hand or still on its way
   Object.assign(ui, { data, n: data.seen, curve: data.curve, at: data.look, scale: data.max / data.last });
   ui.ylabels.replaceChildren(...data.ticks.map((value) => {

@@ -9,7 +9,7 @@ from app.figures import base
 from core.dial import Dial
 
 Card = dict[str, Any]
-HEIGHT = 300
+HEIGHT = 306
 
 
 def _look(dial: Dial) -> dict[str, Any]:

@@ -16,8 +16,9 @@ def dead_groups(report: Report, max_step: int) -> Card:
     values = [100 * float(v) for v in report.dead]
     alt = f"Dead groups along the schedule: {values[0]:.0f} % first, {values[-1]:.0f} % last."
     trace = base.line("dead groups", list(report.curve_steps), values, "ink2", 1.8)
+    height = 45 + 35 * (len(report.distributions) + 1)  # of the table beside it
     sub = "Groups that teach nothing: every advantage in them is 0."
-    return base.card("Dead groups", [trace], base.layout(max_step, " %", [0, 100]), alt, 260, sub=sub)
+    return base.card("Dead groups", [trace], base.layout(max_step, " %", [0, 100]), alt, max(260, height), sub=sub)
 
 
 def dead_before_after(before: Outcome, after: Outcome, max_step: int) -> Card:

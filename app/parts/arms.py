@@ -14,7 +14,7 @@ def arms(d: draft.Draft) -> int:
     """The bar of arms; returns the chosen one's index."""
     names = [a["name"] for a in d["arms"]]
     _settle(len(names))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         chosen = st.segmented_control(
             "Arm", range(len(names)), format_func=lambda i: prose.plain(names[i]), required=True, key=ARM, bind="query-params",
             label_visibility="collapsed", persist_state="session",

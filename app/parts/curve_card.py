@@ -33,18 +33,24 @@ def curve_card(mix: dict[str, Any], faults: forms.Faults, max_steps: int, at: in
             target = _target(mix)
         with right:
             step = _look(max_steps)
+        element = f"curve-{at}-{target}"
         if target is None:
             only = "hard" if any(t["side"] == "hard" for t in mix["terms"]) else "continuous"
             st.caption(f"Only the {only} side has terms, so it has the whole reward. Add a term to the other side to blend.")
         else:
-            element = f"curve-{at}-{target}"
             _schedule(mix, target, max_steps, f"{key}-{target}-{seen(element)}")
             faults.beside(*_paths(mix, target))
         parsed, found = draft.check_mix(mix)
         faults.fill(found)
         parsed = parsed.in_steps(max_steps) if parsed else None
+        good = f"{key}-{target}-good"  # what was drawn last: it stays while something is wrong
         if target is not None and parsed is not None:
-            drawn = data(parsed, _get(mix, target), target, max_steps, step, seen(element))
+            st.session_state[good] = data(parsed, _get(mix, target), target, max_steps, step, seen(element))
+        if target is not None and good in st.session_state:
+            drawn = st.session_state[good]
+            if parsed is None:
+                note = "As it was before: what is wrong is said beside its field."
+                drawn = {**drawn, "seen": seen(element), "note": note, "old": True}
             elements.curve_editor(element, drawn, lambda: moved(element, at, target))
         elif parsed is not None:
             _composition(parsed, step)
@@ -104,7 +110,8 @@ def _schedule(mix: dict[str, Any], target: str, max_steps: int, key: str) -> Non
     """Kind, direction and numbers; the schedule they make goes into `mix`."""
     blend = target == BLEND
     kinds = curves.KINDS if blend else [curves.NUMBER, *curves.KINDS]
-    made = curves.pick(_get(mix, target), max_steps, key, TURNS[blend], kinds)
+    given = _get(mix, target)
+    made = curves.pick(given, max_steps, key, TURNS[blend], kinds)
     # The boxes hold what they were first given: after a change of kind, direction or unit they are drawn anew.
     drawn = curves.turns(f"{key}-boxes")
     state = f"{curves.kind(made)}-{made.get('unit')}-{drawn}" if isinstance(made, dict) else curves.NUMBER
@@ -113,6 +120,8 @@ def _schedule(mix: dict[str, Any], target: str, max_steps: int, key: str) -> Non
     if isinstance(typed, dict) and curves.rises(typed) != curves.rises(made):
         curves.turns(key, 1)
         st.rerun()  # the numbers have turned it: the direction drawn above them is the old one
+    if not blend and curves.kind(typed) != curves.kind(given):
+        st.rerun()  # the row of the term, which is drawn already, shows another kind of weight
 
 
 def _look(max_steps: int) -> int:

@@ -14,6 +14,7 @@ from core.errors import ShowdownError
 from core.store.queries import ExperimentRow, RunRow
 from core.store.states import Status
 
+MOST_SAID = 240  # characters of why a run failed
 OPEN_ROWS = 60  # rows drawn for one experiment; the Runs page has all
 
 
@@ -32,6 +33,8 @@ def counts(runs: Sequence[RunRow]) -> str:
 def bar(key: str, runs: Sequence[RunRow]) -> None:
     """Progress of all steps, and a cell per run that opens it."""
     prose.progress(sum(r.step for r in runs), sum(r.max_steps for r in runs), counts(runs), "")
+    if failed := [r for r in runs if r.status == Status.FAILED and r.error_message]:
+        prose.fault(words.cut(f"{failed[-1].name}: {failed[-1].error_kind}: {failed[-1].error_message}", MOST_SAID))
     if swept := next((r.swept for r in runs if r.swept), None):
         prose.note(f"In each cell: arm, {', '.join(swept)}, seed.")
     run_cells(key, [run_actions.cell(r) for r in runs], "Runs, one cell each")

@@ -13,6 +13,7 @@ from core.store.drafts import StoredDraft
 from core.templates import Template, templates
 
 POINTS = 40
+MOST_NAMES = 3  # of arms, in the list of drafts
 
 
 def gallery(d: draft.Draft) -> None:
@@ -99,4 +100,6 @@ def _drafts() -> None:
 
 
 def _left(stored: StoredDraft) -> str:
-    return f"{words.count(len(stored.config.get('arms', [])), 'arm')}, changed {words.ago(stored.updated_at)}"
+    names = [str(a.get("name") or "without a name") for a in stored.config.get("arms", [])]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return prose.plain(f"{', '.join(names[:MOST_NAMES])}{more}; changed {words.ago(stored.updated_at)}")

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app import cache, prose, words
-from core.estimate import Estimate, estimate
+from core.estimate import LIBRARIES, Estimate, estimate
 from core.experiment import ExperimentConfig, Planned
 from core.store.workers import Machine
 
@@ -13,9 +13,12 @@ HELP = (
     "Start, steps and evaluations, each the median of past runs of this model on this machine. Seconds of a step are scaled by "
     "completions per process and max_completion_length."
 )
-MEMORY = "The most that a past run of this model had, where its batch was at least as large; else the weights alone, with ≥."
+MEMORY = (
+    "The most that a past run of this model had, where its batch was at least as large; else, with ≥, the least it can be: the "
+    f"weights, and without a GPU {LIBRARIES:g} GiB for torch and the libraries."
+)
+NARROW, WIDE, CHARACTER = 150, 360, 6.6  # pixels
 COLUMNS = {
-    "run": st.column_config.TextColumn("Run", width=150),
     "steps": st.column_config.NumberColumn("Steps", width="small"),
     "completions": st.column_config.NumberColumn("Completions", width="small", help="Steps × completions per step."),
     "time": st.column_config.TextColumn("Time, about", width="small", help=HELP),
@@ -30,7 +33,10 @@ def planned(config: ExperimentConfig) -> None:
     found = estimates(runs, machines)
     prose.head(f"{words.count(len(runs), 'run')} will be queued", whole(found, machines))
     rows = [_row(p, e) for p, e in zip(runs, found, strict=True)]
-    st.dataframe(rows, hide_index=True, column_config=COLUMNS, row_height=34, alt="The runs that will be queued")
+    longest = max(len(p.name) for p in runs)  # its end is what tells a run from the others
+    run = st.column_config.TextColumn("Run", width=round(min(WIDE, max(NARROW, 20 + CHARACTER * longest))))
+    columns = {"run": run, **COLUMNS}
+    st.dataframe(rows, hide_index=True, column_config=columns, row_height=34, alt="The runs that will be queued")
     named: dict[str, list[str]] = {}
     for p, e in zip(runs, found, strict=True):
         named.setdefault(e.basis, []).append(p.name)
@@ -51,14 +57,16 @@ def whole(found: list[Estimate], machines: list[Machine]) -> str:
     seconds = [e.seconds for e in found]
     if any(s is None for s in seconds):
         return "how long they take is not known"
-    slots = sum(m.slots for m in machines) or 1
-    total = max(sum(s or 0.0 for s in seconds) / slots, max(s or 0.0 for s in seconds))
-    return f"about {words.duration(total)} in all, on {words.count(slots, 'slot')}, after what waits already"
+    slots = sum(m.slots for m in machines)
+    total = max(sum(s or 0.0 for s in seconds) / max(1, slots), max(s or 0.0 for s in seconds))
+    where = words.count(slots, "slot") if slots else "one slot, once a worker listens"
+    return f"about {words.duration(total)} in all, on {where}, after what waits already"
 
 
 def _row(p: Planned, e: Estimate) -> dict[str, Any]:
     grpo = p.config.grpo
-    memory = "–" if e.memory is None else f"{'' if e.measured else '≥ '}{e.memory:.1f} GiB"
+    size = "" if e.memory is None else f"{e.memory:.1f}" if e.memory >= 0.05 else f"{e.memory:.1g}"
+    memory = f"{'' if e.measured else '≥ '}{size} GiB" if size else "–"
     return {
         "run": p.name, "time": "–" if e.seconds is None else words.duration(e.seconds), "memory": memory,
         "steps": grpo.max_steps, "completions": grpo.max_steps * grpo.completions_per_step, "config": p.config.hash(),

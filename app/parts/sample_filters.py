@@ -183,13 +183,12 @@ def filters(runs: tuple[int, ...], terms: Sequence[str], step: int | None = None
     if step is not None:
         found |= {"first": step, "last": step}
     picked = replace(Selection(runs), **{**found, "text": text.strip()})
-    without = {n: getattr(Selection(runs), n) for n in changes}  # the list is named above, and is no filter
-    unheard = [n for n, value in changes.items() if getattr(picked, n) not in (without[n], value)]
-    said = replace(picked, **without)
-    in_force, chosen = _words(said, step is None), replace(picked, **changes)
-    for name in unheard:
-        not_heard = ", ".join(_words(replace(Selection(runs), **{name: getattr(picked, name)}), False))
-        prose.remark(f"The list “{show}” decides that itself: the filter “{not_heard}” is not in force.")
+    chosen = replace(picked, **changes)
+    if "dead" in changes:  # the list is named above, and is no filter
+        if picked.dead is False:
+            prose.remark(f"The list “{show}” decides that itself: the filter “group alive” is not in force.")
+        picked = replace(picked, dead=None)
+    in_force = _words(picked, step is None)
     if in_force:
         with st.container(horizontal=True, vertical_alignment="center"):
             prose.chips([prose.chip(w, "accent", dot=False) for w in in_force])

@@ -79,6 +79,35 @@ def test_a_link_shows_the_same_draft_arm_step_and_panel(sqlite: Path) -> None:
     assert "There is no draft &lt;b&gt;" in prose(page("design", draft="<b>")), "what was typed is only text"
 
 
+def test_another_experiment_begun_leaves_what_was_changed_under_its_own_address(sqlite: Path) -> None:
+    at = page("design", panel="Templates")
+    button(at, "tiny-structures").click().run()  # nothing was changed before: it is no draft to keep
+    first = address(at, "draft")
+    weight_of(at, "closeness").set_value(0.9).run()
+    at.session_state["panel"] = "Templates"
+    at.run()
+    button(at, "tiny-hard").click().run()
+    second, kept = address(at, "draft"), drafts.load(first)
+    assert second != first and kept is not None and len(kept.config["arms"]) == 7 and "0.9" in json.dumps(kept.config)
+    at.session_state["panel"] = "Templates"
+    at.run()
+    button(at, "tiny-continuous").click().run()
+    assert address(at, "draft") == second, "looking at one after another fills no list"
+    assert {d.id for d in drafts.recent()} == {first, second} and not at.exception
+    for _ in range(2):
+        next(b for b in at.button if b.key == "undo").click().run()
+    assert at.session_state["draft"] == kept.config
+
+
+def test_the_order_of_a_sweep_is_that_of_its_runs_and_survives_a_reload(sqlite: Path) -> None:
+    swept = {"lora.r": [8, 16], "grpo.beta": [0.0, 0.04]}
+    assert drafts.save("0123456789ab", {**draft._preset(presets.DEMO), "sweep": swept}, {}, 0)
+    at = page("queue", draft="0123456789ab")
+    next(t for t in at.text_input if t.label == "Name").set_value("another").run()
+    stored = drafts.load("0123456789ab")
+    assert stored is not None and stored.config["name"] == "another" and list(stored.config["sweep"]) == list(swept)
+
+
 def test_two_windows_do_not_overwrite_each_other(sqlite: Path) -> None:
     first = page("design")
     weight_of(first, "closeness").set_value(0.55).run()
@@ -288,6 +317,35 @@ def test_a_curve_turned_twice_is_itself_and_every_kind_becomes_every_other(value
         blend = parse(Mix, {"blend": made, "terms": TWO_SIDES}).blend
         assert blend is not None and blend.type == kind
     assert isinstance(curves.as_kind(value, curves.NUMBER, 100), float)
+
+
+@pytest.mark.parametrize(
+    ("value", "levels"),
+    [
+        ({"type": "piecewise", "points": [[0, 1.0], [50, 0.5], [90, 0.2]]}, (1.0, 0.2)),
+        ({"type": "piecewise", "points": [[5, 0.4]]}, (0.4, 0.4)),
+        ({"type": "piecewise", "points": [[0, 1.0], ["x", 0.2]]}, (0.0, 1.0)),  # while they are typed: as of a new one
+        ({"type": "warmup", "steps": 9.0, "then": {"type": "cyclic", "low": 0.9, "high": 0.1, "period": 5.0}}, (0.9, 0.1)),
+        ({"type": "warmup", "steps": 9.0, "then": {"type": "constant", "value": 0.4}}, (0.0, 0.4)),
+    ],
+)
+def test_a_curve_of_another_kind_begins_and_ends_where_the_one_before_did(
+    value: dict[str, Any], levels: tuple[float, float]
+) -> None:
+    for kind in ("linear", "step", "adaptive"):
+        made = curves.as_kind(value, kind, 100)
+        assert made["start"] == levels[0] and made["end"] == (levels[1] if kind != "adaptive" or len({*levels}) > 1 else 1.4)
+    assert curves.as_kind(value, curves.NUMBER, 100) == levels[1]
+
+
+def test_the_row_of_a_term_shows_the_kind_of_weight_chosen_at_its_curve(sqlite: Path) -> None:
+    at = page("design", arm="hybrid", curve="closeness")
+    kinds = next(b for b in at.get("button_group") if "closeness" in str(b.key) and str(b.key).endswith("-kind"))
+    kinds.set_value("cosine").run()
+    assert any(b.label == "cosine" for b in at.button) and not any(n.label == "weight of closeness" for n in at.number_input)
+    kinds = next(b for b in at.get("button_group") if "closeness" in str(b.key) and str(b.key).endswith("-kind"))
+    kinds.set_value(curves.NUMBER).run()
+    assert weight_of(at, "closeness").value == 0.4 and not at.exception
 
 
 TWO_SIDES = [

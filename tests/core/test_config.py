@@ -153,7 +153,12 @@ def test_the_hash_changes_with_anything() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("name: [", "is not YAML"), ("", "holds no settings"), ("name: x", "mix: is missing")],
+    [
+        ("name: [", "is not YAML"),
+        ("name: x\nname: y", "'name' is given twice; remove one"),
+        ("", "holds no settings"),
+        ("name: x", "mix: is missing"),
+    ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "run.yaml"

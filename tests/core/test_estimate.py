@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.config import RunConfig
-from core.estimate import Past, estimate, evaluation_count, parameters
+from core.estimate import LIBRARIES, Past, estimate, evaluation_count, parameters
 from core.store import claims, past, records, runs
 from core.store.records import EvaluationRow, StepRecord
 from tests.samples import run_config
@@ -49,7 +49,7 @@ def test_only_the_machine_that_listens_counts_where_it_has_a_past() -> None:
 def test_memory_is_measured_or_said_to_be_the_least() -> None:
     assert estimate(run_config(), [PAST], ["box"], gpu=False).memory == 1.5
     larger = estimate(run_config(grpo={"max_completion_length": 400}), [PAST], ["box"], gpu=False)
-    assert (larger.memory, larger.measured) == (None, False)  # nothing as large was measured, and "tiny" tells no size
+    assert larger.memory == pytest.approx(LIBRARIES, abs=0.01) and not larger.measured  # nothing as large was measured
 
 
 def of_model(path: str, **more: Any) -> RunConfig:
@@ -60,6 +60,8 @@ def test_without_a_past_the_guess_says_so() -> None:
     found = estimate(of_model("Qwen/Qwen3-4B"), [PAST], ["box"], gpu=True)
     assert found.basis.startswith("a guess, perhaps ten times off: no run of Qwen/Qwen3-4B has trained yet")
     assert found.seconds == pytest.approx(8 * 4e9 * 6 * 16 * 40 / 2e13) and found.memory == pytest.approx(4e9 * 2 / 2**30)
+    on_cpu = estimate(of_model("Qwen/Qwen3-4B"), [], [], gpu=False)
+    assert on_cpu.memory == pytest.approx(4e9 * 2 / 2**30 + LIBRARIES)  # there all that the process has is counted
     small = estimate(of_model("Qwen/Qwen3-4B", load_in_4bit=True), [], [], gpu=True)
     assert small.memory == pytest.approx(4e9 * 0.56 / 2**30) and not small.measured
     nothing = estimate(of_model("mine"), [], [], gpu=True)
