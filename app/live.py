@@ -156,10 +156,13 @@ def csv_of(card: Card) -> str:
     for trace in card["traces"]:
         name = trace.get("saved", trace.get("name"))
         if name and isinstance(trace.get("y"), np.ndarray):
-            columns.setdefault(name, {}).update(zip(trace["x"].tolist(), trace["y"].tolist(), strict=True))
+            column, below = columns.setdefault(name, {}), trace.get("stackgroup") == "below"
+            for x, y in zip(trace["x"].tolist(), trace["y"].tolist(), strict=True):
+                column[x] = column.get(x, 0.0) + y if below else y  # of a layer on both sides of zero the other part is 0
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
-    table.writerow([card.get("axis") or "x", *columns])
+    unit = card["layout"]["yaxis"].get("ticksuffix", "").strip()
+    table.writerow([card.get("axis") or "x", *(f"{name} ({unit})" if unit else name for name in columns)])
     for x in sorted({x for column in columns.values() for x in column}):
         found = (column.get(x, np.nan) for column in columns.values())
         table.writerow([f"{x:.12g}", *("" if np.isnan(y) else f"{y:.9g}" for y in found)])

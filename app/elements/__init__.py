@@ -113,8 +113,8 @@ def pulse(
 
 
 def warm() -> None:
-    """Draws nothing; has the browser load what charts are drawn with, for the page that is opened next, open that no sooner than
-    what was typed on this one has been heard, and make one entry of its history for each press."""
+    """Draws nothing; has the browser load what charts are drawn with, for the page that is opened next, open that no sooner
+    than what was typed on this one has been heard, and make one entry of its history for each press."""
     _warm(key="warm")
 
 

@@ -131,10 +131,24 @@ const named = (t) => ({ ...(t.name && { name: plain(t.name) }), ...(Array.isArra
 
 const ticked = ([key, v]) => [key, /^[xy]axis/.test(key) && v?.ticktext ? { ...v, ticktext: v.ticktext.map(plain) } : v];
 
+// A layer of a stack answers with its own value: not with the 0 of the half on the other side of zero, nor where it has none.
+function answers(t, traces) {
+  if (!t.stackgroup || t.hoverinfo) return {};
+  const half = t.stackgroup === "above" && traces.find((o) => o.stackgroup === "below" && o.legendgroup === t.legendgroup);
+  const zero = half && new Set(half.x.filter((_, i) => half.y[i] === 0));
+  const says = (y, i) => (t.stackgroup === "below" ? y < 0 : half ? y > 0 || zero.has(t.x[i]) : Number.isFinite(y));
+  const heard = Array.from(t.y, (y, i) => (says(y, i) ? "y+name" : "none"));
+  return { hoverinfo: heard.includes("none") ? heard : "y+name" };  // of "all" plotly makes pairs beside layers that are silent
+}
+
+// A line of one point, as every line is after a run's first step, would not be seen.
+const dot = (t) => (t.y?.length === 1 && t.mode === "lines" && t.hoverinfo !== "skip"
+  ? { mode: "lines+markers", marker: { size: 5, color: t.fillcolor ?? t.line?.color } } : {});
+
 // The figure as plotly takes it: roles as colours of the theme in force, hidden lines hidden. Arrays are shared, not copied.
 const figure = (ui) => {
   const { traces, layout } = ui.received.card;
-  const shown = traces.map((t) => ({ ...t, ...named(t), visible: !ui.hidden.has(t.legendgroup ?? t.name) }));
+  const shown = traces.map((t) => ({ ...t, ...named(t), ...dot(t), ...answers(t, traces), visible: !ui.hidden.has(t.legendgroup ?? t.name) }));
   const safe = Object.fromEntries(Object.entries(layout).map(ticked));
   Object.entries(ui.zoom).forEach(([axis, range]) => { safe[axis] = { ...safe[axis], range }; });
   return [resolve(ui.root, shown), { ...resolve(ui.root, safe), uirevision: `kept-${ui.revision}` }];

@@ -35,7 +35,7 @@ function line(ui, run, heads) {
   const tick = node("input"), square = node("i", "square"), name = node("a", "name", run.name);
   tick.type = "checkbox";
   tick.tabIndex = -1;  // one stop a row would be hundreds: the arrows lead to the rows, and Space ticks
-  tick.setAttribute("aria-label", `Tick ${run.name}`);
+  tick.setAttribute("aria-label", `Tick ${run.name}, run ${run.id}`);
   tick.onchange = () => ui.tick([run.id], tick.checked);
   square.style.background = `var(--${run.role})`;
   name.href = `run?run=${run.id}`;

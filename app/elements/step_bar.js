@@ -12,7 +12,7 @@ function build(root) {
   return ui;
 }
 
-const percent = (share) => `${(100 * share).toFixed(0)} %`;
+const percent = (share) => `${halfEven(100 * share, 0)} %`;
 
 function draw(ui, data, setTriggerValue) {
   const { cells, known, total, low, high, label, role, marks, labels, leads } = data;
@@ -24,7 +24,8 @@ function draw(ui, data, setTriggerValue) {
     if (known && (leads || wanted !== chosen)) setTriggerValue("step", wanted);
   };
   ui.step.textContent = `Step ${chosen}`;
-  ui.value.textContent = value === null ? "" : `${label} ${said(value)}`;
+  const happened = marks.filter(([step]) => step === chosen).map(([, text]) => text);  // also for whoever has no pointer to hover
+  ui.value.textContent = [...(value === null ? [] : [`${label} ${said(value)}`]), ...happened].join(" \u00b7 ");
   ui.scale.textContent = known ? `${said(low)} \u2013 ${said(high)}, stronger is higher` : "";
   ui.row.style.setProperty("--cells", cells.length);
   ui.row.style.setProperty("--halves", Math.ceil(cells.length / 2));
@@ -40,16 +41,17 @@ function draw(ui, data, setTriggerValue) {
     cell.title = [there ? `${name}: ${label} ${said(mean)}` : name, ...here].join("\n");
     cell.onclick = () => { if (first <= known) pick(until); };
   });
-  ui.marks.hidden = !labels.length;
-  ui.marks.replaceChildren(...labels.map(([step, text]) => {
-    const mark = node("span", step > 0.8 * total ? "before" : "", text);
+  ui.marks.hidden = !marks.length;
+  const named = new Set(labels.map(String));
+  ui.marks.replaceChildren(...marks.map(([step, text]) => {
+    const mark = node("span", step > 0.8 * total ? "before" : "", named.has(String([step, text])) ? text : "");
     mark.style.left = `${(100 * (step - 0.5)) / total}%`;
     return mark;
   }));
   ui.row.setAttribute("aria-valuemin", "1");
   ui.row.setAttribute("aria-valuemax", String(known));
   ui.row.setAttribute("aria-valuenow", String(chosen));
-  ui.row.setAttribute("aria-valuetext", `step ${chosen}${value === null ? "" : `, ${label} ${said(value)}`}`);
+  ui.row.setAttribute("aria-valuetext", [`step ${chosen}`, ui.value.textContent].filter(Boolean).join(", "));
   ui.row.onkeydown = (event) => {
     const move = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: -known, End: known }[event.key];
     if (leads && event.key === "Enter") pick(chosen);

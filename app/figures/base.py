@@ -118,7 +118,11 @@ def on_log(values: Numbers) -> tuple[Numbers, int]:
 def log_axis(figure_layout: dict[str, Any], values: Sequence[Numbers], below: int) -> str:
     """Make the axis of some values logarithmic; what to say of `below` others that cannot stand on it."""
     known = np.concatenate([np.empty(0), *(np.asarray(v, dtype=float)[np.isfinite(v)] for v in values)])
-    low, high = (known.min(), known.max()) if known.size else (1.0, 1.0)
+    said = f"{count(below, 'value')} of 0 or below cannot stand on a log axis." if below else ""
+    if not known.size:
+        figure_layout["yaxis"] |= {"range": [0, 1]}
+        return said
+    low, high = known.min(), known.max()
     # With more ticks plotly names nine of each decade over a short range, and in a small card they lie on one another.
     # Without a format of its own a tick between two powers of ten is called 2 or 5, whatever it is worth.
     figure_layout["yaxis"] |= {
@@ -127,7 +131,7 @@ def log_axis(figure_layout: dict[str, Any], values: Sequence[Numbers], below: in
         "dtick": None,
         "tickformat": ".1~e" if low < 1e-3 else ".2~s" if high >= 1e5 else ".2~r",
     }
-    return f"{count(below, 'value')} of 0 or below cannot stand on a log axis." if below else ""
+    return said
 
 
 def line_at(x: float, role: str, width: float) -> dict[str, Any]:
@@ -137,11 +141,12 @@ def line_at(x: float, role: str, width: float) -> dict[str, Any]:
 
 
 def signed_area(name: str, x: Numbers, y: Numbers, role: str) -> list[Trace]:
-    """One layer of a stack: what is positive upwards from zero, what is negative downwards."""
+    """One layer of a stack: what is positive upwards from zero, what is negative downwards. The element has the layer answer
+    that holds the value, and a file has both in one column."""
     values = np.asarray(y, dtype=float)
     traces = [area(name, x, np.maximum(values, 0.0), role, "above")]
     if (values < 0).any():
-        traces.append(area(name, x, np.minimum(values, 0.0), role, "below") | {"hoverinfo": "skip", "saved": f"{name} below 0"})
+        traces.append(area(name, x, np.minimum(values, 0.0), role, "below"))
     return traces
 
 

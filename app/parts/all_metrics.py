@@ -33,7 +33,10 @@ def pattern(text: str) -> re.Pattern[str]:
     served meanwhile."""
     if re.search(r"\)\s*[*+{]", text) or len(re.findall(r"[*+{]", text)) > MOST_REPEATS:
         raise re.error(f"no group may be repeated, and no more than {MOST_REPEATS} characters or sets")
-    return re.compile(text, re.IGNORECASE)
+    try:
+        return re.compile(text, re.IGNORECASE)
+    except (OverflowError, RecursionError) as error:  # a number of repeats too large, brackets too deep
+        raise re.error(str(error)) from error
 
 
 def all_metrics(detail: RunDetail, view: View, wanted: re.Pattern[str], lives: bool) -> None:

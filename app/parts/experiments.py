@@ -34,7 +34,9 @@ def bar(key: str, runs: Sequence[RunRow]) -> None:
     """Progress of all steps, and a cell per run that opens it."""
     prose.progress(sum(r.step for r in runs), sum(r.max_steps for r in runs), counts(runs), "")
     if failed := [r for r in runs if r.status == Status.FAILED and r.error_message]:
-        prose.fault(words.cut(f"{failed[-1].name}: {failed[-1].error_kind}: {failed[-1].error_message}", MOST_SAID))
+        last = failed[-1]
+        why = str(last.error_message).strip().partition("\n")[0]
+        prose.fault(words.cut(f"{last.name}: {last.error_kind}: {why}", MOST_SAID))
     if swept := next((r.swept for r in runs if r.swept), None):
         prose.note(f"In each cell: arm, {', '.join(swept)}, seed.")
     run_cells(key, [run_actions.cell(r) for r in runs], "Runs, one cell each")

@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from app import cache, cards, elements, prose
+from app.figures.overlay import labels_of
 from app.parts.chart_view import chart_view
 from core.metrics import described
 from core.store.queries import RunRow
@@ -40,7 +41,8 @@ def overlays(chosen: Sequence[RunRow]) -> None:
             query = {"runs": "-".join(str(r.id) for r in sorted(chosen, key=lambda r: r.id))}
             label = f"Compare these {len(chosen)} runs"
             st.page_link("views/compare.py", label=label, icon=":material/compare_arrows:", query_params=query)
+        called = labels_of(shown)
         for r in shown:
-            st.page_link("views/run.py", label=prose.plain(f"Open {r.name}"), query_params={"run": str(r.id)})
+            st.page_link("views/run.py", label=prose.plain(f"Open {called[r.id]}"), query_params={"run": str(r.id)})
     if len(chosen) > MOST_LINES:
         prose.note(f"The first {MOST_LINES} of {len(chosen)} chosen runs.")

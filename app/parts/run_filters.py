@@ -77,7 +77,12 @@ def choose(rows: Sequence[RunRow], paths: Iterable[str], metrics: Iterable[str])
 def setting(r: RunRow, settings: Mapping[int, Mapping[str, Any]], path: str) -> Any:
     """A run's value of a setting, or of what follows from its settings."""
     own = {"arm": r.arm, "structure": r.structure, "experiment": r.experiment or "on its own", "variant": r.variant}
-    return own[path] if path in own else settings.get(r.id, {}).get(path, NOT_SET)
+    if path in own:
+        return own[path]
+    found = settings.get(r.id, {})
+    # What is nothing in one run, as a blend, may hold settings of its own in another.
+    inner = [f"{k.removeprefix(f'{path}.')} {words.setting(v)}" for k, v in found.items() if k.startswith(f"{path}.")]
+    return found.get(path, ", ".join(inner) or NOT_SET)
 
 
 def plain(value: Any) -> Any:

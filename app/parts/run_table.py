@@ -7,6 +7,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from statistics import mean, stdev
 from typing import Any
 
@@ -135,15 +136,27 @@ def _name(group: Group, path: str) -> str:
 
 
 def _csv(heads: Sequence[Mapping[str, str]], lines: Sequence[Mapping[str, Any]]) -> str:
-    """The table with all digits; a curve has a file of its own, from its chart."""
+    """The table with all digits, shares in percent; a curve has a file of its own, from its chart."""
     kept = [i for i, h in enumerate(heads) if h["kind"] != "curve"]
     file = io.StringIO()
     out = csv.writer(file, lineterminator="\n")
-    out.writerow(["run", *(heads[i]["title"] for i in kept)])
+    out.writerow(["run", *(_titled(heads[i], [line["cells"][i] for line in lines]) for i in kept)])
     for line in lines:
-        cells = [(line["cells"][i], heads[i]["kind"] == "text") for i in kept]
-        out.writerow([line["name"], *(c[said] if isinstance(c, list) else c for c, said in cells)])
+        out.writerow([line["name"], *(_said(line["cells"][i], heads[i]) for i in kept)])
     return file.getvalue()
+
+
+def _titled(head: Mapping[str, str], cells: Sequence[Cell]) -> str:
+    in_percent = any(isinstance(c, list) and str(c[-1]).endswith("%") for c in cells)
+    return f"{head['title']} (%)" if in_percent else head["title"]
+
+
+def _said(cell: Cell, head: Mapping[str, str]) -> Any:
+    if not isinstance(cell, list):
+        return cell
+    if head["key"] == "age":
+        return datetime.fromtimestamp(cell[0], UTC).isoformat(timespec="seconds")
+    return 100 * cell[0] if head["kind"] == "bar" else cell[0]
 
 
 def _keep(chosen: Sequence[int]) -> None:

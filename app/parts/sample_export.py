@@ -37,7 +37,7 @@ def _export(listed: Listed, page: Page) -> None:
         if page.count > MOST:
             prose.remark(f"The first {MOST:,} of {page.count:,}, in the list's order. Narrow the list for the others.")
         made = (listed.chosen, listed.sort, kind, rule)
-        if st.button(f"Make the file of {count:,} samples", key="export-make"):
+        if st.button(f"Make the file of {count:,} {'sample' if count == 1 else 'samples'}", key="export-make"):
             jobs.begin("export", made, lambda progress: _made(listed, kind, rule, progress))
         try:
             ready = jobs.shown("export", made, "Writing the file")

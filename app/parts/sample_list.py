@@ -56,10 +56,12 @@ def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int,
         seen = f"steps {max(page.window.first, min(1, page.window.last))}–{page.window.last}"
         one_step = what[:4] == "step" and pages == 1
         note = seen if page.window.whole else f"looked through {seen}, the newest; choose others under Filters"
-        prose.head(f"{page.count:,} samples of {what}", _groups(lines) if one_step else note)
+        prose.head(
+            f"{page.count:,} {'sample' if page.count == 1 else 'samples'} of {what}", _groups(lines) if one_step else note
+        )
         _keys(keys, at, number, pages)
         if at is None:
-            prose.remark("The sample shown is not on this page of the list.")
+            prose.remark("The sample shown is not on this page of the list; Next goes to the first that is.")
         highest = max((abs(x.total) for x in lines if x.total is not None), default=1.0) or 1.0
         span = max((sum(max(p["size"], 0.0) for p in r["parts"]) for r in rows), default=1.0) or 1.0
         long = len(runs) > 1 and any(r.swept for r in runs.values())
@@ -90,14 +92,14 @@ def _groups(lines: Sequence[Line]) -> str:
 
 
 def _keys(keys: Sequence[str], at: int | None, number: int, pages: int) -> None:
-    """Previous and next; over the end of a page they turn it."""
-    first, last = at in (0, None), at in (len(keys) - 1, None)
+    """Previous and next; over the end of a page they turn it. From a sample that is not on the page, next is its first."""
+    at = -1 if at is None else at
     with st.container(horizontal=True):
-        if first or at is None:
-            st.button("Previous", shortcut="K", disabled=number <= 1 or at is None, on_click=_turn, args=(number - 1, "last"))
+        if at < 1:
+            st.button("Previous", shortcut="K", disabled=number <= 1 or at < 0, on_click=_turn, args=(number - 1, "last"))
         else:
             st.button("Previous", shortcut="K", on_click=to_sample, args=(keys[at - 1],))
-        if last or at is None:
-            st.button("Next", shortcut="J", disabled=number >= pages or at is None, on_click=_turn, args=(number + 1, "first"))
+        if at == len(keys) - 1:
+            st.button("Next", shortcut="J", disabled=number >= pages, on_click=_turn, args=(number + 1, "first"))
         else:
             st.button("Next", shortcut="J", on_click=to_sample, args=(keys[at + 1],))

@@ -8,29 +8,36 @@ from core.store.lines import Place
 from core.store.notes import LONGEST_NOTE, Marks
 
 SAVES = "notes-saved"  # in the session: how often; fields of another key begin with what is stored then
+TYPED = "notes-typed"  # in the session: of samples that were left what their fields began with, and what was typed in them
 
 
-def _shown(at: str, now: Marks) -> tuple[Marks, int]:
-    """What the fields began with, which others may have changed since, and the saves before."""
+def _shown(at: str, now: Marks) -> tuple[Marks, tuple[str, list[str]], int]:
+    """What the fields began with, which others may have changed since; what they hold; the saves before."""
     saves = st.session_state.get(SAVES, 0)
+    shown, typed = st.session_state.setdefault(TYPED, {}).get(at, (now, (now.note, list(now.labels))))
     if f"note-{at}-{saves}" not in st.session_state:
-        st.session_state["notes-shown"] = now
-    return st.session_state["notes-shown"], saves
+        st.session_state["notes-shown"] = shown
+    return st.session_state["notes-shown"], typed, saves
 
 
 def notes(place: Place, runs: tuple[int, ...]) -> None:
-    """Fields that are saved with a button; what is typed stays until then."""
+    """Fields that are saved with a button; what is typed stays until then, also while other samples are looked at."""
     now = cache.marks(place)
     at = places.to_url(place)
     said = ", ".join([*map(prose.plain, now.labels), *(["a note"] if now.note else [])])
-    with st.expander("Note and labels" + (f": {said}" if said else ""), key=f"notes-{at}"):
-        shown, saves = _shown(at, now)
+    unsaved = " (not saved yet)" if at in st.session_state.get(TYPED, {}) else ""
+    with st.expander("Note and labels" + (f": {said}" if said else "") + unsaved, key=f"notes-{at}"):
+        shown, (text, chosen), saves = _shown(at, now)
         labels = st.multiselect(
-            "Labels", sorted({*cache.label_counts(runs), *shown.labels}), default=list(shown.labels), accept_new_options=True,
+            "Labels", sorted({*cache.label_counts(runs), *shown.labels, *chosen}), default=chosen, accept_new_options=True,
             key=f"labels-{at}-{saves}", placeholder="choose or type new ones",
         )  # fmt: skip
-        note = st.text_area("Note", shown.note, max_chars=LONGEST_NOTE, key=f"note-{at}-{saves}", height=90)
+        note = st.text_area("Note", text, max_chars=LONGEST_NOTE, key=f"note-{at}-{saves}", height=90)
         changed = note.strip() != shown.note or sorted(labels) != list(shown.labels)
+        if changed:
+            st.session_state[TYPED][at] = (shown, (note, labels))
+        else:
+            st.session_state[TYPED].pop(at, None)
         if st.button("Save", disabled=not changed, key=f"save-{at}"):
             try:
                 actions.mark(place, note, labels, shown)
@@ -38,6 +45,7 @@ def notes(place: Place, runs: tuple[int, ...]) -> None:
                 prose.fault(str(error))
                 return
             st.session_state[SAVES] = saves + 1
+            st.session_state[TYPED].pop(at, None)
             cache.forget_marks()
             st.rerun()
         st.caption("Kept with the run, also when it resumes and trains this step again. `showdown export` takes them along.")

@@ -22,9 +22,11 @@ from core.store.queries import RunDetail, RunRow
 
 
 def _choose_step(run: RunDetail) -> int:
-    """The step in the URL, the step bar's, else the newest."""
+    """The step in the URL, the step bar's, else that of the sample in the URL, else the newest."""
     row = run.row
-    asked = places.number(st.query_params.get("step", ""))
+    asked, sample = places.number(st.query_params.get("step", "")), places.from_url(st.query_params.get("sample", ""))
+    if asked is None and sample is not None and (sample.run_id, sample.split) == (row.id, "train"):
+        asked = sample.step
     step = row.step if asked is None else min(max(asked, 1), row.step)
     step_bar("step-bar", run, step, st.session_state.get("colour", COLOURS[0]), to_step, quiet=True)
     return step

@@ -157,7 +157,8 @@ def _view(bar: bool, live: bool) -> View:
 def _no_run() -> None:
     prose.title("Run")
     with st.container(key="card-none"):
-        said = f"There is no run {st.query_params.get('run', '')!r}."
+        asked = st.query_params.get("run", "")
+        said = f"There is no run {asked!r}." if asked else "The address names no run."
         prose.empty("No such run", said, ("runs", "All runs", "show_chart"))
 
 

@@ -17,9 +17,10 @@ BESIDE_CURVES = 10.0  # the same where curves are drawn, which go on by themselv
 def _head(rows: list[RunRow], fitting: list[RunRow]) -> None:
     done = sum(r.status == Status.DONE for r in fitting)
     running = sum(r.status.claimed for r in fitting)
+    failed = sum(r.status == Status.FAILED for r in fitting)
     waiting = [r for r in fitting if r.status == Status.QUEUED]
     many = words.count(len(rows), "run") if len(fitting) == len(rows) else f"{len(fitting)} of {words.count(len(rows), 'run')}"
-    prose.head(many, f"{running} running · {len(waiting)} waiting · {done} done")
+    prose.head(many, f"{running} running · {len(waiting)} waiting · {done} done" + (f" · {failed} failed" if failed else ""))
     if waiting:
         no_worker()
 

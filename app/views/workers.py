@@ -61,7 +61,7 @@ def _live() -> None:
         with st.container(key="card-noworker"):
             prose.empty(
                 "No worker listens",
-                "Start one with `showdown worker`, here or on any machine with the same database and broker.",
+                "Start one with “showdown worker”, here or on any machine with the same database and broker.",
             )
     for m in machines:
         _machine(m)

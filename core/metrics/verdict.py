@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from core.metrics.catalogue import percent
+from core.metrics.catalogue import count, percent
 from core.metrics.series import Series
 
 WINDOW = 10  # steps that "now" means
@@ -64,7 +64,7 @@ def learning(series: Mapping[str, Series], n_eval: int) -> Verdict | None:
     steps = min(WINDOW, len(reward.values) // 2)  # the first and the last must not be the same
     up = _mean(reward.values[-steps:]) - _mean(reward.values[:steps])
     moved = f"from {percent(first, 1)} to {percent(now, 1)} at step {gold.steps[-1]}"
-    said = f"Gold accuracy went {moved}; the reward moved by {up:+.2f}."
+    said = f"Gold accuracy went {moved}; the reward, mean of {count(steps, 'step')}, moved by {up:+.2f}."
     rule = (
         f"By the newest gold accuracy less the first: more than two binomial standard errors ({2 * error:.3f} here, of "
         f"{n_eval} held-out completions) up is yes, so far; down is no, and a flag where the mean reward of the last {steps} "
@@ -94,4 +94,4 @@ def stability(series: Mapping[str, Series]) -> Verdict | None:
     if not spikes:
         return Verdict("Yes", "good", f"No jump of the gradient norm above {SPIKE:g} times its median.", rule)
     where = ", ".join(map(str, spikes[-3:]))
-    return Verdict("Look once", "warn", f"{len(spikes)} jump(s) of the gradient norm, last at step {where}.", rule)
+    return Verdict("Look once", "warn", f"{count(len(spikes), 'jump')} of the gradient norm, last at step {where}.", rule)

@@ -1,5 +1,6 @@
 """Home, Queue, Runs and Workers with several runs on them: what they say, what can be done, and text from strangers."""
 
+import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from app import cache, theme, visits, waits
 from app import prose as prose_module
 from app.live import Version, known
 from app.parts import run_actions, run_table
-from app.parts.run_filters import groups
+from app.parts.run_filters import NOT_SET, groups, setting
+from app.parts.run_table import HEADS, _csv
 from app.parts.sweep import values
 from core import presets
 from core.errors import NotFound
@@ -192,6 +194,22 @@ def test_the_runs_page_is_what_its_link_says(mixed: list[int]) -> None:
     at = page("runs", state="Done", find="beta continuous", group="grpo.beta", runs=f"{mixed[1]}-{mixed[0]}")
     assert list(runs_table(at)["id"]) == [mixed[1]] and "1 of 6 runs" in prose(at)
     assert at.selectbox(key="group").value == "grpo.beta" and at.query_params["runs"] == f"{mixed[1]}-{mixed[0]}"
+
+
+def test_what_is_nothing_in_one_run_is_grouped_by_what_it_is_in_another(sqlite: Path) -> None:
+    _, (hard, _, hybrid) = experiment(sweep={}, seeds=[0])
+    settings = cache.settings_of(((hard, 100), (hybrid, 100)))
+    by_id = {r.id: r for r in queries.run_list()}
+    assert setting(by_id[hard], settings, "mix.blend") is None
+    assert "start 0, end 1, from_step 25" in str(setting(by_id[hybrid], settings, "mix.blend"))
+    assert setting(by_id[hybrid], settings, "mix.nowhere") == NOT_SET
+
+
+def test_the_file_of_the_runs_has_times_and_percent() -> None:
+    heads = [{"key": k, "kind": HEADS[k][0], "title": HEADS[k][1]} for k in ("age", "progress", "gold")]
+    cells = [[0.0, "20000 d ago"], [0.5, "50 %"], [12.5, "12.5 %"]]
+    found = list(csv.reader(_csv(heads, [{"name": "one", "cells": cells}]).splitlines()))
+    assert found == [["run", "Queued", "Progress (%)", "Gold (%)"], ["one", "1970-01-01T00:00:00+00:00", "50.0", "12.5"]]
 
 
 MOVES = [  # what happens to a list of five runs that train, 2,000 steps each, at step 12; is the table drawn again?

@@ -50,7 +50,7 @@ def click(at: AppTest, label: str) -> AppTest:
 def test_a_link_shows_the_same_list(sqlite: Path, query: dict[str, str], count: int, why: str) -> None:
     stored.experiment()
     at = page("samples", **query)
-    assert f"{count} samples of" in prose(at) and len(keys(at)) == count, why
+    assert f"{count} sample{'' if count == 1 else 's'} of" in prose(at) and len(keys(at)) == count, why
 
 
 def test_a_list_says_of_how_many_runs_it_is(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +185,32 @@ def test_a_note_and_labels_are_saved_shown_and_found(sqlite: Path) -> None:
     assert notes.marks(place) == notes.Marks("it <b>guesses</b>", ("odd",))
     (row,) = data(page("samples", label="odd"))["rows"]
     assert row["key"] == places.to_url(place) and row["tags"][:2] == [["odd", "accent"], ["note", "warn"]]
+
+
+def test_a_note_that_is_not_saved_yet_is_there_again_when_its_sample_is(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+    at = page("samples", sample=places.to_url(Place(hard, "train", 1, 0, 3)))
+    next(t for t in at.text_area if t.label == "Note").set_value("half a thought").run()
+    next(m for m in at.multiselect if m.label == "Labels").set_value(["odd"]).run()
+    click(at, "Next")
+    assert next(t for t in at.text_area if t.label == "Note").value == "" and not at.exception
+    click(at, "Previous")
+    assert next(t for t in at.text_area if t.label == "Note").value == "half a thought"
+    assert "Note and labels (not saved yet)" in [e.label for e in at.expander]
+    click(at, "Save")
+    click(at, "Next")
+    click(at, "Previous")
+    assert notes.marks(Place(hard, "train", 1, 0, 3)) == notes.Marks("half a thought", ("odd",))
+    assert "Note and labels: odd, a note" in [e.label for e in at.expander]
+
+
+def test_next_leads_from_a_sample_that_is_not_listed_to_the_first_that_is(sqlite: Path) -> None:
+    _, (hard, _) = stored.experiment()
+    at = page("samples", sample=places.to_url(Place(hard, "train", 1, 0, 3)), first="3", **{"from": "3"})
+    first = keys(at)[0]
+    assert "Next goes to the first that is" in prose(at)
+    click(at, "Next")
+    assert at.query_params["sample"] == first and "Next goes to the first" not in prose(at) and not at.exception
 
 
 def test_a_save_keeps_what_another_wrote_meanwhile(sqlite: Path) -> None:

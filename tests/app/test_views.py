@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from app import cache, forms
 from app.figures import run as figures
 from app.figures.preflight import dead_before_after
-from app.figures.shown import Shown
+from app.figures.shown import Shown, View
 from app.live import csv_of
 from app.parts.launch import SECTIONS
 from core import presets
@@ -118,6 +118,21 @@ def test_a_run_like_one_that_trained_is_estimated_from_it(trained: int) -> None:
     assert found.memory is not None and 0.1 < found.memory < 8  # GiB of a process with torch in it
     spent = queries.series(trained)["speed/step_seconds"].values
     assert found.seconds is not None and found.seconds > len(spent) * min(spent)
+
+
+def test_a_term_on_both_sides_of_zero_is_one_column_and_percent_is_said() -> None:
+    mix = parse(Mix, {"terms": [{"component": "correctness", "side": "hard"}, {"component": "format", "side": "hard"}]})
+    shares = {"correctness": [1.25, 0.5], "format": [-0.25, 0.5]}
+    series = {f"signal/advantage_share/{term}": Series([1, 2], values) for term, values in shares.items()}
+    card = figures.advantage_shares(Shown(series, mix, 2, 2, 1))
+    assert csv_of(card).splitlines() == ["step,correctness (%),format (%)", "1,125,-25", "2,50,50"]
+
+
+def test_a_log_axis_on_which_nothing_can_stand_says_so_and_has_no_ticks_of_its_own() -> None:
+    view = View(log=True)
+    mix = parse(Mix, {"terms": [{"component": "correctness", "side": "hard"}]})
+    card = figures.single(Shown({"signal/dead_groups": Series([1, 2], [0.0, 0.0])}, mix, 2, 2, 1, view), "signal/dead_groups")
+    assert card["sub"] == "2 values of 0 or below cannot stand on a log axis." and card["layout"]["yaxis"].get("type") != "log"
 
 
 def test_a_term_called_total_has_its_own_layer_and_column() -> None:

@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from core.store import claims
+from core.store.records import StepRecord, write_step
 from core.store.states import Status
 from tests.conftest import wait_for
 from tests.e2e.browser import card, chromium, zoom
-from tests.grow import grow, growing
+from tests.grow import grow, growing, metrics
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 
@@ -62,6 +63,36 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dash
         until(page, "Spread inside groups", "hovered", at)
     claims.finish(run_id, 1, Status.DONE)
     expect(page.get_by_text("Done", exact=True)).to_be_visible()
+    page.context.close()
+
+
+HOVERED = """([title, x]) => {
+  for (const host of document.querySelectorAll('*')) {
+    const card = host.shadowRoot?.querySelector('.card');
+    if (card?.querySelector('h3')?.textContent !== title) continue;
+    const plot = card.querySelector('.plot');
+    window.Plotly.Fx.hover(plot, { xval: x }, 'xy');
+    return [...plot.querySelectorAll('.hoverlayer .legendtext')].map((text) => text.textContent);
+  }
+}"""
+
+
+def test_a_layer_below_zero_answers_with_its_own_value(dashboard: str, chrome: Browser) -> None:
+    (run_id,) = growing(max_steps=20)
+    shares = {1: (0.5, 0.5), 2: (1.25, -0.25), 3: (0.5, 0.5)}
+    for step, (hard, graded) in shares.items():
+        more = {"signal/advantage_share/correctness": hard, "signal/advantage_share/closeness": graded}
+        write_step(run_id, 1, StepRecord(step=step, metrics=metrics(step) | more))
+    page = opened(chrome, f"{dashboard}/run?run={run_id}")
+    title = "Share of advantage variance"
+    page.get_by_role("heading", name=title).scroll_into_view_if_needed()
+    until(page, title, "last", 3)
+    answers = {2: ["closeness : \u221225 %", "correctness : 125 %"], 3: ["closeness : 50 %", "correctness : 50 %"]}
+
+    def heard() -> bool:
+        return all(sorted(page.evaluate(HOVERED, [title, step])) == wanted for step, wanted in answers.items())
+
+    wait_for("the labels", heard, 20)
     page.context.close()
 
 

@@ -48,6 +48,32 @@ def test_back_from_a_run_is_where_its_cell_was_pressed(dashboard: str, chrome: B
     page.context.close()
 
 
+def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_address(dashboard: str, chrome: Browser) -> None:
+    page = opened(chrome, f"{dashboard}/design")
+    settle(page)
+    page.get_by_role("button", name="Use", exact=True).first.click()
+    expect(page).to_have_url(re.compile("draft="))
+    page.get_by_role("spinbutton", name="Look at step").fill("60")
+    page.get_by_role("spinbutton", name="Look at step").press("Enter")
+    expect(page).to_have_url(re.compile("step=60"))
+    for name, where in (("Queue", "/queue"), ("Design", "/design"), ("Runs", "/runs")):
+        before = page.evaluate("history.length")
+        page.get_by_role("link", name=name, exact=True).first.click()
+        expect(page).to_have_url(re.compile(where))
+        settle(page)
+        assert page.evaluate("history.length") == before + 1
+    for where in ("/design", "/queue", "/design"):
+        page.go_back()
+        expect(page).to_have_url(re.compile(where))
+        settle(page)
+    expect(page.get_by_role("spinbutton", name="Look at step")).to_have_value("60")
+    for where in ("/queue", "/design", "/runs"):
+        page.go_forward()
+        expect(page).to_have_url(re.compile(where))
+        settle(page)
+    page.context.close()
+
+
 @pytest.mark.parametrize(
     ("where", "label"),
     [("/run?run={run}&tab=Config", "Clone to Design"), ("/queue?rows-open-1=true", "Clone: hybrid, seed 0")],
