@@ -5,9 +5,11 @@ session, and after every change in the database, under the id that the address h
 """
 
 import json
+import math
 import re
 import secrets
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import streamlit as st
@@ -25,20 +27,22 @@ Draft = dict[str, Any]
 Faults = list[tuple[str, str]]
 ID = re.compile(r"[0-9a-f]{12}")
 MOST_UNDO = 50
+LATE = 5.0  # seconds in which an address may still name the draft that was left: the browser sends the one that it has
 # Widgets whose text is no part of the experiment, but should not be lost either.
 TYPED = ("try-text", "try-problem", "try-question", "try-gold", "yaml-text")
 
 
 @dataclass
 class Kept:
-    """What is stored of this session's draft. `version` 0: nothing, it is as it was opened. `others`: ids it went by;
-    `missing`: one in the address that no draft has; `begun`: what it was before anybody changed it, if that is known."""
+    """What is stored of this session's draft. `version` 0: nothing, it is as it was opened. `others`: ids it went by, and since
+    when it does not; `missing`: one in the address that no draft has; `begun`: what it was before anybody changed it, where
+    that is known."""
 
     id: str
     version: int = 0
     text: str = ""
     typed: dict[str, str] = field(default_factory=dict)
-    others: set[str] = field(default_factory=set)
+    others: dict[str, float] = field(default_factory=dict)
     missing: str = ""
     begun: str = ""
     undo: list[str] = field(default_factory=list)
@@ -49,7 +53,8 @@ def get() -> Draft:
     """This session's draft: the one in the address, else the one it has, else the demo's experiment."""
     wanted = st.query_params.get("draft", "")
     kept = _kept()
-    if wanted and wanted not in (kept.id, kept.missing, *kept.others) and not open_stored(wanted):
+    late = monotonic() - kept.others.get(wanted, -math.inf) < LATE  # else somebody went back to it
+    if wanted and not late and wanted not in (kept.id, kept.missing) and not open_stored(wanted):
         kept.missing = wanted
     st.session_state.update(st.session_state.pop("draft-typed", {}))  # here, because the widgets come later
     draft: Draft = st.session_state["draft"]
@@ -84,7 +89,7 @@ def open_stored(draft_id: str, with_typed: bool = True) -> bool:
     if stored is None:
         return False
     before = _kept()
-    others = (before.others | {before.id}) - {stored.id}
+    others = {**before.others, before.id: monotonic()}
     st.session_state["draft-kept"] = Kept(stored.id, stored.version, _text(stored.config), stored.typed, others)
     st.session_state["draft"] = stored.config
     if with_typed:
@@ -97,26 +102,31 @@ def begin(values: Draft) -> None:
     """Begin another draft; `undo` brings back what was there. What somebody has changed stays, under its own id."""
     kept = _kept()
     if kept.version and kept.text != kept.begun:
-        kept.others.add(kept.id)
-        kept.id, kept.version = secrets.token_hex(6), 0
+        _part(kept)
     kept.begun = _text(values)
     st.session_state["draft"] = values
     touch()
 
 
+def _part(kept: Kept) -> None:
+    """It goes on under another id; what is stored under the one it had stays."""
+    kept.others[kept.id] = monotonic()
+    kept.id, kept.version = secrets.token_hex(6), 0
+
+
 def load(name: str) -> None:
-    """Replace the draft by a preset."""
+    """Begin another draft with a preset."""
     begin(_preset(name))
 
 
 def load_experiment(values: dict[str, Any]) -> None:
-    """Replace the draft by an experiment as it was queued. ConfigError where this version cannot read it."""
+    """Likewise with an experiment as it was queued. ConfigError where this version cannot read it."""
     found = parse(ExperimentConfig, values)
     begin({**of_experiment(found), "name": f"{found.name} again"[:120]})
 
 
 def load_run(config: RunConfig, name: str) -> None:
-    """Replace the draft by one run's mix and settings."""
+    """Likewise with one run's mix and settings."""
     begin(of_run(config, name))
 
 
@@ -190,8 +200,7 @@ def _store(kept: Kept, text: str, typed: dict[str, str]) -> None:
     kept.undo, kept.redo = [*kept.undo, kept.text][-MOST_UNDO:], []
     config = json.loads(text)
     if not actions.keep_draft(kept.id, config, typed, kept.version):
-        kept.others.add(kept.id)
-        kept.id, kept.version = secrets.token_hex(6), 0
+        _part(kept)
         actions.keep_draft(kept.id, config, typed, 0)
         st.toast(
             "This draft was changed in another window meanwhile. Yours goes on as a copy; the other is under Templates.",

@@ -156,9 +156,9 @@ def csv_of(card: Card) -> str:
     for trace in card["traces"]:
         name = trace.get("saved", trace.get("name"))
         if name and isinstance(trace.get("y"), np.ndarray):
-            column, below = columns.setdefault(name, {}), trace.get("stackgroup") == "below"
-            for x, y in zip(trace["x"].tolist(), trace["y"].tolist(), strict=True):
-                column[x] = column.get(x, 0.0) + y if below else y  # of a layer on both sides of zero the other part is 0
+            column, own = columns.setdefault(name, {}), dict(zip(trace["x"].tolist(), trace["y"].tolist(), strict=True))
+            below = trace.get("stackgroup") == "below"  # of a layer on both sides of zero the other half is 0
+            column.update({x: column.get(x, 0.0) + y for x, y in own.items()} if below else own)
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     unit = card["layout"]["yaxis"].get("ticksuffix", "").strip()

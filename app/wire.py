@@ -160,18 +160,24 @@ def lean_body(tails: "Iterable[tuple[int, Array | array[float]]]") -> bytes:
 
 
 def _by_stack(traces: Sequence[Card]) -> dict[str, Array]:
-    """Layers of one stack keep the same points, or plotly would fill the missing ones with zeros: those of their sum."""
+    """Layers of one stack keep the same points, or plotly would fill the missing ones with zeros: those of their sum. So do the
+    two halves of a stack on both sides of zero, of which one answers for both."""
     heights: dict[str, Array] = {}
     for t in traces:
-        if group := t.get("stackgroup"):
+        if group := _stack(t):
             heights[group] = heights.get(group, np.zeros(len(t["y"]))) + np.nan_to_num(np.abs(t["y"]))
     return heights
+
+
+def _stack(trace: Card) -> str:
+    group = str(trace.get("stackgroup", ""))
+    return "above" if group == "below" else group
 
 
 def _thinned(traces: Sequence[Card], before: Sequence[Line] | None, most: int) -> list[Line]:
     """The traces with at most `most` points each, and how many of them stay as they are while they grow."""
     heights = _by_stack(traces)
-    by = [heights[t["stackgroup"]] if t.get("stackgroup") else t.get("y") for t in traces]
+    by = [heights[group] if (group := _stack(t)) else t.get("y") for t in traces]
     known = [
         b if b and isinstance(y, np.ndarray) and not t.get("moving") and _begins(b, t) else None
         for t, y, b in zip(traces, by, before or [None] * len(traces), strict=True)

@@ -18,15 +18,17 @@ MERGE = "tag:yaml.org,2002:merge"
 class _Loader(yaml.SafeLoader):
     """YAML as it is meant: a key that is given twice is refused, where PyYAML silently takes the last one."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """As it is written: what `<<` brings in later may be given anew."""
+        node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != MERGE:
-                if key.value in seen:
+                if (key.tag, key.value) in seen:
                     said = f"{key.value!r} is given twice; remove one"
-                    raise yaml.constructor.ConstructorError(None, None, said, key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+                    raise yaml.composer.ComposerError(None, None, said, key.start_mark)
+                seen.add((key.tag, key.value))
+        return node
 
 
 def _load(text: str | TextIO) -> Any:

@@ -50,7 +50,7 @@ def curve_card(mix: dict[str, Any], faults: forms.Faults, max_steps: int, at: in
             drawn = st.session_state[good]
             if parsed is None:
                 note = "As it was before: what is wrong is said beside its field."
-                drawn = {**drawn, "seen": seen(element), "note": note, "old": True}
+                drawn = {**drawn, "look": step, "seen": seen(element), "note": note, "old": True}
             elements.curve_editor(element, drawn, lambda: moved(element, at, target))
         elif parsed is not None:
             _composition(parsed, step)

@@ -65,7 +65,7 @@ def _curve(mix: Mix) -> str:
 
 
 def _presets() -> None:
-    prose.head("Whole experiments", "arms, seeds, model and data; they replace the draft")
+    prose.head("Whole experiments", "arms, seeds, model and data; each begins a draft")
     with st.container(gap=None):
         for name in presets.names():
             with st.container(horizontal=True, vertical_alignment="center"):

@@ -80,9 +80,11 @@ def setting(r: RunRow, settings: Mapping[int, Mapping[str, Any]], path: str) -> 
     if path in own:
         return own[path]
     found = settings.get(r.id, {})
+    if path in found:
+        return found[path]
     # What is nothing in one run, as a blend, may hold settings of its own in another.
     inner = [f"{k.removeprefix(f'{path}.')} {words.setting(v)}" for k, v in found.items() if k.startswith(f"{path}.")]
-    return found.get(path, ", ".join(inner) or NOT_SET)
+    return ", ".join(inner) or NOT_SET
 
 
 def plain(value: Any) -> Any:

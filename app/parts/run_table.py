@@ -140,15 +140,16 @@ def _csv(heads: Sequence[Mapping[str, str]], lines: Sequence[Mapping[str, Any]])
     kept = [i for i, h in enumerate(heads) if h["kind"] != "curve"]
     file = io.StringIO()
     out = csv.writer(file, lineterminator="\n")
-    out.writerow(["run", *(_titled(heads[i], [line["cells"][i] for line in lines]) for i in kept)])
+    out.writerow(["run", *(_titled(heads[i]) for i in kept)])
     for line in lines:
         out.writerow([line["name"], *(_said(line["cells"][i], heads[i]) for i in kept)])
     return file.getvalue()
 
 
-def _titled(head: Mapping[str, str], cells: Sequence[Cell]) -> str:
-    in_percent = any(isinstance(c, list) and str(c[-1]).endswith("%") for c in cells)
-    return f"{head['title']} (%)" if in_percent else head["title"]
+def _titled(head: Mapping[str, str]) -> str:
+    key = head["key"]
+    share = key.startswith("metric ") and describe(key.removeprefix("metric ")).unit == "share"
+    return f"{head['title']} (%)" if share or key in ("progress", "gold", "start") else head["title"]
 
 
 def _said(cell: Cell, head: Mapping[str, str]) -> Any:
@@ -156,7 +157,7 @@ def _said(cell: Cell, head: Mapping[str, str]) -> Any:
         return cell
     if head["key"] == "age":
         return datetime.fromtimestamp(cell[0], UTC).isoformat(timespec="seconds")
-    return 100 * cell[0] if head["kind"] == "bar" else cell[0]
+    return round(100 * cell[0], 1) if head["kind"] == "bar" else cell[0]
 
 
 def _keep(chosen: Sequence[int]) -> None:

@@ -60,7 +60,7 @@ def listing(lines: Sequence[Line], page: Page, chosen: Place, runs: Mapping[int,
             f"{page.count:,} {'sample' if page.count == 1 else 'samples'} of {what}", _groups(lines) if one_step else note
         )
         _keys(keys, at, number, pages)
-        if at is None:
+        if at is None and keys:
             prose.remark("The sample shown is not on this page of the list; Next goes to the first that is.")
         highest = max((abs(x.total) for x in lines if x.total is not None), default=1.0) or 1.0
         span = max((sum(max(p["size"], 0.0) for p in r["parts"]) for r in rows), default=1.0) or 1.0

@@ -20,6 +20,19 @@ def _shown(at: str, now: Marks) -> tuple[Marks, tuple[str, list[str]], int]:
     return st.session_state["notes-shown"], typed, saves
 
 
+def _keep(at: str, saves: int, shown: Marks) -> None:
+    """Something was typed: said before the page is drawn, which may show another sample by then."""
+    note, labels = (st.session_state.get(f"{field}-{at}-{saves}") for field in ("note", "labels"))
+    if note is None or labels is None or _same(shown, note, labels):
+        st.session_state[TYPED].pop(at, None)
+    else:
+        st.session_state[TYPED][at] = (shown, (note, labels))
+
+
+def _same(shown: Marks, note: str, labels: list[str]) -> bool:
+    return note.strip() == shown.note and sorted(labels) == list(shown.labels)
+
+
 def notes(place: Place, runs: tuple[int, ...]) -> None:
     """Fields that are saved with a button; what is typed stays until then, also while other samples are looked at."""
     now = cache.marks(place)
@@ -30,15 +43,12 @@ def notes(place: Place, runs: tuple[int, ...]) -> None:
         shown, (text, chosen), saves = _shown(at, now)
         labels = st.multiselect(
             "Labels", sorted({*cache.label_counts(runs), *shown.labels, *chosen}), default=chosen, accept_new_options=True,
-            key=f"labels-{at}-{saves}", placeholder="choose or type new ones",
+            key=f"labels-{at}-{saves}", placeholder="choose or type new ones", on_change=_keep, args=(at, saves, shown),
         )  # fmt: skip
-        note = st.text_area("Note", text, max_chars=LONGEST_NOTE, key=f"note-{at}-{saves}", height=90)
-        changed = note.strip() != shown.note or sorted(labels) != list(shown.labels)
-        if changed:
-            st.session_state[TYPED][at] = (shown, (note, labels))
-        else:
-            st.session_state[TYPED].pop(at, None)
-        if st.button("Save", disabled=not changed, key=f"save-{at}"):
+        note = st.text_area(
+            "Note", text, max_chars=LONGEST_NOTE, key=f"note-{at}-{saves}", height=90, on_change=_keep, args=(at, saves, shown)
+        )
+        if st.button("Save", disabled=_same(shown, note, labels), key=f"save-{at}"):
             try:
                 actions.mark(place, note, labels, shown)
             except ShowdownError as error:

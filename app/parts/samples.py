@@ -27,6 +27,7 @@ def _choose_step(run: RunDetail) -> int:
     asked, sample = places.number(st.query_params.get("step", "")), places.from_url(st.query_params.get("sample", ""))
     if asked is None and sample is not None and (sample.run_id, sample.split) == (row.id, "train"):
         asked = sample.step
+        st.query_params["step"] = str(asked)  # what is listed stays when the sample is let go
     step = row.step if asked is None else min(max(asked, 1), row.step)
     step_bar("step-bar", run, step, st.session_state.get("colour", COLOURS[0]), to_step, quiet=True)
     return step

@@ -99,6 +99,25 @@ def test_another_experiment_begun_leaves_what_was_changed_under_its_own_address(
     assert at.session_state["draft"] == kept.config
 
 
+def test_an_address_of_a_draft_that_was_left_opens_it_again(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = page("design")
+    weight_of(at, "closeness").set_value(0.9).run()
+    first = address(at, "draft")
+    at.session_state["panel"] = "Templates"
+    at.run()
+    button(at, "tiny-hard").click().run()
+    second = address(at, "draft")
+    at.query_params["draft"] = first  # late: the browser had not heard of the second one
+    at.run()
+    assert address(at, "draft") == second != first
+    monkeypatch.setattr(draft, "LATE", 0.0)
+    for wanted, arms in ((first, 3), (second, 1), (first, 3)):  # Back, Forward, Back
+        at.query_params["draft"] = wanted
+        at.run()
+        assert address(at, "draft") == wanted and len(at.session_state["draft"]["arms"]) == arms
+    assert not at.exception
+
+
 def test_the_order_of_a_sweep_is_that_of_its_runs_and_survives_a_reload(sqlite: Path) -> None:
     swept = {"lora.r": [8, 16], "grpo.beta": [0.0, 0.04]}
     assert drafts.save("0123456789ab", {**draft._preset(presets.DEMO), "sweep": swept}, {}, 0)

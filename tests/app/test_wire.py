@@ -94,6 +94,16 @@ def test_a_tail_that_does_not_fit_is_noticed(page: Page, have: wire.Card, then: 
     assert drawn(feed(page, first.whole, next_.tail, next_.whole)) == drawn(feed(page, next_.whole))
 
 
+def test_both_halves_of_a_stack_keep_the_same_points(page: Page) -> None:
+    """A label of one step says each term once, by the half that holds its value."""
+    steps, values = np.arange(1200), np.random.default_rng(0).normal(0.3, 1.0, (2, 1200))
+    traces = [t for k, name in enumerate("ab") for t in base.signed_area(name, steps, values[k], "c1")]
+    card = base.card("Contributions", traces, base.layout(1200), "alt")
+    found = feed(page, wire.Message(card, "1", "run").whole)
+    xs = [drawn(found, n)[0] for n in range(4)]
+    assert len(xs[0]) < 1000 and all(x == xs[0] for x in xs)
+
+
 def test_a_browser_is_sent_what_it_lacks_and_nothing_else() -> None:
     """What it says that it has decides; a browser that has something else altogether starts anew."""
     older, newer = (wire.Message({**line(n), "layout": {}}, str(n), "run") for n in (100, 101))

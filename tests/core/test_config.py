@@ -11,7 +11,7 @@ from core.config import RunConfig
 from core.errors import ConfigError
 from core.experiment import ExperimentConfig
 from core.parsing import parse
-from core.yaml_files import load
+from core.yaml_files import load, read_yaml
 from tests.samples import CONTINUOUS, HARD, HYBRID, run_config
 
 MIX = {"terms": HARD}
@@ -167,6 +167,12 @@ def test_a_bad_file_is_named(tmp_path: Path, text: str, message: str) -> None:
         load(path)
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load(tmp_path / "missing.yaml")
+
+
+def test_what_a_merge_brings_into_a_mapping_may_be_given_anew(tmp_path: Path) -> None:
+    path = tmp_path / "merged.yaml"
+    path.write_text("base: &b {x: 1}\nlist: [{deep: {a: &a {<<: *b, x: 2}}}]\nother: {<<: *a, 1: one, '1': text}\n")
+    assert read_yaml(path)["other"] == {"x": 2, 1: "one", "1": "text"}
 
 
 @pytest.mark.parametrize(
