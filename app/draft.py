@@ -27,7 +27,7 @@ Draft = dict[str, Any]
 Faults = list[tuple[str, str]]
 ID = re.compile(r"[0-9a-f]{12}")
 MOST_UNDO = 50
-LATE = 5.0  # seconds in which an address may still name the draft that was left: the browser sends the one that it has
+LATE = 5.0  # seconds after another was written in which an address may still name the draft that was left
 # Widgets whose text is no part of the experiment, but should not be lost either.
 TYPED = ("try-text", "try-problem", "try-question", "try-gold", "yaml-text")
 
@@ -35,8 +35,8 @@ TYPED = ("try-text", "try-problem", "try-question", "try-gold", "yaml-text")
 @dataclass
 class Kept:
     """What is stored of this session's draft. `version` 0: nothing, it is as it was opened. `others`: ids it went by, and since
-    when it does not; `missing`: one in the address that no draft has; `begun`: what it was before anybody changed it, where
-    that is known."""
+    when the address says another (inf: not yet). `missing`: an id in the address that no draft has. `begun`: what it was before
+    anybody changed it, where that is known."""
 
     id: str
     version: int = 0
@@ -54,8 +54,11 @@ def get() -> Draft:
     wanted = st.query_params.get("draft", "")
     kept = _kept()
     late = monotonic() - kept.others.get(wanted, -math.inf) < LATE  # else somebody went back to it
-    if wanted and not late and wanted not in (kept.id, kept.missing) and not open_stored(wanted):
-        kept.missing = wanted
+    if wanted and not late and wanted not in (kept.id, kept.missing):
+        if open_stored(wanted):
+            del _kept().others[kept.id]  # the browser has the address already: Forward may follow Back at once
+        else:
+            kept.missing = wanted
     st.session_state.update(st.session_state.pop("draft-typed", {}))  # here, because the widgets come later
     draft: Draft = st.session_state["draft"]
     return draft
@@ -89,7 +92,7 @@ def open_stored(draft_id: str, with_typed: bool = True) -> bool:
     if stored is None:
         return False
     before = _kept()
-    others = {**before.others, before.id: monotonic()}
+    others = {**before.others, before.id: math.inf}
     st.session_state["draft-kept"] = Kept(stored.id, stored.version, _text(stored.config), stored.typed, others)
     st.session_state["draft"] = stored.config
     if with_typed:
@@ -100,17 +103,19 @@ def open_stored(draft_id: str, with_typed: bool = True) -> bool:
 
 def begin(values: Draft) -> None:
     """Begin another draft; `undo` brings back what was there. What somebody has changed stays, under its own id."""
-    kept = _kept()
-    if kept.version and kept.text != kept.begun:
-        _part(kept)
-    kept.begun = _text(values)
+    kept, text = _kept(), _text(values)
     st.session_state["draft"] = values
     touch()
+    if text == kept.text:  # nothing begins, and an address of its own would be one of nothing
+        return
+    if kept.version and kept.text != kept.begun:
+        _part(kept)
+    kept.begun = text
 
 
 def _part(kept: Kept) -> None:
     """It goes on under another id; what is stored under the one it had stays."""
-    kept.others[kept.id] = monotonic()
+    kept.others[kept.id] = math.inf
     kept.id, kept.version = secrets.token_hex(6), 0
 
 
@@ -188,6 +193,9 @@ def keep(in_address: bool) -> None:
     # Only when it is another one: each write sends the whole address, which may be older than what was just clicked.
     if in_address and kept.version and st.query_params.get("draft") != kept.id:
         st.query_params["draft"] = kept.id
+    if in_address and kept.version:
+        now = monotonic()
+        kept.others = {left: min(since, now) for left, since in kept.others.items()}
 
 
 def _typed(kept: Kept) -> dict[str, str]:

@@ -163,9 +163,9 @@ def _by_stack(traces: Sequence[Card]) -> dict[str, Array]:
     """Layers of one stack keep the same points, or plotly would fill the missing ones with zeros: those of their sum. So do the
     two halves of a stack on both sides of zero, of which one answers for both."""
     heights: dict[str, Array] = {}
-    for t in traces:
-        if group := _stack(t):
-            heights[group] = heights.get(group, np.zeros(len(t["y"]))) + np.nan_to_num(np.abs(t["y"]))
+    for k, t in enumerate(traces, 1):
+        if group := _stack(t):  # each layer counts by another number: what goes from one to the next changes the sum, too
+            heights[group] = heights.get(group, np.zeros(len(t["y"]))) + k * np.nan_to_num(np.abs(t["y"]))
     return heights
 
 

@@ -12,6 +12,7 @@ from core.mix import Mix
 from core.parsing import parse
 
 MOST_NODES = 20_000
+NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)  # a date of no day, bytes of no text, brackets too deep
 MERGE = "tag:yaml.org,2002:merge"
 
 
@@ -42,7 +43,7 @@ def read_yaml(path: Path) -> Any:
             return _load(file)
     except OSError as error:
         raise ConfigError([(str(path), f"cannot be read: {error.strerror}")]) from error
-    except yaml.YAMLError as error:
+    except NOT_YAML as error:
         raise ConfigError([(str(path), f"is not YAML: {error}")]) from error
 
 
@@ -58,7 +59,7 @@ def of_text(text: str, where: str = "the text") -> RunConfig | ExperimentConfig 
     """A run, an experiment or a mix from the text of such a file; ConfigError that names the line where it is no YAML."""
     try:
         values = _load(text)
-    except yaml.YAMLError as error:
+    except NOT_YAML as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else where
         raise ConfigError([(place, f"is not YAML: {getattr(error, 'problem', None) or error}")]) from error

@@ -3,11 +3,13 @@
 import streamlit as st
 
 from app import actions, cache, places, prose
+from app.parts.sample_go import to_sample
 from core.errors import ShowdownError
 from core.store.lines import Place
 from core.store.notes import LONGEST_NOTE, Marks
 
 SAVES = "notes-saved"  # in the session: how often; fields of another key begin with what is stored then
+SHOWN = "notes-shown"  # in the session: of each sample whose fields are there what they began with
 TYPED = "notes-typed"  # in the session: of samples that were left what their fields began with, and what was typed in them
 
 
@@ -15,13 +17,19 @@ def _shown(at: str, now: Marks) -> tuple[Marks, tuple[str, list[str]], int]:
     """What the fields began with, which others may have changed since; what they hold; the saves before."""
     saves = st.session_state.get(SAVES, 0)
     shown, typed = st.session_state.setdefault(TYPED, {}).get(at, (now, (now.note, list(now.labels))))
+    all_shown: dict[str, Marks] = st.session_state.setdefault(
+        SHOWN, {}
+    )  # of a page that was left too early its fields may stay
     if f"note-{at}-{saves}" not in st.session_state:
-        st.session_state["notes-shown"] = shown
-    return st.session_state["notes-shown"], typed, saves
+        kept = {key: marks for key, marks in all_shown.items() if key in st.session_state}
+        st.session_state[SHOWN] = all_shown = {**kept, f"note-{at}-{saves}": shown}
+    return all_shown.get(f"note-{at}-{saves}", shown), typed, saves
 
 
 def _keep(at: str, saves: int, shown: Marks) -> None:
     """Something was typed: said before the page is drawn, which may show another sample by then."""
+    if "sample" not in st.query_params:
+        to_sample(at)  # the first of a list that grows: another would stand there before this note is saved
     note, labels = (st.session_state.get(f"{field}-{at}-{saves}") for field in ("note", "labels"))
     if note is None or labels is None or _same(shown, note, labels):
         st.session_state[TYPED].pop(at, None)

@@ -25,7 +25,7 @@ def _choose_step(run: RunDetail) -> int:
     """The step in the URL, the step bar's, else that of the sample in the URL, else the newest."""
     row = run.row
     asked, sample = places.number(st.query_params.get("step", "")), places.from_url(st.query_params.get("sample", ""))
-    if asked is None and sample is not None and (sample.run_id, sample.split) == (row.id, "train"):
+    if asked is None and sample is not None and sample.run_id == row.id and 1 <= sample.step <= row.step:
         asked = sample.step
         st.query_params["step"] = str(asked)  # what is listed stays when the sample is let go
     step = row.step if asked is None else min(max(asked, 1), row.step)

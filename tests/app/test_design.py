@@ -115,7 +115,17 @@ def test_an_address_of_a_draft_that_was_left_opens_it_again(sqlite: Path, monkey
         at.query_params["draft"] = wanted
         at.run()
         assert address(at, "draft") == wanted and len(at.session_state["draft"]["arms"]) == arms
+        monkeypatch.setattr(draft, "LATE", 600.0)  # the next comes at once, and is heard all the same
     assert not at.exception
+
+
+def test_what_the_draft_says_already_begins_nothing(sqlite: Path) -> None:
+    assert drafts.save("0123456789ab", draft._preset("tiny-hard"), {}, 0)
+    at = page("design", draft="0123456789ab", panel="Templates")
+    button(at, "tiny-hard").click().run()
+    weight_of(at, "correctness").set_value(0.7).run()
+    assert address(at, "draft") == "0123456789ab" and len(drafts.recent()) == 1
+    assert weight_of(at, "correctness").value == 0.7 and not at.exception
 
 
 def test_the_order_of_a_sweep_is_that_of_its_runs_and_survives_a_reload(sqlite: Path) -> None:

@@ -104,6 +104,14 @@ def test_both_halves_of_a_stack_keep_the_same_points(page: Page) -> None:
     assert len(xs[0]) < 1000 and all(x == xs[0] for x in xs)
 
 
+def test_a_dip_of_one_layer_in_a_stack_whose_sum_never_changes_is_drawn(page: Page) -> None:
+    steps, hard = np.arange(1200), np.ones(1200)
+    hard[777] = 0.0
+    traces = [base.area("hard", steps, hard, "c1"), base.area("continuous", steps, 1 - hard, "c2")]
+    found = feed(page, wire.Message(base.card("Blend", traces, base.layout(1200), "alt"), "1", "run").whole)
+    assert 777 in drawn(found)[0] and min(drawn(found)[1]) == 0.0
+
+
 def test_a_browser_is_sent_what_it_lacks_and_nothing_else() -> None:
     """What it says that it has decides; a browser that has something else altogether starts anew."""
     older, newer = (wire.Message({**line(n), "layout": {}}, str(n), "run") for n in (100, 101))

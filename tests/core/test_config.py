@@ -156,6 +156,8 @@ def test_the_hash_changes_with_anything() -> None:
     [
         ("name: [", "is not YAML"),
         ("name: x\nname: y", "'name' is given twice; remove one"),
+        ("name: 2024-13-45", "is not YAML"),
+        ("mix: " + "[" * 3000, "is not YAML"),
         ("", "holds no settings"),
         ("name: x", "mix: is missing"),
     ],
