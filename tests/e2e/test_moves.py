@@ -49,13 +49,12 @@ def test_back_from_a_run_is_where_its_cell_was_pressed(dashboard: str, chrome: B
 
 
 def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_address(dashboard: str, chrome: Browser) -> None:
-    page = opened(chrome, f"{dashboard}/design")
+    page = opened(chrome, f"{dashboard}/design?step=60")
     settle(page)
     page.get_by_role("button", name="Use", exact=True).first.click()
     expect(page).to_have_url(re.compile("draft="))
-    page.get_by_role("spinbutton", name="Look at step").fill("60")
-    page.get_by_role("spinbutton", name="Look at step").press("Enter")
-    expect(page).to_have_url(re.compile("step=60"))
+    expect(page.get_by_text("Composition at step 60")).to_be_visible()
+    settle(page)
     for name, where in (("Queue", "/queue"), ("Design", "/design"), ("Runs", "/runs")):
         before = page.evaluate("history.length")
         page.get_by_role("link", name=name, exact=True).first.click()
