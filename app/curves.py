@@ -115,8 +115,7 @@ def _levels(old: dict[str, Any]) -> tuple[float, float]:
         return _levels(old["then"])
     if points := _points(old):
         return float(points[0][1]), float(points[-1][1])
-    value = old.get("value")
-    return float(old.get("start", old.get("low", 0.0))), float(old.get("end", old.get("high", 1.0 if value is None else value)))
+    return float(old.get("start", old.get("low", 0.0))), float(old.get("end", old.get("high", old.get("value", 1.0))))
 
 
 def _points(old: dict[str, Any]) -> list[list[float]]:

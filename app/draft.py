@@ -191,9 +191,9 @@ def keep(in_address: bool) -> None:
         kept.typed = typed
         _catch_up(kept)
     # Only when it is another one: each write sends the whole address, which may be older than what was just clicked.
-    if in_address and kept.version and st.query_params.get("draft") != kept.id:
-        st.query_params["draft"] = kept.id
     if in_address and kept.version:
+        if st.query_params.get("draft") != kept.id:
+            st.query_params["draft"] = kept.id
         now = monotonic()
         kept.others = {left: min(since, now) for left, since in kept.others.items()}
 

@@ -132,11 +132,11 @@ const named = (t) => ({ ...(t.name && { name: plain(t.name) }), ...(Array.isArra
 const ticked = ([key, v]) => [key, /^[xy]axis/.test(key) && v?.ticktext ? { ...v, ticktext: v.ticktext.map(plain) } : v];
 
 // A layer of a stack answers with its own value: not with the 0 of the half on the other side of zero, nor where it has none.
+// Both halves have the same points (app.wire).
 function answers(t, traces) {
   if (!t.stackgroup || t.hoverinfo) return {};
   const half = t.stackgroup === "above" && traces.find((o) => o.stackgroup === "below" && o.legendgroup === t.legendgroup);
-  const zero = half && new Set(half.x.filter((_, i) => half.y[i] === 0));
-  const says = (y, i) => (t.stackgroup === "below" ? y < 0 : half ? y > 0 || zero.has(t.x[i]) : Number.isFinite(y));
+  const says = (y, i) => (t.stackgroup === "below" ? y < 0 : half ? y > 0 || half.y[i] === 0 : Number.isFinite(y));
   const heard = Array.from(t.y, (y, i) => (says(y, i) ? "y+name" : "none"));
   return { hoverinfo: heard.includes("none") ? heard : "y+name" };  // of "all" plotly makes pairs beside layers that are silent
 }

@@ -20,10 +20,10 @@ def _shown(at: str, now: Marks) -> tuple[Marks, tuple[str, list[str]], int]:
     all_shown: dict[str, Marks] = st.session_state.setdefault(
         SHOWN, {}
     )  # of a page that was left too early its fields may stay
-    if f"note-{at}-{saves}" not in st.session_state:
+    if (field := f"note-{at}-{saves}") not in st.session_state:
         kept = {key: marks for key, marks in all_shown.items() if key in st.session_state}
-        st.session_state[SHOWN] = all_shown = {**kept, f"note-{at}-{saves}": shown}
-    return all_shown.get(f"note-{at}-{saves}", shown), typed, saves
+        st.session_state[SHOWN] = all_shown = {**kept, field: shown}
+    return all_shown.get(field, shown), typed, saves
 
 
 def _keep(at: str, saves: int, shown: Marks) -> None:

@@ -206,7 +206,7 @@ def test_a_note_that_is_not_saved_yet_is_there_again_when_its_sample_is(sqlite: 
 
 def test_next_leads_from_a_sample_that_is_not_listed_to_the_first_that_is(sqlite: Path) -> None:
     _, (hard, _) = stored.experiment()
-    at = page("samples", sample=places.to_url(Place(hard, "train", 1, 0, 3)), first="3", **{"from": "3"})
+    at = page("samples", sample=places.to_url(Place(hard, "train", 1, 0, 3)), **{"from": "3"})
     first = keys(at)[0]
     assert "Next goes to the first that is" in prose(at)
     click(at, "Next")
