@@ -67,16 +67,17 @@ def begin(key: str, what: Hashable, make: Callable[[Progress], T]) -> Job[T]:
     return job
 
 
-def shown(key: str, what: Hashable, said: str) -> Any:
+def shown(key: str, what: Hashable, said: str, tall: int = 0) -> Any:
     """What was made here of `what`; None before it was begun, after Cancel, and while it is made: then a bar says how far.
 
+    `tall`: pixels that what is made will take. They are kept free for it: what stands below would move away under the pointer.
     Raises what the work raised, once: then it can be begun anew.
     """
     job = _of(key)
     if job is None or job.what != what or job.cancelled:
         return None
     if not job.ended():
-        st.fragment(_watch, run_every=POLL_SECONDS, key=_name(key))(key, job, said, st.session_state.get(PAGE))
+        st.fragment(_watch, run_every=POLL_SECONDS, key=_name(key))(key, job, said, tall, st.session_state.get(PAGE), [])
         return None
     if job.error:
         del st.session_state[_name(key)]
@@ -84,7 +85,7 @@ def shown(key: str, what: Hashable, said: str) -> Any:
     return job.value
 
 
-def made(key: str, what: Hashable, said: str, make: Callable[[Progress], T]) -> T | None:
+def made(key: str, what: Hashable, said: str, make: Callable[[Progress], T], tall: int = 0) -> T | None:
     """The same of work that begins by itself, whenever the page is drawn. What it made is not kept here: `make` should."""
     job = _of(key)
     if job is None or job.what != what:
@@ -94,18 +95,26 @@ def made(key: str, what: Hashable, said: str, make: Callable[[Progress], T]) -> 
             st.caption(f"{said}: cancelled.")
             st.button("Start again", icon=":material/refresh:", key=f"{key}-again", on_click=_forget, args=(key,))
         return None
-    found: T | None = shown(key, what, said)
+    found: T | None = shown(key, what, said, tall)
     if job.ended():
         _forget(key)
     return found
 
 
-def _watch(key: str, job: Job[Any], said: str, page: object) -> None:
+def goes_on(key: str) -> bool:
+    """Something is being made in this place."""
+    job = _of(key)
+    return job is not None and not job.cancelled and not job.ended()
+
+
+def _watch(key: str, job: Job[Any], said: str, tall: int, page: object, looks: list[float]) -> None:
     if st.session_state.get(PAGE) != page:
         return  # a last look, sent before the reader went to another page: to draw this one again would bring the reader back
-    if job.cancelled or job.ended():
+    looks.append(job.share)
+    if (job.cancelled or job.ended()) and len(looks) > 1:  # the first is made by the page, whose press would be lost
         st.rerun()  # the whole page: what was waited for is drawn by it
-    with st.container(horizontal=True, vertical_alignment="center"):
+    room = st.container(height=tall or "content", border=False)
+    with room, st.container(horizontal=True, vertical_alignment="center"):
         st.progress(job.share, f"{said}: {words.percent(job.share)}")
         st.button("Cancel", key=f"{key}-cancel", on_click=job.cancel, help="Nothing is lost: it can be started again.")
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import draft, elements
 from app.jobs import PAGE
+from app.parts.next_step import PRESSED
 from app.parts.sample_filters import CAME
 
 HERE = Path(__file__).parent
@@ -30,6 +31,7 @@ def main() -> None:
         st.set_page_config(page_title=f"{page.title} · Showdown")  # adds to the first: icon and layout stay
     if st.session_state.get(PAGE) != page.url_path:
         st.session_state[PAGE], st.session_state[CAME] = page.url_path, True
+        st.session_state.pop(PRESSED, None)
     page.run()
     elements.warm()
     draft.keep(in_address=page.url_path in ("design", "queue"))

@@ -97,19 +97,17 @@ def _card(key: str, source: Source, lives: bool) -> None:
     _chart_card(key=key, data={"token": source.token, "live": lives, **source.place}, on_gone_change=lambda: None)
 
 
-def pulse(
-    key: str, name: Hashable, version: Callable[[], str], drawn: str, moved: Callable[[], None], last: bool = False,
-    spacing: float = 2.5,
-) -> None:  # fmt: skip
-    """Draws nothing; calls `moved` when `version` has become another than the one `drawn`, and somebody looks at the page; not
-    more often than every `spacing` seconds.
+def pulse(key: str, name: Hashable, version: Callable[[], str], drawn: str, last: bool = False, spacing: float = 2.5) -> None:
+    """Draws nothing; has the fragment it stands in drawn again when `version` has become another than the one `drawn`, and
+    somebody looks at the page; not more often than every `spacing` seconds.
 
+    Each fragment has its own: a callback that asks for other fragments undoes a press that Streamlit makes one run with it.
     `name` and `version` are to the feed what those of a live card are. `last`: it does not ask before the charts of the page
     have been drawn for the first time.
     """
     source = LIVE.source(name, lambda: Version(version()))
     data = {"token": source.token, "drawn": drawn, "last": last, "spacing": 1000 * spacing}
-    _pulse(key=key, data=data, on_moved_change=moved)
+    _pulse(key=f"pulse-{key}", data=data, on_moved_change=lambda: None)
 
 
 def warm() -> None:

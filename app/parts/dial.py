@@ -13,8 +13,10 @@ from core.dial import Dial, Kind
 from core.errors import ShowdownError
 from core.mix import Mix
 
+SCORING = "scored"  # where samples are being scored, among the jobs
 SHIPPED = "the tiny model's samples"
 MOST_RUNS = 50
+TALL = 410  # pixels of the section
 FAR = 0.1  # a gap between weight and share that one should know of
 COLUMNS = {
     "": "All wrong: no sample of the group has the right answer.",
@@ -47,8 +49,8 @@ def scored(mix: Mix, answer_rule: AnswerRule, run_id: int) -> Version | None:
     wanted = tried.scores_of(mix)
     try:
         return jobs.made(
-            "samples", (wanted, answer_rule, run_id), "Scoring the samples",
-            lambda progress: tried.read_samples(wanted, answer_rule, run_id, progress),
+            SCORING, (wanted, answer_rule, run_id), "Scoring the samples",
+            lambda progress: tried.read_samples(wanted, answer_rule, run_id, progress), TALL,
         )  # fmt: skip
     except ShowdownError as error:
         prose.section(None, "The mixing weight is not a dial")
@@ -61,7 +63,7 @@ def not_a_dial(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run
     """The section, whole; `version` of the run."""
     what = (mix.model_dump_json(by_alias=True), max_steps, step, answer_rule, run_id)
     found = jobs.made(
-        "dial", what, "Weighing the terms along the schedule", lambda progress: tried.dial(*what, version, progress)
+        "dial", what, "Weighing the terms along the schedule", lambda progress: tried.dial(*what, version, progress), TALL
     )
     if found is None:
         return

@@ -9,6 +9,7 @@ from core.experiment import ExperimentConfig
 from core.launch import settled
 
 MOST_FAULTS = 5
+PRESSED = "to-queue"  # in the session, from the press until it is answered: app.main forgets it when the page is left
 
 
 def next_step(d: draft.Draft, at: int) -> None:
@@ -25,8 +26,16 @@ def next_step(d: draft.Draft, at: int) -> None:
         note = "Looks for what can be known before a model is loaded: the model's folder, the data, missing packages."
         if st.button("Check", icon=":material/fact_check:", disabled=config is None, help=note) and config:
             _check(config)
-        if st.button("To the queue", type="primary", icon=":material/arrow_forward:", disabled=config is None):
+        icon = ":material/arrow_forward:"
+        st.button("To the queue", type="primary", icon=icon, disabled=config is None, on_click=_press)
+        if st.session_state.pop(PRESSED, False) and config:
             st.switch_page("views/queue.py", query_params={})
+
+
+def _press() -> None:
+    """Heard before the page is drawn. It stands at its end: what was typed, or work that has just ended, may have it begun
+    anew before, and what a button returns is lost with the run."""
+    st.session_state[PRESSED] = True
 
 
 def _what(d: draft.Draft, config: ExperimentConfig | None) -> None:

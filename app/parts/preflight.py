@@ -11,6 +11,7 @@ from core.answers import AnswerRule
 from core.mix import Mix
 from core.preflight import Distribution, Report
 
+TALL = 400  # pixels of the section below its title
 COLUMNS = {
     "term": st.column_config.TextColumn("Term"),
     "histogram": st.column_config.BarChartColumn("Distribution", help="Of the raw scores; of the total in the last row."),
@@ -29,15 +30,22 @@ COLUMNS = {
 }
 
 
-def preflight(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: Version) -> None:
-    """The section, whole, on the samples of a run (0: the shipped ones) as of its `version`, with scores as of `step`."""
+def preflight(mix: Mix, max_steps: int, step: int, answer_rule: AnswerRule, run_id: int, version: Version | None) -> None:
+    """The section, whole, on the samples of a run (0: the shipped ones) as of its `version`, with scores as of `step`.
+
+    Without a version, while the samples are still being scored, its title over the room it will take.
+    """
     prose.section(
         None,
         "Pre-flight",
         "The same mix on samples that a policy really made, and on texts made to cheat it. Nothing is trained.",
     )
+    if version is None:
+        with st.container(height=TALL, border=False):
+            prose.note("As soon as the samples are scored.")
+        return
     what = (mix.model_dump_json(by_alias=True), max_steps, step, answer_rule, run_id)
-    report = jobs.made("preflight", what, "Trying the mix", lambda progress: tried.preflight(*what, version, progress))
+    report = jobs.made("preflight", what, "Trying the mix", lambda progress: tried.preflight(*what, version, progress), TALL)
     if report is None:
         return
     left, right = st.columns([3, 2])

@@ -28,7 +28,6 @@ from core.store.queries import RunRow
 from core.store.states import Status
 
 DEAD = "signal/dead_groups"
-BODY = ["compare-head", "compare-body"]  # what is drawn again when there is something new
 BESIDE_IT = 206  # least height of the two cards beside the curves
 SMALL, LEGEND = 260, 20  # height of the cards below the curves, and of each further row of their legends
 STATES: tuple[tuple[str, prose.Tone, Callable[[Status], bool]], ...] = (
@@ -158,7 +157,8 @@ def _body() -> None:
         if why := compared.failed(*what):
             prose.fault(f"What each step left cannot be read: {why}. It is tried again in a minute.")
         drawn = "failed" if why else "first"
-        elements.pulse("compare-whole", what, partial(compared.read_on, *what), drawn, lambda: st.rerun(BODY), last=True)
+        elements.pulse("compare-whole", what, partial(compared.read_on, *what), drawn, last=True)
+    _pulse("body", rows)
 
 
 def _drawn(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
@@ -201,12 +201,14 @@ def _head() -> None:
     if a is None:
         return
     _title(a, compared.compared(a.question, list(a.rows)))
-    if any(not r.status.finished for r in a.rows):
-        ids = a.question.runs
-        elements.pulse(
-            "compare-pulse", ("compare", ids), lambda: compared.text_of(cache.rows(ids)), compared.text_of(a.rows),
-            lambda: st.rerun(BODY),
-        )  # fmt: skip
+    _pulse("head", a.rows)
+
+
+def _pulse(part: str, rows: Sequence[RunRow]) -> None:
+    """Has a part of the page drawn again when another of these runs was evaluated, while one goes on."""
+    if any(not r.status.finished for r in rows):
+        ids, drawn = tuple(r.id for r in rows), compared.text_of(rows)
+        elements.pulse(f"compare-{part}", ("compare", ids), lambda: compared.text_of(cache.rows(ids)), drawn)
 
 
 def main() -> None:

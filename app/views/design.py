@@ -6,11 +6,11 @@ The address holds the draft, the arm, the step looked at, the curve, the samples
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import draft, forms, prose
+from app import draft, forms, jobs, prose
 from app.parts import terms
 from app.parts.arms import arms, name_faults
 from app.parts.curve_card import curve_card
-from app.parts.dial import not_a_dial, on_samples, scored
+from app.parts.dial import SCORING, not_a_dial, on_samples, scored
 from app.parts.formula import formula, idle
 from app.parts.gallery import gallery
 from app.parts.next_step import next_step
@@ -104,7 +104,7 @@ def _evidence(d: draft.Draft, mix: Mix, step: int) -> None:
     if version is not None:
         not_a_dial(mix, max_steps, step, answer_rule, run_id, version)
     try_it(mix, step, answer_rule)
-    if version is not None:
+    if version is not None or jobs.goes_on(SCORING):
         preflight(mix, max_steps, step, answer_rule, run_id, version)
 
 

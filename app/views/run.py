@@ -1,9 +1,10 @@
 """One run: header with actions, progress, step bar, then overview, all metrics, samples, replay, config and log.
 
 `?run=ID&tab=..&step=..&over=..`: what is looked at is in the address. While the run is live its charts go on by the feed
-(docs/decisions/0024-feed.md), and a pulse has the head and the open tab drawn again when there is a new step.
+(docs/decisions/0024-feed.md), and pulses have the head and the open tab drawn again when there is a new step.
 """
 
+import re
 from statistics import median
 
 import streamlit as st
@@ -27,7 +28,6 @@ from core.store.queries import RunDetail, RunRow
 TICK_SECONDS = 1.0
 RECENT = 20  # steps whose median says how long one takes
 TABS = ["Overview", "All metrics", "Samples", "Replay", "Config", "Log"]
-LIVE_TABS = {"Overview": "run-overview", "All metrics": "run-metrics"}  # the fragments that a new step draws again
 
 
 def _run_id() -> int | None:
@@ -95,9 +95,10 @@ def _progress(row: RunRow) -> None:
     prose.progress(row.step, row.max_steps, f"{words.duration(spent)} of training", left)
 
 
-def _head(run_id: int) -> None:
-    detail = cache.run_detail(run_id)
-    row, made = detail.row, cache.config(run_id)
+def _head(run_id: int, lives: bool) -> None:
+    row, made = cache.run_detail(run_id).row, cache.config(run_id)
+    if lives and row.status.finished:
+        st.rerun()  # of a run that has ended the whole page is another
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left:
         _header(row, made)
@@ -107,22 +108,18 @@ def _head(run_id: int) -> None:
     _progress(row)
     if row.error_message:
         prose.error_box(row.error_kind or "Failed", row.error_message)
+    _pulse("head", row)
+
+
+def _pulse(part: str, row: RunRow) -> None:
+    """Has this part of the page drawn again when there is a new step."""
     if not row.status.finished and st.session_state.get("live", True):
-        name, now = ("run", run_id), lambda: _said(cache.run_detail(run_id).row)
-        elements.pulse("run-pulse", name, now, _said(row), lambda: _moved(run_id))
+        elements.pulse(f"run-{part}", ("run", row.id), lambda: _said(cache.run_detail(row.id).row), _said(row))
 
 
 def _said(row: RunRow) -> str:
     """All that the head shows of a run, so that it is drawn again when any of it changes."""
     return f"{cache.text_of(cache.version(row))}.{row.stop_requested}.{row.worker}.{row.priority}.{row.max_steps}"
-
-
-def _moved(run_id: int) -> None:
-    """The run is not as it was drawn any more. When it has ended, the whole page is another."""
-    if cache.run_detail(run_id).row.status.finished:
-        st.rerun()
-    part = LIVE_TABS.get(st.session_state.get("tab", TABS[0]))
-    st.rerun(["run-head", *filter(None, [part])])
 
 
 def _to_samples(step: int) -> None:
@@ -132,12 +129,19 @@ def _to_samples(step: int) -> None:
     st.rerun()  # the whole page: the bar's own fragment has no tabs
 
 
-def _bar(run_id: int) -> None:
-    """The row of steps; a click opens that step's samples."""
+def _overview(run_id: int, view: View, lives: bool) -> None:
+    """The row of steps, of which a click opens that step's samples, and the charts."""
     detail = cache.run_detail(run_id)
-    if detail.row.step < 1:
-        return
-    step_bar("run-steps", detail, detail.row.step, st.session_state.get("colour", COLOURS[0]), _to_samples, leads=True)
+    if detail.row.step >= 1:
+        step_bar("run-steps", detail, detail.row.step, st.session_state.get("colour", COLOURS[0]), _to_samples, leads=True)
+    overview(detail, view, lives)
+    _pulse("overview", detail.row)
+
+
+def _metrics(run_id: int, view: View, wanted: re.Pattern[str], lives: bool) -> None:
+    detail = cache.run_detail(run_id)
+    all_metrics(detail, view, wanted, lives)
+    _pulse("metrics", detail.row)
 
 
 def _view(bar: bool, live: bool) -> View:
@@ -170,7 +174,7 @@ def main() -> None:
         detail = None
     if run_id is None or detail is None:
         return _no_run()
-    st.fragment(_head, key="run-head")(run_id)
+    st.fragment(_head, key="run-head")(run_id, not detail.row.status.finished)
     tabs = dict(zip(TABS, st.tabs(TABS, on_change="rerun", key="tab", bind="query-params"), strict=True))
     open_tab = next((name for name, tab in tabs.items() if tab.open), TABS[0])
     with tabs[open_tab]:
@@ -182,11 +186,9 @@ def _tab(name: str, run_id: int, detail: RunDetail) -> None:
         view = _view(bar=name == "Overview", live=not detail.row.status.finished)
         lives = not detail.row.status.finished and st.session_state.get("live", True)
         if name == "Overview":
-            st.fragment(lambda: (_bar(run_id), overview(cache.run_detail(run_id), view, lives)), key="run-overview")()
+            st.fragment(_overview, key="run-overview")(run_id, view, lives)
         elif wanted := choose():
-            st.fragment(lambda: all_metrics(cache.run_detail(run_id), view, wanted, lives), key="run-metrics")()
-        else:
-            st.fragment(lambda: None, key="run-metrics")()
+            st.fragment(_metrics, key="run-metrics")(run_id, view, wanted, lives)
     elif name == "Samples":
         samples(detail)
     elif name == "Replay":

@@ -45,7 +45,7 @@ def _live(shown: Shown, drawn: set[int]) -> None:
     if any(not r.status.finished for r in rows):
         first = rows[-1].id
         elements.pulse(
-            "runs-pulse", ("standing", first), lambda: cache.standing(first), cache.standing_of(rows), lambda: None,
+            "runs", ("standing", first), lambda: cache.standing(first), cache.standing_of(rows),
             spacing=BESIDE_CURVES if drawn else SPACING,
         )  # fmt: skip
     if {r.id for r in chosen} != drawn:

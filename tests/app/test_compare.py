@@ -259,7 +259,8 @@ def test_a_live_comparison_with_nothing_new_is_computed_once_and_not_drawn_again
     grow(first, 0, 40)
     grow(second, 0, 20)
     at = page("compare", experiment="1")
-    (pulse,) = (json.loads(e.proto.json) for e in elements(at, "pulse"))
+    pulse, body = (json.loads(e.proto.json) for e in elements(at, "pulse"))
+    assert pulse == body  # of the head and of what is below the boxes: one version, which is looked up once for both
     assert told(pulse["token"]) == pulse["drawn"]
     at.run()
     at.run()

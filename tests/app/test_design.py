@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import curves, draft
 from app import prose as prose_of
-from app.parts import curve_card
+from app.parts import curve_card, next_step
 from app.parts import versions as versions_panel
 from app.parts.term_settings import neighbour, rename
 from core import presets
@@ -530,3 +530,23 @@ def test_the_problem_that_is_tried_is_kept_with_the_draft(sqlite: Path) -> None:
     assert "gold 42" in prose(again) and not again.exception
     assert drafts.save("0123456789ab", draft._preset(presets.DEMO), {"try-problem": "gone/7"}, 0)  # a version before had it
     assert chosen(page("design", draft="0123456789ab")).index == 0
+
+
+def test_a_press_that_leaves_a_field_which_has_the_page_drawn_anew_is_not_lost(sqlite: Path) -> None:
+    """The name of an arm, typed and left by the press at the end of the page: one run, which begins again at the name."""
+    at = page("design")
+    name = next(t for t in at.text_input if str(t.key).startswith("arm-name-"))
+    name.set_value("renamed")
+    button(at, "To the queue").click().run()
+    assert not at.exception and at.session_state["page-shown"] == "queue"
+    assert at.session_state["draft"]["arms"][-1]["name"] == "renamed"
+    at.switch_page("views/design.py").run()
+    assert at.session_state["page-shown"] == "design"  # once
+
+
+def test_a_press_whose_page_was_left_before_it_was_answered_is_forgotten(sqlite: Path) -> None:
+    at = page("design")
+    at.session_state[next_step.PRESSED] = True  # as the press leaves it, and a press on a link right after
+    at.switch_page("views/runs.py").run()
+    at.switch_page("views/design.py").run()
+    assert at.session_state["page-shown"] == "design"

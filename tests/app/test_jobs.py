@@ -120,8 +120,27 @@ def test_a_last_look_that_comes_after_the_page_was_left_does_not_bring_the_reade
         st.session_state[jobs.PAGE] = "queue"
         job = jobs.Job("what", lambda progress: 1)
         assert job.ended(5.0)
-        jobs._watch("place", job, "Working", "design")
+        jobs._watch("place", job, "Working", 0, "design", [0.5])
         st.write("still here")
 
     at = AppTest.from_function(late).run()
     assert not at.exception and at.markdown[0].value == "still here"
+
+
+def test_work_that_ends_while_its_page_is_drawn_does_not_lose_a_press() -> None:
+    """To begin the page anew there would be to forget what was pressed; the next look, a moment later, loses nothing."""
+
+    def ends() -> None:
+        import streamlit as st
+
+        from app import jobs
+
+        job = jobs.Job("what", lambda progress: 1)
+        assert job.ended(5.0)
+        st.fragment(jobs._watch)("place", job, "Working", 0, None, [])
+        if st.button("Go"):
+            st.write("went")
+
+    at = AppTest.from_function(ends).run()
+    next(b for b in at.button if b.label == "Go").click().run()
+    assert at.markdown[0].value == "went"

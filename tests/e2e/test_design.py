@@ -231,11 +231,16 @@ def test_the_buttons_of_a_number_box_step_by_a_part_of_what_stands_there(chrome:
     page = chrome.new_context(viewport={"width": 1440, "height": 1000}).new_page()
     page.goto(f"{dashboard}/queue")
     expect(box(page, "learning_rate")).to_be_visible(timeout=60_000)
-    for typed, up in (("1e-5", 1.1e-5), ("0.8", 0.9), ("1.25e-4", 1.4e-4), ("0.04", 0.041)):
+    for typed, step, up in (
+        ("1e-5", "0.000001", 1.1e-5),
+        ("0.8", "0.1", 0.9),
+        ("1.25e-4", "0.00001", 1.4e-4),
+        ("0.04", "0.001", 0.041),
+    ):
         settle(page)
         box(page, "learning_rate").fill(typed)
         box(page, "learning_rate").press("Enter")
-        page.wait_for_timeout(400)  # the step that fits what was typed comes with the answer
+        expect(box(page, "learning_rate")).to_have_attribute("step", step)  # that fits what was typed, with the answer
         settle(page)
         box(page, "learning_rate").press("ArrowUp")
         expect(box(page, "learning_rate")).not_to_have_value(typed)
