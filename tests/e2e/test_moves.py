@@ -55,22 +55,26 @@ def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_addr
     expect(page).to_have_url(re.compile("draft="))
     expect(page.get_by_text("Composition at step 60")).to_be_visible()
     settle(page)
-    for name, where in (("Queue", "/queue"), ("Design", "/design"), ("Runs", "/runs")):
+    for name in ("Queue", "Design", "Runs"):
         before = page.evaluate("history.length")
         page.get_by_role("link", name=name, exact=True).first.click()
-        expect(page).to_have_url(re.compile(where))
-        settle(page)
+        arrived(page, name)
         assert page.evaluate("history.length") == before + 1
-    for where in ("/design", "/queue", "/design"):
+    for name in ("Design", "Queue", "Design"):
         page.go_back()
-        expect(page).to_have_url(re.compile(where))
-        settle(page)
+        arrived(page, name)
     expect(page.get_by_role("spinbutton", name="Look at step")).to_have_value("60")
-    for where in ("/queue", "/design", "/runs"):
+    for name in ("Queue", "Design", "Runs"):
         page.go_forward()
-        expect(page).to_have_url(re.compile(where))
-        settle(page)
+        arrived(page, name)
     page.context.close()
+
+
+def arrived(page: Page, name: str) -> None:
+    """It is on this page, and the page is drawn: the address is there before Streamlit has begun to."""
+    expect(page).to_have_url(re.compile(f"/{name.lower()}"))
+    expect(page).to_have_title(f"{name} · Showdown")
+    settle(page)
 
 
 @pytest.mark.parametrize(
