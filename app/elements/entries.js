@@ -3,7 +3,8 @@
 function keepOneEntry() {
   const push = history.pushState.bind(history);
   let pressed = false, between = false;  // `between`: the last entry was made by this press and is of the page it may lead away from
-  for (const press of ["pointerdown", "keydown", "click"]) addEventListener(press, () => { [pressed, between] = [true, false]; }, true);
+  for (const press of ["pointerdown", "keydown"]) addEventListener(press, () => { [pressed, between] = [true, false]; }, true);
+  addEventListener("click", () => { pressed ||= !between; }, true);  // the end of a press; an address may have come in its middle
   addEventListener("popstate", () => { [pressed, between] = [false, false]; }, true);
   history.pushState = (state, title, to) => {
     const another = new URL(to ?? location.href, document.baseURI).pathname !== location.pathname;

@@ -50,7 +50,7 @@ def test_back_from_a_run_is_where_its_cell_was_pressed(dashboard: str, chrome: B
 
 def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_address(dashboard: str, chrome: Browser) -> None:
     page = opened(chrome, f"{dashboard}/design?step=60")
-    settle(page)
+    arrived(page, "Design")
     page.get_by_role("button", name="Use", exact=True).first.click()
     expect(page).to_have_url(re.compile("draft="))
     expect(page.get_by_text("Composition at step 60")).to_be_visible()
@@ -70,11 +70,27 @@ def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_addr
     page.context.close()
 
 
+def test_an_address_that_comes_late_in_the_middle_of_a_press_makes_no_entry_of_its_own(dashboard: str, chrome: Browser) -> None:
+    page = opened(chrome, f"{dashboard}/design?step=60")
+    arrived(page, "Design")
+    before = page.evaluate("history.length")
+    page.get_by_role("link", name="Queue", exact=True).first.hover()
+    page.mouse.down()
+    page.evaluate("history.pushState(history.state, '', '/design?step=61')")  # as Streamlit writes what a script asks for
+    page.mouse.up()
+    arrived(page, "Queue")
+    assert page.evaluate("history.length") == before + 1
+    page.go_back()
+    arrived(page, "Design")
+    page.context.close()
+
+
 def arrived(page: Page, name: str) -> None:
-    """It is on this page, and the page is drawn: the address is there before Streamlit has begun to."""
+    """It is on this page, which is drawn, and listens: the address is there before Streamlit has begun to draw."""
     expect(page).to_have_url(re.compile(f"/{name.lower()}"))
     expect(page).to_have_title(f"{name} · Showdown")
     settle(page)
+    page.wait_for_function("window.showdownEntries")  # of the last element of the first page
 
 
 @pytest.mark.parametrize(
