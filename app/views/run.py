@@ -97,8 +97,6 @@ def _progress(row: RunRow) -> None:
 
 def _head(run_id: int, lives: bool) -> None:
     row, made = cache.run_detail(run_id).row, cache.config(run_id)
-    if lives and row.status.finished:
-        st.rerun()  # of a run that has ended the whole page is another
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left:
         _header(row, made)
@@ -108,6 +106,8 @@ def _head(run_id: int, lives: bool) -> None:
     _progress(row)
     if row.error_message:
         prose.error_box(row.error_kind or "Failed", row.error_message)
+    if lives and row.status.finished:
+        st.rerun()  # of a run that has ended the whole page is another; here, when what was pressed above has been heard
     _pulse("head", row)
 
 

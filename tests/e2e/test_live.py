@@ -63,6 +63,22 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dash
         until(page, "Spread inside groups", "hovered", at)
     claims.finish(run_id, 1, Status.DONE)
     expect(page.get_by_text("Done", exact=True)).to_be_visible()
+    expect(page.get_by_text("Live", exact=True)).to_have_count(0)  # the whole page is that of a run that has ended
+    page.context.close()
+
+
+def test_on_any_tab_a_run_that_ends_makes_the_page_that_of_a_run_that_has_ended(dashboard: str, chrome: Browser) -> None:
+    (run_id,) = growing(max_steps=100)
+    grow(run_id, 0, 20)
+    page = opened(chrome, f"{dashboard}/run?run={run_id}&tab=Config")
+    expect(page.get_by_text("Running", exact=True)).to_be_visible()
+    grow(run_id, 21, 25)
+    expect(page.get_by_text("25 of 100 steps")).to_be_visible()
+    claims.finish(run_id, 1, Status.STOPPED)
+    expect(page.get_by_text("Stopped", exact=True)).to_be_visible()
+    page.get_by_role("tab", name="Overview", exact=True).click()
+    until(page, "Dead groups", "last", 25)
+    expect(page.get_by_text("Live", exact=True)).to_have_count(0)
     page.context.close()
 
 
