@@ -22,7 +22,7 @@ up: install
 	@exec $(BIN)/showdown up
 
 test: install
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/worker/test_supervisor.py tests/worker tests/e2e tests/cli tests  # long files first
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder  # in the order of tests/conftest.py: long files first
 
 check: install
 	$(BIN)/ruff format --check .

@@ -5,7 +5,8 @@ has the page drawn again when it is done. `key` names the place on the page, `wh
 something else in the same place is ended. Work runs in no session, so `make` must not read one.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from itertools import count
 from threading import Event, Thread
 from typing import Any, Generic, TypeVar
 
@@ -77,7 +78,7 @@ def shown(key: str, what: Hashable, said: str, tall: int = 0) -> Any:
     if job is None or job.what != what or job.cancelled:
         return None
     if not job.ended():
-        st.fragment(_watch, run_every=POLL_SECONDS, key=_name(key))(key, job, said, tall, st.session_state.get(PAGE), [])
+        st.fragment(_watch, run_every=POLL_SECONDS, key=_name(key))(key, job, said, tall, st.session_state.get(PAGE), count())
         return None
     if job.error:
         del st.session_state[_name(key)]
@@ -95,23 +96,24 @@ def made(key: str, what: Hashable, said: str, make: Callable[[Progress], T], tal
             st.caption(f"{said}: cancelled.")
             st.button("Start again", icon=":material/refresh:", key=f"{key}-again", on_click=_forget, args=(key,))
         return None
+    ended = job.ended()  # before it is shown: what ends a moment later is shown by the next run
     found: T | None = shown(key, what, said, tall)
-    if job.ended():
+    if ended:
         _forget(key)
     return found
 
 
 def goes_on(key: str) -> bool:
-    """Something is being made in this place."""
+    """Something is being made in this place, or waits to be shown there."""
     job = _of(key)
-    return job is not None and not job.cancelled and not job.ended()
+    return job is not None and not job.cancelled
 
 
-def _watch(key: str, job: Job[Any], said: str, tall: int, page: object, looks: list[float]) -> None:
+def _watch(key: str, job: Job[Any], said: str, tall: int, page: object, looks: Iterator[int]) -> None:
     if st.session_state.get(PAGE) != page:
         return  # a last look, sent before the reader went to another page: to draw this one again would bring the reader back
-    looks.append(job.share)
-    if (job.cancelled or job.ended()) and len(looks) > 1:  # the first is made by the page, whose press would be lost
+    first = next(looks) == 0  # made by what draws this for the first time: a press that it answers would be lost
+    if (job.cancelled or job.ended()) and not first:
         st.rerun()  # the whole page: what was waited for is drawn by it
     room = st.container(height=tall or "content", border=False)
     with room, st.container(horizontal=True, vertical_alignment="center"):

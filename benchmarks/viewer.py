@@ -36,8 +36,8 @@ class Viewer:
         self._base, self._page, self._query, self._seen = base, page, query, seen
         self._page_hash, self._timers = "", dict[str, float]()
         self._has = dict[str, list[Any]]()  # element -> what the feed is told
-        self._pulse: tuple[str, str, float] | None = None  # element, fragment, least seconds between two answers
-        self._told_at = 0.0
+        self._pulses = dict[str, tuple[str, float]]()  # element -> fragment, least seconds between two answers
+        self._told_at = dict[str, float]()
 
     async def watch(self, seconds: float) -> None:
         """Look at the page for so long."""
@@ -90,10 +90,11 @@ class Viewer:
                     self._seen.errors.append(head["said"])
                 keys = ("version", "epoch", "length", "frame") if "card" in head else ("version",)
                 self._has[element] = [self._has[element][0], *(head.get(k, "") for k in keys)]
-                if self._pulse and element == self._pulse[0] and loop.time() - self._told_at > self._pulse[2]:
-                    self._told_at = loop.time()
+                fragment, spacing = self._pulses.get(element, ("", 0.0))
+                if fragment and loop.time() - self._told_at.get(element, 0.0) > spacing:
+                    self._told_at[element] = loop.time()
                     trigger = {f"$$STREAMLIT_INTERNAL_KEY_{element}__events": json.dumps([{"event": "moved", "value": True}])}
-                    await self._ask(socket, self._pulse[1], trigger)
+                    await self._ask(socket, fragment, trigger)
             self._seen.cards += new
             if new:
                 self._seen.answers.append(loop.time() - began)
@@ -125,7 +126,7 @@ class Viewer:
             if self._has.get(made.id, [None])[0] != token:
                 self._has[made.id] = [token]
             if made.component_name.endswith("pulse"):
-                self._pulse = (made.id, message.delta.fragment_id, data["spacing"] / 1000)
+                self._pulses[made.id] = (message.delta.fragment_id, data["spacing"] / 1000)
 
 
 def _heads(content: bytes) -> Iterator[dict[str, Any] | None]:

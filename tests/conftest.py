@@ -28,6 +28,14 @@ hypothesis.load_profile("untimed")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
+LONG = ("tests/worker/test_supervisor", "tests/worker", "tests/e2e", "tests/cli")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long first: begun last, one of them runs alone at the end while other workers have nothing to do."""
+    items.sort(key=lambda item: next((n for n, place in enumerate(LONG) if item.nodeid.startswith(place)), len(LONG)))
+
+
 def forget_settings() -> None:
     """Let this process read the environment anew."""
     session.forget_engines()

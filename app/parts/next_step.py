@@ -1,5 +1,7 @@
 """The last row of the design page: what would be queued, whether it can work here, and the way to the queue."""
 
+from typing import Any
+
 import streamlit as st
 
 from app import cache, draft, prose, words
@@ -9,7 +11,9 @@ from core.experiment import ExperimentConfig
 from core.launch import settled
 
 MOST_FAULTS = 5
-PRESSED = "to-queue"  # in the session, from the press until it is answered: app.main forgets it when the page is left
+PRESSED = (
+    "next-step"  # in the session: the button that was pressed, until it is answered or app.main sees that the page is left
+)
 
 
 def next_step(d: draft.Draft, at: int) -> None:
@@ -24,18 +28,24 @@ def next_step(d: draft.Draft, at: int) -> None:
             if above:
                 prose.note("What is wrong with this arm stands beside its fields above.")
         note = "Looks for what can be known before a model is loaded: the model's folder, the data, missing packages."
-        if st.button("Check", icon=":material/fact_check:", disabled=config is None, help=note) and config:
+        check, queue = (
+            _button("Check", icon=":material/fact_check:", disabled=config is None, help=note),
+            _button("To the queue", type="primary", icon=":material/arrow_forward:", disabled=config is None),
+        )
+        if check and config:
             _check(config)
-        icon = ":material/arrow_forward:"
-        st.button("To the queue", type="primary", icon=icon, disabled=config is None, on_click=_press)
-        if st.session_state.pop(PRESSED, False) and config:
+        if queue and config:
             st.switch_page("views/queue.py", query_params={})
 
 
-def _press() -> None:
-    """Heard before the page is drawn. It stands at its end: what was typed, or work that has just ended, may have it begun
-    anew before, and what a button returns is lost with the run."""
-    st.session_state[PRESSED] = True
+def _button(label: str, **looks: Any) -> bool:
+    """It was pressed. A callback hears the press before the page is drawn: what was typed above may have the page begun anew
+    before it comes to its end, where these buttons stand, and what a button returns is lost with the run."""
+    now = st.button(label, on_click=st.session_state.__setitem__, args=(PRESSED, label), **looks)
+    if st.session_state.get(PRESSED) == label:
+        del st.session_state[PRESSED]
+        return True
+    return now
 
 
 def _what(d: draft.Draft, config: ExperimentConfig | None) -> None:

@@ -95,7 +95,7 @@ def _progress(row: RunRow) -> None:
     prose.progress(row.step, row.max_steps, f"{words.duration(spent)} of training", left)
 
 
-def _head(run_id: int, lives: bool) -> None:
+def _head(run_id: int, went_on: bool) -> None:
     row, made = cache.run_detail(run_id).row, cache.config(run_id)
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     with left:
@@ -106,13 +106,13 @@ def _head(run_id: int, lives: bool) -> None:
     _progress(row)
     if row.error_message:
         prose.error_box(row.error_kind or "Failed", row.error_message)
-    if lives and row.status.finished:
+    if went_on and row.status.finished:
         st.rerun()  # of a run that has ended the whole page is another; here, when what was pressed above has been heard
     _pulse("head", row)
 
 
 def _pulse(part: str, row: RunRow) -> None:
-    """Has this part of the page drawn again when there is a new step."""
+    """Has this part of the page drawn again when there is a new step, or anything else of what its head shows."""
     if not row.status.finished and st.session_state.get("live", True):
         elements.pulse(f"run-{part}", ("run", row.id), lambda: _said(cache.run_detail(row.id).row), _said(row))
 

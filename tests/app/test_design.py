@@ -2,15 +2,16 @@
 
 import json
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
-from app import curves, draft
+from app import curves, draft, jobs, tried
 from app import prose as prose_of
-from app.parts import curve_card, next_step
+from app.parts import curve_card, dial, next_step, preflight
 from app.parts import versions as versions_panel
 from app.parts.term_settings import neighbour, rename
 from core import presets
@@ -546,7 +547,23 @@ def test_a_press_that_leaves_a_field_which_has_the_page_drawn_anew_is_not_lost(s
 
 def test_a_press_whose_page_was_left_before_it_was_answered_is_forgotten(sqlite: Path) -> None:
     at = page("design")
-    at.session_state[next_step.PRESSED] = True  # as the press leaves it, and a press on a link right after
+    at.session_state[next_step.PRESSED] = "To the queue"  # as the press leaves it, and a press on a link right after
     at.switch_page("views/runs.py").run()
     at.switch_page("views/design.py").run()
     assert at.session_state["page-shown"] == "design"
+
+
+def test_the_page_keeps_room_for_what_is_being_made_of_its_samples(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands below must not move away under the pointer when the work is done."""
+    go = Event()
+    real = tried.read_samples
+    monkeypatch.setattr(jobs, "QUICK", 0.0)
+    monkeypatch.setattr(tried, "read_samples", lambda *asked: go.wait(60) and real(*asked))
+    at = page("design")
+    rooms = [b.proto.height_config.pixel_height for b in at.get("flex_container") if b.proto.height_config.pixel_height]
+    assert rooms == [dial.TALL, preflight.TALL]
+    assert "As soon as the samples are scored." in prose(at)
+    go.set()
+    assert at.session_state[f"job-{dial.SCORING}"].ended(60)
+    monkeypatch.setattr(jobs, "QUICK", 60.0)
+    assert "samples in" in prose(at.run()) and "As soon as" not in prose(at)

@@ -113,6 +113,8 @@ def test_a_last_look_that_comes_after_the_page_was_left_does_not_bring_the_reade
     """The browser's timer had asked before the click: the answer runs when another page is drawn already."""
 
     def late() -> None:
+        from itertools import count
+
         import streamlit as st
 
         from app import jobs
@@ -120,7 +122,7 @@ def test_a_last_look_that_comes_after_the_page_was_left_does_not_bring_the_reade
         st.session_state[jobs.PAGE] = "queue"
         job = jobs.Job("what", lambda progress: 1)
         assert job.ended(5.0)
-        jobs._watch("place", job, "Working", 0, "design", [0.5])
+        jobs._watch("place", job, "Working", 0, "design", count(1))
         st.write("still here")
 
     at = AppTest.from_function(late).run()
@@ -131,16 +133,30 @@ def test_work_that_ends_while_its_page_is_drawn_does_not_lose_a_press() -> None:
     """To begin the page anew there would be to forget what was pressed; the next look, a moment later, loses nothing."""
 
     def ends() -> None:
+        from itertools import count
+
         import streamlit as st
 
         from app import jobs
 
         job = jobs.Job("what", lambda progress: 1)
         assert job.ended(5.0)
-        st.fragment(jobs._watch)("place", job, "Working", 0, None, [])
+        st.fragment(jobs._watch)("place", job, "Working", 0, None, count())
         if st.button("Go"):
             st.write("went")
 
     at = AppTest.from_function(ends).run()
     next(b for b in at.button if b.label == "Go").click().run()
     assert at.markdown[0].value == "went"
+
+
+def test_what_ends_while_its_bar_is_drawn_is_shown_by_the_next_look_and_not_made_twice(work: Work) -> None:
+    at = page(work)
+    job = at.session_state["job-work"]
+    work.go.set()
+    assert job.ended(GIVE_UP)
+    answers = iter([False, False])  # as the page finds it twice before it draws the bar
+    job.ended = lambda seconds=0.0: next(answers, True)
+    at.run()
+    assert at.text[0].value != "made" and labels(at) == ["Cancel"]
+    assert at.run().text[0].value == "made" and work.begun == 1
