@@ -179,7 +179,7 @@ def times(c: Comparison, looks: Looks, mark: Threshold, height: int = 190) -> Ca
     traces, said, never = [], [], 0
     for row, a in enumerate(arms):
         reaches = a.reaches[mark.name, "steps"]
-        apart = np.linspace(-0.22, 0.22, len(reaches)) if len(reaches) > 1 else [0.0]
+        apart = np.linspace(-0.22, 0.22, len(reaches)) if len(reaches) > 1 else np.zeros(len(reaches))
         for reached, symbol in ((True, "circle"), (False, "triangle-right-open")):
             found = [
                 (r.time, row + d, s) for (s, r), d in zip(reaches.items(), apart, strict=True) if r and r.reached == reached

@@ -49,9 +49,8 @@ def first_line(r: RunRow) -> str:
 
 def _best(best: Best) -> str:
     now = words.value("eval/accuracy", best.run.accuracy)
-    if best.before is None:
-        return f"is the best of {best.run.experiment}: gold accuracy {now}"
-    return f"is the new best of {best.run.experiment}: gold accuracy {now}, before {words.value('eval/accuracy', best.before)}"
+    before = "" if best.before is None else f", before {words.value('eval/accuracy', best.before)}"
+    return f"has the highest gold accuracy of the {best.of} done in {best.run.experiment}: {now}{before}"
 
 
 def _chips(found: News, running: int) -> list[str]:

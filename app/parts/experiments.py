@@ -79,7 +79,8 @@ def said(r: RunRow, why: dict[int, str]) -> str:
     if r.stop_requested and r.status.claimed:
         return "stops at the next step"
     gold = "" if r.accuracy is None else f" · gold {words.percent(r.accuracy)}"
-    return f"{r.step} of {r.max_steps}{gold}" if r.step or r.status.finished else why.get(r.id, "")
+    done = f"{r.step} of {r.max_steps}{gold}" if r.step or r.status.finished else ""
+    return " · ".join(filter(None, (why.get(r.id, ""), done)))  # one that was stopped and waits again has both
 
 
 def _whole(e: ExperimentRow, runs: list[RunRow]) -> None:

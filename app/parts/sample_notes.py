@@ -56,7 +56,8 @@ def notes(place: Place, runs: tuple[int, ...]) -> None:
         note = st.text_area(
             "Note", text, max_chars=LONGEST_NOTE, key=f"note-{at}-{saves}", height=90, on_change=_keep, args=(at, saves, shown)
         )
-        if st.button("Save", disabled=_same(shown, note, labels), key=f"save-{at}"):
+        # Never disabled: the press that leaves the field would be one on a button that cannot be pressed yet.
+        if st.button("Save", key=f"save-{at}") and not _same(shown, note, labels):
             try:
                 actions.mark(place, note, labels, shown)
             except ShowdownError as error:

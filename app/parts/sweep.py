@@ -65,7 +65,11 @@ def _help(path: str) -> str:
 
 
 def values(text: str) -> list[Any]:
-    """`0.0, 0.04` as numbers, `true` as a switch, `empty` as nothing; all else stays text, nan and inf too."""
+    """`0.0, 0.04` as numbers, `true` as a switch, `empty` as nothing; all else stays text, nan and inf too. Numbers may also
+    stand apart, as seeds may."""
+    apart = [_value(word) for word in text.split()]
+    if all(isinstance(value, int | float) for value in apart):
+        return apart
     return [_value(word.strip()) for word in text.split(",") if word.strip()]
 
 

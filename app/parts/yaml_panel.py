@@ -49,7 +49,8 @@ def _follow(now: str) -> None:
 
 def _buttons(d: draft.Draft, at: int, now: str, text: str) -> None:
     edited = text != now
-    if st.button("Apply", type="primary", disabled=not edited, width="stretch", help="Checks it, then replaces the draft."):
+    # Never disabled: the press that leaves the box would be one on a button that cannot be pressed yet.
+    if st.button("Apply", type="primary", width="stretch", help="Checks it, then replaces the draft.") and edited:
         _apply(d, at, text)
     if st.button("Back to the draft", disabled=not edited, width="stretch", help="Throws away what was typed here."):
         st.session_state[f"{TEXT}-next"] = now

@@ -20,7 +20,8 @@ def _experiment() -> int | None:
         prose.fault(f"There is no experiment {asked}. Choose one of these.")
     # Not bound to the URL by Streamlit, which would write the name there: other pages link by number.
     return st.selectbox(
-        "Experiment", ids, index=ids.index(now) if now is not None else 0, format_func=lambda i: f"{known[i].name} ({i})",
+        "Experiment", ids, index=ids.index(now) if now is not None else 0,
+        format_func=lambda i: f"{prose.visible(known[i].name)} ({i})",
         key=f"experiment-{now}", on_change=_choose, args=(f"experiment-{now}",), width=340,
     )  # fmt: skip
 

@@ -108,6 +108,7 @@ def compare(
 ) -> Comparison:
     """Some runs, arm by arm. `wanted`: thresholds beside the relative ones. `answers`: run id -> its last evaluation's
     problems, for `held_out`; empty: not compared."""
+    runs = [run.counted for run in runs]
     last = horizon(runs)
     said = remarks(runs, last)
     found_flags = {run.run_id: tuple(flags(run, last)) for run in runs}

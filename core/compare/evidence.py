@@ -1,7 +1,7 @@
 """What one run left behind, as far as a comparison reads it. Made by core.store.evidence; read by everything beside it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -48,12 +48,20 @@ class Evidence:
 
     @property
     def outcome(self) -> Outcome:
-        """How it ended, or that it has not. Without an evaluation a run that goes on is one that waits."""
+        """How it ended, or that it has not. Until its second evaluation a run that goes on is one that waits."""
         if self.status in ("failed", "stopped"):
             return "failed" if self.status == "failed" else "stopped"
         if self.status == "done":
             return "complete"
-        return "training" if len(self.line(GOLD)[0]) else "waiting"
+        return "training" if len(self.line(GOLD)[0]) > 1 else "waiting"
+
+    @property
+    def counted(self) -> "Evidence":
+        """As it is compared. A run that waits has no gold accuracy: its first one, from before it was trained, would hold
+        all others at its step."""
+        if self.outcome != "waiting":
+            return self
+        return replace(self, series={name: line for name, line in self.series.items() if name != GOLD})
 
     @property
     def independent(self) -> int:

@@ -135,7 +135,7 @@ def _outcomes(runs: Sequence[Evidence]) -> list[Remark]:
         "failed": "counted with the gold accuracy they had (worst case: zero), and as reaching nothing more",
         "stopped": "counted with the gold accuracy they had; how soon they would have got there is not known",
         "training": "compared up to the step at which all are",
-        "waiting": "not yet evaluated, in no number",
+        "waiting": "not evaluated twice yet, in no number",
     }
     found = []
     for outcome in OUTCOMES:

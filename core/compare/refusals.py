@@ -130,15 +130,10 @@ def _twice(runs: Sequence[Evidence]) -> list[Remark]:
 
 
 def _nothing(runs: Sequence[Evidence], horizon: int) -> list[Remark]:
-    """A curve needs two evaluations, and one run that has just begun leaves none to compare."""
+    """A curve needs two evaluations."""
     if horizon > 0 and any(len(r.line(GOLD, horizon)[0]) > 1 for r in runs):
         return []
-    begun = [r for r in runs if r.outcome == "training" and r.line(GOLD)[0][-1] <= horizon]
-    if not begun:
-        return [Remark("outcome", True, "No run has two evaluations yet; wait for the next one.", ids_of(runs))]
-    names = some([f"{r.arm} seed {r.seed}" for r in begun])
-    said = f"Only the first evaluation is there of {names}; wait for the next one, or leave that out."
-    return [Remark("outcome", True, said, ids_of(begun))]
+    return [Remark("outcome", True, "No run has two evaluations yet; wait for the next one.", ids_of(runs))]
 
 
 def some(values: Sequence[str]) -> str:

@@ -40,7 +40,7 @@ def signal(series: Mapping[str, Series]) -> Verdict | None:
     steps = min(WINDOW, len(dead.values))
     answer = f"{percent(1 - now)} of the groups disagree inside, over the last {steps} steps; the rest teach nothing."
     if len(dead.values) >= 2 * WINDOW:
-        answer += f" Dead groups: {percent(then)} in the first {WINDOW} steps, {percent(now)} now."
+        answer += f" Dead groups: {percent(then)} in the first {WINDOW} steps, {percent(now)} in the last."
     rule = (
         f"By the mean share of dead groups (all totals equal) over the last {WINDOW} steps: below {percent(FEWER)} yes, below "
         f"{percent(FEW)} in some groups, else hardly."

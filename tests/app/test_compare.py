@@ -378,3 +378,15 @@ def test_an_arm_keeps_its_look_and_no_two_share_one() -> None:
     looks = theme.looks([(f"arm-{i}", "hybrid") for i in range(8)] + [("arm-0", "hybrid"), ("other", "hard")])
     assert len(set(looks.values())) == 9 and looks["arm-0"].dash == "solid" and looks["other"].role == "hard"
     assert looks["arm-4"].ink != looks["arm-0"].ink
+
+
+@pytest.mark.parametrize("steps", [None, 0], ids=["it waits in the queue", "only its first evaluation is there"])
+def test_a_run_that_has_hardly_begun_empties_no_comparison_of_the_others(sqlite: Path, steps: int | None) -> None:
+    *others, late = growing(["hard", "hybrid", "continuous"], [0], 100)
+    for run_id in others:
+        grow(run_id, 0, 40)
+    if steps is not None:
+        grow(late, 0, steps)
+    at = page("compare", experiment="1")
+    assert {"Gold accuracy", "Steps to 50 % of the way"} <= cards(at).keys(), list(cards(at))
+    assert "1 of 3 runs waiting (continuous seed 0): not evaluated twice yet, in no number." in prose(at)

@@ -173,6 +173,8 @@ def test_a_sweep_is_typed_seen_as_runs_and_queued(sqlite: Path) -> None:
         ("true,FALSE", [True, False]),
         (" dapo ,empty", ["dapo", None]),
         ("1e-5", [1e-5]),
+        ("1 4  8.5", [1, 4, 8.5]),
+        ("two words", ["two words"]),
         (" , ", []),
         ("nan, 1e999,-inf", ["nan", "1e999", "-inf"]),
     ],
@@ -372,6 +374,30 @@ def test_what_is_new_since_a_moment(mixed: list[int]) -> None:
     assert not news(rows, max(r.finished_at or 0.0 for r in rows))
 
 
+@pytest.mark.parametrize(
+    ("gold", "best", "why"),
+    [
+        ([(0.5, Status.DONE), (0.6, Status.DONE)], 2, "higher than the other"),
+        ([(0.6, Status.DONE), (0.6, Status.DONE)], None, "of two with the same none is the best"),
+        ([(0.6, Status.DONE), (0.1, Status.STOPPED)], None, "one alone is the best of nothing"),
+        (
+            [(0.5, Status.DONE), (0.9, Status.STOPPED), (0.4, Status.DONE)],
+            1,
+            "one that was stopped was not trained for as long",
+        ),
+    ],
+)
+def test_the_best_is_said_of_what_can_be_compared(
+    sqlite: Path, gold: list[tuple[float, Status]], best: int | None, why: str
+) -> None:
+    _, every = experiment(seeds=list(range(len(gold))))
+    ids = every[: len(gold)]
+    for run_id, (accuracy, end) in zip(ids, gold, strict=True):
+        train(run_id, [0.1, accuracy], end)
+    found = news(queries.run_list(), 0.0).best
+    assert [(b.run.id, b.of) for b in found] == ([] if best is None else [(ids[best - 1], 2)]), why
+
+
 def test_home_launches_the_first_showdown_and_then_shows_it(sqlite: Path) -> None:
     at = page("home")
     assert "Three next steps" in prose(at) and "No worker listens" in at.info[0].value
@@ -399,7 +425,7 @@ def test_home_says_what_happened_since_the_last_visit(mixed: list[int]) -> None:
     at.session_state["visit"] = visits.Visit(1.0, {})
     at.run()
     text = prose(at)
-    assert "Since your last visit" in text and "is the best of Does KL help?: gold accuracy 70 %" in text
+    assert "Since your last visit" in text and "has the highest gold accuracy of the 2 done in Does KL help?: 70 %" in text
     assert "failed at step 0: DataError: problem 7 has no gold answer</span>" in text and "second line" not in text
     assert "1 running" in text and "Three next steps" not in text and not at.exception
 

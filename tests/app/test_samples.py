@@ -183,6 +183,10 @@ def test_a_note_and_labels_are_saved_shown_and_found(sqlite: Path) -> None:
     next(m for m in at.multiselect if m.label == "Labels").set_value(["odd"]).run()
     click(at, "Save")
     assert notes.marks(place) == notes.Marks("it <b>guesses</b>", ("odd",))
+    next(t for t in at.text_area if t.label == "Note").set_value("it <b>guesses</b> again")
+    assert not next(b for b in at.button if b.label == "Save").disabled
+    click(at, "Save")  # one press, which leaves the field
+    assert notes.marks(place).note == "it <b>guesses</b> again"
     (row,) = data(page("samples", label="odd"))["rows"]
     assert row["key"] == places.to_url(place) and row["tags"][:2] == [["odd", "accent"], ["note", "warn"]]
 

@@ -107,8 +107,15 @@ def test_nothing_to_compare_is_said() -> None:
     waiting = [run_of([], status="queued", seed=s) for s in range(3)]
     (said,) = compare(waiting).remarks
     assert said.refused and said.about == "outcome" and "No run has two evaluations" in said.said
-    (said,) = [r for r in found(run_of([0.1], "c", status="running")).remarks if r.refused]
-    assert said.runs == (300,) and "Only the first evaluation is there of c seed 0" in said.said
+
+
+def test_a_run_that_has_only_its_first_evaluation_holds_the_others_at_no_step() -> None:
+    comparison = found(run_of([0.1], "c", status="running"))
+    assert not [r for r in comparison.remarks if r.refused] and comparison.horizon == found().horizon
+    (said,) = [r for r in comparison.remarks if r.about == "outcome"]
+    assert said.runs == (300,) and "waiting (c seed 0): not evaluated twice yet" in said.said
+    (c,) = [a for a in comparison.arms if a.name == "c"]
+    assert not c.scores["gold/final"].values and c.outcomes["waiting"] == 1
 
 
 @pytest.mark.parametrize(

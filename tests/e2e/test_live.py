@@ -67,6 +67,23 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dash
     page.context.close()
 
 
+def test_head_and_tab_both_follow_a_run_that_makes_no_pause(dashboard: str, chrome: Browser) -> None:
+    """Each has a pulse; Streamlit hears one fragment alone of what is said at once, and it would always be the same."""
+    (run_id,) = growing(max_steps=100)
+    grow(run_id, 0, 20)
+    page = opened(chrome, f"{dashboard}/run?run={run_id}")
+    until(page, "Dead groups", "last", 20)
+    heads, bars = set[str | None](), set[str | None]()
+    for step in range(21, 71):
+        grow(run_id, step, step)
+        page.wait_for_timeout(250)
+        heads.add(page.get_by_role("progressbar", name="training progress").get_attribute("aria-valuenow"))
+        bars.add(page.get_by_role("slider", name="training step").get_attribute("aria-valuenow"))
+    assert len(heads) > 3 and len(bars) > 3, (heads, bars)
+    claims.finish(run_id, 1, Status.DONE)
+    page.context.close()
+
+
 def test_on_any_tab_a_run_that_ends_makes_the_page_that_of_a_run_that_has_ended(dashboard: str, chrome: Browser) -> None:
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 20)
