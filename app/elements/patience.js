@@ -22,6 +22,14 @@ function bePatient() {
     const wait = () => (settled() ? link.click() : setTimeout(wait, 20));
     wait();
   }, true);
+  // Back and Forward leave no field. They go where they were to go when what is typed has been heard.
+  window.navigation?.addEventListener("navigate", (event) => {
+    if (event.navigationType !== "traverse" || !event.cancelable || !typing?.isConnected || typing.value === before) return;
+    event.preventDefault();
+    typing.blur();
+    const wait = () => (settled() ? navigation.traverseTo(event.destination.key) : setTimeout(wait, 20));
+    wait();
+  });
   addEventListener("beforeunload", (event) => {
     if (!typing?.isConnected || typing.value === before) return;
     typing.blur();  // while the browser asks, Streamlit hears of it

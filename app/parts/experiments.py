@@ -91,7 +91,7 @@ def _whole(e: ExperimentRow, runs: list[RunRow]) -> None:
     if going:
         with st.popover("Stop all", icon=":material/stop_circle:", key=f"stop-all-{e.id}"):
             training = sum(r.status.claimed for r in going)
-            st.caption(f"{words.count(len(going), 'run')}; {training} of them train now and write a checkpoint first.")
+            st.caption(f"{words.count(len(going), 'run')}; training now, and writing a checkpoint first: {training}.")
             if st.button("Stop them", key=f"stop-them-{e.id}", type="primary"):
                 run_actions.did(actions.stop_experiment(e.id))
     if again and st.button(

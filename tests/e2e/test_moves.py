@@ -85,6 +85,23 @@ def test_an_address_that_comes_late_in_the_middle_of_a_press_makes_no_entry_of_i
     page.context.close()
 
 
+def test_what_is_typed_is_kept_when_back_is_pressed_before_its_field_is_left(dashboard: str, chrome: Browser) -> None:
+    page = opened(chrome, f"{dashboard}/queue")
+    arrived(page, "Queue")
+    page.get_by_role("link", name="Design", exact=True).first.click()
+    arrived(page, "Design")
+    weight = page.get_by_label("weight of closeness")
+    weight.click()
+    weight.press("Control+a")
+    weight.press_sequentially("0.73")
+    page.evaluate("history.back()")
+    arrived(page, "Queue")
+    page.get_by_role("link", name="Design", exact=True).first.click()
+    arrived(page, "Design")
+    expect(page.get_by_label("weight of closeness")).to_have_value("0.73")
+    page.context.close()
+
+
 def arrived(page: Page, name: str) -> None:
     """It is on this page, which is drawn, and listens: the address is there before Streamlit has begun to draw."""
     expect(page).to_have_url(re.compile(f"/{name.lower()}"))
