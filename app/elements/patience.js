@@ -9,6 +9,8 @@ function bePatient() {
   new MutationObserver(() => { began ||= runs(); })
     .observe(document.body, { subtree: true, attributeFilter: ["data-test-script-state"] });
   const settled = () => performance.now() - left > LONGEST || (began && !runs());
+  const whenSettled = (then) => { if (settled()) then(); else setTimeout(() => whenSettled(then), 20); };
+  const unheard = () => typing?.isConnected && typing.value !== before;
   const leave = (field) => { if (field.value !== before) [left, began] = [performance.now(), false]; };
   const begin = (field) => { [typing, before] = [field, field?.value ?? ""]; };
   addEventListener("focusin", ({ target }) => begin(isField(target) ? target : null), true);
@@ -19,19 +21,17 @@ function bePatient() {
     if (!link || link.download || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || settled()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    const wait = () => (settled() ? link.click() : setTimeout(wait, 20));
-    wait();
+    whenSettled(() => link.click());
   }, true);
   // Back and Forward leave no field. They go where they were to go when what is typed has been heard.
   window.navigation?.addEventListener("navigate", (event) => {
-    if (event.navigationType !== "traverse" || !event.cancelable || !typing?.isConnected || typing.value === before) return;
+    if (event.navigationType !== "traverse" || !event.cancelable || !unheard()) return;
     event.preventDefault();
     typing.blur();
-    const wait = () => (settled() ? navigation.traverseTo(event.destination.key) : setTimeout(wait, 20));
-    wait();
+    whenSettled(() => navigation.traverseTo(event.destination.key));
   });
   addEventListener("beforeunload", (event) => {
-    if (!typing?.isConnected || typing.value === before) return;
+    if (!unheard()) return;
     typing.blur();  // while the browser asks, Streamlit hears of it
     event.preventDefault();
   });

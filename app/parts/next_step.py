@@ -11,9 +11,7 @@ from core.experiment import ExperimentConfig
 from core.launch import settled
 
 MOST_FAULTS = 5
-PRESSED = (
-    "next-step"  # in the session: the button that was pressed, until it is answered or app.main sees that the page is left
-)
+PRESSED = "next-step"  # in the session: the button that was pressed, until it is answered or (app.main) the page is left
 
 
 def next_step(d: draft.Draft, at: int) -> None:
@@ -28,13 +26,9 @@ def next_step(d: draft.Draft, at: int) -> None:
             if above:
                 prose.note("What is wrong with this arm stands beside its fields above.")
         note = "Looks for what can be known before a model is loaded: the model's folder, the data, missing packages."
-        check, queue = (
-            _button("Check", icon=":material/fact_check:", disabled=config is None, help=note),
-            _button("To the queue", type="primary", icon=":material/arrow_forward:", disabled=config is None),
-        )
-        if check and config:
+        if _button("Check", icon=":material/fact_check:", disabled=config is None, help=note) and config:
             _check(config)
-        if queue and config:
+        if _button("To the queue", type="primary", icon=":material/arrow_forward:", disabled=config is None) and config:
             st.switch_page("views/queue.py", query_params={})
 
 

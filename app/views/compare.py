@@ -1,7 +1,7 @@
 """Compare: which arm learns faster and more stably, and how sure that is. `?experiment=ID` or `?runs=1,2,3`.
 
 What is looked at is in the address (app.parts.compare_ask). While a run is live, pulses look whether one was evaluated anew,
-and only then is the page below its boxes drawn again. Many long runs are drawn from their evaluations first, then read whole.
+and only then is all but its boxes drawn again. Many long runs are drawn from their evaluations first, then read whole.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence

@@ -30,11 +30,17 @@ def until(page: Page, title: str, what: str, wanted: Any) -> dict[str, Any]:
     return card(page, title)
 
 
-def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dashboard: str, chrome: Browser) -> None:
+def watched(chrome: Browser, dashboard: str) -> tuple[int, Page]:
+    """A run that is at step 20 of 100, and its page with that step on it."""
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 20)
     page = opened(chrome, f"{dashboard}/run?run={run_id}")
     until(page, "Dead groups", "last", 20)
+    return run_id, page
+
+
+def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dashboard: str, chrome: Browser) -> None:
+    run_id, page = watched(chrome, dashboard)
     page.get_by_role("heading", name="Trained reward and the truth").scroll_into_view_if_needed()  # unseen: not sent
     page.get_by_role("button", name="gold accuracy", exact=True).click()
     until(page, "Trained reward and the truth", "last", 100)  # its planned blend
@@ -69,10 +75,7 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dash
 
 def test_head_and_tab_both_follow_a_run_that_makes_no_pause(dashboard: str, chrome: Browser) -> None:
     """Each has a pulse; Streamlit hears one fragment alone of what is said at once, and it would always be the same."""
-    (run_id,) = growing(max_steps=100)
-    grow(run_id, 0, 20)
-    page = opened(chrome, f"{dashboard}/run?run={run_id}")
-    until(page, "Dead groups", "last", 20)
+    run_id, page = watched(chrome, dashboard)
     heads, bars = set[str | None](), set[str | None]()
     for step in range(21, 71):
         grow(run_id, step, step)
@@ -155,10 +158,7 @@ def test_a_zoom_ends_where_the_axis_becomes_another(dashboard: str, chrome: Brow
 
 
 def test_a_zoom_and_a_hidden_line_are_there_again_when_their_tab_is(dashboard: str, chrome: Browser) -> None:
-    (run_id,) = growing(max_steps=100)
-    grow(run_id, 0, 20)
-    page = opened(chrome, f"{dashboard}/run?run={run_id}")
-    until(page, "Dead groups", "last", 20)
+    run_id, page = watched(chrome, dashboard)
     page.get_by_role("heading", name="Trained reward and the truth").scroll_into_view_if_needed()
     page.get_by_role("button", name="gold accuracy", exact=True).click()
     zoomed = zoom(page, "Dead groups")
@@ -184,10 +184,7 @@ def expect_follow(page: Page, title: str, shown: bool) -> None:
 
 
 def test_a_lost_message_is_asked_for_again(dashboard: str, chrome: Browser) -> None:
-    (run_id,) = growing(max_steps=100)
-    grow(run_id, 0, 20)
-    page = opened(chrome, f"{dashboard}/run?run={run_id}")
-    until(page, "Dead groups", "last", 20)
+    run_id, page = watched(chrome, dashboard)
     # As if the messages of steps 11 to 20 had never come: the next tail does not fit what the browser has.
     page.evaluate("""() => { for (const ui of window.showdownCharts) if (ui.received?.card.title === 'Dead groups')
       for (const t of ui.received.card.traces) for (const k of ['x', 'y']) t[k] = t[k].subarray(0, 2); }""")
