@@ -5,16 +5,14 @@ session, and after every change in the database, under the id that the address h
 """
 
 import json
-import math
 import re
 import secrets
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any
 
 import streamlit as st
 
-from app import actions, cache, prose
+from app import actions, address, cache, prose
 from core import presets
 from core.config import RunConfig
 from core.errors import ConfigError
@@ -27,22 +25,21 @@ Draft = dict[str, Any]
 Faults = list[tuple[str, str]]
 ID = re.compile(r"[0-9a-f]{12}")
 MOST_UNDO = 50
-LATE = 5.0  # seconds after another was written in which an address may still name the draft that was left
 # Widgets whose text is no part of the experiment, but should not be lost either.
 TYPED = ("try-text", "try-problem", "try-question", "try-gold", "yaml-text")
 
 
 @dataclass
 class Kept:
-    """What is stored of this session's draft. `version` 0: nothing, it is as it was opened. `others`: ids it went by, and since
-    when the address says another (inf: not yet). `missing`: an id in the address that no draft has. `begun`: what it was before
-    anybody changed it, where that is known."""
+    """What is stored of this session's draft. `version` 0: nothing, it is as it was opened. `others`: ids it went by, as long
+    as the address may still say so. `missing`: an id in the address that no draft has. `begun`: what it was before anybody
+    changed it, where that is known."""
 
     id: str
     version: int = 0
     text: str = ""
     typed: dict[str, str] = field(default_factory=dict)
-    others: dict[str, float] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)
     missing: str = ""
     begun: str = ""
     undo: list[str] = field(default_factory=list)
@@ -51,12 +48,11 @@ class Kept:
 
 def get() -> Draft:
     """This session's draft: the one in the address, else the one it has, else the demo's experiment."""
-    wanted = st.query_params.get("draft", "")
+    wanted = address.get("draft")
     kept = _kept()
-    late = monotonic() - kept.others.get(wanted, -math.inf) < LATE  # else somebody went back to it
-    if wanted and not late and wanted not in (kept.id, kept.missing):
+    if wanted and wanted not in (kept.id, kept.missing, *kept.others):
         if open_stored(wanted):
-            del _kept().others[kept.id]  # the browser has the address already: Forward may follow Back at once
+            _kept().others.clear()  # the address says so already: Forward may follow Back at once
         else:
             kept.missing = wanted
     st.session_state.update(st.session_state.pop("draft-typed", {}))  # here, because the widgets come later
@@ -67,7 +63,7 @@ def get() -> Draft:
 def say_missing() -> None:
     """That the draft of the address is not there, as long as the address names it: a toast is gone before it is read."""
     kept = _kept()
-    if kept.missing and st.query_params.get("draft") == kept.missing:
+    if kept.missing and address.get("draft") == kept.missing:
         prose.fault(f"There is no draft {kept.missing[:40]}. This is {'another' if kept.version else 'a new'} one.")
 
 
@@ -92,7 +88,7 @@ def open_stored(draft_id: str, with_typed: bool = True) -> bool:
     if stored is None:
         return False
     before = _kept()
-    others = {**before.others, before.id: math.inf}
+    others = {*before.others, before.id}
     st.session_state["draft-kept"] = Kept(stored.id, stored.version, _text(stored.config), stored.typed, others)
     st.session_state["draft"] = stored.config
     if with_typed:
@@ -115,7 +111,7 @@ def begin(values: Draft) -> None:
 
 def _part(kept: Kept) -> None:
     """It goes on under another id; what is stored under the one it had stays."""
-    kept.others[kept.id] = math.inf
+    kept.others.add(kept.id)
     kept.id, kept.version = secrets.token_hex(6), 0
 
 
@@ -190,12 +186,9 @@ def keep(in_address: bool) -> None:
     else:
         kept.typed = typed
         _catch_up(kept)
-    # Only when it is another one: each write sends the whole address, which may be older than what was just clicked.
     if in_address and kept.version:
-        if st.query_params.get("draft") != kept.id:
-            st.query_params["draft"] = kept.id
-        now = monotonic()
-        kept.others = {left: min(since, now) for left, since in kept.others.items()}
+        address.put("draft", kept.id)
+        kept.others.clear()
 
 
 def _typed(kept: Kept) -> dict[str, str]:

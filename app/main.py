@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import draft, elements
+from app import address, draft, elements
 from app.jobs import PAGE
 from app.parts.next_step import PRESSED
 from app.parts.sample_filters import CAME
@@ -32,6 +32,7 @@ def main() -> None:
     if st.session_state.get(PAGE) != page.url_path:
         st.session_state[PAGE], st.session_state[CAME] = page.url_path, True
         st.session_state.pop(PRESSED, None)
+        address.forget()
     page.run()
     elements.warm()
     draft.keep(in_address=page.url_path in ("design", "queue"))

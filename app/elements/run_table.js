@@ -2,7 +2,7 @@
 // Arrows move from row to row, Space ticks, Enter opens; a head sorts: once, the other way round, and back to the given order;
 // `sort` tells Python which and which way.
 const PAUSE = 250;  // ms after a tick in which another joins it: ticks that follow each other at once are one answer, one address
-const HEARD = 3000;  // ms for which a tick stands against a table that was drawn before Python heard of it
+const HEARD = 10000;  // ms for which a press stands against a table that was drawn before Python heard of it
 const SVG = "http://www.w3.org/2000/svg";
 
 function curve(points) {
@@ -150,11 +150,16 @@ function keys(ui, event) {
   event.preventDefault();
 }
 
+function heard(ui) {
+  clearTimeout(ui.timer);
+  [ui.ticked, ui.told] = [new Set(ui.data.chosen), null];
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = remember(parentElement, () => {
     const made = { box: node("div", "box"), head: node("thead"), body: node("tbody"), all: node("input"), drawn: new Map(),
-      shown: [], ticked: new Set(), told: null, when: 0, timer: 0, later: 0, sort: null, at: null };
+      shown: [], ticked: new Set(), told: null, timer: 0, later: 0, sort: null, at: null };
     const table = node("table");
     made.all.type = "checkbox";
     made.all.setAttribute("aria-label", "Tick all runs that are shown");
@@ -168,7 +173,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   ui.tick = (ids, on) => {
     for (const id of ids) on ? ui.ticked.add(id) : ui.ticked.delete(id);
     marks(ui);
-    [ui.told, ui.when] = [String([...ui.ticked]), performance.now()];
+    ui.told = String([...ui.ticked]);
+    clearTimeout(ui.timer);
+    ui.timer = setTimeout(() => { heard(ui); marks(ui); }, HEARD);
     clearTimeout(ui.later);
     ui.later = setTimeout(() => setTriggerValue("tick", [...ui.ticked]), PAUSE);
   };
@@ -182,9 +189,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   ui.said = said;
   ui.data = data;
   ui.box.firstChild.setAttribute("aria-label", data.label);
-  const heard = () => { [ui.ticked, ui.told] = [new Set(ui.data.chosen), null]; };
-  clearTimeout(ui.timer);
-  if (!ui.told || ui.told === String(data.chosen) || performance.now() - ui.when > HEARD) heard();
-  else ui.timer = setTimeout(() => { heard(); marks(ui); }, HEARD);
+  if (!ui.told || ui.told === String(data.chosen)) heard(ui);
   draw(ui);
 }

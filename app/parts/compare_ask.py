@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, places, prose
+from app import address, cache, places, prose
 from app.compared import Question
 from core.compare.catalogue import MEASURED, SCORES
 from core.compare.comparison import PRIMARY
@@ -48,7 +48,7 @@ class Asked:
 
 def run_ids() -> tuple[int, ...]:
     """Runs that the address names: 1,2,3 or 1-2-3."""
-    found = [places.number(word) for word in st.query_params.get("runs", "").replace("-", ",").split(",")]
+    found = [places.number(word) for word in address.get("runs").replace("-", ",").split(",")]
     return tuple(sorted({n for n in found if n is not None}))
 
 
@@ -63,10 +63,7 @@ def newest(known: Sequence[ExperimentRow]) -> ExperimentRow | None:
 def keep(**values: str) -> None:
     """Put these into the address; an empty one leaves it."""
     for name, value in values.items():
-        if value:
-            st.query_params[name] = value
-        else:
-            st.query_params.pop(name, None)
+        address.put(name, value)
 
 
 def pick(
@@ -93,10 +90,10 @@ def asked() -> Asked | None:
     """What the address asks for; None where there is no run at all."""
     faults = []
     ids, known = run_ids(), cache.experiments()
-    wanted = places.number(st.query_params.get("experiment", ""))
+    wanted = places.number(address.get("experiment"))
     chosen = None if ids else next((e for e in known if e.id == wanted), None)
-    if st.query_params.get("experiment") and not ids and chosen is None:
-        faults.append(f"There is no experiment {st.query_params['experiment']}. This is another one.")
+    if address.get("experiment") and not ids and chosen is None:
+        faults.append(f"There is no experiment {address.get('experiment')}. This is another one.")
     chosen = chosen or (None if ids else newest(known))
     rows = cache.rows(ids) if ids else cache.runs_of(chosen.id) if chosen else []
     if len(rows) < len(ids):
@@ -108,14 +105,14 @@ def asked() -> Asked | None:
     thresholds = tuple(float(t) for t in config.get("thresholds") or ())
     threshold, extra = _threshold(thresholds, faults)
     primary = fixed or PRIMARY
-    score = st.query_params.get("score", "")
+    score = address.get("score")
     score = score if score in MEASURED and SCORES[score].better else primary[0]
     # A score that somebody looks at is tested too; it comes behind those that were fixed.
     ordered = tuple(sorted(rows, key=lambda r: r.id))
     question = Question(tuple(r.id for r in ordered), (*extra, *thresholds), tuple(dict.fromkeys((*primary, score))), fixed)
     arms = sorted({r.variant for r in rows})
-    arm, _, key = st.query_params.get("show", "").rpartition("~")
-    baseline = st.query_params.get("base", "")
+    arm, _, key = address.get("show").rpartition("~")
+    baseline = address.get("base")
     return Asked(
         question, ordered, chosen, score, baseline if baseline in arms else "", threshold,
         (arm if arm in arms else "", key if key in SCORES else score), tuple(faults),
@@ -129,7 +126,7 @@ def named(share: float) -> str:
 
 def _threshold(thresholds: Sequence[float], faults: list[str]) -> tuple[str, tuple[float, ...]]:
     """The threshold that is looked at by its name, and the gold accuracies that only the address asks for."""
-    text = st.query_params.get("reach", "")
+    text = address.get("reach")
     if text in (*RELATIVE, *map(named, thresholds)):
         return text, ()
     try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import prose
+from app import address, prose
 from app.compared import Compared, made
 from app.parts.compare_ask import Asked, keep
 from app.tables import html
@@ -21,7 +21,7 @@ def tables_card(a: Asked, found: Compared) -> None:
     if not made_of:
         return
     known = {t.key: t for t in made_of}
-    asked = st.query_params.get("table", "")
+    asked = address.get("table")
     now = asked if asked in known else made_of[0].key
     with st.container(key="card-tables"):
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import cache, prose, theme, words
+from app import address, cache, prose, theme, words
 from app.elements.runs import run_table
 from app.parts.run_filters import BASE, Group, Shown, plain, setting
 from app.places import number
@@ -41,7 +41,7 @@ Cell = list[Any] | str | None  # a number and how it is written; a state and its
 
 def in_url() -> list[int]:
     """The runs that the URL chooses."""
-    found = (number(run_id) for run_id in st.query_params.get("runs", "").split("-"))
+    found = (number(run_id) for run_id in address.get("runs").split("-"))
     return list(dict.fromkeys(run_id for run_id in found if run_id is not None))
 
 
@@ -161,23 +161,17 @@ def _said(cell: Cell, head: Mapping[str, str]) -> Any:
 
 
 def _keep(chosen: Sequence[int]) -> None:
-    if chosen:
-        st.query_params["runs"] = "-".join(map(str, chosen))
-    elif "runs" in st.query_params:
-        del st.query_params["runs"]
+    address.put("runs", "-".join(map(str, chosen)))
 
 
 def _sort() -> dict[str, Any] | None:
     """By which column the URL sorts the table, and which way; None: in the order given."""
-    key, _, way = st.query_params.get("order", "").rpartition(".")
+    key, _, way = address.get("order").rpartition(".")
     return {"key": key, "down": way == "down"} if key else None
 
 
 def _keep_sort(key: str, down: bool) -> None:
-    if key:
-        st.query_params["order"] = f"{key}.{'down' if down else 'up'}"
-    elif "order" in st.query_params:
-        del st.query_params["order"]
+    address.put("order", f"{key}.{'down' if down else 'up'}" if key else "")
 
 
 def group_table(found: Sequence[Group], path: str) -> None:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app import address
 from app.parts.sample_filters import begin_anew
 from app.places import from_url, run
 
@@ -10,8 +11,8 @@ EVERY, ONE = "all steps", "this step"
 
 def to_step(step: int) -> None:
     """To the samples of this step alone."""
-    st.query_params["step"] = str(step)
-    st.query_params.pop("sample", None)
+    address.put("step", str(step))
+    address.put("sample", "")
     st.session_state.steps = ONE
 
 
@@ -20,13 +21,13 @@ def to_sample(key: str) -> None:
     place = from_url(key)
     if place is None:
         return
-    st.query_params["sample"] = key
-    shown = run(st.query_params.get("run", ""))
+    address.put("sample", key)
+    shown = run(address.get("run"))
     if shown is None:  # the Samples page shows a sample of any run of the experiment
         return
     if place.run_id != shown.row.id:
-        st.query_params["run"] = str(place.run_id)
+        address.put("run", str(place.run_id))
         begin_anew(place.run_id, place.split)
     if place.split == "train":
-        st.query_params["step"] = str(place.step)
+        address.put("step", str(place.step))
     st.session_state.keep_sample = True

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import actions, cache, places, prose
+from app import actions, address, cache, places, prose
 from app.parts.sample_go import to_sample
 from core.errors import ShowdownError
 from core.store.lines import Place
@@ -28,7 +28,7 @@ def _shown(at: str, now: Marks) -> tuple[Marks, tuple[str, list[str]], int]:
 
 def _keep(at: str, saves: int, shown: Marks) -> None:
     """Something was typed: said before the page is drawn, which may show another sample by then."""
-    if "sample" not in st.query_params:
+    if not address.get("sample"):
         to_sample(at)  # the first of a list that grows: another would stand there before this note is saved
     note, labels = (st.session_state.get(f"{field}-{at}-{saves}") for field in ("note", "labels"))
     if note is None or labels is None or _same(shown, note, labels):

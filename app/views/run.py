@@ -9,7 +9,7 @@ from statistics import median
 
 import streamlit as st
 
-from app import actions, cache, draft, elements, places, prose, theme, words
+from app import actions, address, cache, draft, elements, places, prose, theme, words
 from app.figures.shown import View
 from app.parts.all_metrics import all_metrics, choose
 from app.parts.chart_view import chart_view
@@ -31,7 +31,7 @@ TABS = ["Overview", "All metrics", "Samples", "Replay", "Config", "Log"]
 
 
 def _run_id() -> int | None:
-    return places.number(st.query_params.get("run", ""))
+    return places.number(address.get("run"))
 
 
 def _header(row: RunRow, made: RunConfig) -> None:
@@ -161,7 +161,7 @@ def _view(bar: bool, live: bool) -> View:
 def _no_run() -> None:
     prose.title("Run")
     with st.container(key="card-none"):
-        asked = st.query_params.get("run", "")
+        asked = address.get("run")
         said = f"There is no run {asked!r}." if asked else "The address names no run."
         prose.empty("No such run", said, ("runs", "All runs", "show_chart"))
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, places, prose, words
+from app import address, cache, places, prose, words
 from app.parts.samples import samples_of
 from core.store.queries import RunRow
 from core.sweep import said
@@ -10,7 +10,7 @@ from core.sweep import said
 
 def _experiment() -> int | None:
     known = {e.id: e for e in cache.experiments()}
-    asked = st.query_params.get("experiment", "")
+    asked = address.get("experiment")
     if not known:
         return None
     ids = list(known)
@@ -28,7 +28,7 @@ def _experiment() -> int | None:
 
 def _run_of_address() -> None:
     """A run in the address stands for its experiment. What cannot be shown is said."""
-    asked = st.query_params.get("run", "")
+    asked = address.get("run")
     if not asked:
         return
     detail = places.run(asked)
@@ -37,16 +37,18 @@ def _run_of_address() -> None:
     elif detail.row.experiment_id is None:
         prose.fault(f"Run {asked} belongs to no experiment: its samples are on its own page.")
     else:
-        del st.query_params["run"]
-        if "experiment" not in st.query_params:
-            st.query_params["experiment"] = str(detail.row.experiment_id)
+        address.put("run", "")
+        if not address.get("experiment"):
+            address.put("experiment", str(detail.row.experiment_id))
 
 
 def _choose(key: str) -> None:
-    for name in ("in_arm", "swept", "seed", "page", "sample", "problem", "run"):
+    for name in ("in_arm", "swept", "seed", "page", "problem"):  # of widgets, which the browser writes itself
         st.query_params.pop(name, None)
         st.session_state.pop(name, None)
-    st.query_params["experiment"] = str(st.session_state[key])
+    for name in ("sample", "run"):
+        address.put(name, "")
+    address.put("experiment", str(st.session_state[key]))
 
 
 def _runs(experiment_id: int) -> list[RunRow]:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
+from app import address as written
 from app import curves, draft, jobs, tried
 from app import prose as prose_of
 from app.parts import curve_card, dial, next_step, preflight
@@ -111,12 +112,12 @@ def test_an_address_of_a_draft_that_was_left_opens_it_again(sqlite: Path, monkey
     at.query_params["draft"] = first  # late: the browser had not heard of the second one
     at.run()
     assert address(at, "draft") == second != first
-    monkeypatch.setattr(draft, "LATE", 0.0)
+    monkeypatch.setattr(written, "LATE", 0.0)
     for wanted, arms in ((first, 3), (second, 1), (first, 3)):  # Back, Forward, Back
         at.query_params["draft"] = wanted
         at.run()
         assert address(at, "draft") == wanted and len(at.session_state["draft"]["arms"]) == arms
-        monkeypatch.setattr(draft, "LATE", 600.0)  # the next comes at once, and is heard all the same
+        monkeypatch.setattr(written, "LATE", 600.0)  # the next comes at once, and is heard all the same
     assert not at.exception
 
 

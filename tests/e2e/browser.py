@@ -6,13 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect, sync_playwright
 
 from migrations import upgrade
 from tests.conftest import forget_settings, free_port, wait_for
@@ -96,6 +98,30 @@ def button(page: Page, label: str) -> Locator:
 def settle(page: Page) -> None:
     """Until the page's script has run."""
     page.wait_for_function(SETTLED)
+
+
+class Line:
+    """The line between a page and its server: what the page said, and what the server says to it, which waits while `held`."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.said, self.held, self._waiting = page, list[bytes](), False, list[Callable[[], None]]()
+        page.route_web_socket(re.compile("_stcore/stream"), self._open)
+
+    def _open(self, line: WebSocketRoute) -> None:
+        server = line.connect_to_server()
+        line.on_message(lambda m: (self.said.append(m if isinstance(m, bytes) else m.encode()), server.send(m)))
+        server.on_message(lambda m: self._waiting.append(partial(line.send, m)) if self.held else line.send(m))
+
+    def until_said(self, word: bytes, after: int = 0) -> None:
+        deadline = time.monotonic() + 20
+        while not any(word in said for said in self.said[after:]):
+            assert time.monotonic() < deadline, f"the page did not say {word!r}"
+            self.page.wait_for_timeout(50)
+
+    def let_go(self) -> None:
+        self.held = False
+        for say in self._waiting:
+            say()
 
 
 def whole(page: Page) -> None:

@@ -111,6 +111,25 @@ def test_a_dragged_ramp_is_kept_through_reload_theme_and_page(chrome: Browser, d
     assert errors == []
 
 
+def test_back_and_forward_at_once_lead_from_draft_to_draft(chrome: Browser, dashboard: str) -> None:
+    """Without Back, an address that names the draft of before is for some seconds one that the browser sent late."""
+    page = opened(chrome, f"{dashboard}/design?arm=hybrid&panel=Templates")
+    box(page, "To step").fill("67")
+    box(page, "To step").press("Enter")
+    page.wait_for_url("**draft=*")
+    seen = [page.url.split("draft=")[1]]
+    page.get_by_role("button", name="tiny-hard", exact=True).click()
+    page.wait_for_url(lambda url: seen[0] not in url)
+    seen.append(page.url.split("draft=")[1])
+    expect(page.get_by_role("group", name="The hard side's share over the run")).to_have_count(0)
+    for way, at in ((page.go_back, 0), (page.go_forward, 1), (page.go_back, 0)):
+        way()
+        expect(box(page, "To step")).to_have_count(1 - at)
+        settle(page)
+        assert page.url.endswith(seen[at])
+    expect(box(page, "To step")).to_have_value("67")
+
+
 def test_what_was_typed_is_kept_by_the_press_that_leaves_its_field_and_page(chrome: Browser, dashboard: str) -> None:
     """On touch screens one press does both, in no time: Streamlit opened the page, lost the text, and went back."""
     page = opened(chrome, f"{dashboard}/design?arm=hybrid")

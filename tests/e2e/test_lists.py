@@ -5,7 +5,7 @@ One dashboard and one experiment for all; the last test changes it.
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,7 +16,7 @@ from core.store.records import StepRecord
 from core.store.states import Status
 from tests.app.test_lists import HOSTILE, experiment, train
 from tests.conftest import wait_for
-from tests.e2e.browser import button, chromium, dashboard_over, settle
+from tests.e2e.browser import Line, button, chromium, dashboard_over, settle
 from tests.samples import run_config
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -93,6 +93,42 @@ def test_the_table_of_runs_is_walked_with_the_keyboard(page: Page) -> None:
     expect(page.get_by_role("heading", name="hard")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("then", "asked"),
+    [
+        pytest.param(
+            lambda page: page.get_by_role("button", name="Id", exact=True).click(), r"&runs=2&order=id\.down", id="sort"
+        ),
+        pytest.param(lambda page: runs.create_run(run_config()), "&runs=2", id="the pulse, as the list has changed"),
+        pytest.param(
+            lambda page: button(page, "Remove Failed").click(), r"\?state=Done&runs=2", id="a widget bound to the address"
+        ),
+    ],
+)
+def test_what_is_said_before_a_tick_was_answered_takes_no_tick_away(
+    page: Page, then: Callable[[Page], object], asked: str
+) -> None:
+    line = Line(page)
+    page.goto("/runs?state=Done&state=Failed")
+    tick = page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0")
+    tick.wait_for(timeout=60_000)
+    settle(page)
+    line.held = True
+    tick.click()
+    line.until_said(b"tick")
+    before = len(line.said)
+    then(page)
+    line.until_said(b"runs", after=before)
+    line.let_go()
+    expect(page).to_have_url(re.compile(f"{asked}$"))
+    settle(page)
+    expect(page).to_have_url(re.compile(f"{asked}$"))
+    expect(tick).to_be_checked()
+    expect(page.get_by_role("link", name="Open continuous, beta 0, seed 0")).to_be_visible()
+    page.get_by_role("checkbox", name="Tick hard, beta 0, seed 0").click()
+    expect(page).to_have_url(re.compile("runs=2-1"))  # of both
+
+
 def test_back_from_a_run_brings_back_filters_columns_and_ticks(page: Page) -> None:
     view = "/runs?find=seed&columns=State&columns=Seed&runs=2-1"
     page.goto(view)
@@ -154,8 +190,8 @@ def test_the_table_of_runs_sorts_and_is_saved(page: Page) -> None:
     page.wait_for_function("!location.search.includes('order=')")
     expect(group).to_be_visible()
     name, square = page.get_by_role("link", name="hard, beta 0, seed 0", exact=True), page.locator(".run .square").nth(1)
-    assert square.evaluate("s => getComputedStyle(s).backgroundColor") == "rgb(47, 111, 228)"  # --hard
-    assert name.evaluate("n => getComputedStyle(n).color") == "rgb(20, 24, 31)"  # --ink: no grey of what is disabled
+    expect(square).to_have_css("background-color", "rgb(47, 111, 228)")  # --hard
+    expect(name).to_have_css("color", "rgb(20, 24, 31)")  # --ink: no grey of what is disabled
     page.set_viewport_size({"width": 390, "height": 900})
     page.wait_for_function("document.documentElement.clientWidth === 390")
     box = name.bounding_box()  # whole on a phone, in two lines
