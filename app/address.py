@@ -50,15 +50,19 @@ def put(name: str, value: str) -> None:
     written.said = _whole()
 
 
-def went() -> bool:
-    """Whether this run follows Back, Forward or a link within the dashboard: then the address is the one that is wanted."""
+def arrive(another: bool) -> None:
+    """Called before a page is drawn. After Back, Forward or a link within the dashboard nothing in the address is late. Nor is
+    on `another` page, of whose address Streamlit lets go what a widget of the page before is bound to: that is put back."""
     context = get_script_run_ctx()
-    return context is not None and context.is_history_navigation
-
-
-def forget() -> None:
-    """Another page: what was written on the one before says nothing of this one's address."""
-    st.session_state.pop(WRITTEN, None)
+    went = context is not None and context.is_history_navigation
+    if went or another:
+        st.session_state.pop(WRITTEN, None)
+    if context is not None and went and another:
+        sent = context.query_string
+        with context.session_state.query_params() as params:
+            params.populate_from_query_string(sent)
+            params.set_initial_query_params(sent)
+        st.query_params.update({})
 
 
 def _written() -> Written:
@@ -69,7 +73,7 @@ def _written() -> Written:
 def _catch_up() -> None:
     """Put right what was sent late."""
     written, oldest = _written(), monotonic() - LATE
-    written.changes = {} if went() else {name: change for name, change in written.changes.items() if change.at > oldest}
+    written.changes = {name: change for name, change in written.changes.items() if change.at > oldest}
     if not written.changes:
         return
     for name, change in written.changes.items():

@@ -29,10 +29,11 @@ def main() -> None:
     page = st.navigation(pages, position="top")
     if page.url_path:  # Home stays "Showdown"; of many tabs each says what is in it
         st.set_page_config(page_title=f"{page.title} · Showdown")  # adds to the first: icon and layout stay
-    if st.session_state.get(PAGE) != page.url_path:
+    another = st.session_state.get(PAGE) != page.url_path
+    address.arrive(another)
+    if another:
         st.session_state[PAGE], st.session_state[CAME] = page.url_path, True
         st.session_state.pop(PRESSED, None)
-        address.forget()
     page.run()
     elements.warm()
     draft.keep(in_address=page.url_path in ("design", "queue"))

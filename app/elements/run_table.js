@@ -159,7 +159,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".root");
   const ui = remember(parentElement, () => {
     const made = { box: node("div", "box"), head: node("thead"), body: node("tbody"), all: node("input"), drawn: new Map(),
-      shown: [], ticked: new Set(), told: null, timer: 0, later: 0, sort: null, at: null };
+      shown: [], ticked: new Set(), told: null, timer: 0, later: 0, sort: null, wanted: null, said: null, at: null };
     const table = node("table");
     made.all.type = "checkbox";
     made.all.setAttribute("aria-label", "Tick all runs that are shown");
@@ -168,27 +168,31 @@ export default function ({ data, parentElement, setTriggerValue }) {
     table.append(made.head, made.body);
     made.box.append(table);
     root.replaceChildren(made.box);
+    made.went = () => { [made.told, made.wanted, made.said] = [null, null, null]; };  // Back: what the address says then stands
+    addEventListener("popstate", made.went);
     return made;
   });
   ui.tick = (ids, on) => {
     for (const id of ids) on ? ui.ticked.add(id) : ui.ticked.delete(id);
     marks(ui);
-    ui.told = String([...ui.ticked]);
+    const told = [...ui.ticked];
+    ui.told = String(told);
     clearTimeout(ui.timer);
     ui.timer = setTimeout(() => { heard(ui); marks(ui); }, HEARD);
     clearTimeout(ui.later);
-    ui.later = setTimeout(() => setTriggerValue("tick", [...ui.ticked]), PAUSE);
+    ui.later = setTimeout(() => { ui.later = 0; setTriggerValue("tick", told); }, PAUSE);
   };
   ui.order = (sort) => {
     [ui.wanted, ui.pressed] = [JSON.stringify(sort), performance.now()];
     setTriggerValue("sort", sort ?? {});
   };
   // The order is that of the address; but what was pressed stands until Python has heard of it.
-  const said = JSON.stringify(data.sort), late = ui.wanted && said !== ui.wanted && performance.now() - ui.pressed < HEARD;
-  if (said !== ui.said && !late) [ui.sort, ui.wanted] = [data.sort, null];
-  ui.said = said;
+  const said = JSON.stringify(data.sort);
+  if (said === ui.wanted || performance.now() - ui.pressed > HEARD) ui.wanted = null;
+  if (ui.wanted === null && said !== ui.said) [ui.sort, ui.said] = [data.sort, said];
   ui.data = data;
   ui.box.firstChild.setAttribute("aria-label", data.label);
-  if (!ui.told || ui.told === String(data.chosen)) heard(ui);
+  if (ui.told === null || (!ui.later && ui.told === String(data.chosen))) heard(ui);
   draw(ui);
+  return whenGone(parentElement, () => removeEventListener("popstate", ui.went));
 }

@@ -43,9 +43,9 @@ def _run_of_address() -> None:
 
 
 def _choose(key: str) -> None:
-    for name in ("in_arm", "swept", "seed", "page", "problem"):  # of widgets, which the browser writes itself
-        st.query_params.pop(name, None)
-        st.session_state.pop(name, None)
+    st.session_state.update(
+        in_arm=[], swept=[], seed=[], page=1, problem=""
+    )  # and with them the address, to which they are bound
     for name in ("sample", "run"):
         address.put(name, "")
     address.put("experiment", str(st.session_state[key]))

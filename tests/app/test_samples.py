@@ -379,3 +379,13 @@ def test_samples_that_a_rewind_took_are_not_listed_in_replay(sqlite: Path) -> No
     time.sleep(1.5 * cache.LIVE_SECONDS)
     at.run()
     assert not at.exception and [c.value for c in at.caption] == ["None."]
+
+
+def test_another_experiment_begins_without_the_filters_of_the_one_before(sqlite: Path) -> None:
+    stored.experiment({})
+    stored.experiment({})
+    at = page("samples", experiment="1", in_arm="soft", seed="0", problem="p0")
+    box = next(b for b in at.selectbox if b.label == "Experiment")
+    box.select_index([o.endswith("(2)") for o in box.options].index(True)).run()
+    assert not at.exception and {name: at.query_params[name] for name in at.query_params} == {"experiment": "2"}
+    assert {k.split(".")[0] for k in keys(at)} == {"3", "4"}

@@ -101,27 +101,46 @@ def settle(page: Page) -> None:
 
 
 class Line:
-    """The line between a page and its server: what the page said, and what the server says to it, which waits while `held`."""
+    """The line between a page and its server: what either says, and the server's words wait while `held`."""
 
     def __init__(self, page: Page) -> None:
-        self.page, self.said, self.held, self._waiting = page, list[bytes](), False, list[Callable[[], None]]()
+        self.page, self.held = page, False
+        self.said, self.answered, self._waiting = list[bytes](), list[bytes](), list[Callable[[], None]]()
         page.route_web_socket(re.compile("_stcore/stream"), self._open)
 
     def _open(self, line: WebSocketRoute) -> None:
         server = line.connect_to_server()
-        line.on_message(lambda m: (self.said.append(m if isinstance(m, bytes) else m.encode()), server.send(m)))
-        server.on_message(lambda m: self._waiting.append(partial(line.send, m)) if self.held else line.send(m))
+
+        def say(word: str | bytes) -> None:
+            self.said.append(word if isinstance(word, bytes) else word.encode())
+            server.send(word)
+
+        def answer(word: str | bytes) -> None:
+            self.answered.append(word if isinstance(word, bytes) else word.encode())
+            if self.held:
+                self._waiting.append(partial(line.send, word))
+            else:
+                line.send(word)
+
+        line.on_message(say)
+        server.on_message(answer)
 
     def until_said(self, word: bytes, after: int = 0) -> None:
+        self._until(self.said, word, after)
+
+    def until_answered(self, word: bytes) -> None:
+        self._until(self.answered, word, 0)
+
+    def _until(self, words: list[bytes], word: bytes, after: int) -> None:
         deadline = time.monotonic() + 20
-        while not any(word in said for said in self.said[after:]):
-            assert time.monotonic() < deadline, f"the page did not say {word!r}"
+        while not any(word in said for said in words[after:]):
+            assert time.monotonic() < deadline, f"{word!r} was not said"
             self.page.wait_for_timeout(50)
 
     def let_go(self) -> None:
         self.held = False
-        for say in self._waiting:
-            say()
+        for answer in self._waiting:
+            answer()
 
 
 def whole(page: Page) -> None:

@@ -129,6 +129,26 @@ def test_what_is_said_before_a_tick_was_answered_takes_no_tick_away(
     expect(page).to_have_url(re.compile("runs=2-1"))  # of both
 
 
+def test_a_tick_that_is_taken_back_before_its_answer_stays_away(page: Page) -> None:
+    line = Line(page)
+    page.goto("/runs?state=Done")
+    tick = page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0")
+    tick.wait_for(timeout=60_000)
+    settle(page)
+    line.held = True
+    tick.click()
+    line.until_said(b"tick")
+    line.until_answered(b"runs=2")
+    before = len(line.said)
+    tick.click()
+    line.let_go()  # the table comes with its tick, before the page has said that it was taken back
+    line.until_said(b"tick", after=before)
+    expect(page).to_have_url(re.compile("state=Done$"))
+    settle(page)
+    expect(tick).not_to_be_checked()
+    expect(page).to_have_url(re.compile("state=Done$"))
+
+
 def test_back_from_a_run_brings_back_filters_columns_and_ticks(page: Page) -> None:
     view = "/runs?find=seed&columns=State&columns=Seed&runs=2-1"
     page.goto(view)

@@ -118,3 +118,27 @@ def test_keys_links_and_hostile_texts(url: str) -> None:
             assert completion.locator("script, img, a, strong").count() == 0
             assert page.title() != "owned"
         assert not faults
+
+
+def test_back_from_a_page_that_has_the_same_words_in_its_address(url: str) -> None:
+    """Streamlit drops from the address what a widget of the page that is left is bound to."""
+    with browser() as made:
+        page = made.new_page(viewport={"width": 1280, "height": 800})
+        for start, away, sign in (
+            ("/samples?experiment=1&show=worst&sort=total", "/run?run=1&tab=Samples&show=best", CHOSEN),
+            ("/compare?experiment=1", "/runs?experiment=demo", "[data-testid=stMain] h1"),
+            ("/run?run=1&tab=Samples&step=2", "/design?step=40", CHOSEN),
+        ):
+            page.goto(url + start)
+            page.wait_for_selector(sign)
+            settle(page)
+            shown, address = page.locator(sign).inner_text(), page.url
+            page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", away)
+            expect(page).to_have_title(f"{away[1:].split('?')[0].title()} · Showdown")
+            expect(page.get_by_test_id("stMain").locator("h1")).not_to_have_text(shown)
+            settle(page)
+            page.go_back()
+            expect(page).to_have_url(address)
+            expect(page.locator(sign)).to_have_text(shown, use_inner_text=True)
+            settle(page)
+            assert (page.url, page.locator(sign).inner_text()) == (address, shown), start
