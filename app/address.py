@@ -5,13 +5,16 @@ Streamlit sends with each press, and with each word of a pulse, the address that
 before the browser has heard of the last change would bring the address of before back (docs/decisions/0029-late-addresses.md).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-LATE = 5.0  # seconds after a change in which a browser may still send the address of before
+LATE = 10.0  # seconds after a change in which a browser may still send the address of before
 WRITTEN = "address-written"
 
 
@@ -50,19 +53,35 @@ def put(name: str, value: str) -> None:
     written.said = _whole()
 
 
+def reset(**values: Any) -> None:
+    """Give widgets that are bound to the address their first values. Those that are drawn take their part of it along; of those
+    that are not, it is taken out, and what they are to begin with too."""
+    st.session_state.update(values)
+    for name in values:
+        with suppress(StreamlitAPIException):  # it is bound to one that is drawn
+            st.query_params.pop(name, None)
+    if context := get_script_run_ctx():
+        with context.session_state.query_params() as params:
+            params.set_initial_query_params_from_current()
+
+
 def arrive(another: bool) -> None:
     """Called before a page is drawn. After Back, Forward or a link within the dashboard nothing in the address is late. Nor is
     on `another` page, of whose address Streamlit lets go what a widget of the page before is bound to: that is put back."""
-    context = get_script_run_ctx()
-    went = context is not None and context.is_history_navigation
-    if went or another:
+    if another or went():
         st.session_state.pop(WRITTEN, None)
-    if context is not None and went and another:
+    if (context := get_script_run_ctx()) and went():
         sent = context.query_string
         with context.session_state.query_params() as params:
             params.populate_from_query_string(sent)
             params.set_initial_query_params(sent)
-        st.query_params.update({})
+        st.query_params.update({})  # said again: an answer to what was pressed before may have come after Back
+
+
+def went() -> bool:
+    """Whether this run follows Back, Forward or a link within the dashboard: then the address alone says what is shown."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def _written() -> Written:

@@ -168,7 +168,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     table.append(made.head, made.body);
     made.box.append(table);
     root.replaceChildren(made.box);
-    made.went = () => { [made.told, made.wanted, made.said] = [null, null, null]; };  // Back: what the address says then stands
+    made.went = () => {  // Back: what the address says then stands
+      clearTimeout(made.later);
+      [made.later, made.told, made.wanted, made.said] = [0, null, null, null];
+    };
     addEventListener("popstate", made.went);
     return made;
   });

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, elements, places, prose, theme, words
+from app import address, cache, elements, places, prose, theme, words
 from app.parts.sample_go import to_sample
 from core.store.browse import Page
 from core.store.lines import Line, Place
@@ -83,7 +83,8 @@ def of_runs(page: Page, number: int) -> str:
 
 def asked_page() -> int:
     """The page of the URL; the first where it names none."""
-    return max(1, places.number(str(st.session_state.get("page") or st.query_params.get("page", "1"))) or 1)
+    asked = None if address.went() else st.session_state.get("page")  # of the entry that was left: its widget comes later
+    return max(1, places.number(str(asked or st.query_params.get("page", "1"))) or 1)
 
 
 def _groups(lines: Sequence[Line]) -> str:

@@ -105,7 +105,7 @@ def _page_number(listed: Listed) -> int:
     of, before = (listed.chosen, listed.sort), st.session_state.get("listed")
     st.session_state.listed = of
     keep = st.session_state.pop("keep_sample", False)
-    if before is not None and before != of and before[0].runs == listed.chosen.runs:
+    if before is not None and before != of and before[0].runs == listed.chosen.runs and not address.went():
         st.session_state.page = 1
         if not keep:
             address.put("sample", "")

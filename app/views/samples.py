@@ -43,9 +43,7 @@ def _run_of_address() -> None:
 
 
 def _choose(key: str) -> None:
-    st.session_state.update(
-        in_arm=[], swept=[], seed=[], page=1, problem=""
-    )  # and with them the address, to which they are bound
+    address.reset(in_arm=[], swept=[], seed=[], page=1, problem="")
     for name in ("sample", "run"):
         address.put(name, "")
     address.put("experiment", str(st.session_state[key]))

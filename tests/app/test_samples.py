@@ -9,7 +9,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import cache, places
+from app import address, cache, places
+from app.parts import sample_list, samples
 from core.store import browse, claims, notes, queries, records, runs
 from core.store.lines import Place, place_of
 from core.store.records import StepRecord
@@ -381,11 +382,34 @@ def test_samples_that_a_rewind_took_are_not_listed_in_replay(sqlite: Path) -> No
     assert not at.exception and [c.value for c in at.caption] == ["None."]
 
 
-def test_another_experiment_begins_without_the_filters_of_the_one_before(sqlite: Path) -> None:
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ({"experiment": "1", "in_arm": "soft", "seed": "0", "problem": "p0"}, "filters that are drawn"),
+        ({"experiment": "3", "in_arm": "soft", "problem": "p0", "page": "2"}, "of an experiment without samples none are"),
+    ],
+)
+def test_another_experiment_begins_without_the_filters_of_the_one_before(sqlite: Path, query: dict[str, str], why: str) -> None:
     stored.experiment({})
     stored.experiment({})
-    at = page("samples", experiment="1", in_arm="soft", seed="0", problem="p0")
+    runs.create_experiment(stored.arms())
+    at = page("samples", **query)
     box = next(b for b in at.selectbox if b.label == "Experiment")
     box.select_index([o.endswith("(2)") for o in box.options].index(True)).run()
     assert not at.exception and {name: at.query_params[name] for name in at.query_params} == {"experiment": "2"}
-    assert {k.split(".")[0] for k in keys(at)} == {"3", "4"}
+    assert {k.split(".")[0] for k in keys(at)} == {"3", "4"} and len(keys(at)) == 48, why
+
+
+def test_back_to_a_list_shows_the_page_and_the_sample_of_its_address(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored.experiment()
+    for part in (sample_list, samples):
+        monkeypatch.setattr(part, "PAGE", 16)
+    at = page("samples", page="2")
+    second = keys(at)
+    monkeypatch.setattr(address, "went", lambda: True)
+    at.query_params["page"], at.query_params["sample"] = "1", "1.1.0.0"
+    at.run()
+    assert keys(at) != second and len(keys(at)) == 16
+    at.query_params["show"], at.query_params["sample"] = "worst", "1.2.0.0"  # another list, and what was looked at in it
+    at.run()
+    assert at.query_params["sample"] == "1.2.0.0" and not at.exception

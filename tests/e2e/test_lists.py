@@ -118,7 +118,7 @@ def test_what_is_said_before_a_tick_was_answered_takes_no_tick_away(
     line.until_said(b"tick")
     before = len(line.said)
     then(page)
-    line.until_said(b"runs", after=before)
+    line.until_said(b"", after=before)
     line.let_go()
     expect(page).to_have_url(re.compile(f"{asked}$"))
     settle(page)
@@ -127,6 +127,34 @@ def test_what_is_said_before_a_tick_was_answered_takes_no_tick_away(
     expect(page.get_by_role("link", name="Open continuous, beta 0, seed 0")).to_be_visible()
     page.get_by_role("checkbox", name="Tick hard, beta 0, seed 0").click()
     expect(page).to_have_url(re.compile("runs=2-1"))  # of both
+
+
+def test_back_before_a_tick_was_answered_leads_to_the_address_of_before(page: Page) -> None:
+    line = Line(page)
+    page.goto("/runs?state=Done")
+    one, two = (page.get_by_role("checkbox", name=f"Tick {arm}, beta 0, seed 0") for arm in ("continuous", "hard"))
+    one.wait_for(timeout=60_000)
+    settle(page)
+    one.click()
+    expect(page).to_have_url(re.compile("state=Done&runs=2$"))
+    settle(page)
+    two.click()
+    expect(page).to_have_url(re.compile("runs=2-1$"))
+    settle(page)
+    line.held = True
+    before = len(line.said)
+    two.click()
+    line.until_said(b"tick", after=before)
+    page.go_back()
+    expect(page).to_have_url(re.compile("state=Done&runs=2$"))
+    line.until_said(b"", after=before + 1)
+    line.let_go()
+    expect(two).not_to_be_checked()
+    settle(page)
+    expect(one).to_be_checked()
+    expect(page).to_have_url(re.compile("state=Done&runs=2$"))
+    one.click()
+    expect(page).to_have_url(re.compile("state=Done$"))
 
 
 def test_a_tick_that_is_taken_back_before_its_answer_stays_away(page: Page) -> None:

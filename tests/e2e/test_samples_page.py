@@ -126,6 +126,7 @@ def test_back_from_a_page_that_has_the_same_words_in_its_address(url: str) -> No
         page = made.new_page(viewport={"width": 1280, "height": 800})
         for start, away, sign in (
             ("/samples?experiment=1&show=worst&sort=total", "/run?run=1&tab=Samples&show=best", CHOSEN),
+            ("/samples?experiment=1&in_arm=hard&seed=0&sample=1.2.0.0", "/run?run=1&tab=Samples&show=best", CHOSEN),
             ("/compare?experiment=1", "/runs?experiment=demo", "[data-testid=stMain] h1"),
             ("/run?run=1&tab=Samples&step=2", "/design?step=40", CHOSEN),
         ):
