@@ -161,7 +161,7 @@ def rescaled(value: dict[str, Any], last: int, before: int) -> dict[str, Any]:
         found = round(step * last / before, 2)
         return int(found) if found == int(found) else found
 
-    steps = {n: scaled(value[n]) for n in ("from_step", "to_step", "at_step", "period", "steps") if n in value}
+    steps: dict[str, Any] = {n: scaled(value[n]) for n in ("from_step", "to_step", "at_step", "period", "steps") if n in value}
     points = {"points": [[scaled(p[0]), *p[1:]] for p in value["points"]]} if value.get("points") else {}
     then = {"then": rescaled(value["then"], last, before)} if value.get("then") else {}
     return {**value, **steps, **points, **then}

@@ -33,12 +33,13 @@ def field(kind: type[BaseModel], name: str, value: Any, key: str, label: str = "
     if info.annotation is bool:
         return st.toggle(label, bool(value), help=note, key=key)
     if int in types or float in types:
-        whole = int in types
-        number = None if value is None else (int(value) if whole else float(value))
-        return st.number_input(
-            label, value=number, step=1 if whole else _step(st.session_state.get(key, number)),
-            format=None if whole else EXACT, help=note, key=key, placeholder="default" if NoneType in types else None,
-        )  # fmt: skip
+        empty = "default" if NoneType in types else None
+        if int in types:
+            whole = None if value is None else int(value)
+            return st.number_input(label, value=whole, step=1, help=note, key=key, placeholder=empty)
+        number = None if value is None else float(value)
+        step = _step(st.session_state.get(key, number))
+        return st.number_input(label, value=number, step=step, format=EXACT, help=note, key=key, placeholder=empty)
     return st.text_input(label, "" if value is None else str(value), help=note, key=key)
 
 

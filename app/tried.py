@@ -5,7 +5,8 @@ Design and run pages, in threads beside them (app.jobs).
 import streamlit as st
 
 import core.dial
-from app.cache import Version, version_of
+from app.cache import version_of
+from app.series import Version
 from core import samples
 from core.advantage import Group
 from core.answers import AnswerRule

@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from core.metrics.thin import MOST, bucket_width, kept_of_each
 MOVING = ("now", "alt")  # what a card says of its newest point
 OVERLAP = 16  # newest raw points that a tail repeats: a browser may have missed so many and still be served by a tail
 MANY, CROWDED = 12, 260  # lines from which on a chart is drawn with fewer points of each: a browser draws each second
-TYPES = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
+TYPES: dict[str, np.dtype[Any]] = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
 EXACT = 1 << 24  # whole numbers up to here are exact in float32
 FEW = 16  # values that Python looks at sooner than numpy: what a line has grown by
 
@@ -96,7 +97,7 @@ class Message(Said):
         self.length, self.points = max(lengths, default=0), sum(lengths)
         self._bare = {k: v for k, v in card.items() if k != "traces"}
         known = before if isinstance(before, Message) and before.epoch == self.epoch and before.length <= self.length else None
-        self.lines = _thinned(card["traces"], known.lines if known else None, most)
+        self.lines: list[Line] = _thinned(card["traces"], known.lines if known else None, most)
         self._still = ({k: v for k, v in self._bare.items() if k not in MOVING}, [one.style for one in self.lines])
         same = known is not None and known._still == self._still
         self.frame = known.frame if known and same else _hash(json.dumps(self._still).encode())
@@ -180,11 +181,11 @@ def _thinned(traces: Sequence[Card], before: Sequence[Line] | None, most: int) -
     by = [heights[group] if (group := _stack(t)) else t.get("y") for t in traces]
     known = [
         b if b and isinstance(y, np.ndarray) and not t.get("moving") and _begins(b, t) else None
-        for t, y, b in zip(traces, by, before or [None] * len(traces), strict=True)
+        for t, y, b in zip(traces, by, before or repeat(None, len(traces)), strict=True)
     ]
     drawn = [k for k, y in enumerate(by) if isinstance(y, np.ndarray)]
     starts = [0 if (b := known[k]) is None or not b.keep else _settled(b.length, most) for k in drawn]
-    rest = dict(zip(drawn, kept_of_each([by[k] for k in drawn], most, starts), strict=True))
+    rest = dict(zip(drawn, kept_of_each([np.asarray(by[k]) for k in drawn], most, starts), strict=True))
     return [_line(trace, rest.get(k), known[k], most) for k, trace in enumerate(traces)]
 
 

@@ -5,7 +5,8 @@ import time
 
 from app.prose import Tone
 from core.metrics import count as count
-from core.metrics import describe, percent
+from core.metrics import describe
+from core.metrics import percent as percent
 from core.rewards import COMPONENTS
 from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY
 from core.store.states import Status

@@ -69,7 +69,8 @@ class Lines:
     """Plain lines: every so often, and where the training stands at the end."""
 
     def __init__(self, name: str) -> None:
-        self.name, self._at, self._last, self._said = name, 0.0, None, ""
+        self.name, self._at, self._said = name, 0.0, ""
+        self._last: str | None = None
 
     def show(self, seen: Seen) -> None:
         """Print a line when the last is old enough."""

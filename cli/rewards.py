@@ -22,6 +22,7 @@ from core.mix import Mix
 from core.problems import Problem
 from core.progress import between
 from core.store import queries
+from core.table import SampleTable
 
 MIX = click.argument("mix", type=click.Path(path_type=Path))
 ARM = click.option("--arm", help="Whose mix, where the file holds an experiment.")
@@ -221,7 +222,7 @@ def replay_command(run_id: int, mix: Path, arm: str | None, out: Path | None, as
             )
 
 
-def _write_csv(path: Path, table: samples.SampleTable, before: replay.Outcome, after: replay.Outcome) -> None:
+def _write_csv(path: Path, table: SampleTable, before: replay.Outcome, after: replay.Outcome) -> None:
     names = ("sample", "step", "group", "correct", "total_before", "total_after", "advantage_before", "advantage_after")
     columns = (table.id, table.step, table.group, table.correct, before.total, after.total, before.advantage, after.advantage)
     with path.open("w", newline="") as file:

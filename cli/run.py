@@ -145,9 +145,8 @@ def _follow(training: Training, shown: Any, asked: threading.Event) -> None:
             if asked.is_set():  # the stop cannot be written down: end as a worker does, the run stays in the queue
                 supervisor.SHUTDOWN.set()
             continue
-        shown.show(
-            Seen(row.status, row.step, row.max_steps, *(found.get(m) for m in METRICS), pace.left(row, time.monotonic()))
-        )
+        reward, accuracy, speed = (found.get(m) for m in METRICS)
+        shown.show(Seen(row.status, row.step, row.max_steps, reward, accuracy, speed, pace.left(row, time.monotonic())))
 
 
 def train_here(run_id: int, claim: Claim) -> int:

@@ -9,7 +9,7 @@ import click
 from cli.up import open_store
 from core import sample_files
 from core.errors import NotFound
-from core.preference import RULES
+from core.preference import RULES, Rule
 from core.store import queries
 from core.store.browse import Selection, Sort
 
@@ -20,7 +20,7 @@ from core.store.browse import Selection, Sort
 @click.option("--experiment", "experiment_id", type=int, help="Of every run of an experiment.")
 @click.option("--pairs", type=click.Choice(list(RULES)), help="Preference pairs for TRL: one a group, by this rule.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def samples_command(out: Path, run_id: int | None, experiment_id: int | None, pairs: str | None, as_json: bool) -> None:
+def samples_command(out: Path, run_id: int | None, experiment_id: int | None, pairs: Rule | None, as_json: bool) -> None:
     """Write training samples to OUT, a .jsonl or .parquet file; pairs are always JSONL."""
     if (run_id is None) == (experiment_id is None):
         raise click.UsageError("say of what: either --run RUN or --experiment EXPERIMENT")
@@ -35,5 +35,5 @@ def samples_command(out: Path, run_id: int | None, experiment_id: int | None, pa
     with click.progressbar(length=1000, label="writing", file=sys.stderr, hidden=as_json) as bar:
         rows = sample_files.write(
             out, kind, chosen, Sort(down=False), lambda x: bar.update(int(1000 * x) - bar.pos), pairs or "gold"
-        )  # type: ignore[arg-type]
+        )
     click.echo(json.dumps({"file": str(out), "rows": rows}) if as_json else f"wrote {rows:,} rows to {out}")

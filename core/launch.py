@@ -19,7 +19,7 @@ from core.rewards import reward_model
 from core.settings import settings
 
 PATHS = ("model.path", "data.train.path", "data.eval.path")  # settings that may name something on this machine
-T = TypeVar("T", RunConfig, ExperimentConfig)
+T = TypeVar("T", RunConfig, ExperimentConfig, RunConfig | ExperimentConfig)
 
 
 def _folder_fault(path: str, otherwise: str) -> str | None:

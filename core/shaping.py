@@ -148,5 +148,7 @@ class Rank(_Shaping):
 
 
 Shaping = Annotated[Plain | Clip | Affine | CenteredSigmoid | Tanh | ZScore | MinMax | Rank, Field(discriminator="type")]
-SHAPINGS = {"plain": Plain, "clip": Clip, "affine": Affine, "centered_sigmoid": CenteredSigmoid, "tanh": Tanh,
-            "zscore": ZScore, "min_max": MinMax, "rank": Rank}  # fmt: skip
+SHAPINGS: dict[str, type[_Shaping]] = {
+    "plain": Plain, "clip": Clip, "affine": Affine, "centered_sigmoid": CenteredSigmoid, "tanh": Tanh,
+    "zscore": ZScore, "min_max": MinMax, "rank": Rank,
+}  # fmt: skip

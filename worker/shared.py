@@ -41,7 +41,8 @@ def file_system() -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
 
-        return url_to_fs(settings().checkpoints)
+        found: tuple[Any, str] = url_to_fs(settings().checkpoints)
+        return found
     except ImportError as error:
         known = "pip install 'showdown[s3]'" if "s3fs" in str(error) else "install the package that fsspec names"
         raise SetupError(f"{shown()} needs a package that is not installed here ({error}): {known}") from error
@@ -101,7 +102,8 @@ class Shared:
         """What the list of a folder says: `step`, and size and hash of each of `files`. None unless the folder is whole."""
         with self._asked():
             try:
-                return json.loads(ask(self.system, "cat_file", f"{self.folder}/{name}/{LIST}"))
+                listed: dict[str, Any] = json.loads(ask(self.system, "cat_file", f"{self.folder}/{name}/{LIST}"))
+                return listed
             except (FileNotFoundError, ValueError):  # half a list is none
                 return None
 

@@ -109,7 +109,7 @@ def area(name: str, x: Numbers, y: Numbers, role: str, group: str = "one", alpha
     return line(name, x, y, "card", 0.5, stackgroup=group, fillcolor=f"@{role}/{alpha}", legendgroup=name)
 
 
-def on_log(values: Numbers) -> tuple[Numbers, int]:
+def on_log(values: Numbers) -> tuple[Floats, int]:
     """What of some values can stand on a logarithmic axis, and how many cannot."""
     found = np.asarray(values, dtype=float)
     return np.where(found > 0, found, np.nan), int((found <= 0).sum())

@@ -32,12 +32,12 @@ def overlay(
     values = {r.id: scale * np.asarray(lines[r.id].values if r.id in lines else [], dtype=float) for r in runs}
     below, averages = 0, {}
     if view.log:
-        for run_id, found in values.items():
-            values[run_id], missing = base.on_log(found)
+        for run_id, raw in values.items():
+            values[run_id], missing = base.on_log(raw)
             below += missing
     labels = labels_of(runs)
     if smoothing:
-        known = base.averages_of(before, {labels[run_id]: found for run_id, found in values.items()})
+        known = base.averages_of(before, {labels[run_id]: raw for run_id, raw in values.items()})
         made = base.smoothed_all(list(values.values()), smoothing, [known.get(labels[run_id]) for run_id in values])
         averages = dict(zip(values, made, strict=True))
     traces, legend = [], []

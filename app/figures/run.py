@@ -1,5 +1,6 @@
 """The charts of one run. Each function: a run as it is looked at in, a card out; what is missing is an empty chart."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -125,11 +126,11 @@ def _marked(run: Shown, found: list[Mark]) -> base.Trace:
 def _blend(run: Shown) -> list[base.Trace]:
     """The strip: the hard share that was used, and the one still planned. An adaptive blend has no plan."""
     used = run.get("blend/hard")
-    parts = [(used.steps, used.values, 0.6, True)]
+    parts: list[tuple[Sequence[int], Sequence[float], float, bool]] = [(used.steps, used.values, 0.6, True)]
     if "blend" not in run.mix.adaptive and run.view.over == "step" and run.now < run.max_step:
         ahead = max(1, (run.max_step - run.now) // PLANNED_POINTS)
-        steps = sorted({*range(run.now, run.max_step, ahead), run.max_step, *_breaks(run.mix, run.now, run.max_step)})
-        parts.append((steps, [run.mix.hard_share(s) for s in steps], 0.22, False))
+        planned = sorted({*range(run.now, run.max_step, ahead), run.max_step, *_breaks(run.mix, run.now, run.max_step)})
+        parts.append((planned, [run.mix.hard_share(s) for s in planned], 0.22, False))
     traces = []
     for steps, shares, alpha, past in parts:
         hard = np.asarray(shares, dtype=float)

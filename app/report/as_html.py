@@ -86,7 +86,7 @@ def _list(title: str, items: Sequence[str]) -> str:
 def _card(at: int, card: Card) -> str:
     legend = f"<div class='legend'>{''.join(map(_entry, card['legend']))}</div>" if card.get("legend") else ""
     sub = f"<p class='note'>{escape(card['sub'])}</p>" if card.get("sub") else ""
-    alt, high = escape(card.get("alt", card["title"])), max(card["height"] - 60, 160)
+    alt, high = escape(str(card.get("alt", card["title"]))), max(card["height"] - 60, 160)
     plot = f"<div class='plot' role='img' aria-label='{alt}' data-card='{at}' style='height:{high}px'></div>"
     return f"<section class='card'><h3>{escape(card['title'])}</h3>{sub}{legend}{plot}</section>"
 

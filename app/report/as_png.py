@@ -5,7 +5,7 @@ cards with Plotly; matplotlib is imported here alone.
 """
 
 import io
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 
@@ -66,7 +66,7 @@ def _axes(axes: Axes, card: Card) -> None:
         axes.set_xlabel(_plain(title), fontsize=8, color=colours["ink3"])
     for axis, which in ((axes.xaxis, "xaxis"), (axes.yaxis, "yaxis")):
         if suffix := layout[which].get("ticksuffix"):
-            axis.set_major_formatter(lambda v, _, suffix=suffix: f"{v:g}{suffix}")
+            axis.set_major_formatter(f"{{x:g}}{suffix}")
 
 
 def _ranges(axes: Axes, layout: Card) -> None:
@@ -115,8 +115,8 @@ def _bands(axes: Axes, traces: list[Card]) -> None:
     for below, trace in zip(traces, traces[1:], strict=False):
         if trace.get("fill") == "tonexty":
             face = to_rgba(*drawn(trace["fillcolor"]))
-            step = {"step": "post"} if trace["line"].get("shape") == "hv" else {}
-            axes.fill_between(trace["x"], below["y"], trace["y"], color=face, linewidth=0, zorder=1, **step)
+            step: Literal["post"] | None = "post" if trace["line"].get("shape") == "hv" else None
+            axes.fill_between(trace["x"], below["y"], trace["y"], step=step, color=face, linewidth=0, zorder=1)
 
 
 def _heat(axes: Axes, trace: Card) -> None:

@@ -73,7 +73,7 @@ def _next_steps(runs: list[RunRow]) -> None:
                 if query is None:
                     prose.note("As soon as the first step is done.")
                 else:
-                    st.page_link(page, label=label, icon=icon, query_params=query)  # type: ignore[arg-type]
+                    st.page_link(page, label=label, icon=icon, query_params=query)
 
 
 def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
