@@ -14,6 +14,7 @@ from math import prod
 MAX_LENGTH = 120
 MAX_POWER = 1000  # of all exponents together, as `((10^9)^9)^9` multiplies them
 SECONDS = 1
+LOAD_SECONDS = 60
 START_SECONDS = 8  # for a process to load sympy on a busy machine
 COMMANDS = frozenset(
     "frac dfrac tfrac sqrt pi text mathrm mathbf textbf left right cdot times div pm infty circ theta alpha beta gamma phi "
@@ -59,10 +60,21 @@ def _harmless(text: str) -> bool:
     return all(e and EXPONENT.fullmatch(e) for e in exponents) and prod(n for n in sizes if n) <= MAX_POWER
 
 
+@lru_cache(maxsize=1)
+def _load() -> None:
+    """What the first formulas load, which on a busy machine takes longer than a formula has: it would count as wrong."""
+    from math_verify import parse, verify
+
+    parsed = [parse(f"${text}$", parsing_timeout=LOAD_SECONDS) for text in (r"\sqrt[3]{5}", r"\frac{1}{2}", "x+1", "(1,2)")]
+    for one in parsed[1:]:
+        verify(parsed[0], one, timeout_seconds=LOAD_SECONDS)
+
+
 @lru_cache(maxsize=4096)
 def _verified(answer: str, gold: str) -> bool:
     from math_verify import parse, verify
 
+    _load()
     try:
         parsed = [parse(f"${text}$", parsing_timeout=SECONDS, raise_on_error=False) for text in (gold, answer)]
         return bool(parsed[0] and parsed[1] and verify(*parsed, timeout_seconds=SECONDS, raise_on_error=False))

@@ -44,18 +44,28 @@ def _settle(count: int) -> None:
         st.session_state[ARM] = min(wanted if wanted is not None else count, count - 1)
 
 
-def show(at: int) -> None:
-    """Draw the page anew with this arm."""
+def choose(at: int) -> None:
+    """The next drawing of the page shows this arm."""
     st.session_state[f"{ARM}-next"] = at
     draft.touch()
+
+
+def show(at: int) -> None:
+    """Draw the page anew with this arm."""
+    choose(at)
     st.rerun()
+
+
+def append(d: draft.Draft, name: str, mix: dict[str, Any] | Mix) -> int:
+    """Another arm with a copy of this mix; returns its index."""
+    values = mix.resolved() if isinstance(mix, Mix) else copied(mix)
+    d["arms"].append({"name": draft.arm_name(d, name), "mix": values})
+    return len(d["arms"]) - 1
 
 
 def add(d: draft.Draft, name: str, mix: dict[str, Any] | Mix) -> None:
     """Another arm with a copy of this mix, and show it."""
-    values = mix.resolved() if isinstance(mix, Mix) else copied(mix)
-    d["arms"].append({"name": draft.arm_name(d, name), "mix": values})
-    show(len(d["arms"]) - 1)
+    show(append(d, name, mix))
 
 
 def copied(mix: dict[str, Any]) -> dict[str, Any]:

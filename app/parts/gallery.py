@@ -1,4 +1,7 @@
-"""Templates first: mixes as cards, whole experiments, and the drafts written last. Called by the design page."""
+"""Templates first: mixes as cards, whole experiments, and the drafts written last. Called by the design page.
+
+Its presses are heard by callbacks: one that ends the first drawing of the page is heard all the same.
+"""
 
 from html import escape
 
@@ -16,7 +19,7 @@ POINTS = 40
 MOST_NAMES = 3  # of arms, in the list of drafts
 
 
-def gallery(d: draft.Draft) -> None:
+def gallery() -> None:
     """The panel, whole. A card puts its mix in the place of all arms, or beside them."""
     found = templates()
     for group in dict.fromkeys(t.group for t in found):
@@ -24,7 +27,7 @@ def gallery(d: draft.Draft) -> None:
         with st.grid(4, min_column_width=230):
             for template in found:
                 if template.group == group:
-                    _card(d, template)
+                    _card(template)
     left, right = st.columns(2)
     with left, st.container(key="card-presets", height="stretch"):
         _presets()
@@ -35,23 +38,38 @@ def gallery(d: draft.Draft) -> None:
 def _done(at: int) -> None:
     """Something has been chosen: close the panel, and show this arm."""
     st.session_state["panel-close"] = True
-    arms.show(at)
+    arms.choose(at)
 
 
-def _card(d: draft.Draft, t: Template) -> None:
+def _use(t: Template) -> None:
+    draft.begin({**draft.get(), "arms": [{"name": t.name, "mix": t.mix.resolved()}]})
+    _done(0)
+
+
+def _add(t: Template) -> None:
+    arms.choose(arms.append(draft.get(), t.name, t.mix))
+
+
+def _load(name: str) -> None:
+    draft.load(name)
+    _done(len(draft.get()["arms"]) - 1)
+
+
+def _open(draft_id: str) -> None:
+    draft.open_stored(draft_id)
+    _done(0)
+
+
+def _card(t: Template) -> None:
     with st.container(key=f"card-template-{t.name}", height="stretch", vertical_alignment="distribute"):
         st.html(
             f'<div class="sd-template">{_curve(t.mix)}<div>{prose.square(t.mix.structure)} <b>{escape(t.name)}</b>'
             f"<p>{escape(t.what)}</p><small>{escape(t.source)}</small></div></div>"
         )
         with st.container(horizontal=True):
-            if st.button(
-                "Use", key=f"use-{t.name}", help="In the place of all arms. Settings and seeds stay; Undo brings back."
-            ):
-                draft.begin({**d, "arms": [{"name": t.name, "mix": t.mix.resolved()}]})
-                _done(0)
-            if st.button("Add as arm", key=f"add-{t.name}", type="tertiary", icon=":material/add:"):
-                arms.add(d, t.name, t.mix)
+            what = "In the place of all arms. Settings and seeds stay; Undo brings back."
+            st.button("Use", key=f"use-{t.name}", help=what, on_click=_use, args=(t,))
+            st.button("Add as arm", key=f"add-{t.name}", type="tertiary", icon=":material/add:", on_click=_add, args=(t,))
 
 
 def _curve(mix: Mix) -> str:
@@ -69,9 +87,7 @@ def _presets() -> None:
     with st.container(gap=None):
         for name in presets.names():
             with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button(name, key=f"preset-{name}", type="tertiary"):
-                    draft.load(name)
-                    _done(len(st.session_state["draft"]["arms"]) - 1)
+                st.button(name, key=f"preset-{name}", type="tertiary", on_click=_load, args=(name,))
                 st.caption(_about(name))
 
 
@@ -91,11 +107,8 @@ def _drafts() -> None:
     with st.container(gap=None):
         for stored in found:
             with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button(
-                    prose.plain(str(stored.config.get("name") or "without a name")), key=f"draft-{stored.id}", type="tertiary"
-                ):
-                    draft.open_stored(stored.id)
-                    _done(0)
+                name = prose.plain(str(stored.config.get("name") or "without a name"))
+                st.button(name, key=f"draft-{stored.id}", type="tertiary", on_click=_open, args=(stored.id,))
                 st.caption(_left(stored))
 
 

@@ -72,7 +72,7 @@ def main() -> None:
     d = draft.get()
     panel, undo = _header(d)
     if panel == "Templates":
-        gallery(d)
+        gallery()
     at = arms(d)
     name_faults(d, at)
     place = st.container()  # filled when everything below has been typed

@@ -101,6 +101,15 @@ def test_another_experiment_begun_leaves_what_was_changed_under_its_own_address(
     assert at.session_state["draft"] == kept.config
 
 
+def test_a_template_is_taken_also_where_the_panel_closes_in_that_moment(sqlite: Path) -> None:
+    """A browser that was slow to open the panel says with the press that it is closed: the press was lost."""
+    at = page("design")
+    button(at, "Use").click()
+    at.session_state["panel"] = None
+    at.run()
+    assert len(at.session_state["draft"]["arms"]) == 1 and address(at, "draft") and not at.exception
+
+
 def test_an_address_of_a_draft_that_was_left_opens_it_again(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = page("design")
     weight_of(at, "closeness").set_value(0.9).run()
