@@ -41,16 +41,16 @@ def get(name: str) -> str:
     return st.query_params.get(name, "")
 
 
-def put(name: str, value: str) -> None:
-    """Write it; "" takes it away."""
-    last = get(name)
-    if value == last:
-        return
+def put(**values: str) -> None:
+    """Write these; "" takes a name away."""
     written = _written()
-    before = {last, *(written.changes[name].before if name in written.changes else ())} - {value}
-    written.changes[name] = Change(frozenset(before), value, monotonic())
-    _write(name, value)
-    written.said = _whole()
+    for name, value in values.items():
+        if (last := get(name)) == value:
+            continue
+        before = {last, *(written.changes[name].before if name in written.changes else ())} - {value}
+        written.changes[name] = Change(frozenset(before), value, monotonic())
+        _write(name, value)
+        written.said = _whole()
 
 
 def reset(**values: Any) -> None:

@@ -187,7 +187,7 @@ def keep(in_address: bool) -> None:
         kept.typed = typed
         _catch_up(kept)
     if in_address and kept.version:
-        address.put("draft", kept.id)
+        address.put(draft=kept.id)
         kept.others.clear()
 
 

@@ -14,8 +14,8 @@ from math import prod
 MAX_LENGTH = 120
 MAX_POWER = 1000  # of all exponents together, as `((10^9)^9)^9` multiplies them
 SECONDS = 1
-LOAD_SECONDS = 60
 START_SECONDS = 8  # for a process to load sympy on a busy machine
+LOAD_SECONDS = 60  # for this process to do so, where that ends nothing
 COMMANDS = frozenset(
     "frac dfrac tfrac sqrt pi text mathrm mathbf textbf left right cdot times div pm infty circ theta alpha beta gamma phi "
     "lambda mu sigma omega ln log sin cos tan cot sec csc arcsin arccos arctan le leq ge geq lt gt ne neq in cup cap mathbb "
@@ -74,8 +74,8 @@ def _load() -> None:
 def _verified(answer: str, gold: str) -> bool:
     from math_verify import parse, verify
 
-    _load()
     try:
+        _load()
         parsed = [parse(f"${text}$", parsing_timeout=SECONDS, raise_on_error=False) for text in (gold, answer)]
         return bool(parsed[0] and parsed[1] and verify(*parsed, timeout_seconds=SECONDS, raise_on_error=False))
     except Exception:

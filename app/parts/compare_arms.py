@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import elements, prose
+from app import address, elements, prose
 from app.compared import Compared
-from app.parts.compare_ask import Asked, keep
+from app.parts.compare_ask import Asked
 from app.theme import Look
 from core.compare import saying
 from core.compare.answer import ranking
@@ -41,7 +41,7 @@ def arms_card(a: Asked, found: Compared, looks: Mapping[str, Look]) -> None:
     with st.container(key="card-arms"):
         fixed = "; scores fixed before the runs come first" if a.question.fixed else ""
         prose.head("Arms", f"mean of the seeds with a 95 % bootstrap interval; each dot is a seed{fixed}")
-        elements.arms_table("compare-arms", data, lambda pressed: keep(show=pressed))
+        elements.arms_table("compare-arms", data, lambda pressed: address.put(show=pressed))
         prose.note("Press a number to open the curves behind it. * has a note.")
 
 

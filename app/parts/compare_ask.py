@@ -60,12 +60,6 @@ def newest(known: Sequence[ExperimentRow]) -> ExperimentRow | None:
     return known[0] if known else None
 
 
-def keep(**values: str) -> None:
-    """Put these into the address; an empty one leaves it."""
-    for name, value in values.items():
-        address.put(name, value)
-
-
 def pick(
     label: str,
     options: Sequence[str],
@@ -79,7 +73,7 @@ def pick(
     key = f"compare-{name}-{now}"
 
     def choose() -> None:
-        keep(**{name: str(st.session_state[key] or ""), **dict.fromkeys(clear, "")})
+        address.put(**{name: str(st.session_state[key] or ""), **dict.fromkeys(clear, "")})
 
     at = options.index(now) if now in options else None
     st.selectbox(label, options, at, format_func=said, key=key, on_change=choose, **more)

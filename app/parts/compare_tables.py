@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import address, prose
 from app.compared import Compared, made
-from app.parts.compare_ask import Asked, keep
+from app.parts.compare_ask import Asked
 from app.tables import html
 from core.compare.export import to_csv, to_latex
 from core.compare.table import Table
@@ -28,7 +28,7 @@ def tables_card(a: Asked, found: Compared) -> None:
             key = f"compare-table-{now}"
             st.segmented_control(
                 "Table", list(known), default=now, format_func=lambda k: known[k].title, key=key, required=True,
-                label_visibility="collapsed", on_change=lambda: keep(table=str(st.session_state[key])),
+                label_visibility="collapsed", on_change=lambda: address.put(table=str(st.session_state[key])),
             )  # fmt: skip
             _files(known[now])
         prose.note(known[now].note)

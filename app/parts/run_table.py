@@ -118,8 +118,8 @@ def table(
         }
         for r, of in zip(rows, cells, strict=True)
     ]
-    what = "A name opens its run; its square has the colour of its arm."
-    data = {"label": "Runs", "heads": heads, "rows": lines, "chosen": in_url(), "sort": _sort(), "help": what}
+    chosen, what = in_url(), "A name opens its run; its square has the colour of its arm."
+    data = {"label": "Runs", "heads": heads, "rows": lines, "chosen": chosen, "sort": _sort(), "help": what}
     run_table("runs-table", data, _keep, _keep_sort)
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
@@ -128,7 +128,7 @@ def table(
             )
         made, icon = (lambda: _csv(heads, lines)), ":material/download:"
         st.download_button("CSV", made, "runs.csv", "text/csv", icon=icon, on_click="ignore", key="runs-csv")
-    return [r for r in rows if r.id in in_url()]
+    return [r for r in rows if r.id in chosen]
 
 
 def _name(group: Group, path: str) -> str:
@@ -161,7 +161,7 @@ def _said(cell: Cell, head: Mapping[str, str]) -> Any:
 
 
 def _keep(chosen: Sequence[int]) -> None:
-    address.put("runs", "-".join(map(str, chosen)))
+    address.put(runs="-".join(map(str, chosen)))
 
 
 def _sort() -> dict[str, Any] | None:
@@ -171,7 +171,7 @@ def _sort() -> dict[str, Any] | None:
 
 
 def _keep_sort(key: str, down: bool) -> None:
-    address.put("order", f"{key}.{'down' if down else 'up'}" if key else "")
+    address.put(order=f"{key}.{'down' if down else 'up'}" if key else "")
 
 
 def group_table(found: Sequence[Group], path: str) -> None:

@@ -11,8 +11,7 @@ EVERY, ONE = "all steps", "this step"
 
 def to_step(step: int) -> None:
     """To the samples of this step alone."""
-    address.put("step", str(step))
-    address.put("sample", "")
+    address.put(step=str(step), sample="")
     st.session_state.steps = ONE
 
 
@@ -21,13 +20,13 @@ def to_sample(key: str) -> None:
     place = from_url(key)
     if place is None:
         return
-    address.put("sample", key)
+    address.put(sample=key)
     shown = run(address.get("run"))
     if shown is None:  # the Samples page shows a sample of any run of the experiment
         return
     if place.run_id != shown.row.id:
-        address.put("run", str(place.run_id))
+        address.put(run=str(place.run_id))
         begin_anew(place.run_id, place.split)
     if place.split == "train":
-        address.put("step", str(place.step))
+        address.put(step=str(place.step))
     st.session_state.keep_sample = True

@@ -27,7 +27,7 @@ def _choose_step(run: RunDetail) -> int:
     asked, sample = places.number(address.get("step")), places.from_url(address.get("sample"))
     if asked is None and sample is not None and sample.run_id == row.id and 1 <= sample.step <= row.step:
         asked = sample.step
-        address.put("step", str(asked))  # what is listed stays when the sample is let go
+        address.put(step=str(asked))  # what is listed stays when the sample is let go
     step = row.step if asked is None else min(max(asked, 1), row.step)
     step_bar("step-bar", run, step, st.session_state.get("colour", COLOURS[0]), to_step, quiet=True)
     return step
@@ -86,7 +86,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
     if whole is None:
         with st.container(key="card-nosamples"):
             prose.empty("No such sample", f"There is no sample {places.to_url(chosen)}. Choose one in the list.")
-            st.button("Show the list", on_click=address.put, args=("sample", ""))
+            st.button("Show the list", on_click=address.put, kwargs={"sample": ""})
         return
     config, by_id = cache.config(chosen.run_id), {r.id: r for r in runs}
     left, right = st.columns(2)
@@ -108,7 +108,7 @@ def _page_number(listed: Listed) -> int:
     if before is not None and before != of and before[0].runs == listed.chosen.runs and not address.went():
         st.session_state.page = 1
         if not keep:
-            address.put("sample", "")
+            address.put(sample="")
         return 1
     return asked_page()
 
@@ -118,7 +118,7 @@ def _chosen(lines: Sequence[Line], known: Container[int]) -> Place | None:
     end = st.session_state.pop("enter", None)
     if end and lines:
         found = lines[0 if end == "first" else -1].place
-        address.put("sample", places.to_url(found))
+        address.put(sample=places.to_url(found))
         return found
     asked = places.from_url(address.get("sample"))
     if asked is not None and asked.run_id in known:

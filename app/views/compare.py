@@ -9,13 +9,13 @@ from functools import partial
 
 import streamlit as st
 
-from app import cache, compared, elements, prose, theme, words
+from app import address, cache, compared, elements, prose, theme, words
 from app.compared import Compared
 from app.figures import compare as figures
 from app.figures import compare_truth as truth
 from app.parts import compare_around as around
 from app.parts.compare_arms import arms_card
-from app.parts.compare_ask import Asked, asked, controls, keep
+from app.parts.compare_ask import Asked, asked, controls
 from app.parts.compare_report import report_button
 from app.parts.compare_tables import tables_card
 from app.theme import Look
@@ -116,7 +116,7 @@ def _opened(a: Asked, found: Compared, arm: str) -> None:
     """What a press of a number opened, its runs, and the way back."""
     runs = [r for r in found.runs if r.arm == arm] if arm else list(found.runs)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Gold accuracy of all arms", icon=":material/arrow_back:", on_click=lambda: keep(show=""))
+        st.button("Gold accuracy of all arms", icon=":material/arrow_back:", on_click=address.put, kwargs={"show": ""})
         ids = "-".join(str(r.run_id) for r in runs[:12])
         label = f"Runs of {arm}" if arm else "Runs"
         query = {"runs": ids, "metrics": a.metric}

@@ -65,7 +65,8 @@ def main() -> None:
         return
     settings = cache.settings_of(tuple((r.id, r.max_steps) for r in rows))
     shown = choose(rows, {path for found in settings.values() for path in found}, cache.metric_names())
-    chosen = [r for r in rows if r.id in in_url() and shown.fits(r)]
+    asked = in_url()
+    chosen = [r for r in rows if r.id in asked and shown.fits(r)]
     st.fragment(_live, key="runs-live")(shown, {r.id for r in chosen})
     if chosen:
         overlays(chosen)

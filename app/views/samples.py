@@ -37,16 +37,14 @@ def _run_of_address() -> None:
     elif detail.row.experiment_id is None:
         prose.fault(f"Run {asked} belongs to no experiment: its samples are on its own page.")
     else:
-        address.put("run", "")
+        address.put(run="")
         if not address.get("experiment"):
-            address.put("experiment", str(detail.row.experiment_id))
+            address.put(experiment=str(detail.row.experiment_id))
 
 
 def _choose(key: str) -> None:
     address.reset(in_arm=[], swept=[], seed=[], page=1, problem="")
-    for name in ("sample", "run"):
-        address.put(name, "")
-    address.put("experiment", str(st.session_state[key]))
+    address.put(sample="", run="", experiment=str(st.session_state[key]))
 
 
 def _runs(experiment_id: int) -> list[RunRow]:

@@ -12,7 +12,7 @@ def script() -> None:
     from app import address
 
     for value in ("2", "2-1", ""):
-        st.button(value or "none", on_click=address.put, args=("runs", value))
+        st.button(value or "none", on_click=address.put, kwargs={"runs": value})
     st.markdown(address.get("runs") or "nothing")
 
 

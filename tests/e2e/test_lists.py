@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from app import visits
 from core.store import queries, records, runs
@@ -93,6 +93,19 @@ def test_the_table_of_runs_is_walked_with_the_keyboard(page: Page) -> None:
     expect(page.get_by_role("heading", name="hard")).to_be_visible()
 
 
+def ticked_unheard(page: Page, where: str) -> tuple[Line, Locator]:
+    """Run 2 ticked, and the tick sent, on a line on which no answer comes."""
+    line = Line(page)
+    page.goto(where)
+    tick = page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0")
+    tick.wait_for(timeout=60_000)
+    settle(page)
+    line.held = True
+    tick.click()
+    line.until_said(b"tick")
+    return line, tick
+
+
 @pytest.mark.parametrize(
     ("then", "asked"),
     [
@@ -108,14 +121,7 @@ def test_the_table_of_runs_is_walked_with_the_keyboard(page: Page) -> None:
 def test_what_is_said_before_a_tick_was_answered_takes_no_tick_away(
     page: Page, then: Callable[[Page], object], asked: str
 ) -> None:
-    line = Line(page)
-    page.goto("/runs?state=Done&state=Failed")
-    tick = page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0")
-    tick.wait_for(timeout=60_000)
-    settle(page)
-    line.held = True
-    tick.click()
-    line.until_said(b"tick")
+    line, tick = ticked_unheard(page, "/runs?state=Done&state=Failed")
     before = len(line.said)
     then(page)
     line.until_said(b"", after=before)
@@ -158,14 +164,7 @@ def test_back_before_a_tick_was_answered_leads_to_the_address_of_before(page: Pa
 
 
 def test_a_tick_that_is_taken_back_before_its_answer_stays_away(page: Page) -> None:
-    line = Line(page)
-    page.goto("/runs?state=Done")
-    tick = page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0")
-    tick.wait_for(timeout=60_000)
-    settle(page)
-    line.held = True
-    tick.click()
-    line.until_said(b"tick")
+    line, tick = ticked_unheard(page, "/runs?state=Done")
     line.until_answered(b"runs=2")
     before = len(line.said)
     tick.click()
