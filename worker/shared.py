@@ -5,13 +5,14 @@ list of files lies in it: the list is written last and removed first. Knows fold
 fsspec is imported where it is used, for the dashboard's machine need not have it.
 """
 
+import asyncio
 import hashlib
 import json
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -52,9 +53,27 @@ def file_system() -> tuple[Any, str]:
 
 def ask(system: Any, method: str, *words: Any, size: float = 0.0, **named: Any) -> Any:
     """Call a method; one that talks to a server gives up after a time that grows with the bytes. s3fs alone never would."""
-    limit = {"timeout": ANSWER_SECONDS + size / SLOWEST} if system.async_impl else {}
     stall.touch()
-    return getattr(system, method)(*words, **named, **limit)
+    if not system.async_impl:
+        return getattr(system, method)(*words, **named)
+    from fsspec.asyn import sync
+
+    limit = ANSWER_SECONDS + size / SLOWEST
+    return sync(system.loop, _wholly, getattr(system, f"_{method}"), *words, timeout=limit, **named)
+
+
+async def _wholly(call: Callable[..., Awaitable[Any]], *words: Any, **named: Any) -> Any:
+    """The call, and nothing of it after it was given up. fsspec asks in tasks of their own, which its time-out leaves alone:
+    they would ask again for minutes, and remove what a later call has put there. One call at a time, as ours are."""
+    before = asyncio.all_tasks()
+    try:
+        return await call(*words, **named)
+    except BaseException:
+        left = asyncio.all_tasks() - before
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        raise
 
 
 def check() -> None:

@@ -147,6 +147,7 @@ def test_a_directory_that_is_gone_is_away_and_is_not_made(
 
 
 def test_a_server_that_is_away_or_hangs_is_given_up(home: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For good: a deletion that went on by itself would take away what a later call has put there."""
     monkeypatch.setenv("SHOWDOWN_CHECKPOINTS", BUCKET)
     forget_settings()
     s3_environment(monkeypatch, f"http://127.0.0.1:{free_port()}")
@@ -161,6 +162,10 @@ def test_a_server_that_is_away_or_hangs_is_given_up(home: Path, checkpoint: Path
         with pytest.raises(PlaceUnavailable, match="FSTimeoutError"):
             Shared(1).send(checkpoint, "checkpoint-4", 4)
         assert time.monotonic() - began < 10
+        asked, _ = deaf.accept()
+        with asked, asked.makefile("rb") as heard:
+            asked.settimeout(10)
+            assert heard.read().startswith(b"POST /showdown?delete")  # to its end: nobody waits for an answer any more
 
 
 NO_S3FS = "import sys; sys.modules['s3fs'] = None\n"  # what Python itself puts where a package must not be imported
