@@ -6,6 +6,7 @@ fsspec is imported where it is used, for the dashboard's machine need not have i
 """
 
 import asyncio
+import functools
 import hashlib
 import json
 import os
@@ -23,6 +24,8 @@ from worker import stall
 
 LIST = "whole.json"
 ANSWER_SECONDS, SLOWEST = 30.0, 1e6  # an answer may take so long, and a file's bytes at so many a second beside
+STUCK_SECONDS = 30.0  # and so long after that, should fsspec's loop itself hang
+PART = "_run_coros_in_chunks.<locals>"  # fsspec's name for the tasks into which it cuts a call
 SETTING = "SHOWDOWN_CHECKPOINTS"
 
 
@@ -59,21 +62,26 @@ def ask(system: Any, method: str, *words: Any, size: float = 0.0, **named: Any) 
     from fsspec.asyn import sync
 
     limit = ANSWER_SECONDS + size / SLOWEST
-    return sync(system.loop, _wholly, getattr(system, f"_{method}"), *words, timeout=limit, **named)
+    call = functools.partial(getattr(system, f"_{method}"), *words, **named)
+    return sync(system.loop, _bounded, call, limit, timeout=limit + STUCK_SECONDS)
 
 
-async def _wholly(call: Callable[..., Awaitable[Any]], *words: Any, **named: Any) -> Any:
-    """The call, and nothing of it after it was given up. fsspec asks in tasks of their own, which its time-out leaves alone:
-    they would ask again for minutes, and remove what a later call has put there. One call at a time, as ours are."""
+async def _bounded(call: Callable[[], Awaitable[Any]], limit: float) -> Any:
+    """What the call gives, within seconds; TimeoutError. What was given up is asked no more.
+
+    fsspec asks in tasks of their own, which its own time-out leaves alone: they would go on for minutes, and remove what a
+    later call has put there. Other tasks live on, as those that receive for an open channel: later calls need them.
+    """
     before = asyncio.all_tasks()
-    try:
-        return await call(*words, **named)
-    except BaseException:
-        left = asyncio.all_tasks() - before
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        raise
+    async with asyncio.timeout(limit):
+        try:
+            return await call()
+        except asyncio.CancelledError:
+            left = [t for t in asyncio.all_tasks() - before if PART in getattr(t.get_coro(), "__qualname__", "")]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            raise
 
 
 def check() -> None:
@@ -104,7 +112,7 @@ class Shared:
         """Every file system has its own errors; what they say of the network and of rights may all be over later."""
         try:
             # A mount that is gone leaves an empty place, or none: nothing may be made or missed there.
-            if self.has_folders and not self.system.isdir(self.root):
+            if self.has_folders and not ask(self.system, "isdir", self.root):
                 raise FileNotFoundError(f"the folder {self.root} is not there")
             self.system.invalidate_cache()  # other machines write there too
             yield
@@ -141,7 +149,7 @@ class Shared:
         with self._asked():
             if self.has_folders:
                 for parent in sorted({str(PurePosixPath(t).parent) for t in there}):
-                    self.system.makedirs(parent, exist_ok=True)
+                    ask(self.system, "makedirs", parent, exist_ok=True)
             files = {n: digest(source / n) for n in names}
             with stall.waiting():  # it has its own bound, and is no hang before that
                 ask(self.system, "put", [str(source / n) for n in names], there, size=_size(files))
@@ -178,14 +186,18 @@ class Shared:
         return True
 
     def remove(self, name: str) -> None:
-        """Take a folder away, its list first: what is left of it when this is killed does not count."""
+        """Take a folder away, its list first: what is left of it when this is killed does not count.
+
+        Only what is there: a deletion that the server carries out late must not meet what is sent after it.
+        """
         folder = f"{self.folder}/{name}"
         with self._asked():
-            for path, recursive in ((f"{folder}/{LIST}", False), (folder, True)):
-                try:
-                    ask(self.system, "rm", path, recursive=recursive)
-                except FileNotFoundError:
-                    pass
+            found = ask(self.system, "find", folder)
+            with suppress(FileNotFoundError):
+                if f"{folder}/{LIST}" in found:
+                    ask(self.system, "rm", f"{folder}/{LIST}")
+                if found or self.has_folders:  # an empty folder counts as something there
+                    ask(self.system, "rm", folder, recursive=True)
 
 
 def _size(files: dict[str, Any]) -> int:

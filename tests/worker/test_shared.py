@@ -1,15 +1,21 @@
 """The shared place, as a directory and as a bucket: what is half there does not count, what is wrong is said early."""
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner
+from fsspec.asyn import AsyncFileSystem
+from fsspec.exceptions import FSTimeoutError
 
 from cli.main import main
 from core.errors import PlaceUnavailable, TrainingError
@@ -147,7 +153,6 @@ def test_a_directory_that_is_gone_is_away_and_is_not_made(
 
 
 def test_a_server_that_is_away_or_hangs_is_given_up(home: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For good: a deletion that went on by itself would take away what a later call has put there."""
     monkeypatch.setenv("SHOWDOWN_CHECKPOINTS", BUCKET)
     forget_settings()
     s3_environment(monkeypatch, f"http://127.0.0.1:{free_port()}")
@@ -162,10 +167,76 @@ def test_a_server_that_is_away_or_hangs_is_given_up(home: Path, checkpoint: Path
         with pytest.raises(PlaceUnavailable, match="FSTimeoutError"):
             Shared(1).send(checkpoint, "checkpoint-4", 4)
         assert time.monotonic() - began < 10
-        asked, _ = deaf.accept()
-        with asked, asked.makefile("rb") as heard:
-            asked.settimeout(10)
-            assert heard.read().startswith(b"POST /showdown?delete")  # to its end: nobody waits for an answer any more
+
+
+class DeafOnce(BaseHTTPRequestHandler):
+    """A server that says nothing to the first request until it is taken back, and that the second deleted what it names."""
+
+    protocol_version = "HTTP/1.1"
+    heard: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.heard:
+            self.connection.settimeout(20)
+            self.heard.append(f"{self.path} {self.rfile.read()!r}")  # to its end: nobody waits for an answer any more
+            self.close_connection = True
+            return
+        self.heard.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Length", "15")
+        self.end_headers()
+        self.wfile.write(b"<DeleteResult/>")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_what_is_given_up_is_asked_no_more(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deletion that went on by itself would take away what a later call has put there."""
+    monkeypatch.setattr(DeafOnce, "heard", [])
+    with ThreadingHTTPServer(("127.0.0.1", 0), DeafOnce) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        s3_environment(monkeypatch, f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("SHOWDOWN_CHECKPOINTS", BUCKET)
+        forget_settings()
+        system = shared.file_system()[0]
+        with monkeypatch.context() as impatient, pytest.raises(FSTimeoutError):
+            impatient.setattr(shared, "ANSWER_SECONDS", 1.0)
+            shared.ask(system, "rm", f"{BUCKET}/{LIST}")
+        shared.ask(system, "rm", f"{BUCKET}/{LIST}")  # by the same client, which goes on
+        server.shutdown()
+    assert DeafOnce.heard == ["/showdown?delete b''", "/showdown?delete"]
+
+
+class Channel(AsyncFileSystem):  # type: ignore[misc]
+    """As fsspec's sshfs: its first call leaves a task that receives for all that come later."""
+
+    receiver: asyncio.Task[None] | None = None
+
+    async def _cat_file(self, path: str, **named: object) -> str:
+        if not self.receiver:
+            self.receiver = asyncio.ensure_future(asyncio.sleep(3600))
+        if path == "slow":
+            time.sleep(2.5)  # the loop itself is held up, as by a big file that is read
+            await asyncio.sleep(3600)
+        await asyncio.sleep(0.1)
+        if path == "wrong":
+            raise FileNotFoundError(path)
+        return path
+
+
+@pytest.mark.parametrize(("first", "error"), [("slow", FSTimeoutError), ("wrong", FileNotFoundError)])
+def test_the_next_call_is_not_hit_by_what_ends_the_one_before(
+    first: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "ANSWER_SECONDS", 1.0)
+    system = Channel(skip_instance_cache=True)
+    with pytest.raises(error):
+        shared.ask(system, "cat_file", first)
+    assert shared.ask(system, "cat_file", "next") == "next"
+    assert system.receiver and not system.receiver.done()
+    system.loop.call_soon_threadsafe(system.receiver.cancel)
 
 
 NO_S3FS = "import sys; sys.modules['s3fs'] = None\n"  # what Python itself puts where a package must not be imported
