@@ -106,7 +106,9 @@ function drawHead(ui) {
 }
 
 function drawLegend(ui) {
-  const names = ui.received.card.legend ?? [];
+  const names = ui.received.card.legend ?? [], said = JSON.stringify([names, [...ui.hidden]]);
+  if (ui.legendSaid === said) return;  // with each step: it would take a press and the focus away
+  ui.legendSaid = said;
   ui.legend.hidden = !names.length;
   ui.legend.replaceChildren(...names.map(({ name, role, mark }) => {
     const entry = node("button", `entry ${mark ?? "line"}`), swatch = node("i");

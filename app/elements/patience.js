@@ -1,6 +1,7 @@
 // Nothing typed is lost, on every page. Streamlit hears of a field's text when the field is left; and it opens a page, which throws
 // away what the page before it had not heard, at once. A press that does both waits here until Streamlit's script has run.
 const LONGEST = 3000;  // ms after which we stop waiting
+const LOOK = 20, LONGEST_LOOK = 100;  // ms between two looks; one that comes later, on a machine that stood still, counts as so many
 const isField = (at) => /^(INPUT|TEXTAREA)$/.test(at?.tagName) && !/^(checkbox|radio)$/.test(at.type);
 
 function bePatient() {
@@ -8,8 +9,13 @@ function bePatient() {
   const runs = () => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "running";
   new MutationObserver(() => { began ||= runs(); })
     .observe(document.body, { subtree: true, attributeFilter: ["data-test-script-state"] });
-  const settled = () => performance.now() - left > LONGEST || (began && !runs());
-  const whenSettled = (then) => { if (settled()) then(); else setTimeout(() => whenSettled(then), 20); };
+  const heard = () => began && !runs();
+  const settled = () => heard() || performance.now() - left > LONGEST;
+  function whenSettled(then, waited = 0) {
+    if (heard() || waited > LONGEST) return then();
+    const last = performance.now();
+    setTimeout(() => whenSettled(then, waited + Math.min(performance.now() - last, LONGEST_LOOK)), LOOK);
+  }
   const unheard = () => typing?.isConnected && typing.value !== before;
   const leave = (field) => { if (field.value !== before) [left, began] = [performance.now(), false]; };
   const begin = (field) => { [typing, before] = [field, field?.value ?? ""]; };
