@@ -4,18 +4,23 @@ Called by core.answers only. sympy loads when the first expression is compared. 
 time limit alone cannot interrupt one power of a million digits.
 """
 
+import logging
 import re
+import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from math import prod
 
 MAX_LENGTH = 120
 MAX_POWER = 1000  # of all exponents together, as `((10^9)^9)^9` multiplies them
-SECONDS = 1
-START_SECONDS = 8  # for a process to load sympy on a busy machine
-LOAD_SECONDS = 60  # for this process to do so, where that ends nothing
+SECONDS = 3.0  # of the processor, for a pair of formulas: a machine that stands still meanwhile makes nothing wrong
+LOOK_SECONDS = 0.1  # of the processor, from one look at that to the next
+START_SECONDS = 60  # for a process to load sympy on a busy machine
 COMMANDS = frozenset(
     "frac dfrac tfrac sqrt pi text mathrm mathbf textbf left right cdot times div pm infty circ theta alpha beta gamma phi "
     "lambda mu sigma omega ln log sin cos tan cot sec csc arcsin arccos arctan le leq ge geq lt gt ne neq in cup cap mathbb "
@@ -32,7 +37,7 @@ FACTORIAL = re.compile(r"(?<!\d)\d{1,3}!(?!!)")
 
 
 def same_expression(answer: str, gold: str) -> bool:
-    """The two texts mean the same. Never raises; False where that cannot be known within SECONDS."""
+    """The two texts mean the same. Never raises; False where that is not known after SECONDS."""
     answer, gold = answer.strip(), gold.strip()
     if answer == gold:
         return bool(answer)
@@ -43,7 +48,7 @@ def same_expression(answer: str, gold: str) -> bool:
         return bool(a)
     if not (_harmless(a) and _harmless(b)):
         return False
-    # math-verify's time limit is an alarm signal, which only a main thread may set: elsewhere another process has one.
+    # A computation is ended by a signal, which only a main thread may set: elsewhere another process has one.
     if threading.current_thread() is threading.main_thread():
         return _verified(answer, gold)
     return _verified_elsewhere(answer, gold)
@@ -60,14 +65,42 @@ def _harmless(text: str) -> bool:
     return all(e and EXPONENT.fullmatch(e) for e in exponents) and prod(n for n in sizes if n) <= MAX_POWER
 
 
+class _OutOfTime(BaseException):
+    """No Exception: sympy goes on after many of those."""
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Ends with _OutOfTime what computes longer in this thread than SECONDS. math-verify's own limit is that of the clock."""
+    until = time.thread_time() + SECONDS
+
+    def look(*_: object) -> None:
+        if time.thread_time() > until:
+            raise _OutOfTime  # at each look: Python swallows what is raised while a weak reference is cleared
+
+    before = signal.signal(signal.SIGVTALRM, look)
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_VIRTUAL, LOOK_SECONDS, LOOK_SECONDS)
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    except _OutOfTime:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)  # it may have come in the line that was to do so
+        raise
+    finally:
+        signal.signal(signal.SIGVTALRM, before)
+
+
 @lru_cache(maxsize=1)
 def _load() -> None:
-    """What the first formulas load, which on a busy machine takes longer than a formula has: it would count as wrong."""
+    """What the first formulas load, which would take from the time that a formula has."""
     from math_verify import parse, verify
 
-    parsed = [parse(f"${text}$", parsing_timeout=LOAD_SECONDS) for text in (r"\sqrt[3]{5}", r"\frac{1}{2}", "x+1", "(1,2)")]
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns of being asked for no limit of its own
+    parsed = [parse(f"${text}$", parsing_timeout=None) for text in (r"\sqrt[3]{5}", r"\frac{1}{2}", "x+1", "(1,2)")]
     for one in parsed[1:]:
-        verify(parsed[0], one, timeout_seconds=LOAD_SECONDS)
+        verify(parsed[0], one, timeout_seconds=None)
 
 
 @lru_cache(maxsize=4096)
@@ -76,9 +109,10 @@ def _verified(answer: str, gold: str) -> bool:
 
     try:
         _load()
-        parsed = [parse(f"${text}$", parsing_timeout=SECONDS, raise_on_error=False) for text in (gold, answer)]
-        return bool(parsed[0] and parsed[1] and verify(*parsed, timeout_seconds=SECONDS, raise_on_error=False))
-    except Exception:
+        with _limited():
+            parsed = [parse(f"${text}$", parsing_timeout=None, raise_on_error=False) for text in (gold, answer)]
+            return bool(parsed[0] and parsed[1] and verify(*parsed, timeout_seconds=None, raise_on_error=False))
+    except (Exception, _OutOfTime):
         return False
 
 

@@ -1,15 +1,18 @@
 """Answer extraction and comparison: every number we show stands on it."""
 
 import json
+import signal
 import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import symbolic
 from core.answers import AnswerRule, extract, matches
 from core.numerals import number
 from core.problems import jsonl
@@ -277,6 +280,36 @@ print(sorted(set(sys.modules) - before))
 """
     done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("in_the_middle", "right"),
+    [
+        pytest.param("time.sleep(4)", True, id="a machine that stands still makes no right answer wrong"),
+        pytest.param("while True: pass", False, id="what computes without end is ended"),
+        pytest.param(
+            "class Dies:\n def __del__(self):\n  while True: pass\nDies()\nwhile True: pass",
+            False,
+            id="also where Python swallows what is raised",
+        ),
+    ],
+)
+def test_a_formula_has_a_time_of_the_processor(in_the_middle: str, right: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from math_verify import parser
+
+    monkeypatch.setattr(symbolic, "SECONDS", 0.5)
+    real = parser.extract_target_from_pred
+
+    def held(*given: Any, **named: Any) -> Any:
+        exec(in_the_middle, {"time": time})
+        return real(*given, **named)
+
+    symbolic._load()
+    monkeypatch.setattr(parser, "extract_target_from_pred", held)
+    with monkeypatch.context() as patch:  # Python says what it swallows, which is no fault here
+        patch.setattr(sys, "unraisablehook", lambda _: None)
+        assert symbolic._verified.__wrapped__(r"\frac{1}{7}", r"\frac{2}{14}") is right
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0) and signal.getsignal(signal.SIGVTALRM) == signal.SIG_DFL
 
 
 @pytest.mark.timeout(30)  # a hang fails here, and not the whole suite

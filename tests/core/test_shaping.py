@@ -218,7 +218,8 @@ def test_the_return_from_a_step_telescopes_to_its_own_reward(steps: list[float],
 def test_repeating_a_step_gains_nothing(steps: list[float], times: int) -> None:
     repeated = [steps[0]] * times + steps
     assert delta_steps(np.array(repeated)).sum() == pytest.approx(delta_steps(np.array(steps)).sum(), abs=1e-9)
-    assert clip_steps(np.array(repeated), 0.3).sum() <= clip_steps(np.array(steps), 0.3).sum()  # and costs, when it is poor
+    more, once = clip_steps(np.array(repeated), 0.3).sum(), clip_steps(np.array(steps), 0.3).sum()
+    assert more <= once + 1e-12  # and costs, when it is poor; NumPy adds eight and more numbers in another order
 
 
 def test_every_shaping_is_in_the_table() -> None:
