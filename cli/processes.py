@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from core.errors import SetupError
@@ -40,7 +41,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=partial(_die_with, os.getpid()) if sys.platform == "linux" else None,
             )
 
     def end(self) -> None:
@@ -54,9 +55,11 @@ class Process:
             self.popen.wait()
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Linux: a child of a killed `showdown up` gets SIGTERM, so that nothing is left behind."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it was killed before we asked
+        os._exit(1)
 
 
 class Group:
