@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,8 +75,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not found:
         pytest.skip("no PostgreSQL: install Debian's `postgresql`, or set TEST_DATABASE_URL")
     # A short path that the server's user can enter: a socket's path may have 107 bytes.
-    folder = Path(f"/tmp/showdown-pg-{os.getpid()}")
-    folder.mkdir(mode=0o755)
+    folder = Path(tempfile.mkdtemp(prefix="showdown-pg-", dir="/tmp"))
+    folder.chmod(0o755)
     as_user: list[str] = []
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
@@ -155,8 +156,9 @@ def wait_for(what: str, condition: object, seconds: float = 120.0) -> object:
     """The first true value of `condition()`; fails with `what` when it does not come in time."""
     assert callable(condition)
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while True:
+        late = time.monotonic() > deadline  # before the look: what held this process up too long is no reason not to look
         if value := condition():
             return value
+        assert not late, f"waited {seconds:.0f} s for: {what}"
         time.sleep(0.1)
-    raise AssertionError(f"waited {seconds:.0f} s for: {what}")

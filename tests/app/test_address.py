@@ -29,7 +29,7 @@ CASES = {
 
 @pytest.mark.parametrize(("steps", "last"), CASES.values(), ids=CASES)
 def test_what_the_browser_sent_late(steps: list[tuple[str, dict[str, str], str]], last: dict[str, str]) -> None:
-    at = AppTest.from_function(script).run()
+    at = AppTest.from_function(script, default_timeout=60).run()
     for press, sent, shown in steps:
         at.query_params.clear()
         at.query_params.update(sent)
@@ -42,7 +42,7 @@ def test_what_the_browser_sent_late(steps: list[tuple[str, dict[str, str], str]]
 
 
 def test_later_the_address_of_before_is_a_wish(monkeypatch: pytest.MonkeyPatch) -> None:
-    at = AppTest.from_function(script).run()
+    at = AppTest.from_function(script, default_timeout=60).run()
     at.button[0].click().run()
     monkeypatch.setattr(written, "LATE", 0.0)
     at.query_params.clear()

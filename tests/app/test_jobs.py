@@ -10,7 +10,7 @@ from app import jobs
 from core.errors import DataError
 from core.progress import Progress
 
-GIVE_UP = 10.0
+GIVE_UP = 60.0
 
 
 class Work:
@@ -53,7 +53,7 @@ def script(make: object, what: str) -> None:
 
 
 def page(work: Work) -> AppTest:
-    at = AppTest.from_function(script, kwargs={"make": work, "what": "one"}).run()
+    at = AppTest.from_function(script, kwargs={"make": work, "what": "one"}, default_timeout=60).run()
     assert work.half.wait(GIVE_UP)
     return at
 
@@ -121,11 +121,11 @@ def test_a_last_look_that_comes_after_the_page_was_left_does_not_bring_the_reade
 
         st.session_state[jobs.PAGE] = "queue"
         job = jobs.Job("what", lambda progress: 1)
-        assert job.ended(5.0)
+        assert job.ended(60.0)
         jobs._watch("place", job, "Working", 0, "design", count(1))
         st.write("still here")
 
-    at = AppTest.from_function(late).run()
+    at = AppTest.from_function(late, default_timeout=60).run()
     assert not at.exception and at.markdown[0].value == "still here"
 
 
@@ -140,12 +140,12 @@ def test_work_that_ends_while_its_page_is_drawn_does_not_lose_a_press() -> None:
         from app import jobs
 
         job = jobs.Job("what", lambda progress: 1)
-        assert job.ended(5.0)
+        assert job.ended(60.0)
         st.fragment(jobs._watch)("place", job, "Working", 0, None, count())
         if st.button("Go"):
             st.write("went")
 
-    at = AppTest.from_function(ends).run()
+    at = AppTest.from_function(ends, default_timeout=60).run()
     next(b for b in at.button if b.label == "Go").click().run()
     assert at.markdown[0].value == "went"
 

@@ -112,7 +112,7 @@ def test_what_the_buttons_of_a_row_do(sqlite: Path, action: str, wanted: tuple[S
 
         run_actions.do(run_id, action)
 
-    at = AppTest.from_function(press, args=(run_id, action)).run()
+    at = AppTest.from_function(press, args=(run_id, action), default_timeout=60).run()
     row = queries.run_detail(run_id).row
     assert (row.status, row.priority) == wanted and not at.exception
     if action == "clone":

@@ -157,7 +157,7 @@ def test_a_click_beside_a_run_that_does_not_exist_stays_on_the_page(sqlite: Path
 
         to_sample("1.2.0.3")
 
-    left = AppTest.from_function(click_in_list)
+    left = AppTest.from_function(click_in_list, default_timeout=60)
     left.query_params["run"] = "99"
     left.run()
     assert not left.exception and left.query_params["run"] == "99" and "step" not in left.query_params
@@ -312,7 +312,7 @@ def test_a_click_shows_the_sample_that_was_clicked(sqlite: Path) -> None:
         st.session_state.table = SimpleNamespace(selection=SimpleNamespace(rows=[0]))
         replay._open("table", queries.samples_by_id([1]))
 
-    left = AppTest.from_function(click_in_replay, args=(hard,)).run()
+    left = AppTest.from_function(click_in_replay, args=(hard,), default_timeout=60).run()
     assert not left.exception
     for key in ("steps", "keep_sample", "tab"):
         at.session_state[key] = left.session_state[key]
@@ -374,7 +374,7 @@ def test_samples_that_a_rewind_took_are_not_listed_in_replay(sqlite: Path) -> No
         replay._movers("Gain most", "gains", [0, 1], sums, sums, [1, 999], cache.version(cache.run_detail(run).row))
 
     st.cache_data.clear()
-    at = AppTest.from_function(movers, args=(hard,)).run()
+    at = AppTest.from_function(movers, args=(hard,), default_timeout=60).run()
     assert not at.exception and at.dataframe[0].value["step"].tolist() == [1]
     rewound(hard, 0)
     time.sleep(1.5 * cache.LIVE_SECONDS)

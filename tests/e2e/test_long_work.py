@@ -18,22 +18,23 @@ from tests.e2e.browser import button, chromium, served, settle
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 STEPS, GROUPS, SIZE = 320, 8, 8
 DRAFT = "0123456789ab"
-# Press Cancel in the frame in which it stands beside the bar that says so.
-CANCEL = """(said) => {
+# Press Cancel as soon as it stands beside the bar that says so.
+CANCEL = """(said) => { new MutationObserver((_, observer) => {
   const bars = [...document.querySelectorAll('[data-testid=stProgress]')].filter((b) => b.textContent.startsWith(said));
   const found = [...document.querySelectorAll('button')].find((b) => b.textContent.trim() === 'Cancel');
-  if (!bars.length || !found) return false;
+  if (!bars.length || !found) return;
+  observer.disconnect();
   found.click();
-  return true;
-}"""
+  window.showdownCancelled = true;
+}).observe(document.body, { subtree: true, childList: true, characterData: true }); }"""
 SLOW = """
-import time
+import pathlib, time
 import numpy as np
 from core.rewards.component import Component, ComponentParams
 
 def score(batch, params):
-    if len(batch) > 1:
-        time.sleep(1.5)
+    while len(batch) > 1 and pathlib.Path(__file__).with_name("hold").exists():
+        time.sleep(0.05)
     return np.ones(len(batch))
 
 COMPONENT = Component(name="slow", title="Slow", what="Takes its time.", how_it_is_gamed="It is not.", params=ComponentParams,
@@ -55,6 +56,7 @@ def url(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The dashboard over a run of 20,480 samples, with a draft whose mix takes seconds to score them."""
     (home / "components").mkdir()
     (home / "components" / "slow.py").write_text(SLOW)
+    (home / "components" / "hold").touch()
     upgrade()
     grpo = {"max_steps": STEPS, "num_generations": SIZE, "prompts_per_step": GROUPS}
     values = stored.arms().model_dump(mode="json", by_alias=True)
@@ -79,15 +81,19 @@ def opened(chrome: Browser, address: str) -> Page:
     return page
 
 
-def test_replay_and_export_are_cancelled_and_done(url: str, chrome: Browser) -> None:
+def test_replay_and_export_are_cancelled_and_done(url: str, home: Path, chrome: Browser) -> None:
+    hold = home / "components" / "hold"  # the work takes as long as this is there
     page = opened(chrome, f"{url}/run?run=1&tab=Replay&draft={DRAFT}")
     bar = page.get_by_text("Replaying the samples: ")
     expect(bar).to_contain_text("%")
     button(page, "Cancel").click()
+    hold.unlink()
     expect(page.get_by_text("Replaying the samples: cancelled.")).to_be_visible()
     expect(button(page, "Cancel")).to_have_count(0)
+    hold.touch()
     button(page, "Start again").click()
     expect(bar).to_contain_text("%")
+    hold.unlink()
     expect(page.get_by_text("Ranks agree")).to_be_visible(timeout=60_000)
     expect(bar).to_have_count(0)
 
@@ -96,8 +102,9 @@ def test_replay_and_export_are_cancelled_and_done(url: str, chrome: Browser) -> 
     settle(page)
     page.get_by_role("button", name="Export this list").click()
     make = button(page, "Make the file of 20,000 samples")
+    page.evaluate(CANCEL, "Writing the file: ")  # the file is there in two seconds, a hand may be later
     make.click()
-    page.wait_for_function(CANCEL, arg="Writing the file: ")  # the file is there in two seconds, a hand may be later
+    page.wait_for_function("window.showdownCancelled")
     expect(button(page, "Cancel")).to_have_count(0)
     expect(page.get_by_text("Download 20,000 rows")).to_have_count(0)
     make.click()

@@ -25,12 +25,13 @@ from core.store import queries, runs
 from core.store.states import Status
 from tests.conftest import REPO, forget_settings, free_port, wait_for
 from tests.samples import run_config
+from tests.worker.gate import STEP, gated, gated_run
 from tests.worker.test_supervisor import children_of
 
 STEPS = 12
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SERVICES: dict[str, Any] = yaml.safe_load((REPO / "docker-compose.yml").read_text())["services"]
-QUICK = {"SHOWDOWN_LEASE_SECONDS": "3", "SHOWDOWN_REAP_SECONDS": "0.5"}
+QUICK = {"SHOWDOWN_LEASE_SECONDS": "8", "SHOWDOWN_REAP_SECONDS": "0.5"}
 PASSWORDS = {"postgres_password": "p@ss/word:1%", "redis_password": "re dis+2"}  # every one needs care in a URL
 pytestmark = [
     pytest.mark.skipif(not POSTGRES, reason="no PostgreSQL: install Debian's `postgresql`"),
@@ -76,6 +77,7 @@ class Topology:
         self.home, self.secrets, self.postgres = home, secrets, postgres
         self.redis_port, self.app_port = free_port(), free_port()
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.gate = home / "components" / "hold"  # runs wait at the second step as long as it is there
         (home / "redis").mkdir()
 
     @property
@@ -172,6 +174,7 @@ def topology(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     secrets.mkdir()
     for name, word in PASSWORDS.items():
         (secrets / name).write_text(word + "\n")
+    gated(home, monkeypatch)
     folder = Path(f"/tmp/showdown-topology-{os.getpid()}-{time.time_ns()}")  # short and enterable, as in tests/conftest.py
     made = Topology(home, secrets, Postgres(folder))
     try:
@@ -189,8 +192,8 @@ def topology(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         shutil.rmtree(folder)
 
 
-def at_step(run_id: int, step: int) -> None:
-    wait_for(f"step {step} of run {run_id}", lambda: queries.run_detail(run_id).row.step >= step)
+def at_gate(run_id: int) -> None:
+    wait_for(f"step {STEP} of run {run_id}", lambda: queries.run_detail(run_id).row.step >= STEP)
 
 
 def holds(run_id: int, worker: subprocess.Popen[bytes]) -> bool:
@@ -212,7 +215,7 @@ def whole(run_id: int, logs: Callable[[], str], steps: int = STEPS) -> None:
 
 
 def queued(count: int, steps: int = STEPS) -> list[int]:
-    made = [runs.create_run(run_config(seed=i, grpo={"max_steps": steps})) for i in range(count)]
+    made = [runs.create_run(gated_run(seed=i, grpo={"max_steps": steps})) for i in range(count)]
     for run_id in made:
         queue.enqueue(run_id)
     return made
@@ -223,7 +226,7 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
     app, reaper = topology.start("app"), topology.start("reaper")
     workers = [topology.start("worker-cpu"), topology.start("worker-cpu")]
     for run_id in made:
-        at_step(run_id, 2)
+        at_gate(run_id)
     first, second = workers if holds(made[0], workers[0]) else workers[::-1]
     assert holds(made[0], first) and holds(made[1], second)  # one each, at the same time
 
@@ -237,9 +240,10 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
     topology.start("app")
     topology.wait_healthy("redis", "reaper")
     second.terminate()  # as `docker compose up` does with a new image: a checkpoint, and the run goes back to the queue
+    topology.gate.unlink()
     assert second.wait(60) == 0, topology.logs()
     row = queries.run_detail(made[1]).row
-    assert row.checkpoint_step == row.step < STEPS, "the restarts came too late to say anything"
+    assert row.checkpoint_step == row.step < STEPS
     topology.start("worker-cpu")
 
     for run_id in made:
@@ -264,10 +268,11 @@ def test_the_database_is_killed_while_a_run_trains(topology: Topology, superviso
     (run_id,) = queued(1, steps=6)
     topology.start("reaper")
     worker = topology.start("worker-cpu")
-    at_step(run_id, 2)
+    at_gate(run_id)
     if not supervisor_sees_it:
         worker.send_signal(signal.SIGSTOP)  # stands for half a second between two looks, however slow this machine is
     topology.postgres.kill()
+    topology.gate.unlink()
     # Until the training has felt it: a restart between two of its writes proves nothing.
     log = settings().run_folder(run_id) / "train.log"
     wait_for("the training to notice", lambda: "does not answer" in log.read_text() or not children_of(run_id), 30)
@@ -282,16 +287,19 @@ def test_the_broker_is_away_and_comes_back_with_nothing(topology: Topology, tmp_
     (trains,) = queued(1)
     topology.start("reaper")
     worker = topology.start("worker-cpu")
-    at_step(trains, 2)
+    at_gate(trains)
     kill(topology.redis)
     for path in sorted((topology.home / "redis").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     waits = runs.create_run(run_config(seed=1, grpo={"max_steps": 3}))
     with pytest.raises(BrokerError, match=f"run {waits} stays queued"):
         queue.enqueue(waits)
-    at_step(trains, queries.run_detail(trains).row.step + 2)  # who trains needs no broker
+    topology.gate.unlink()
+    wait_for("steps without a broker", lambda: queries.run_detail(trains).row.step >= STEP + 2)  # who trains needs none
+    topology.gate.touch()
     kill(worker)
     wait_for("the lost run to be put back", lambda: queries.run_detail(trains).row.status == Status.QUEUED)
+    topology.gate.unlink()
     before = topology.logs().count("Cannot connect to redis")
     topology.start("worker-cpu")
     wait_for("the new worker to look for the broker", lambda: topology.logs().count("Cannot connect to redis") > before)
@@ -306,13 +314,14 @@ def test_the_broker_is_away_and_comes_back_with_nothing(topology: Topology, tmp_
 def test_everything_is_killed_at_once(topology: Topology) -> None:
     (run_id,) = queued(1)
     parts = [topology.start("reaper"), topology.start("worker-cpu"), topology.redis]
-    at_step(run_id, 2)
+    at_gate(run_id)
     for pid in [*children_of(run_id), *(p.pid for p in parts)]:
         os.kill(pid, signal.SIGKILL)
     topology.postgres.kill()
     for part in parts:
         part.wait()
     wait_for("the training to be gone", lambda: not children_of(run_id))
+    topology.gate.unlink()
     topology.postgres.start()
     for service in ("worker-cpu", "redis", "reaper"):  # in no good order
         topology.start(service)

@@ -21,7 +21,7 @@ from core.store.states import Status
 from tests.conftest import forget_settings, wait_for
 from tests.samples import run_config
 from tests.worker.conftest import STEPS, record, same, train
-from tests.worker.test_supervisor import children_of, started
+from tests.worker.test_supervisor import children_of, standing, started
 from worker import memory, policy, supervisor
 from worker.train import say
 
@@ -191,7 +191,8 @@ def test_a_full_disk_keeps_the_checkpoint_before(small_disk: Path, trained_home:
     config = run_config(grpo={"max_steps": STEPS})
     run_id, thread = started(config)
     wait_for("a checkpoint", lambda: queries.run_detail(run_id).row.checkpoint_step)
-    fill(small_disk / "filler", 100_000)
+    with standing(run_id):
+        fill(small_disk / "filler", 100_000)
     thread.join()
     row, folder = queries.run_detail(run_id).row, settings().run_folder(run_id)
     assert (row.status, row.error_kind) == (Status.FAILED, "DiskFull"), row.error_message

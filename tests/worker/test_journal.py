@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from migrations import upgrade
 from tests.conftest import forget_settings, reap, wait_for
 from tests.samples import run_config
 from tests.worker.conftest import record, same, train
-from tests.worker.test_supervisor import at_step, children_of, started
+from tests.worker.test_supervisor import at_step, children_of, standing, started
 from worker import supervisor
 from worker.journal import CAUGHT_UP, Journal, record_of, take_over
 
@@ -62,8 +63,8 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found:
         pytest.skip("no PostgreSQL to stop: install Debian's `postgresql`")
-    made = Server(Path(f"/tmp/showdown-away-{os.getpid()}"), found[-1])
-    made.folder.mkdir(mode=0o755)
+    made = Server(Path(tempfile.mkdtemp(prefix="showdown-away-", dir="/tmp")), found[-1])  # short, as in tests/conftest.py
+    made.folder.chmod(0o755)
     if os.geteuid() == 0:
         shutil.chown(made.folder, "postgres")
     made.pg("initdb", "-U", "showdown", "--auth", "trust", "--no-sync")
@@ -118,7 +119,8 @@ def ends(run_id: int, straight: Record) -> list[str]:
 def test_postgresql_killed_and_back_while_a_run_trains(server: Server, straight: Record) -> None:
     run_id, thread = started(CONFIG)
     at_step(run_id, 2)
-    server.stop()
+    with standing(run_id):
+        server.stop()
     keeps(run_id, 6)
     assert any("checkpoint" in entry for entry in kept(run_id))  # a checkpoint waits for the steps before it
     server.start()
@@ -138,7 +140,8 @@ def test_postgresql_away_when_a_run_is_claimed_and_when_it_ends(
     wait_for("a try to claim", lambda: "tried again" in caplog.text)
     server.start()
     at_step(run_id, 2)
-    server.stop()
+    with standing(run_id):
+        server.stop()
     wait_for("the adapter", lambda: (settings().run_folder(run_id) / "adapter" / "adapter_model.safetensors").is_file())
     wait_for("the child's end", lambda: not children_of(run_id))  # it does not keep its memory to wait
     assert thread.is_alive()
@@ -150,7 +153,8 @@ def test_postgresql_away_when_a_run_is_claimed_and_when_it_ends(
 def test_a_full_journal_makes_the_training_wait(server: Server, straight: Record) -> None:
     run_id, thread = started(CONFIG.model_copy(update={"journal": CONFIG.journal.model_copy(update={"max_steps": 2})}))
     at_step(run_id, 2)
-    server.stop()
+    with standing(run_id):
+        server.stop()
     log = settings().run_folder(run_id) / "train.log"
     wait_for("the journal to be full", lambda: "the journal is full" in log.read_text())
     wait_for("two more tries", lambda: log.read_text().split("the journal is full")[1].count("tried again") >= 3)
@@ -163,7 +167,8 @@ def test_a_full_journal_makes_the_training_wait(server: Server, straight: Record
 def test_a_stop_while_the_database_is_away_leaves_a_checkpoint(server: Server, straight: Record) -> None:
     run_id, thread = started(CONFIG)
     at_step(run_id, 1)
-    server.stop()
+    with standing(run_id):
+        server.stop()
     keeps(run_id, 2)
     os.kill(children_of(run_id)[0], signal.SIGTERM)
     wait_for("the child's end", lambda: not children_of(run_id))
@@ -180,7 +185,8 @@ def test_a_stop_while_the_database_is_away_leaves_a_checkpoint(server: Server, s
 def test_a_child_killed_with_a_journal_loses_nothing_of_it(server: Server, straight: Record) -> None:
     run_id, thread = started(CONFIG)
     at_step(run_id, 1)
-    server.stop()
+    with standing(run_id):
+        server.stop()
     keeps(run_id, 5)
     os.kill(children_of(run_id)[0], signal.SIGKILL)
     wait_for("the child's end", lambda: not children_of(run_id))
@@ -201,7 +207,8 @@ def test_child_supervisor_and_database_killed_at_once(server: Server, straight: 
     code = "from worker import supervisor; supervisor.supervise('doomed')"
     doomed = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     at_step(run_id, 1)
-    server.stop()
+    with standing(run_id):
+        server.stop()
     keeps(run_id, 5)
     child = children_of(run_id)[0]
     os.kill(doomed.pid, signal.SIGKILL)
@@ -220,14 +227,15 @@ def test_child_supervisor_and_database_killed_at_once(server: Server, straight: 
 
 @pytest.mark.usefixtures("sqlite")
 def test_sqlite_locked_by_another_process(straight: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOWDOWN_BUSY_SECONDS", "0.2")
+    monkeypatch.setenv("SHOWDOWN_BUSY_SECONDS", "2")
     forget_settings()
     run_id, thread = started(CONFIG)
     at_step(run_id, 2)
-    locker = subprocess.Popen(
-        [sys.executable, "-c", LOCK, str(settings().home / "showdown.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert locker.stdin and locker.stdout and locker.stdout.readline()
+    with standing(run_id):
+        locker = subprocess.Popen(
+            [sys.executable, "-c", LOCK, str(settings().home / "showdown.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert locker.stdin and locker.stdout and locker.stdout.readline()
     keeps(run_id, 6)
     locker.communicate()  # closes its input: it ends
     thread.join()

@@ -117,8 +117,11 @@ def counts(judge: Judge) -> tuple[int, int, int, int]:
     return c["requests"], c["cached"], c["failed"], c["over_budget"]
 
 
+HELD_SECONDS = 30.0
+
+
 def held(server: Server, _: str) -> tuple[int, str]:
-    server.release.wait(10)
+    server.release.wait(HELD_SECONDS)
     return says("9")
 
 
@@ -189,7 +192,7 @@ def test_a_slow_server_costs_the_score_and_no_more() -> None:
     with serving(held) as server, judging(server, timeout=0.2, retries=0) as judge:
         began = time.monotonic()
         assert np.isnan(judge.score(["q"], ["x"])).all()
-        assert 0.2 <= time.monotonic() - began < 1.5 and counts(judge) == (1, 0, 1, 0)
+        assert 0.2 <= time.monotonic() - began < HELD_SECONDS and counts(judge) == (1, 0, 1, 0)
 
 
 def test_a_server_that_drips_runs_into_the_timeout_too() -> None:
@@ -254,10 +257,10 @@ def test_the_budget_is_the_runs() -> None:
 
 
 def test_a_step_never_waits_longer_than_its_limit() -> None:
-    with serving(held) as server, judging(server, step_seconds=0.3, timeout=10, concurrency=2) as judge:
+    with serving(held) as server, judging(server, step_seconds=2.0, timeout=60, concurrency=2) as judge:
         began = time.monotonic()
         assert np.isnan(judge.score(["q"] * 5, list("abcde"))).all()
-        assert 0.3 <= time.monotonic() - began < 1.0
+        assert 2.0 <= time.monotonic() - began < HELD_SECONDS
         assert counts(judge) == (2, 0, 5, 0)  # the other three were never sent
         server.release.set()
         judge.params = judge.params.model_copy(update={"step_seconds": 5.0})

@@ -201,6 +201,7 @@ def test_what_is_given_up_is_asked_no_more(home: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv("SHOWDOWN_CHECKPOINTS", BUCKET)
         forget_settings()
         system = shared.file_system()[0]
+        system.connect()  # so that the first request is asked within a second
         with monkeypatch.context() as impatient, pytest.raises(FSTimeoutError):
             impatient.setattr(shared, "ANSWER_SECONDS", 1.0)
             shared.ask(system, "rm", f"{BUCKET}/{LIST}")
@@ -230,9 +231,9 @@ class Channel(AsyncFileSystem):  # type: ignore[misc]
 def test_the_next_call_is_not_hit_by_what_ends_the_one_before(
     first: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "ANSWER_SECONDS", 1.0)
     system = Channel(skip_instance_cache=True)
-    with pytest.raises(error):
+    with monkeypatch.context() as impatient, pytest.raises(error):
+        impatient.setattr(shared, "ANSWER_SECONDS", 1.0)
         shared.ask(system, "cat_file", first)
     assert shared.ask(system, "cat_file", "next") == "next"
     assert system.receiver and not system.receiver.done()

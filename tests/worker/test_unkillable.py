@@ -17,9 +17,10 @@ from core.store.states import Status
 from migrations import upgrade
 from tests.conftest import forget_settings, wait_for
 from tests.samples import run_config
+from tests.worker.gate import STEP, gated, gated_run
 from tests.worker.test_supervisor import children_of
 
-STEPS = 14
+STEPS = 8
 MODULES = {"worker": "worker.celery_app", "reaper": "worker.reaper"}
 
 
@@ -31,18 +32,21 @@ def start(module: str, log: Path) -> subprocess.Popen[bytes]:
 # Who recovers is the database, so one broker will do; what messages do is asked of both, below.
 @pytest.mark.parametrize("broker", ["redis-server"], indirect=True)
 def test_another_worker_finishes_the_run(broker: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SHOWDOWN_LEASE_SECONDS", "3")
+    monkeypatch.setenv("SHOWDOWN_LEASE_SECONDS", "8")
     monkeypatch.setenv("SHOWDOWN_REAP_SECONDS", "0.5")
     forget_settings()
     upgrade()
-    run_id = runs.create_run(run_config(grpo={"max_steps": STEPS}))
+    gate = gated(home, monkeypatch)
+    run_id = runs.create_run(gated_run(grpo={"max_steps": STEPS}))
     queue.enqueue(run_id)
     processes = [start("reaper", home / "log"), start("worker", home / "log")]
     try:
-        wait_for("step 5", lambda: queries.run_detail(run_id).row.step >= 5)
+        wait_for("the checkpoint at the gate", lambda: queries.run_detail(run_id).row.checkpoint_step == STEP)
         os.killpg(processes[1].pid, signal.SIGKILL)  # the worker and its threads; the child has a group of its own
         processes[1].wait()
         processes.append(start("worker", home / "log"))
+        wait_for("the loss to be seen", lambda: "lost" in [e.kind for e in queries.events(run_id)])
+        gate.unlink()
         wait_for("the end", lambda: queries.run_detail(run_id).row.status.finished)
     finally:
         for p in processes:
