@@ -72,7 +72,7 @@ def test_a_group_in_two_processes_is_scored_whole(made: list[Made], mix: str) ->
 @pytest.mark.usefixtures("sqlite")
 def test_a_rank_that_is_killed_ends_the_others_and_the_run_goes_on_as_if_nothing_had_been() -> None:
     config = run_config(
-        grpo={"max_steps": 4, "prompts_per_step": 3, "num_processes": 2},
+        grpo={"max_steps": 6, "prompts_per_step": 3, "num_processes": 2},
         evaluation={"every": 2, "num_samples": 1, "batch_size": 3},
         checkpoint={"every": 1, "keep": 9},
     )  # fmt: skip
