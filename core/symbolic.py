@@ -5,7 +5,9 @@ time limit alone cannot interrupt one power of a million digits.
 """
 
 import logging
+import math
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -14,13 +16,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from math import prod
+from types import FrameType
 
 MAX_LENGTH = 120
 MAX_POWER = 1000  # of all exponents together, as `((10^9)^9)^9` multiplies them
 SECONDS = 3.0  # of the processor, for a pair of formulas: a machine that stands still meanwhile makes nothing wrong
 LOOK_SECONDS = 0.1  # of the processor, from one look at that to the next
-START_SECONDS = 60  # for a process to load sympy on a busy machine
+START_SECONDS = 60  # of the clock, for a process to load sympy on a busy machine
+CPU_SECONDS = 15  # of the processor, for that process: also for what no signal interrupts
 COMMANDS = frozenset(
     "frac dfrac tfrac sqrt pi text mathrm mathbf textbf left right cdot times div pm infty circ theta alpha beta gamma phi "
     "lambda mu sigma omega ln log sin cos tan cot sec csc arcsin arccos arctan le leq ge geq lt gt ne neq in cup cap mathbb "
@@ -62,34 +65,34 @@ def _harmless(text: str) -> bool:
         return False
     exponents = [a or b for a, b in POWER.findall(SMALL_FRACTION.sub("1", text))]
     sizes = [int(digits) for e in exponents for digits in re.findall(r"\d+", e)]
-    return all(e and EXPONENT.fullmatch(e) for e in exponents) and prod(n for n in sizes if n) <= MAX_POWER
+    return all(e and EXPONENT.fullmatch(e) for e in exponents) and math.prod(n for n in sizes if n) <= MAX_POWER
 
 
 class _OutOfTime(BaseException):
     """No Exception: sympy goes on after many of those."""
 
 
+def _look(_number: int, frame: FrameType | None) -> None:
+    """At a tick of the timer: end a comparison, and nothing else, that has had its time in this thread."""
+    while time.thread_time() > _ends_at[0] and frame:
+        if frame.f_code is _compared.__code__:
+            raise _OutOfTime  # at each tick: Python swallows what is raised while a weak reference is cleared
+        frame = frame.f_back
+
+
+_ends_at = [math.inf]
+
+
 @contextmanager
-def _limited() -> Iterator[None]:
-    """Ends with _OutOfTime what computes longer in this thread than SECONDS. math-verify's own limit is that of the clock."""
-    until = time.thread_time() + SECONDS
-
-    def look(*_: object) -> None:
-        if time.thread_time() > until:
-            raise _OutOfTime  # at each look: Python swallows what is raised while a weak reference is cleared
-
-    before = signal.signal(signal.SIGVTALRM, look)
+def _ticking() -> Iterator[None]:
+    """A tick for each LOOK_SECONDS that this process computes. math-verify's own limit is of the clock, and takes SIGALRM."""
+    # For good: a tick may be on its way to another thread when the timer ends, and without a handler it ends the process.
+    signal.signal(signal.SIGVTALRM, _look)
     try:
-        try:
-            signal.setitimer(signal.ITIMER_VIRTUAL, LOOK_SECONDS, LOOK_SECONDS)
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    except _OutOfTime:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)  # it may have come in the line that was to do so
-        raise
+        signal.setitimer(signal.ITIMER_VIRTUAL, LOOK_SECONDS, LOOK_SECONDS)
+        yield
     finally:
-        signal.signal(signal.SIGVTALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 @lru_cache(maxsize=1)
@@ -105,15 +108,20 @@ def _load() -> None:
 
 @lru_cache(maxsize=4096)
 def _verified(answer: str, gold: str) -> bool:
-    from math_verify import parse, verify
-
     try:
         _load()
-        with _limited():
-            parsed = [parse(f"${text}$", parsing_timeout=None, raise_on_error=False) for text in (gold, answer)]
-            return bool(parsed[0] and parsed[1] and verify(*parsed, timeout_seconds=None, raise_on_error=False))
+        with _ticking():
+            return _compared(answer, gold)
     except (Exception, _OutOfTime):
         return False
+
+
+def _compared(answer: str, gold: str) -> bool:
+    from math_verify import parse, verify
+
+    _ends_at[0] = time.thread_time() + SECONDS
+    parsed = [parse(f"${text}$", parsing_timeout=None, raise_on_error=False) for text in (gold, answer)]
+    return bool(parsed[0] and parsed[1] and verify(*parsed, timeout_seconds=None, raise_on_error=False))
 
 
 @lru_cache(maxsize=4096)
@@ -126,4 +134,5 @@ def _verified_elsewhere(answer: str, gold: str) -> bool:
 
 
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     sys.exit(0 if _verified(sys.argv[1], sys.argv[2]) else 1)

@@ -55,7 +55,10 @@ def file_system() -> tuple[Any, str]:
 
 
 def ask(system: Any, method: str, *words: Any, size: float = 0.0, **named: Any) -> Any:
-    """Call a method; one that talks to a server gives up after a time that grows with the bytes. s3fs alone never would."""
+    """Call a method; one that talks to a server gives up after a time that grows with the bytes. s3fs alone never would.
+
+    One call at a time in a process: one that is given up ends what is asked meanwhile.
+    """
     stall.touch()
     if not system.async_impl:
         return getattr(system, method)(*words, **named)

@@ -26,7 +26,7 @@ from core.store.states import Status
 from tests.conftest import REPO, forget_settings, free_port, wait_for
 from tests.samples import run_config
 from tests.worker.gate import STEP, gated, gated_run
-from tests.worker.test_supervisor import children_of
+from tests.worker.test_supervisor import children_of, is_told, standing
 
 STEPS = 12
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -239,7 +239,9 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
     kill(app)
     topology.start("app")
     topology.wait_healthy("redis", "reaper")
-    second.terminate()  # as `docker compose up` does with a new image: a checkpoint, and the run goes back to the queue
+    with standing(made[1]) as child:  # at the gate, where it writes nothing
+        second.terminate()  # as `docker compose up` does with a new image: a checkpoint, and the run goes back to the queue
+        wait_for("the training to be told", lambda: is_told(child))
     topology.gate.unlink()
     assert second.wait(60) == 0, topology.logs()
     row = queries.run_detail(made[1]).row

@@ -18,6 +18,7 @@ from core.store.states import Status
 from tests.conftest import reap, wait_for
 from tests.samples import run_config
 from tests.worker.conftest import STEPS, record, same, train
+from tests.worker.gate import STEP, gated, gated_run
 from worker import supervisor
 
 pytestmark = pytest.mark.usefixtures("sqlite")
@@ -42,19 +43,26 @@ def standing(run_id: int) -> Iterator[int]:
     It holds no lock of an SQLite database. A server's it may hold: do nothing there but end the server.
     """
     (child,) = children_of(run_id)
-    while True:
-        os.kill(child, signal.SIGSTOP)
-        try:
-            if settings().database.startswith("sqlite"):
-                with closing(sqlite3.connect(settings().home / "showdown.db", timeout=1.0)) as lock:
-                    lock.execute("BEGIN IMMEDIATE")
-            break
-        except sqlite3.OperationalError:  # stopped in the middle of a write
-            os.kill(child, signal.SIGCONT)
+    os.kill(child, signal.SIGSTOP)
     try:
+        while is_writing():
+            os.kill(child, signal.SIGCONT)
+            os.kill(child, signal.SIGSTOP)
         yield child
     finally:
         os.kill(child, signal.SIGCONT)
+
+
+def is_writing() -> bool:
+    """Somebody holds the lock of an SQLite database."""
+    if not settings().database.startswith("sqlite"):
+        return False
+    with closing(sqlite3.connect(settings().home / "showdown.db", timeout=1.0)) as lock:
+        try:
+            lock.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+    return False
 
 
 def is_told(child: int) -> bool:
@@ -63,30 +71,23 @@ def is_told(child: int) -> bool:
     return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in waits)
 
 
-def test_stop_ends_at_a_step_boundary_and_resume_equals_never_stopped(trained_home: Path) -> None:
-    run_id, thread = started(run_config(grpo={"max_steps": STEPS}, checkpoint={"every": 100}))
-    at_step(run_id, 2)
-    with standing(run_id) as child:
-        asked_at = queries.run_detail(run_id).row.step
+def test_stop_ends_at_a_step_boundary_and_resume_equals_never_stopped(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = gated(sqlite, monkeypatch)
+    config = gated_run(grpo={"max_steps": STEPS}, checkpoint={"every": 100})
+    run_id, thread = started(config)
+    at_step(run_id, STEP)
+    with standing(run_id) as child:  # in the middle of the next step
         runs.request_stop(run_id)
         wait_for("the child to be told", lambda: is_told(child))
+    gate.unlink()
     thread.join()
     row = queries.run_detail(run_id).row
-    assert row.status == Status.STOPPED
-    # One step may have been trained and not recorded, and one half trained.
-    assert row.checkpoint_step == row.step <= asked_at + 2 and row.step < STEPS
+    assert row.status == Status.STOPPED and row.checkpoint_step == row.step == STEP + 1
     assert runs.requeue(run_id)
     supervisor.supervise("test")
     done = queries.run_detail(run_id)
     assert done.row.status == Status.DONE and f"--- attempt {done.row.attempt}, " in (done.log_tail or "")
-    stopped = record(run_id)
-    os.environ["SHOWDOWN_HOME"], home = str(trained_home), os.environ["SHOWDOWN_HOME"]
-    from tests.conftest import forget_settings
-
-    forget_settings()
-    straight = record(1)
-    os.environ["SHOWDOWN_HOME"] = home
-    forget_settings()
+    stopped, straight = record(run_id), record(train(config))
     assert same(stopped[0], straight[0]) and stopped[1] == straight[1]
 
 

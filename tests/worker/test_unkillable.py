@@ -1,5 +1,7 @@
 """Kill -9 of a worker in the middle of a run: another finishes it from its checkpoint, with no step missing or doubled.
 
+The training that is left alone stands at a gate here; in test_clock.py it trains on until it ends itself.
+
 Real processes: a broker, Celery workers, the reaper. Which failure is tested where: docs/deploy.md, "What may fail".
 """
 
