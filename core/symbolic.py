@@ -72,15 +72,16 @@ class _OutOfTime(BaseException):
     """No Exception: sympy goes on after many of those."""
 
 
+_ends_at = [math.inf]  # when the comparison that runs has had its time, by thread_time
+
+
 def _look(_number: int, frame: FrameType | None) -> None:
     """At a tick of the timer: end a comparison, and nothing else, that has had its time in this thread."""
-    while time.thread_time() > _ends_at[0] and frame:
+    late = time.thread_time() > _ends_at[0]
+    while late and frame:
         if frame.f_code is _compared.__code__:
             raise _OutOfTime  # at each tick: Python swallows what is raised while a weak reference is cleared
         frame = frame.f_back
-
-
-_ends_at = [math.inf]
 
 
 @contextmanager

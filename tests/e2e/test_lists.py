@@ -206,11 +206,11 @@ def test_an_address_that_changes_changes_the_ticks(page: Page) -> None:
     alone = page.get_by_role("img", name=re.compile("^Gold accuracy by step: hybrid, beta 0, seed 0"))
     expect(alone).to_be_visible()
     settle(page)
-    expect(page).to_have_url(re.compile("/runs.runs=3$"))
+    expect(page).to_have_url(re.compile(r"/runs\?runs=3$"))
     assert ticked(page) == ["hybrid, beta 0, seed 0"]
     page.go_back()
     expect(chart).to_be_visible()
-    expect(page).to_have_url(re.compile("/runs.runs=2-1$"))
+    expect(page).to_have_url(re.compile(r"/runs\?runs=2-1$"))
     expect(page.get_by_role("checkbox", name="Tick hybrid, beta 0, seed 0")).not_to_be_checked()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.config import RunConfig
 from core.rewards import COMPONENTS, SHIPPED, own
-from tests.samples import HARD, run_config
+from tests.samples import HYBRID, run_config
 
 STEP = 2  # the last that is trained before the gate
 SOURCE = f"""
@@ -41,5 +41,6 @@ def gated(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def gated_run(**changes: Any) -> RunConfig:
-    """A run that waits at the gate."""
-    return run_config(mix={"terms": [*HARD, {"component": "gate", "side": "hard", "weight": 0.1}]}, **changes)
+    """`run_config`, with the gate in its mix."""
+    gate = {"component": "gate", "side": "hard", "weight": 0.1}
+    return run_config(mix={**HYBRID, "terms": [*HYBRID["terms"], gate]}, **changes)
