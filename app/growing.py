@@ -2,7 +2,7 @@
 
 app.wire makes a message of a whole card: of every point of every line. Here a line is what is drawn of it and its last bucket,
 so that a step costs a few values, and a chart keeps no points (app.series has them). What is said is the same, to the last bit
-(tests/app/test_growing.py). Knows nothing of runs.
+(tests/db/app/test_growing.py). Knows nothing of runs.
 """
 
 import math

@@ -154,7 +154,7 @@ def page() -> bool:
     """Three servers, each new: until the answer, the first chart, and all that each step left is there."""
     from cli.up import app_command
     from tests.conftest import free_port
-    from tests.e2e.browser import browser
+    from tests.support.browser import browser
 
     times: dict[str, list[float]] = {"answer and table": [], "curves drawn": [], "all of it": []}
     worked: dict[str, list[float]] = {}

@@ -15,7 +15,7 @@ from core.store.bulk import insert_rows
 from core.store.session import writing
 from core.store.tables import point, run
 from tests.conftest import free_port
-from tests.grow import grow, growing, metrics
+from tests.support.grow import grow, growing, metrics
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

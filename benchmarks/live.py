@@ -22,7 +22,7 @@ from benchmarks.dashboard import Server, growing_runs, keep_growing, processor_o
 from benchmarks.home import own_home
 from benchmarks.viewer import Seen, look
 from core.metrics import count
-from tests.e2e.browser import FLAGS, chromium
+from tests.support.browser import FLAGS, chromium
 
 LIMITS = {"server": 10.0, "browser": 0.5, "payload": 100.0, "latency": 2.0}
 KEYS = ("reward/total", "signal/dead_groups", "signal/group_spread", "policy/entropy", "policy/grad_norm", "length/mean")

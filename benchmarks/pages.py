@@ -164,7 +164,7 @@ def clicks() -> None:
 
     from cli.up import app_command
     from tests.conftest import free_port, wait_for
-    from tests.e2e.browser import browser, settle
+    from tests.support.browser import browser, settle
 
     port = os.environ["SHOWDOWN_PORT"] = str(free_port())
     settings.cache_clear()

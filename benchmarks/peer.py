@@ -26,8 +26,8 @@ from playwright.sync_api import Page
 from benchmarks.dashboard import Server, growing_runs, keep_growing, processor_of, repeatedly
 from benchmarks.home import own_home
 from benchmarks.live import KEYS, OVERLAY, browsers, descendants
-from tests.e2e.browser import browser
-from tests.grow import metrics
+from tests.support.browser import browser
+from tests.support.grow import metrics
 
 SAME = 0.01  # share of pixels that may differ in a picture that stayed
 # Fills trackio's store with the numbers on its standard input, line by line, as its own logging does.

@@ -25,7 +25,7 @@ from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.parsing import parse
 from core.store import claims, queries, runs
-from tests.e2e.browser import browser
+from tests.support.browser import browser
 from worker import supervisor
 
 LOOK = 0.02  # seconds between two looks at the database

@@ -18,8 +18,10 @@ from hypothesis import settings as hypothesis
 
 from core import queue
 from core.settings import settings
-from core.store import claims, session
+from core.store import claims, queries, session
+from core.store.states import Status
 from migrations import upgrade
+from tests.support.samples import run_config
 
 REPO = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests train side by side: each with one thread, or they wait for each other
@@ -29,11 +31,18 @@ hypothesis.load_profile("untimed")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
-LONG = ("tests/worker/test_supervisor", "tests/worker", "tests/e2e", "tests/cli")
+TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser"}  # folder -> marker
+LONG = ("tests/train/", "tests/e2e/", "tests/db/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long first: begun last, one of them runs alone at the end while other workers have nothing to do."""
+    """Mark each test with its tier, and run long files first.
+
+    A long file that began last would run alone at the end, while the other workers have nothing to do.
+    """
+    for item in items:
+        folder = item.path.relative_to(REPO / "tests").parts[0]
+        item.add_marker(TIERS[folder])
     items.sort(key=lambda item: next((n for n, place in enumerate(LONG) if item.nodeid.startswith(place)), len(LONG)))
 
 
@@ -162,3 +171,41 @@ def wait_for(what: str, condition: object, seconds: float = 120.0) -> object:
             return value
         assert not late, f"waited {seconds:.0f} s for: {what}"
         time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with run 1: a hybrid, trained to its end."""
+    from tests.support.trainings import STEPS, train
+
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOWDOWN_HOME", str(folder))
+        forget_settings()
+        upgrade()
+        assert train(run_config(grpo={"max_steps": STEPS})) == 1
+        detail = queries.run_detail(1)
+        assert detail.row.status == Status.DONE, detail.log_tail
+    forget_settings()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """The address of an S3-compatible server; tests.support.places.s3_environment leads there."""
+    from tests.support.places import s3_server
+
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def trained(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The id of the finished run; this process's settings point at its data directory."""
+    for name in list(os.environ):
+        if name.startswith("SHOWDOWN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SHOWDOWN_HOME", str(trained_home))
+    forget_settings()
+    yield 1
+    forget_settings()

@@ -2,7 +2,7 @@
 
 Called by worker.train. The subclass changes one thing: rewards come from core.engine, and what its components ask for
 (further forwards, other models) is asked here, once a batch. TRL computes the advantages and does all the rest. Pinned to
-the TRL version in constraints.txt; tests/worker/test_trainer.py is the contract (stock TRL with the same rewards trains
+the TRL version in constraints.txt; tests/train/worker/test_trainer.py is the contract (stock TRL with the same rewards trains
 the same numbers).
 """
 

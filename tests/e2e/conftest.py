@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.e2e.browser import browser, dashboard_over
+from tests.support.browser import browser, dashboard_over
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """`make shots`: pictures of every page in every state, wide and narrow, light and dark, in shots/; some go to docs/images/.
 
-Three data directories: an empty one; one in the middle of work (runs that train, wait, failed and were resumed, written by
-tests.grow, so that the states are there at once); and a real experiment, trained by `showdown demo`. The last is that of
-SHOWDOWN_HOME where it is set; a fresh one takes about five minutes on two cores.
+Three data directories: an empty one; one in the middle of work (runs that train, wait, failed and were resumed, written
+by tests.support.grow, so that the states are there at once); and a real experiment, trained by `showdown demo`. The last
+is that of SHOWDOWN_HOME where it is set; a fresh one takes about five minutes on two cores.
 """
 
 import os
@@ -18,8 +18,8 @@ from core.store import claims, queries, records, workers
 from core.store.states import Status
 from migrations import upgrade
 from tests.conftest import REPO, forget_settings, free_port, wait_for
-from tests.e2e.browser import browser, drawn, settle, whole
-from tests.grow import grow, growing
+from tests.support.browser import browser, drawn, settle, whole
+from tests.support.grow import grow, growing
 
 OUT = REPO / "shots"
 EMPTY = {

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.compared import learned, write
 from tests.conftest import wait_for
-from tests.e2e.browser import button, card, chromium, dashboard_over, settle
+from tests.support.browser import button, card, chromium, dashboard_over, settle
+from tests.support.compared import learned, write
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 HOSTILE = "<img src=x onerror=alert(1)>**bold**"
@@ -73,7 +73,7 @@ def test_words_of_strangers_run_nowhere(page: Page) -> None:
 def test_a_new_evaluation_is_seen_without_a_reload(page: Page) -> None:
     from core.experiment import ExperimentConfig
     from core.store import claims, runs
-    from tests.compared import made
+    from tests.support.compared import made
 
     config: ExperimentConfig = made(["hard", "hybrid"], [0], 100, name="live")
     experiment_id, ids = runs.create_experiment(config)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from core.schedule import Schedule, value_at
 from core.store import drafts
 from tests.conftest import REPO, wait_for
-from tests.e2e.browser import chromium, settle
+from tests.support.browser import chromium, settle
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 LAWS: list[dict[str, Any]] = [

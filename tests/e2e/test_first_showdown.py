@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from core.store import claims, queries
 from core.store.states import Status
 from tests.conftest import REPO, wait_for
-from tests.e2e.browser import browser, button, card, chromium, page_and_dialogs, served, settle, whole, zoom
+from tests.support.browser import browser, button, card, chromium, page_and_dialogs, served, settle, whole, zoom
 
 SHOTS = REPO / "shots" / "e2e"
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -126,7 +126,7 @@ def test_a_phone_and_both_themes_have_no_sideways_scroll(dashboard: str, scheme:
 
 def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashboard: str, home: Path) -> None:
     from core.store import runs
-    from tests.samples import run_config
+    from tests.support.samples import run_config
 
     run_id = runs.create_run(run_config())
     assert claims.claim(run_id, "somebody", 3600.0)

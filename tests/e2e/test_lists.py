@@ -14,10 +14,10 @@ from app import visits
 from core.store import queries, records, runs
 from core.store.records import StepRecord
 from core.store.states import Status
-from tests.app.test_lists import HOSTILE, experiment, train
 from tests.conftest import wait_for
-from tests.e2e.browser import Line, button, chromium, dashboard_over, settle
-from tests.samples import run_config
+from tests.support.browser import Line, button, chromium, dashboard_over, settle
+from tests.support.experiments import HOSTILE, experiment, train
+from tests.support.samples import run_config
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 

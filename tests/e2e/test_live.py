@@ -11,8 +11,8 @@ from core.store import claims
 from core.store.records import StepRecord, write_step
 from core.store.states import Status
 from tests.conftest import wait_for
-from tests.e2e.browser import card, chromium, zoom
-from tests.grow import grow, growing, metrics
+from tests.support.browser import card, chromium, zoom
+from tests.support.grow import grow, growing, metrics
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 

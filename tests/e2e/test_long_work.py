@@ -12,8 +12,8 @@ from core.store import claims, drafts, records, runs
 from core.store.records import SampleRow, ScoreRow, StepRecord
 from core.store.states import Status
 from migrations import upgrade
-from tests import stored
-from tests.e2e.browser import button, chromium, served, settle
+from tests.support import stored
+from tests.support.browser import button, chromium, served, settle
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 STEPS, GROUPS, SIZE = 320, 8, 8

@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 from core.store import claims, queries
 from core.store.states import Status
 from tests.conftest import wait_for
-from tests.e2e.browser import button, chromium, settle
-from tests.grow import grow, growing
+from tests.support.browser import button, chromium, settle
+from tests.support.grow import grow, growing
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from migrations import upgrade
-from tests import stored
-from tests.e2e.browser import browser, chromium, served, settle
-from tests.stored import HOSTILE, STEPS
+from tests.support import stored
+from tests.support.browser import browser, chromium, served, settle
+from tests.support.stored import HOSTILE, STEPS
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 CHOSEN = "[role=option][aria-selected=true]"

@@ -1,0 +1,365 @@
+"""A run as a folder and back: equal to the last bit, all or nothing, and a script that trains the same numbers."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from app import actions
+from cli.export_texts import script
+from cli.main import main
+from cli.transfer import export_run, import_run
+from core.config import RunConfig
+from core.errors import DataError, ShowdownError
+from core.settings import settings
+from core.store import claims, evaluations, lines, moves, notes, queries, records, runs
+from core.store.lines import Place
+from core.store.states import Status
+from migrations import upgrade
+from tests.conftest import forget_settings
+from tests.support import stored
+from tests.support.samples import HARD, run_config
+from tests.support.trainings import record, same, train
+from worker.shared import digest
+from worker.supervisor import CHILD_ENV
+
+STEPS = 3
+ADAPTIVE = {"type": "adaptive", "threshold": 0.1, "start": 1.0, "end": 0.0, "rate": 0.3, "memory": 0.5}
+SIDES = [*HARD, {"component": "closeness", "side": "continuous", "shaping": {"type": "zscore"}}]
+CONFIGS: dict[str, dict[str, Any]] = {
+    "hard": {"mix": {"terms": HARD}},
+    "adaptive": {"mix": {"blend": {**ADAPTIVE, "signal": "dead_groups"}, "terms": SIDES}},  # state from step to step
+    "hybrid": {},  # perplexity asks for log-probabilities
+    "kl": {"mix": {"blend": {**ADAPTIVE, "signal": "kl", "threshold": 0.0}, "terms": SIDES}},  # evaluations move the blend
+    "own-rule": {"mix": {"terms": HARD, "advantage": {"type": "w_reinforce"}}},  # TRL has no such advantages
+}
+STOCK = ("hard", "adaptive")
+
+
+def showdown(*args: str) -> Result:
+    return CliRunner().invoke(main, list(args))
+
+
+def config_of(name: str) -> RunConfig:
+    evaluation = {"every": 2, "num_samples": 2, "greedy": True}
+    return run_config(name=name, grpo={"max_steps": STEPS}, evaluation=evaluation, **CONFIGS[name])
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The export of a run of that config, trained on first use. The data directory is the folder's parent's `home`."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    def of(name: str) -> Path:
+        target = folder / name
+        if not target.exists():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("SHOWDOWN_HOME", str(folder / "home"))
+                patch.delenv("SHOWDOWN_DATABASE_URL", raising=False)
+                forget_settings()
+                upgrade()
+                run_id = train(config_of(name))
+                assert queries.run_detail(run_id).row.status == Status.DONE
+                export_run(run_id, target)
+                (target.parent / f"{name}.json").write_text(json.dumps(_seen(run_id), default=str))
+            forget_settings()
+        return target
+
+    return of
+
+
+def _seen(run_id: int) -> dict[str, Any]:
+    """Everything about a run that an import must bring back."""
+    samples, metrics = record(run_id)
+    bare = [{k: v for k, v in s.__dict__.items() if k not in ("id", "run_id", "scores")} for s in samples]
+    detail = queries.run_detail(run_id)
+    return {
+        "samples": bare,
+        "scores": [[x.__dict__ for x in s.scores] for s in samples],
+        "metrics": {k: {str(step): v for step, v in line.items()} for k, line in metrics.items()},
+        "items": [[i.__dict__ for i in evaluations.items(run_id, step)] for step in (0, 2, 3)],
+        "row": {k: str(v) for k, v in detail.row.__dict__.items() if k not in ("id", "checkpoint_step")},
+        "config": detail.config,
+        "hash": detail.config_hash,
+        "environment": detail.environment,
+        "revision": detail.revision,
+    }
+
+
+def test_an_import_equals_the_run_to_the_last_bit(exported: Any, database: str, tmp_path: Path) -> None:
+    """On both databases; what comes out again is the same files, byte for byte."""
+    folder = exported("hybrid")
+    runs.create_run(run_config())  # ids differ from those of the other database
+    run_id = import_run(folder)
+    assert run_id == 2
+    before = json.loads((folder.parent / "hybrid.json").read_text())
+    after = json.loads(json.dumps(_seen(run_id), default=str))
+    for part, value in before.items():
+        assert after[part] == value, part
+    assert len(before["samples"]) == 16 * STEPS + 3 * 16 and sum(map(len, before["scores"])) == 5 * 16 * STEPS
+    was = json.loads((folder / "run.json").read_text())
+    events = [e.__dict__ for e in queries.events(run_id)]
+    assert events[:-1] == was["events"] and events[-1]["kind"] == "imported"
+    export_run(run_id, tmp_path / "again")
+    now = json.loads((tmp_path / "again" / "run.json").read_text())
+    changed = {name for name in was["files"] if now["files"].get(name) != was["files"][name]}
+    assert set(now["files"]) == set(was["files"]) and changed == {"README.md", "train_standalone.py"}  # they name the run's id
+    assert now["run"] == was["run"]
+    weights = "adapter/adapter_model.safetensors"
+    assert (settings().run_folder(run_id) / weights).read_bytes() == (folder / weights).read_bytes()
+
+
+def test_what_is_in_the_folder_can_be_read_without_us(exported: Any) -> None:
+    folder = exported("hybrid")
+    metrics, samples, scores = (pq.read_table(folder / f"{n}.parquet") for n in ("metrics", "samples", "scores"))
+    assert metrics.column_names == ["metric", "step", "value"]
+    assert samples["sample"].to_pylist() == list(range(samples.num_rows))
+    total = samples["total"].to_pylist()
+    added: dict[int, float] = {}
+    for number, part in zip(scores["sample"].to_pylist(), scores["contribution"].to_pylist(), strict=True):
+        added[number] = added.get(number, 0.0) + (part or 0.0)
+    assert len(added) == 16 * STEPS
+    for number, value in added.items():
+        assert total[number] == pytest.approx(value)
+    readme = (folder / "README.md").read_text()
+    for path in folder.iterdir():
+        assert path.name == "README.md" or path.name in readme
+
+
+def test_without_samples(exported: Any, sqlite: Path, tmp_path: Path) -> None:
+    first = import_run(exported("hybrid"))
+    made = showdown("export", str(first), str(tmp_path / "slim"), "--no-samples", "--json")
+    assert made.exit_code == 0 and "samples.parquet" not in json.loads(made.output)["files"]
+    assert "samples.parquet" not in (tmp_path / "slim" / "README.md").read_text().split("Back into")[0]
+    made = showdown("import", str(tmp_path / "slim"), "--json")
+    run_id = json.loads(made.output)["run"]
+    assert queries.samples_at(run_id, 1) == [] and queries.series(run_id) == queries.series(first)
+    assert evaluations.items(run_id, 2) == evaluations.items(first, 2) != []
+
+
+def test_an_imported_run_is_not_trained_anew_over_what_was_imported(exported: Any, database: str, tmp_path: Path) -> None:
+    """An import brings no checkpoint. DONE and STOPPED alike; one that had no step yet loses none."""
+    done = import_run(exported("hybrid"))
+    folder = tmp_path / "stopped"
+    shutil.copytree(exported("hybrid"), folder)
+    _change_run(folder, status="stopped")
+    stopped = import_run(folder)
+    before = {i: record(i) for i in (done, stopped)}
+    for words in (("extend", str(done), "9"), ("extend", str(stopped), "9"), ("requeue", str(stopped))):
+        made = showdown(*words)
+        assert made.exit_code == 1 and f"run {words[1]} was imported without a checkpoint" in made.stderr, made.output
+        assert f"its 3 imported steps would be removed. Train its config as a new run: showdown clone {words[1]}" in made.stderr
+    assert "was imported without a checkpoint" in actions.requeue(stopped)
+    assert "was imported without a checkpoint" in actions.extend(done, 9)
+    assert {queries.run_detail(i).row.status for i in (done, stopped)} == {Status.DONE, Status.STOPPED}
+    assert all(record(i) == before[i] for i in before) and moves.queued() == []
+    _change_run(folder, step=0)
+    fresh = import_run(folder)
+    assert runs.requeue(fresh) and moves.queued() == [fresh]
+    claim = claims.claim(fresh, "test", 60.0)  # once it trains here it is a run like any other
+    assert claim and claims.finish(fresh, claim.attempt, Status.STOPPED) and runs.requeue(fresh)
+
+
+def test_a_stopped_run_stays_stopped_and_a_waiting_one_is_not_exported(sqlite: Path, tmp_path: Path) -> None:
+    run_id = runs.create_run(run_config())
+    made = showdown("export", str(run_id), str(tmp_path / "x"))
+    assert made.exit_code == 1 and "run 1 is queued; it can be exported when it has ended" in made.stderr
+    runs.request_stop(run_id)
+    assert showdown("export", str(run_id), str(tmp_path / "x")).exit_code == 0
+    assert not (tmp_path / "x" / "adapter").exists()
+    again = import_run(tmp_path / "x")
+    assert queries.run_detail(again).row.status == Status.STOPPED
+    assert queries.run_detail(again).config_hash == queries.run_detail(run_id).config_hash
+
+
+def test_a_folder_in_use_is_left_alone(sqlite: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    run_id = runs.create_run(run_config())
+    runs.request_stop(run_id)
+    for target in (tmp_path, tmp_path / "thesis.txt"):
+        made = showdown("export", str(run_id), str(target))
+        assert made.exit_code == 1 and "is not empty; nothing was written" in made.stderr
+    made = showdown("export", "99", str(tmp_path / "new"))
+    assert made.exit_code == 1 and "there is no run 99" in made.stderr and not (tmp_path / "new").exists()
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def _change(folder: Path, **values: Any) -> None:
+    made = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**made, **values}))
+
+
+def _change_run(folder: Path, **values: Any) -> None:
+    _change(folder, run={**json.loads((folder / "run.json").read_text())["run"], **values})
+
+
+def _append(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+BROKEN: list[tuple[str, Callable[[Path], Any]]] = [
+    ("has no run.json: it is no export, or one that was not finished", lambda f: (f / "run.json").unlink()),
+    ("is incomplete: samples.parquet is missing", lambda f: (f / "samples.parquet").unlink()),
+    ("adapter_config.json is missing", lambda f: (f / "adapter" / "adapter_config.json").unlink()),
+    ("config.yaml is not what was exported", lambda f: _append(f / "config.yaml")),
+    ("scores.parquet is not what was exported", lambda f: (f / "scores.parquet").write_bytes(b"PAR1")),
+    ("is an export of version 2 (by Showdown", lambda f: _change(f, version=2)),
+    ("does not describe an exported run", lambda f: _change(f, format="something")),
+    ("cannot be read", lambda f: (f / "run.json").write_text('{"half')),
+    ("says nothing of 'events'", lambda f: (f / "run.json").write_text('{"format": "showdown-run", "version": 1}')),
+    ("does not name config.yaml", lambda f: _change(f, files={})),
+    ("the run has 'mood', which this version does not know", lambda f: _change_run(f, mood="good")),
+    ("only a run that has ended", lambda f: _change_run(f, status="running")),
+    ("does not hold together", lambda f: _change_run(f, arm=None)),
+]
+
+
+@pytest.mark.parametrize(("message", "breaks"), BROKEN, ids=[m for m, _ in BROKEN])
+def test_a_broken_folder_is_refused_whole(
+    exported: Any, sqlite: Path, tmp_path: Path, message: str, breaks: Callable[[Path], Any]
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(exported("hybrid"), folder)
+    breaks(folder)
+    made = showdown("import", str(folder))
+    assert made.exit_code == 1 and message in made.stderr and "Traceback" not in made.output
+    assert queries.run_list() == [] and not (sqlite / "runs").exists()
+
+
+def test_an_outside_path_is_refused(exported: Any, sqlite: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(exported("hybrid"), folder)
+    (tmp_path / "secret").write_text("s")
+    files = json.loads((folder / "run.json").read_text())["files"]
+    _change(folder, files={**files, "adapter/../../secret": digest(tmp_path / "secret")})
+    with pytest.raises(DataError, match="lies outside the folder"):
+        import_run(folder)
+
+
+def test_an_import_that_fails_in_its_middle_leaves_nothing(exported: Any, database: str, tmp_path: Path) -> None:
+    """A score of a sample that is not there: found only when thousands of rows may have been written already."""
+    folder = tmp_path / "copy"
+    shutil.copytree(exported("hybrid"), folder)
+    table = pq.read_table(folder / "samples.parquet")
+    pq.write_table(table.slice(0, table.num_rows - 1), folder / "samples.parquet")
+    files = json.loads((folder / "run.json").read_text())["files"]
+    _change(folder, files={**files, "samples.parquet": digest(folder / "samples.parquet")})
+    with pytest.raises(DataError, match="score speaks of something the export does not hold"):
+        import_run(folder)
+    assert queries.run_list() == [] and not (settings().home / "runs").exists()
+
+
+def test_a_full_disk_leaves_no_half_export(exported: Any, sqlite: Path, tmp_path: Path) -> None:
+    run_id = import_run(exported("hybrid"))
+    (tmp_path / "there").mkdir()
+    (settings().run_folder(run_id) / "adapter").rename(tmp_path / "adapter")
+    (settings().run_folder(run_id) / "adapter").mkdir()
+    (settings().run_folder(run_id) / "adapter" / "broken").symlink_to(tmp_path / "nowhere")  # cannot be copied
+    for target in (tmp_path / "new", tmp_path / "there"):
+        with pytest.raises(ShowdownError, match="cannot be written"):
+            export_run(run_id, target)
+    assert not (tmp_path / "new").exists() and list((tmp_path / "there").iterdir()) == []
+
+
+def test_many_samples_pass_in_pieces(sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces smaller than the run, cut in the middle of steps and samples."""
+    from core.store import transfer
+
+    monkeypatch.setattr(transfer, "PIECE", dict.fromkeys(transfer.PIECE, 7))
+    run_id = runs.create_run(run_config())
+    claim = claims.claim(run_id, "test", 60)
+    assert claim is not None
+    for step in range(1, 12):
+        scores = tuple(records.ScoreRow(t, k, 0.1 * k, None, 1.0, 1 / 3) for k, t in enumerate(("correctness", "format")))
+        rows = [
+            records.SampleRow(
+                split, f"p{i}", i, 0, "q", f"a\u2028{i} {step}", "72", None, None, None, None, i % 2 == 0, 3, False,
+                None, 1e-320 * i, -0.0, scores if split == "train" else (),
+            )
+            for split in ("train", "eval") for i in range(5)
+        ]  # fmt: skip
+        records.write_step(run_id, 1, records.StepRecord(step, {"reward/total": step / 3, "eval/kl": 1e300}, rows))
+    claims.finish(run_id, 1, Status.FAILED, "Why", "because")
+    made = export_run(run_id, tmp_path / "x")
+    assert made["rows"]["samples.parquet"] == 110 and made["rows"]["scores.parquet"] == 110
+    again = import_run(tmp_path / "x")
+    assert record(again)[1] == record(run_id)[1]
+    for step in range(1, 12):
+        for split in ("train", "eval"):
+            assert same(queries.samples_at(again, step, split), queries.samples_at(run_id, step, split))
+    row = queries.run_detail(again).row
+    assert (row.status, row.error_kind, row.error_message) == (Status.FAILED, "Why", "because")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_script_alone_trains_the_same_numbers(exported: Any, name: str, tmp_path: Path) -> None:
+    """Without database, broker and data directory: rewards and losses of every step are those of the run."""
+    folder = exported(name)
+    text = (folder / "train_standalone.py").read_text()
+    assert ("trainer = GRPOTrainer(" in text) == (name in STOCK)
+    # CHILD_ENV: without it, threads that wait by spinning starve when another training shares the cores.
+    nowhere = {**CHILD_ENV, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "SHOWDOWN_HOME": str(tmp_path / "none")}
+    command = [sys.executable, str(folder / "train_standalone.py"), str(tmp_path / "out")]
+    made = subprocess.run(command, env=nowhere, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert made.returncode == 0, made.stderr
+    steps = [json.loads(line) for line in (tmp_path / "out" / "steps.jsonl").read_text().splitlines()]
+    stored = json.loads((folder.parent / f"{name}.json").read_text())["metrics"]
+    assert [s["step"] for s in steps] == [1, 2, 3]
+    for key, ours in (("reward", "reward/total"), ("loss", "policy/loss"), ("grad_norm", "policy/grad_norm")):
+        assert [s[key] for s in steps] == pytest.approx(list(stored[ours].values()), abs=1e-6), key
+    weights = "adapter_model.safetensors"
+    assert (tmp_path / "out" / "adapter" / weights).read_bytes() == (folder / "adapter" / weights).read_bytes()
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_the_script_of_a_run_with_vllm_keeps_its_base_and_says_what_is_missing(sqlite: Path, tmp_path: Path) -> None:
+    run_id = runs.create_run(run_config(mix={"terms": HARD}, grpo={"use_vllm": True}))
+    runs.request_stop(run_id)
+    assert showdown("export", str(run_id), str(tmp_path / "x")).exit_code == 0
+    made_script = tmp_path / "x" / "train_standalone.py"
+    assert "trainer = build(" in made_script.read_text()  # stock TRL merges the adapter into the base: worker.options
+    made = subprocess.run(
+        [sys.executable, str(made_script), str(tmp_path / "out")], capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 1 and "grpo.use_vllm: needs the package vllm" in made.stderr
+
+
+@pytest.mark.parametrize(("processes", "world"), [(2, ""), (1, "2")])
+def test_the_script_refuses_another_number_of_processes(tmp_path: Path, processes: int, world: str) -> None:
+    """It would train other numbers without a word."""
+    text = script(run_config(grpo={"num_processes": processes}), 3, "here")
+    (tmp_path / "train_standalone.py").write_text(text)
+    env = {k: v for k, v in os.environ.items() if k != "WORLD_SIZE"} | ({"WORLD_SIZE": world} if world else {})
+    made = subprocess.run([sys.executable, "train_standalone.py"], cwd=tmp_path, capture_output=True, text=True, env=env)
+    assert made.returncode == 1 and f"trained in {processes} process(es)" in made.stderr
+    assert ("accelerate launch --multi_gpu --num_processes 2" in made.stderr) == (processes == 2)
+
+
+def test_notes_travel_and_an_older_export_is_completed(sqlite: Path, tmp_path: Path) -> None:
+    """An export of before these columns has neither `dead` nor `surprise`, and no notes."""
+    run_id = stored.experiment()[1][1]
+    place = Place(run_id, "train", 2, 0, 3)
+    notes.write(place, "pays for nothing", ["odd"])
+    export_run(run_id, tmp_path / "new")
+    again = import_run(tmp_path / "new")
+    assert notes.marks(place._replace(run_id=again)) == notes.Marks("pays for nothing", ("odd",))
+    made = json.loads((tmp_path / "new" / "run.json").read_text())
+    for file in ("notes.parquet", "labels.parquet"):
+        (tmp_path / "new" / file).unlink()
+        del made["files"][file], made["rows"][file]
+    samples = tmp_path / "new" / "samples.parquet"
+    pq.write_table(pq.read_table(samples).drop_columns(["dead", "surprise", "token_nll"]), samples)
+    made["files"]["samples.parquet"] = digest(samples)
+    (tmp_path / "new" / "run.json").write_text(json.dumps(made))
+    old = lines.sample_at(place._replace(run_id=import_run(tmp_path / "new")))
+    assert old and (old.dead, old.token_nll) == (False, None) and old.surprise == pytest.approx(0.9 - 0.55)

@@ -1,0 +1,87 @@
+"""What is legal but cannot act is said; what can act is not complained of."""
+
+from typing import Any
+
+import pytest
+
+from core import presets
+from core.experiment import ExperimentConfig
+from core.grpo import GrpoConfig
+from core.lint import cannot_act
+from core.mix import Mix
+from core.parsing import parse
+from tests.support.samples import CONTINUOUS, HARD, HYBRID
+
+AFFINE = {"type": "affine", "scale": 2.0}
+WORST = {"type": "worst_case"}
+CONSTANT = {"type": "clip", "low": 1, "high": 2}
+SHIFT = {"type": "affine", "shift": 1.0}
+
+
+def ramp(**more: Any) -> dict[str, Any]:
+    return {"type": "linear", "start": 0.0, "end": 1.0, "from_step": 10, "to_step": 50, **more}
+
+
+@pytest.mark.parametrize(
+    ("mix", "place", "message"),
+    [
+        ({"terms": [{**HARD[0], "shaping": AFFINE}]}, "terms.0.shaping", "the scale of correctness cancels"),
+        ({"terms": [*HARD, {**CONTINUOUS[0], "side": "hard", "shaping": SHIFT}]}, "terms.1.shaping", "the shift of closeness"),
+        ({"terms": [*HARD, {**CONTINUOUS[0], "side": "hard", "shaping": {"type": "affine", "scale": 0}}]}, "terms.1.shaping",
+         "the same for every sample"),
+        ({"terms": [*HARD, {**CONTINUOUS[0], "side": "hard", "shaping": CONSTANT}]},
+         "terms.1.shaping", "to one value"),
+        ({**HYBRID, "blend": ramp(to_step=150)}, "blend", "ends at step 150, but training ends at 100: it gets as far as"),
+        ({**HYBRID, "blend": {"type": "step", "start": 0, "end": 1, "at_step": 100.5}}, "blend", "it never jumps"),
+        ({**HYBRID, "blend": {"type": "constant", "value": 0}}, "blend", "so the hard side never acts"),
+        ({"blend": ramp(), "terms": [{**HARD[0], "weight": 0}, CONTINUOUS[0]]}, "terms", "every weight on the hard side is 0"),
+        ({"terms": [*HARD, {**CONTINUOUS[0], "side": "always", "weight": 0}]}, "terms.1.weight", "trains nothing"),
+        ({"terms": HARD, "advantage": {"type": "filtered", "n": 8}}, "advantage.n", "nothing is filtered"),
+        ({"terms": HARD, "advantage": {"type": "mixed"}}, "advantage", "the mix has one"),
+        ({"terms": [{**HARD[0], "weight": 0.4}], "advantage": {"type": "w_reinforce"}}, "advantage.above", "none is right"),
+        ({"terms": [{**HARD[0], "weight": 5}], "advantage": {"type": "noisy_verifier"}}, "advantage", "verdict of 0 or 1"),
+        ({"terms": [*HARD, {**CONTINUOUS[0], "side": "hard"}], "rule": {"type": "lexicographic", "order": ["correctness"]}},
+         "rule.order", "closeness is not in the order"),
+        ({"terms": HARD, "rule": {"type": "stratified", "verifier": "correctness"}}, "rule", "is the only one"),
+        ({**HYBRID, "blend": ramp(start=1.0)}, "blend", "from beginning to end"),
+        ({**HYBRID, "blend": {"type": "adaptive", "signal": "accuracy", "threshold": 2}}, "blend", "it never is above 1"),
+        ({**HYBRID, "blend": {"type": "adaptive", "signal": "plateau", "threshold": 500}}, "blend", "but training has 100"),
+        ({"terms": [*HARD, {**CONTINUOUS[0], "side": "hard", "weight": 0}], "rule": {**WORST, "terms": ["closeness"]}},
+         "rule.terms", "has no say"),
+        ({**HYBRID, "advantage": {"type": "w_reinforce"}}, "advantage", "hardly acts"),
+        ({"terms": [{**HARD[0], "weight": 2}], "rule": {"type": "lexicographic", "order": ["correctness"]}}, "rule",
+         "weights and the blend"),
+        ({**HYBRID, "advantage": {"type": "mixed"}, "rule": {"type": "gate", "order": ["correctness"]}}, "rule", "is not used"),
+        ({"terms": [{**HARD[0], "weight": ramp(start=0.5)}]}, "terms.0.weight", "the schedule of the only term cancels"),
+    ],
+)  # fmt: skip
+def test_what_cannot_act_is_said(mix: dict[str, Any], place: str, message: str) -> None:
+    found = cannot_act(parse(Mix, mix), GrpoConfig(max_steps=100))
+    assert [m for p, m in found if p == place and message in m], found
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        {"terms": HARD},
+        HYBRID,
+        {**HYBRID, "blend": ramp(to_step=100, unit="percent")},  # ends with the last step, whatever floats make of it
+        {"terms": [{**HARD[0], "shaping": {"type": "affine", "scale": -1}}]},  # it turns the advantage round
+        {"terms": [{**HARD[0], "shaping": AFFINE}], "advantage": {"type": "group", "std_floor": 0.5}},
+        {"terms": [{**HARD[0], "weight": ramp()}]},  # nothing is paid at first: that does act
+        {"terms": [*HARD, {**CONTINUOUS[0], "side": "hard", "shaping": AFFINE}]},  # beside another term a scale is a weight
+        {**HYBRID, "blend": {"type": "adaptive", "signal": "accuracy", "threshold": 0.3}},
+        # A weight of 0 under a rule that reads the score itself.
+        {"terms": [*HARD, {"component": "conciseness", "side": "hard", "weight": 0}],
+         "rule": {"type": "conciseness", "outcome": "correctness", "concise": "conciseness"}},
+    ],
+)  # fmt: skip
+def test_what_acts_is_left_in_peace(mix: dict[str, Any]) -> None:
+    assert cannot_act(parse(Mix, mix), GrpoConfig(max_steps=100)) == []
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_every_preset_acts(name: str) -> None:
+    made = presets.preset(name)
+    for run in made.runs() if isinstance(made, ExperimentConfig) else [made]:
+        assert cannot_act(run.mix, run.grpo) == []
