@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-.PHONY: install demo up test check format shots
+.PHONY: install demo up quick test check format shots
 
 install: $(STAMP)
 
@@ -21,8 +21,11 @@ demo: install
 up: install
 	@exec $(BIN)/showdown up
 
+quick: install  # the inner loop: under a minute
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q --hypothesis-profile=quick tests/unit
+
 test: install
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder  # in the order of tests/conftest.py: long files first
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10  # tests/conftest.py orders the files
 
 check: install
 	$(BIN)/ruff format --check .

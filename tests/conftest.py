@@ -27,11 +27,13 @@ REPO = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests train side by side: each with one thread, or they wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.register_profile("untimed", deadline=None)  # a busy machine is no fault
+hypothesis.register_profile("quick", deadline=None, max_examples=15)  # make quick
 hypothesis.load_profile("untimed")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
 TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser"}  # folder -> marker
+STORES = {"sqlite", "database", "empty_database", "postgres_server", "broker", "trained_home", "s3_url"}
 LONG = ("tests/train/", "tests/e2e/", "tests/db/")
 
 
@@ -43,6 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(REPO / "tests").parts[0]
         item.add_marker(TIERS[folder])
+        used = STORES.intersection(getattr(item, "fixturenames", ()))
+        if folder == "unit" and used:
+            raise pytest.UsageError(f"{item.nodeid} uses {', '.join(sorted(used))}: move it to tests/db or tests/train")
     items.sort(key=lambda item: next((n for n, place in enumerate(LONG) if item.nodeid.startswith(place)), len(LONG)))
 
 

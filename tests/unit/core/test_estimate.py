@@ -7,8 +7,6 @@ import pytest
 
 from core.config import RunConfig
 from core.estimate import LIBRARIES, Past, estimate, evaluation_count, parameters
-from core.store import claims, past, records, runs
-from core.store.records import EvaluationRow, StepRecord
 from tests.support.samples import run_config
 
 # 16 completions of at most 40 tokens a step, 6 steps, evaluations at 0, 3 and 6 of 8 problems x 1 completion
@@ -86,18 +84,3 @@ def test_a_name_tells_the_size(path: str, n: float | None) -> None:
 def test_evaluations_are_counted(steps: int, every: int, n: int) -> None:
     config = run_config(grpo={"max_steps": steps}, evaluation={"every": every, "num_samples": 1})
     assert evaluation_count(config) == n
-
-
-def test_the_past_is_read_from_the_database(database: str) -> None:
-    run_id = runs.create_run(run_config())
-    claim = claims.claim(run_id, "box-1", 60.0)
-    assert claim and claims.mark_running(run_id, 1)
-    for step, seconds in enumerate([9.0, 2.0, 3.0, 4.0]):
-        metrics = {"speed/step_seconds": seconds, "memory/peak": 1.0 + step / 4}
-        evaluation = EvaluationRow(8, 1, 1.0, 0.5, 2.0 + step) if step in (0, 3) else None
-        records.write_step(run_id, 1, StepRecord(step, metrics, (), evaluation))
-    records.write_environment(run_id, 1, {"host": "box", "device": "cpu"})
-    assert past.past_runs("other") == []
-    (found,) = past.past_runs("tiny")
-    assert (found.run_id, found.host, found.device) == (run_id, "box", "cpu") and found.config == run_config()
-    assert (found.step_seconds, found.evaluation_seconds, found.memory) == (3.5, 5.0, 1.75)

@@ -11,7 +11,6 @@ from core.errors import ConfigError
 from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.parsing import parse
-from core.store import queries, runs
 
 DEMO = presets.demo().model_dump(mode="json", by_alias=True)
 
@@ -111,11 +110,3 @@ def test_differences_name_a_setting_as_a_sweep_does() -> None:
     }
     guards = {k: v for k, v in found.items() if k.startswith("guards")}
     assert guards == {"guards.eval/kl.metric": "eval/kl", "guards.eval/kl.above": 1.0, "guards.1": 3}
-
-
-def test_the_runs_of_a_sweep_know_what_is_swept(sqlite: object) -> None:
-    _, ids = runs.create_experiment(experiment(sweep={"grpo.beta": [0.0, 0.04]}, arms=DEMO["arms"][:1]))
-    rows = {r.id: r for r in queries.run_list()}
-    assert [rows[i].name for i in ids] == ["hard, beta 0, seed 0", "hard, beta 0.04, seed 0"]
-    assert [rows[i].variant for i in ids] == ["hard, beta 0", "hard, beta 0.04"]
-    assert [queries.run_detail(i).config["grpo"]["beta"] for i in ids] == [0.0, 0.04]
