@@ -4,11 +4,12 @@ Rules, shapings, advantages and what a run remembers are in test_rules, test_sha
 """
 
 import dataclasses
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import engine
@@ -191,11 +192,20 @@ BY_ADVANTAGE: list[dict[str, Any]] = [
 ]
 # What compares samples: of equal ones all advantages are 0.
 COMPARING = [values for values in BY_ADVANTAGE if values["type"] != "w_reinforce" and values.get("correction") != "forward"]
-EACH = pytest.mark.parametrize("advantage", BY_ADVANTAGE, ids=str)
 
 
 def judged_mix(rule: dict[str, Any], advantage: dict[str, Any]) -> Mix:
     return mix({"blend": {"type": "constant", "value": 0.6}, "terms": JUDGED, "rule": rule, "advantage": advantage})
+
+
+@cache
+def _mixes(at: int) -> list[Mix]:
+    return [judged_mix(BY_RULE[at], advantage) for advantage in BY_ADVANTAGE]
+
+
+def under_every_advantage(rule: dict[str, Any]) -> list[Mix]:
+    """The mix of a rule with each advantage rule, read once: hypothesis asks often."""
+    return _mixes(BY_RULE.index(rule))
 
 
 def judged(made: Mix, raw: Any, size: int = 4) -> engine.Combined:
@@ -225,26 +235,24 @@ ROWS = st.lists(ROW, min_size=8, max_size=8)
 
 
 @pytest.mark.parametrize("rule", BY_RULE, ids=str)
-@EACH
+@settings(max_examples=20)
 @given(others=ROWS, verdict=st.integers(1, 10).map(lambda v: v / 10), right=st.booleans(), silent=st.integers(0, 3))
 def test_where_all_other_verdicts_are_equal_silence_gives_what_the_verdict_gives(
-    rule: dict[str, Any], advantage: dict[str, Any], others: list[Any], verdict: float, right: bool, silent: int
+    rule: dict[str, Any], others: list[Any], verdict: float, right: bool, silent: int
 ) -> None:
     rows = np.array(others)
     rows[:4, 1] = verdict
     rows[:4, 0] = right
-    made = judged_mix(rule, advantage)
-    spoken = judged(made, rows)
-    rows[silent, 1] = NAN
-    np.testing.assert_array_equal(judged(made, rows).advantage, spoken.advantage)
+    unheard = rows.copy()
+    unheard[silent, 1] = NAN
+    for made in under_every_advantage(rule):
+        np.testing.assert_array_equal(judged(made, unheard).advantage, judged(made, rows).advantage)
 
 
 @pytest.mark.parametrize("rule", BY_RULE, ids=str)
-@EACH
+@settings(max_examples=20)
 @given(rows=ROWS)
-def test_silence_counts_as_the_mean_verdict_of_the_group(
-    rule: dict[str, Any], advantage: dict[str, Any], rows: list[Any]
-) -> None:
+def test_silence_counts_as_the_mean_verdict_of_the_group(rule: dict[str, Any], rows: list[Any]) -> None:
     raw = np.array(rows)
     spoken = raw.copy()
     for group in (spoken[:4], spoken[4:]):
@@ -252,8 +260,8 @@ def test_silence_counts_as_the_mean_verdict_of_the_group(
         if len(verdicts):
             mean = min(max(verdicts.sum() / len(verdicts), verdicts.min()), verdicts.max())
             group[np.isnan(group[:, 1]), 1] = mean
-    made = judged_mix(rule, advantage)
-    np.testing.assert_allclose(judged(made, raw).advantage, judged(made, spoken).advantage, atol=1e-9)
+    for made in under_every_advantage(rule):
+        np.testing.assert_allclose(judged(made, raw).advantage, judged(made, spoken).advantage, atol=1e-9)
 
 
 # Rules under which no sample's total hangs on the scores of the others of its group but for the scale.
@@ -272,7 +280,7 @@ def test_silence_leaves_the_order_of_the_others_as_it_is(rule: dict[str, Any], r
 
 
 @pytest.mark.parametrize("rule", BY_RULE, ids=str)
-@EACH
+@pytest.mark.parametrize("advantage", BY_ADVANTAGE, ids=str)
 def test_where_nobody_was_judged_nobody_is_moved(rule: dict[str, Any], advantage: dict[str, Any]) -> None:
     """A group without a verdict, or a whole batch: equal samples get the same, and nothing where totals are measured."""
     made = judged_mix(rule, advantage)
