@@ -44,7 +44,9 @@ class Adaptive(Frozen):
 
     It switches off again only `hysteresis` on the other side of the threshold, and moves back then if `returns`. plateau
     switches on when accuracy has not risen by `hysteresis` for `threshold` steps, and off when it does. Everything but kl
-    is measured at every step; kl at evaluations. Ours; the idea of watching accuracy is VERL's (arXiv 2509.23808).
+    is measured at every step; kl at evaluations. Ours. It is not VERL
+    (arXiv 2509.23808), which weighs by how the effective rank of hidden states accelerates: there a moving average of the
+    score only scales that bonus (hf618/VERL, reward_manager_versions.py).
     """
 
     type: Literal["adaptive"] = "adaptive"

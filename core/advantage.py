@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from core.advantage_rule import Rule, Totals
-from core.groups import BoolArray, FloatArray, beside
+from core.groups import ROUNDING, BoolArray, FloatArray, beside
 
 EPSILON = 1e-4  # TRL adds it to the standard deviation
-DEAD_TOLERANCE = 1e-8  # torch.isclose(std, 0): totals this equal teach nothing
+DEAD_TOLERANCE = ROUNDING  # torch.isclose(std, 0): totals this equal teach nothing
 
 
 class Group(Rule):
@@ -128,6 +128,10 @@ class WReinforce(Rule):
     above: float = 0.5
     """A total above this counts as right."""
 
+    @property
+    def absolute(self) -> bool:
+        return True
+
     def apply(self, t: Totals) -> FloatArray:
         signed = np.where(t.total > self.above, self.positive, -self.negative)
         return np.where(np.isnan(t.total), 0.0, signed)
@@ -164,6 +168,10 @@ class NoisyVerifier(Rule):
     def compares_totals(self) -> bool:
         return self.correction == "backward"
 
+    @property
+    def absolute(self) -> bool:
+        return self.correction == "forward"
+
     def apply(self, t: Totals) -> FloatArray:
         if self.correction == "forward":
             return np.nan_to_num((t.total - (1.0 - self.false_negative)) / self.scale, nan=0.0)
@@ -177,8 +185,10 @@ class NoisyVerifier(Rule):
 class Filtered(Rule):
     """A as under group scaling, and then 0 for the samples that are not kept.
 
-    The schemes of PF-PPO (arXiv 2409.06957; swtheing/PF-PPO-RLHF, replay_buffer.py): the best; the best and random
-    others; the best and the worst. Keep what separates right from wrong best.
+    After the schemes of PF-PPO (arXiv 2409.06957; swtheing/PF-PPO-RLHF, replay_buffer.py): the best; the best and random
+    others; the best and the worst. PF-PPO draws samples again by weights (1 and 1; 0.4 and 0.1 for each of the others),
+    and takes the scheme in which reward and true score agree most (R squared). Here samples are kept or not, and nothing
+    computes that agreement: which scheme fits a reward is left to you.
     """
 
     type: Literal["filtered"] = "filtered"

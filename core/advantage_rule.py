@@ -87,6 +87,11 @@ class Rule(Frozen):
         return False
 
     @property
+    def absolute(self) -> bool:
+        """A total is measured against a fixed number, not against other totals."""
+        return False
+
+    @property
     def in_trl(self) -> str | None:
         """The name under which TRL itself computes exactly this (`scale_rewards`); None: we set the advantages."""
         return None

@@ -71,10 +71,12 @@ def combine(
 
     contribution = weight(step) x shaped score; total = rule(contributions), NaN when no term with a weight applies; advantage
     = the mix's advantage rule over the totals. `steps` [n]: the step of each sample; `batches`: the samples of one step.
+    `shaped` has NaN where a judge or reward model was silent; everything after it sees what stands in for the verdict.
     """
     adapted = adapted or {}
     shapings = {} if shapings is None else shapings
     shaped = beside([t.shaping.apply(raw[:, k], groups, shapings.setdefault(t.label, {})) for k, t in enumerate(mix.terms)])
+    scores = _with_missing_verdicts(mix, shaped, groups)
     # Weights are worked out once a step and handed to its samples.
     when = _first_of(steps, batches)
     own = [np.array([mix.own_weight(t, s, adapted) for s in when])[batches.index] for t in mix.terms]
@@ -82,14 +84,16 @@ def combine(
     of_side = {"hard": share, "continuous": 1.0 - share}
     sides = tuple(t.side for t in mix.terms)
     factors = beside([w * of_side[s] if s in of_side else w for w, s in zip(own, sides, strict=True)])
-    contributions = _with_missing_verdicts(mix, shaped * factors, groups)
-    total = totals(mix.rule, Parts(mix.labels, shaped, contributions, factors, groups, batches))
+    contributions = scores * factors
+    total = totals(mix.rule, Parts(mix.labels, scores, contributions, factors, groups, batches))
+    if mix.advantage.absolute:
+        total = np.where(_verdict_unknown(mix, scores, factors), np.nan, total)
     t = Totals(
         total=total,
-        shaped=shaped,
+        shaped=scores,
         factors=factors,
         contributions=contributions,
-        own=np.where(beside(own) == 0, np.nan, shaped * beside(own)),
+        own=np.where(beside(own) == 0, np.nan, scores * beside(own)),
         sides=sides,
         hard_share=share,
         correct=correct,
@@ -101,16 +105,40 @@ def combine(
     return Combined(shaped, factors, contributions, total, advantages(mix.advantage, t), t)
 
 
-def _with_missing_verdicts(mix: Mix, contributions: FloatArray, groups: Groups) -> FloatArray:
-    """[n, K] where a judge or reward model gave no score, what it gave the others of the group on average.
+def _external(mix: Mix) -> list[int]:
+    """Places of the terms that another model scores."""
+    return [k for k, term in enumerate(mix.terms) if term.definition.needs & FROM_OTHER_MODELS]
 
-    Its silence is a fault of the network, not of the text: counted as 0 it would push the sample down.
+
+def _with_missing_verdicts(mix: Mix, shaped: FloatArray, groups: Groups) -> FloatArray:
+    """[n, K] shaped scores; where a judge or reward model gave none, the mean of what it gave the others of the group.
+
+    Its silence is a fault of the network, not of the text: counted as 0, or as not there, it would move the sample against
+    the others, and by rules that compare, count or divide also them. Where a whole group has no verdict, the term does not
+    apply to it.
     """
-    for k, term in enumerate(mix.terms):
-        if term.definition.needs & FROM_OTHER_MODELS:
-            column = contributions[:, k]
-            contributions[:, k] = np.where(np.isnan(column), groups.mean(column)[groups.index], column)
-    return contributions
+    external = _external(mix)
+    if not external:
+        return shaped
+    columns = list(shaped.T)
+    for k in external:
+        column = columns[k]
+        # Between the extremes: where all verdicts are equal, the mean of floats may be another number.
+        mean = np.clip(groups.mean(column), groups.low(column), groups.high(column))
+        columns[k] = np.where(np.isnan(column), mean[groups.index], column)
+    return beside(columns)
+
+
+def _verdict_unknown(mix: Mix, scores: FloatArray, factors: FloatArray) -> BoolArray:
+    """[n] a judge or reward model that has a say in the total gave no verdict in the whole group.
+
+    Inside the group that moves nobody, but a total that lacks a part cannot be measured against a fixed number.
+    """
+    unknown = np.zeros(len(scores), dtype=bool)
+    for k in _external(mix):
+        has_a_say = (factors[:, k] != 0) | (mix.labels[k] in mix.rule.names())
+        unknown |= np.isnan(scores[:, k]) & has_a_say
+    return unknown
 
 
 def _first_of(values: FloatArray, groups: Groups) -> list[float]:

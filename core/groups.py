@@ -13,11 +13,18 @@ import numpy as np
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 IntArray = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 BoolArray = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+ROUNDING = 1e-8  # what floats that should be equal may differ by, as in torch.isclose
 
 
 def beside(columns: Sequence[FloatArray]) -> FloatArray:
     """[n, K] from K columns [n], each kept in one piece of memory: everything here works column by column."""
     return np.array(columns).T
+
+
+def differ(low: FloatArray, high: FloatArray) -> BoolArray:
+    """[n] high is above low by more than rounding: by more than 1e-8, or 1e-8 of their size where that is above 1."""
+    size = np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
+    return np.asarray(high - low > ROUNDING * size, dtype=bool)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from core.frozen import Frozen
-from core.groups import BoolArray, FloatArray, Groups
+from core.groups import BoolArray, FloatArray, Groups, differ
 
 RIGHT = 0.5  # a shaped score above this counts as right, where a rule asks right or wrong
 
@@ -80,7 +80,9 @@ class Gate(_Rule):
     """Lower terms count only where higher ones passed: total = sum_j c_j prod_{gates i above j} 1[s_i > above].
 
     Gated reward accumulation, G-RA (arXiv 2508.10548): R = r_1 + 1[r_1 > tau] sum_{j>1} w_j r_j, with as many levels as
-    terms are named. A term that is not named stands below all gates. A gate that does not apply is closed.
+    terms are named. In G-RA r_1 is the long-term reward (here: correctness) and immediate rewards stand below it; another
+    order, such as form above correctness, is not G-RA. One threshold for all gates is ours. A term that is not named
+    stands below all gates. A gate that does not apply is closed.
     """
 
     type: Literal["gate"] = "gate"
@@ -106,7 +108,8 @@ class Stratified(_Rule):
 
     HERO (arXiv 2510.07242): with m = (d - min) / (max - min) over the group's samples of the same verdict, d the sum of
     the other contributions: right (1 - right_spread) + 2 right_spread m, wrong -wrong_spread + 2 wrong_spread m. m = 1/2
-    where all are equal. A verifier that does not apply counts as wrong. The spreads' sizes are not published; 0.05 is ours.
+    where all d are equal but for rounding: ours, HERO's small number under the fraction makes it 0 there. A verifier that
+    does not apply counts as wrong. The spreads of the paper are not known to us; 0.05 is ours.
     """
 
     type: Literal["stratified"] = "stratified"
@@ -126,7 +129,7 @@ class Stratified(_Rule):
         dense = parts.sum(without=[v])
         strata = Groups.of(parts.groups.index * 2 + right)
         low, high = strata.low(dense)[strata.index], strata.high(dense)[strata.index]
-        wide = high > low
+        wide = differ(low, high)
         m = np.where(wide, (dense - low) / np.where(wide, high - low, 1.0), 0.5)
         spread = np.where(right, self.right_spread, self.wrong_spread)
         return np.asarray(np.where(right, 1.0, 0.0) - spread + 2.0 * spread * m, dtype=float)
@@ -136,8 +139,9 @@ class Conciseness(_Rule):
     """Shortness is paid only where the outcome is: R = R_o (1 + alpha c (s + d)) + the other contributions.
 
     CRF (arXiv 2511.09158, as reviews report it): R_o the outcome's contribution, c the conciseness score, d = 1 - mean
-    outcome of the group, the difficulty of the question. alpha and s are not published; the defaults are ours. The
-    conciseness term's own weight is not used.
+    outcome of the group, the difficulty of the question, s annealed over the training. Here alpha and s are constants,
+    since no number of a rule can be scheduled; their sizes are not known to us, the defaults are ours. The conciseness
+    term's own weight is not used.
     """
 
     type: Literal["conciseness"] = "conciseness"

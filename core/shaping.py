@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from core.frozen import Frozen
-from core.groups import FloatArray, Groups
+from core.groups import FloatArray, Groups, differ
 
 State = dict[str, Any]
 EPSILON = 1e-8
@@ -71,8 +71,9 @@ class Affine(_Shaping):
 class CenteredSigmoid(_Shaping):
     """1 / (1 + exp(-k (score - reference))): bounded, steepest at the reference.
 
-    Preference As Reward (arXiv 2502.18770; PorUna-byte/PAR, reward_shaper.py) with one reference value; the paper's is the
-    mean over scores of reference responses, and it says that one is enough.
+    After Preference As Reward (arXiv 2502.18770; PorUna-byte/PAR, reward_shaper.py), which takes the mean of such sigmoids,
+    one for the score of each reference response to the same prompt (the paper: one response is enough; the code: ten).
+    One reference for all prompts is ours: without a response to compare with, the shaped score is not a preference.
     """
 
     type: Literal["centered_sigmoid"] = "centered_sigmoid"
@@ -86,7 +87,7 @@ class CenteredSigmoid(_Shaping):
 
 
 class Tanh(_Shaping):
-    """tanh(k (score - reference)), in (-1, 1). The tanh variant of PAR's code."""
+    """tanh(k (score - reference)), in (-1, 1). The tanh variant of PAR's code, with k and one reference for all prompts."""
 
     type: Literal["tanh"] = "tanh"
     k: float = Field(1.0, gt=0)
@@ -101,7 +102,9 @@ class Tanh(_Shaping):
 class ZScore(_Shaping):
     """(score - running mean) / running standard deviation, over all samples of the run so far, this batch included.
 
-    Welford's update; the running state is part of the checkpoint. As the mean-std variant of PAR's code.
+    Welford's update; the running state is part of the checkpoint. The mean-std variant of PAR's code (reward_shaper.py,
+    RunningStats): the variance is divided by the count, not by one less. Ours are the bound and the 1e-8 that is added to
+    the deviation, so that rounding is no spread.
     """
 
     type: Literal["zscore"] = "zscore"
@@ -122,18 +125,18 @@ class ZScore(_Shaping):
             mean += gap * len(known) / total
             state.update(count=total, mean=mean, m2=m2)
             count = total
-        std = (m2 / max(count - 1, 1)) ** 0.5
+        std = (m2 / max(count, 1)) ** 0.5
         return np.asarray(np.clip((raw - mean) / (std + EPSILON), -self.bound, self.bound), dtype=float)
 
 
 class MinMax(_Shaping):
-    """(score - min) / (max - min) inside the group; 0.5 where all are equal."""
+    """(score - min) / (max - min) inside the group; 0.5 where all are equal but for rounding."""
 
     type: Literal["min_max"] = "min_max"
 
     def apply(self, raw: FloatArray, groups: Groups, state: State) -> FloatArray:
         low, high = groups.low(raw)[groups.index], groups.high(raw)[groups.index]
-        wide = high > low
+        wide = differ(low, high)
         return np.where(wide, (raw - low) / np.where(wide, high - low, 1.0), np.where(np.isnan(raw), np.nan, 0.5))
 
 

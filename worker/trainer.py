@@ -204,7 +204,10 @@ class ShowdownTrainer(GRPOTrainer):
             fields["self_certainty"] = look.self_certainty(prompts, completion_ids)
         if "reference" in needs:
             fields["reference_probability"] = look.reference_probability(prompts, texts, golds)
-            fields["reference_baseline"] = look.reference_baseline(prompts, golds)
+            # A component that has no such setting, such as one of your own, may read the baseline.
+            readers = [t.settings for t in self.engine.mix.terms if "reference" in t.definition.needs]
+            if any(getattr(params, "baseline", True) for params in readers):
+                fields["reference_baseline"] = look.reference_baseline(prompts, golds)
         return fields
 
     def token_logps(self, prompt_ids: list[list[int]], completion_ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:

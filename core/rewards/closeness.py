@@ -22,7 +22,7 @@ class Params(ComponentParams):
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
     """[n] exp(-|a - g| / max(floor, share |g|)), in [0, 1]; 0 without an answer, NaN where the gold is no number.
 
-    Our reconstruction: the paper (arXiv 2511.13016) names continuous correctness without a formula known to us.
+    Ours: arXiv 2511.13016 names correctness among its graded signals; how, or whether, it grades it is not known to us.
     """
     scores = np.zeros(len(batch))
     for i, (answer, gold_text) in enumerate(zip(batch.answers, batch.golds, strict=True)):

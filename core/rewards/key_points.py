@@ -9,7 +9,7 @@ from core.batch import FloatArray, RolloutBatch
 from core.rewards.component import Component, ComponentParams
 
 NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,6})?")
-MAX_TEXT, MAX_POINTS = 20_000, 60
+MAX_TEXT, MAX_POINTS = 20_000, 240  # characters that are read; key points that are put in order
 
 
 class Params(ComponentParams):
@@ -22,7 +22,7 @@ class Params(ComponentParams):
 def points(text: str) -> list[str]:
     """The numbers of a text in order, without thousands separators and GSM8K's calculator marks."""
     plain = re.sub(r"<<[^>]{0,200}>>", "", text[:MAX_TEXT]).replace(",", "")
-    return NUMBER.findall(plain)[:MAX_POINTS]
+    return NUMBER.findall(plain)
 
 
 def common(a: list[str], b: list[str]) -> int:
@@ -36,24 +36,28 @@ def common(a: list[str], b: list[str]) -> int:
 
 
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
-    """[n] LCS(key points in the text, in the solution) / key points of the solution, in [0, 1]; NaN without a solution.
+    """[n] LCS(key points in the text, in the solution) / max(their count in the text, in the solution), in [0, 1].
 
-    Source: the content part of RLVRR (arXiv 2601.18533; YJiangcm/RLVRR, reward_fn.py), with numbers as key points and
-    without its generated checkers, which execute code a model wrote.
+    NaN without a solution. Numbers of the text that are not key points are passed over. Source: the content part of RLVRR
+    (arXiv 2601.18533; YJiangcm/RLVRR, reward_fn.py), with the numbers of the solution as the keywords of its only key point
+    (RLVRR: the mean over several, each by the best of its wordings) and without its generated checkers, which execute code
+    a model wrote.
     """
     out = np.full(len(batch), np.nan)
     for i, (text, solution) in enumerate(zip(batch.completions, batch.solutions, strict=True)):
-        wanted = points(solution)
-        if len(wanted) >= params.least:
-            out[i] = common(points(text), wanted) / len(wanted)
+        reference = points(solution)[:MAX_POINTS]
+        if len(reference) >= params.least:
+            keys = set(reference)
+            stated = [point for point in points(text) if point in keys]
+            out[i] = common(stated[:MAX_POINTS], reference) / max(len(stated), len(reference))
     return out
 
 
 COMPONENT = Component(
     name="key_points",
     title="Key points",
-    what="Share of the gold solution's numbers that stand in the text in the same order.",
-    how_it_is_gamed="Listing many numbers in rising order; pair it with repetition or a length price.",
+    what="Share of the gold solution's numbers that stand in the text in the same order; saying them more often costs.",
+    how_it_is_gamed="Listing every number in rising order: only those of the solution count. Pair it with a length price.",
     params=Params,
     score=score,
     range=(0.0, 1.0),

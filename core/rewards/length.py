@@ -14,7 +14,7 @@ class Params(ComponentParams):
 
     form: Literal["soft_budget", "cosine", "relative"] = "soft_budget"
     """soft_budget: 0 up to `free`, then falling to -1 at `limit`. cosine: short is dear when right, cheap when wrong.
-    relative: length against the group's mean."""
+    relative: length against the group's mean, as a share of the length."""
     free: int = Field(256, ge=0)
     """Tokens that cost nothing (soft_budget)."""
     limit: int = Field(512, ge=1)
@@ -33,7 +33,8 @@ def score(batch: RolloutBatch, params: Params) -> FloatArray:
     soft_budget: -clip((L - free) / (limit - free), 0, 1) (DAPO's overlong punishment, arXiv 2503.14476, eq. 13).
     cosine: right 0.5 + 0.5 c, wrong -(0.5 + 0.5 c), c = (1 + cos(pi L / limit)) / 2 (arXiv 2502.03373, as in TRL's
     get_cosine_scaled_reward with ranges [0.5, 1] and [-1, -0.5]).
-    relative: -clip((L - mean L) / mean L, -1, 1) over the group (O1-pruner's term as in amazon-science's SAR code).
+    relative: -clip((L - mean L) / L, -1, 1) over the group (O1-Pruner's mean L / L - 1, arXiv 2501.12570, as in
+    amazon-science's SAR code, efficiency_reward.py: clipped, and with the group's mean for a reference model's).
     """
     tokens = batch.n_tokens.astype(float)
     if params.form == "soft_budget":
@@ -42,7 +43,7 @@ def score(batch: RolloutBatch, params: Params) -> FloatArray:
         short = 0.5 * (1.0 + np.cos(np.pi * np.minimum(tokens, params.limit) / params.limit))
         return np.asarray(np.where(batch.correct, 0.5 + 0.5 * short, -(0.5 + 0.5 * short)), dtype=float)
     mean = batch.groups.mean(tokens)[batch.groups.index]
-    return np.asarray(-np.clip((tokens - mean) / np.maximum(mean, 1.0), -1.0, 1.0), dtype=float)
+    return np.asarray(-np.clip((tokens - mean) / np.maximum(tokens, 1.0), -1.0, 1.0), dtype=float)
 
 
 COMPONENT = Component(

@@ -18,7 +18,8 @@ class Params(ComponentParams):
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
     """[n] 1[answer == mode of the group's answers]; NaN in a group in which nobody states one.
 
-    Source: TTRL (arXiv 2504.16084; PRIME-RL/TTRL, ttt_metrics.py).
+    Source: TTRL (arXiv 2504.16084; PRIME-RL/TTRL, ttt_metrics.py). There one mode wins, of equally frequent answers the
+    one that came first; here all of them win or none (`ties_win`), since their order is chance.
     """
     votes: dict[int, Counter[object]] = {}
     for g, answer in zip(batch.group.tolist(), batch.answers, strict=True):

@@ -16,7 +16,8 @@ class Params(ComponentParams):
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
     """[n] max(B - A0, 0), B = mean_t p(gold_t | prompt, reasoning), A0 the same without reasoning; in [0, 1].
 
-    Source: RLPR (arXiv 2506.18254; OpenBMB/RLPR, reward_manager/prob.py, threshold_0). NaN where unknown.
+    Source: RLPR (arXiv 2506.18254; OpenBMB/RLPR, reward_manager/prob.py, threshold_0). NaN where unknown. RLPR is for
+    answers that no rule can verify; data with such answers is refused here, so only its reward is offered, not its use.
     """
     base = batch.reference_baseline if params.baseline else np.zeros(len(batch))
     return np.asarray(np.maximum(batch.reference_probability - base, 0.0), dtype=float)

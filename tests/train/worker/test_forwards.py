@@ -188,6 +188,7 @@ class Counting(ShowdownTrainer):
         (terms("self_certainty"), [4] * 4),
         (terms("self_aligned", "perplexity"), [4] * 8),  # mean NLL, needed twice, once
         (terms("reference_probability"), [4] * 5),  # the baseline: four distinct prompts
+        ([{**terms("reference_probability")[0], "params": {"baseline": False}}], [4] * 4),  # nobody reads a baseline
         ({"terms": HARD, "advantage": {"type": "group", "perplexity_alpha": 0.5}}, [4] * 4),  # the rule reads mean NLL
         (terms(*FORWARDS) + [{**terms("self_certainty")[0], "name": "again"}], [4] * 17),
     ],
@@ -204,9 +205,11 @@ def test_each_forward_runs_once_a_batch_and_only_where_asked_for(
     assert (batch.solutions[0] != "") == ("solution" in trainer.engine.mix.needs)
     for need, values in (
         ("no_prompt", batch.nll_without_prompt), ("certainty", batch.self_certainty),
-        ("reference", batch.reference_probability), ("reference", batch.reference_baseline),
+        ("reference", batch.reference_probability),
     ):  # fmt: skip
         assert (values == values).all() == (need in trainer.engine.mix.needs)  # NaN is unequal to itself
+    taken_off = any(term.params.get("baseline") for term in trainer.engine.mix.terms)
+    assert (batch.reference_baseline == batch.reference_baseline).all() == taken_off
 
 
 def test_a_training_that_asks_for_everything_stores_finite_scores(sqlite: Path, tmp_path: Path) -> None:

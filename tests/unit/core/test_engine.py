@@ -4,12 +4,16 @@ Rules, shapings, advantages and what a run remembers are in test_rules, test_sha
 """
 
 import dataclasses
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core import engine
+from core.advantage import RULES
 from core.engine import score
 from core.errors import ComponentError
 from core.groups import Groups
@@ -17,6 +21,7 @@ from core.mix import Mix, Term
 from core.parsing import parse
 from core.rewards import COMPONENTS
 from core.rewards.component import external_key
+from core.rules import COMBINATIONS
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, batch
 
 TEXTS = ["3+4=7\n#### 72", "#### 70", "so 72", "3+4=8\n#### 72"]
@@ -149,3 +154,149 @@ def test_a_verdict_that_did_not_come_pushes_nobody() -> None:
     alone = parse(Mix, {"terms": [{"component": "judge", "side": "continuous"}]})
     nothing = score(batch(["#### 1"] * 4, external={key: np.full(4, np.nan)}), alone, 1)
     assert np.isnan(nothing.total).all() and nothing.dead.tolist() == [True]
+
+
+NAN = float("nan")
+JUDGED = [  # the judge stands on the side of another term, and beside a third
+    {"component": "correctness", "name": "right", "side": "hard", "weight": 0.5},
+    {"component": "judge", "side": "hard", "weight": 0.5},
+    {"component": "closeness", "name": "near", "side": "continuous", "weight": 0.3},
+]
+# Every rule, with the judge in every part that it can play.
+BY_RULE: list[dict[str, Any]] = [
+    {"type": "sum"},
+    {"type": "gate", "order": ["judge"]},
+    {"type": "gate", "order": ["right", "judge"]},
+    {"type": "stratified", "verifier": "right"},
+    {"type": "stratified", "verifier": "judge"},
+    {"type": "conciseness", "outcome": "right", "concise": "judge"},
+    {"type": "conciseness", "outcome": "judge", "concise": "near"},
+    {"type": "worst_case"},
+    {"type": "worst_case", "terms": ["judge", "near"]},
+    {"type": "uncertainty", "lambda": 1.0},
+    {"type": "lexicographic", "order": ["right", "judge", "near"]},
+    {"type": "lexicographic", "order": ["judge", "near"], "margin": 0.5},
+]
+BY_ADVANTAGE: list[dict[str, Any]] = [
+    {"type": "group"},
+    {"type": "batch"},
+    {"type": "none"},
+    {"type": "normalize_then_sum"},
+    {"type": "mixed"},
+    {"type": "w_reinforce"},
+    {"type": "noisy_verifier"},
+    {"type": "noisy_verifier", "correction": "forward"},
+    {"type": "filtered", "keep": "best_worst", "n": 2},
+    {"type": "filtered", "keep": "best", "n": 1},
+    {"type": "group", "positive_only": True, "difficulty": {"by": "spread"}},
+]
+# What compares samples: of equal ones all advantages are 0.
+COMPARING = [values for values in BY_ADVANTAGE if values["type"] != "w_reinforce" and values.get("correction") != "forward"]
+
+
+def judged_mix(rule: dict[str, Any], advantage: dict[str, Any]) -> Mix:
+    return mix({"blend": {"type": "constant", "value": 0.6}, "terms": JUDGED, "rule": rule, "advantage": advantage})
+
+
+@cache
+def _mixes(at: int) -> list[Mix]:
+    return [judged_mix(BY_RULE[at], advantage) for advantage in BY_ADVANTAGE]
+
+
+def under_every_advantage(rule: dict[str, Any]) -> list[Mix]:
+    """The mix of a rule with each advantage rule, read once: hypothesis asks often."""
+    return _mixes(BY_RULE.index(rule))
+
+
+def judged(made: Mix, raw: Any, size: int = 4) -> engine.Combined:
+    """Raw scores [n, 3] of right, judge, near through the arithmetic; groups of `size`, one batch."""
+    given_scores = np.asarray(raw, dtype=float)
+    n = len(given_scores)
+    groups = Groups.of(np.arange(n) // size)
+    return engine.combine(made, given_scores, np.ones(n), groups, Groups.one(n), given_scores[:, 0] > 0.5, np.full(n, 0.5))
+
+
+def test_every_rule_meets_silence() -> None:
+    assert {values["type"] for values in BY_RULE} == set(COMBINATIONS)
+    assert {values["type"] for values in BY_ADVANTAGE} == set(RULES)
+
+
+@pytest.mark.parametrize("rule", BY_RULE, ids=str)
+@pytest.mark.parametrize("advantage", COMPARING, ids=str)
+def test_four_equal_answers_of_which_one_was_not_judged_teach_nothing(rule: dict[str, Any], advantage: dict[str, Any]) -> None:
+    found = judged(judged_mix(rule, advantage), [[1, verdict, 1] for verdict in (0.8, 0.8, 0.8, NAN)])
+    assert found.advantage == pytest.approx([0, 0, 0, 0], abs=1e-9)
+    assert len(set(found.total.tolist())) == 1  # to the last bit: 0.8 is not the mean of three 0.8 in floats
+
+
+VERDICT = st.one_of(st.integers(0, 10).map(lambda v: v / 10), st.just(NAN))
+ROW = st.tuples(st.sampled_from([0.0, 1.0]), VERDICT, st.sampled_from([0.0, 0.1, 0.3, 0.7, 1.0]))
+ROWS = st.lists(ROW, min_size=8, max_size=8)
+
+
+@pytest.mark.parametrize("rule", BY_RULE, ids=str)
+@settings(max_examples=20)
+@given(others=ROWS, verdict=st.integers(1, 10).map(lambda v: v / 10), right=st.booleans(), silent=st.integers(0, 3))
+def test_where_all_other_verdicts_are_equal_silence_gives_what_the_verdict_gives(
+    rule: dict[str, Any], others: list[Any], verdict: float, right: bool, silent: int
+) -> None:
+    rows = np.array(others)
+    rows[:4, 1] = verdict
+    rows[:4, 0] = right
+    unheard = rows.copy()
+    unheard[silent, 1] = NAN
+    for made in under_every_advantage(rule):
+        np.testing.assert_array_equal(judged(made, unheard).advantage, judged(made, rows).advantage)
+
+
+@pytest.mark.parametrize("rule", BY_RULE, ids=str)
+@settings(max_examples=20)
+@given(rows=ROWS)
+def test_silence_counts_as_the_mean_verdict_of_the_group(rule: dict[str, Any], rows: list[Any]) -> None:
+    raw = np.array(rows)
+    spoken = raw.copy()
+    for group in (spoken[:4], spoken[4:]):
+        verdicts = group[~np.isnan(group[:, 1]), 1]
+        if len(verdicts):
+            mean = min(max(verdicts.sum() / len(verdicts), verdicts.min()), verdicts.max())
+            group[np.isnan(group[:, 1]), 1] = mean
+    for made in under_every_advantage(rule):
+        np.testing.assert_allclose(judged(made, raw).advantage, judged(made, spoken).advantage, atol=1e-9)
+
+
+# Rules under which no sample's total hangs on the scores of the others of its group but for the scale.
+ORDERED = [v for v in BY_RULE if v["type"] in ("sum", "gate", "worst_case", "uncertainty")]
+
+
+@pytest.mark.parametrize("rule", ORDERED, ids=str)
+@given(rows=ROWS, silent=st.integers(0, 3))
+def test_silence_leaves_the_order_of_the_others_as_it_is(rule: dict[str, Any], rows: list[Any], silent: int) -> None:
+    raw = np.nan_to_num(np.array(rows), nan=0.4)
+    made = judged_mix(rule, {"type": "group"})
+    spoken = judged(made, raw).total
+    raw[silent, 1] = NAN
+    others = np.arange(8) != silent
+    np.testing.assert_array_equal(judged(made, raw).total[others], spoken[others])
+
+
+@pytest.mark.parametrize("rule", BY_RULE, ids=str)
+@pytest.mark.parametrize("advantage", BY_ADVANTAGE, ids=str)
+def test_where_nobody_was_judged_nobody_is_moved(rule: dict[str, Any], advantage: dict[str, Any]) -> None:
+    """A group without a verdict, or a whole batch: equal samples get the same, and nothing where totals are measured."""
+    made = judged_mix(rule, advantage)
+    for raw in ([[1, NAN, 1]] * 8, [[1, NAN, 1]] * 4 + [[1, 0.8, 1], [0, 0.2, 0]] * 2):
+        assert judged(made, raw).advantage[:4] == pytest.approx([0, 0, 0, 0], abs=1e-9)
+
+
+def test_a_group_without_a_verdict_still_learns_from_the_other_terms() -> None:
+    raw = [[1, NAN, 1], [0, NAN, 0]] * 2
+    found = judged(judged_mix({"type": "sum"}, {"type": "group"}), raw)
+    assert (found.advantage > 0).tolist() == [True, False] * 2
+    measured = judged(judged_mix({"type": "sum"}, {"type": "w_reinforce"}), raw)
+    assert np.isnan(measured.total).all() and measured.advantage.tolist() == [0, 0, 0, 0]  # 0.3 and a verdict: right or wrong?
+
+
+def test_a_judge_without_a_weight_takes_no_total_away() -> None:
+    terms = [{**HARD[0]}, {"component": "judge", "side": "hard", "weight": 0.0}]
+    found = score(batch(["#### 72", "#### 1"]), mix({"terms": terms, "advantage": {"type": "w_reinforce"}}), 1)
+    assert found.total.tolist() == [1, 0] and found.advantage.tolist() == [0.1, -1]

@@ -78,6 +78,12 @@ CASES: list[tuple[str, dict[str, Any], str, float]] = [
     ("exact_string", {"prefix": "Answer:"}, "answer: 72", 0.0),
     ("key_points", {}, "48/2=24 and 24+48=72, 72", 1.0),  # 48 2 24 24 48 72 72, all in order
     ("key_points", {}, "72", 1 / 7),
+    ("key_points", {}, "48/2=24\n24+48=72\n#### 72 " * 2, 7 / 14),  # the solution twice: divided by the longer of the two
+    ("key_points", {}, "48/2=24\n24+48=72\n#### 72" + " 72" * 18, 7 / 25),
+    ("key_points", {}, "48/2=24\n24+48=72\n#### 72" + " 5 6" * 99, 1.0),  # RLVRR looks for keywords: 5 and 6 are none
+    ("key_points", {}, " ".join(map(str, range(100))), 4 / 7),  # 2 24 48 72: how it is gamed
+    ("key_points", {}, "72 24 48", 1 / 7 * 2),  # out of order: 24 48
+    ("key_points", {}, "no numbers", 0.0),
     ("key_points", {"least": 8}, "72", NAN),  # the solution has 7
     ("conciseness", {"limit": 10}, "a b c d #### 72", 0.4),  # 6 words of 10
     ("conciseness", {"limit": 2}, "a b c d #### 72", 0.1),  # the floor
@@ -138,8 +144,11 @@ def test_rank_orders_right_completions_by_length() -> None:
 
 def test_relative_length_is_against_the_groups_mean() -> None:
     made = component("length")
-    scores = made.score(batch(["a", "a b c"], group_size=2), made.params.model_validate({"form": "relative"}))
-    assert scores.tolist() == [0.5, -0.5]
+    texts = [" ".join(["a"] * n) for n in (10, 30, 20, 40, 7, 7, 7, 0)]
+    scores = made.score(batch(texts, group_size=4), made.params.model_validate({"form": "relative"}))
+    # amazon-science's code, mean 25: -(10 - 25) / 10 is clipped to 1, -(30 - 25) / 30, -(20 - 25) / 20, -(40 - 25) / 40
+    assert scores[:4].tolist() == pytest.approx([1.0, -1 / 6, 0.25, -0.375])
+    assert scores[4:].tolist() == pytest.approx([-0.25] * 3 + [1.0])  # mean 5.25; nothing written is the shortest
 
 
 def test_perplexity_without_log_probs_does_not_apply() -> None:
@@ -180,6 +189,17 @@ def test_every_need_has_one_source() -> None:
 def test_an_unknown_component_is_named_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="'brevity'; known: closeness, conciseness, consistency, correctness"):
         component("brevity")
+
+
+def test_the_documentation_says_what_the_docstrings_say() -> None:
+    text = " ".join((REPO / "docs" / "rewards.md").read_text().replace("\\|", "|").split())
+    docs = {name: COMPONENTS[name].score.__doc__ for name in SHIPPED}
+    for classes in (SHAPINGS, SCHEDULES, COMBINATIONS, RULES):
+        docs |= {name: kind.__doc__ for name, kind in classes.items()}
+    for name, doc in docs.items():
+        assert " ".join((doc or "").split()) in text, f"docs/rewards.md says something else of {name} than its docstring"
+    for name in SHIPPED:
+        assert f"| {COMPONENTS[name].what} | {COMPONENTS[name].how_it_is_gamed} |" in text, name
 
 
 def test_the_documentation_has_every_name() -> None:

@@ -16,6 +16,7 @@ from core.groups import Groups
 from core.mix import Mix
 from core.parsing import parse
 from core.rules import COMBINATIONS, CombinationRule, Parts, totals
+from core.templates import templates
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, batch
 
 NAN = math.nan
@@ -53,6 +54,11 @@ CASES: list[tuple[dict[str, Any], list[float], list[list[float]], list[float]]] 
     (STRATIFIED, [9, 1, 1], [[1, 0.2, 0], [1, 0.5, 0.1], [0, 0.9, 0], [0, 0.1, 0]], [0.95, 1.05, 0.05, -0.05]),
     (STRATIFIED, [1, 1, 1], [[1, 0, 0], [1, 0.25, 0], [1, 1, 0]], [0.95, 0.975, 1.05]),
     (STRATIFIED, [1, 1, 1], [[1, 3, 0], [0, 7, 0], [0, 7, 0]], [1, 0, 0]),  # alone or equal: the middle
+    # 0.1 + 0.2 is not 0.3 in floats, and is no order: the middle
+    (STRATIFIED, [1, 1, 1], [[1, 0.1, 0.2], [1, 0.3, 0], [1, 0.1, 0.2], [1, 0, 0.3]], [1, 1, 1, 1]),
+    (STRATIFIED, [1, 1, 1], [[1, 0.1, 0.2], [1, 0.3, 0], [0, 0.1, 0.2], [0, 0.3, 0]], [1, 1, 0, 0]),
+    (STRATIFIED, [1, 1e9, 1e9], [[1, 0.1, 0.2], [1, 0.3, 0]], [1, 1]),  # nor where numbers are large
+    (STRATIFIED, [1, 1, 1], [[1, 0, 0], [1, 1e-7, 0]], [0.95, 1.05]),  # a small difference is one
     (STRATIFIED, [1, 1, 1], [[NAN, 0, 1], [0, 0, 0], [0.5, 0, 0.5]], [0.05, -0.05, 0]),  # no verdict counts as wrong
     (STRATIFIED, [1, 1, 1], [[1, NAN, NAN], [1, 1, NAN]], [0.95, 1.05]),  # nothing else applies: their sum is 0
     ({**STRATIFIED, "right_spread": 0.2, "wrong_spread": 0}, [1, 1, 1], [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0]],
@@ -144,6 +150,12 @@ def test_a_gate_that_is_always_open_is_the_sum(rows: list[tuple[float, ...]], we
     np.testing.assert_allclose(totals(RULE.validate_python({**GATE, "above": -2}), parts), totals(COMBINATIONS["sum"](), parts))
 
 
+@given(st.lists(st.integers(0, 40), min_size=4, max_size=4), st.integers(1, 997))
+def test_stratified_totals_are_equal_where_the_others_add_up_to_the_same(parts: list[int], whole: int) -> None:
+    rows = [[1.0, part / 7, (whole - part) / 7] for part in parts]
+    assert totals(RULE.validate_python(STRATIFIED), parts_of(rows)).tolist() == [1, 1, 1, 1]
+
+
 @given(ROWS, WEIGHTS)
 def test_the_worst_case_is_never_above_the_mean_that_uncertainty_starts_from(
     rows: list[tuple[float, ...]], weights: tuple[float, ...]
@@ -180,6 +192,20 @@ def test_a_rule_in_a_mix_reads_terms_by_their_labels() -> None:
     scored = engine.score(batch(["#### 72", "#### 72 or so", "#### 70"]), gated, 1)
     assert scored.total.tolist() == [1.5, 0.0, 0.5]
     assert np.isnan(scored.advantage_share).all()  # under a gate a total is no sum of parts
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # 1 + 0.2 (reasoning: no equation, none of 1 to 12, but a marker and no repetition: 1/2) + 0.2
+        ("gate", [1.3, 0, 0]),  # G-RA: a wrong answer is paid for nothing, however well it is made
+        ("format-gate", [1.6, 0.2 + 0.4 * math.exp(-2 / 7.2), 0]),  # wrong, but in form and near: paid
+    ],
+)
+def test_what_the_gate_templates_pay(name: str, expected: list[float]) -> None:
+    (mix,) = [template.mix for template in templates() if template.name == name]
+    scored = engine.score(batch(["#### 72", "3+4=7\n#### 70", "72"]), mix, 1)
+    assert scored.total.tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,9 @@ CASES: list[tuple[dict[str, Any], list[float], list[float]]] = [
     ({"type": "centered_sigmoid", "k": 1e6}, [-1, 1], [0, 1]),  # no overflow
     ({"type": "tanh"}, [0, 1, NAN], [0, math.tanh(1), NAN]),
     ({"type": "tanh", "k": 2, "reference": 1}, [1, 2], [0, math.tanh(2)]),
-    ({"type": "zscore"}, [1, 2, 3, NAN], [-1, 0, 1, NAN]),
+    ({"type": "zscore"}, [1, 2, 3, NAN], [-math.sqrt(1.5), 0, math.sqrt(1.5), NAN]),  # the variance is 2/3: divided by 3
+    ({"type": "zscore"}, [1, 2], [-1, 1]),  # PAR's; divided by one less it would be 0.707
+    ({"type": "zscore"}, [0] * 99 + [1], [-0.1 / math.sqrt(0.99)] * 99 + [5]),  # 9.95 without our bound
     ({"type": "zscore", "bound": 0.5}, [1, 2, 3], [-0.5, 0, 0.5]),
     ({"type": "zscore"}, [7], [0]),  # one value has no spread
     ({"type": "zscore"}, [0.1, 0.1, 0.1], [0, 0, 0]),  # float dust is no spread
@@ -97,6 +99,9 @@ CASES: list[tuple[dict[str, Any], list[float], list[float]]] = [
     ({"type": "min_max"}, [2, 4, 3, NAN], [0, 1, 0.5, NAN]),
     ({"type": "min_max"}, [4, 4, NAN], [0.5, 0.5, NAN]),  # all are equal
     ({"type": "min_max"}, [NAN, 9], [NAN, 0.5]),
+    ({"type": "min_max"}, [0.1 + 0.2, 0.3], [0.5, 0.5]),  # rounding is no spread
+    ({"type": "min_max"}, [0, 1e-7], [0, 1]),  # but little is
+    ({"type": "min_max"}, [1e9 * (0.1 + 0.2), 1e9 * 0.3], [0.5, 0.5]),  # in large numbers rounding is large
     ({"type": "rank"}, [5, -1, 100, NAN], [0.5, 0, 1, NAN]),
     ({"type": "rank"}, [3, 1, 3, 3, 9], [0.5, 0, 0.5, 0.5, 1]),  # ties share their mean place
     ({"type": "rank"}, [4, 4], [0.5, 0.5]),
@@ -106,7 +111,7 @@ CASES: list[tuple[dict[str, Any], list[float], list[float]]] = [
 
 @pytest.mark.parametrize(("values", "raw", "expected"), CASES)
 def test_shaped(values: dict[str, Any], raw: list[float], expected: list[float]) -> None:
-    assert shape(values, raw).tolist() == pytest.approx(expected, abs=1e-8, nan_ok=True)
+    assert shape(values, raw).tolist() == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
 @pytest.mark.parametrize("name", ["min_max", "rank"])
