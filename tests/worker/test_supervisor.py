@@ -20,6 +20,7 @@ from tests.samples import run_config
 from tests.worker.conftest import STEPS, record, same, train
 from tests.worker.gate import STEP, gated, gated_run
 from worker import supervisor
+from worker.shared import digest
 
 pytestmark = pytest.mark.usefixtures("sqlite")
 
@@ -132,6 +133,17 @@ def test_the_exit_code_decides(
     assert queries.run_detail(claim.run_id).row.status == status
 
 
+def test_a_worker_that_is_ending_takes_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have fetched a message already: it would start the run that it has just given back."""
+    ending = threading.Event()
+    ending.set()
+    monkeypatch.setattr(supervisor, "SHUTDOWN", ending)
+    run_id = runs.create_run(run_config())
+    assert supervisor.supervise("test") is None
+    row = queries.run_detail(run_id).row
+    assert (row.status, row.attempt) == (Status.QUEUED, 0)
+
+
 def test_a_run_of_another_version_fails_and_the_queue_goes_on() -> None:
     from core.store.session import writing
     from core.store.tables import run
@@ -177,7 +189,7 @@ def test_a_fresh_start_forgets_the_checkpoints_of_an_older_attempt(sqlite: Path)
 def test_a_run_killed_between_its_last_checkpoint_and_its_adapter_makes_no_step_more() -> None:
     run_id = train(run_config(grpo={"max_steps": 2}, checkpoint={"every": 2}))
     folder = settings().run_folder(run_id)
-    before = {p.name: p.read_bytes() for p in (folder / "adapter").glob("*.safetensors")}
+    before = {p.name: digest(p) for p in (folder / "adapter").glob("*.safetensors")}
     for p in (folder / "adapter").iterdir():
         p.unlink()
     from core.store.session import writing
@@ -188,7 +200,7 @@ def test_a_run_killed_between_its_last_checkpoint_and_its_adapter_makes_no_step_
     supervisor.supervise("test")
     row = queries.run_detail(run_id).row
     assert (row.status, row.step, row.attempt) == (Status.DONE, 2, 2)
-    assert {p.name: p.read_bytes() for p in (folder / "adapter").glob("*.safetensors")} == before
+    assert {p.name: digest(p) for p in (folder / "adapter").glob("*.safetensors")} == before
 
 
 def test_a_killed_child_is_failed_with_its_signal() -> None:
