@@ -225,7 +225,7 @@ def test_a_child_that_ignores_the_stop_is_killed_after_the_grace_time(monkeypatc
     (child,) = children_of(run_id)
     os.kill(child, signal.SIGSTOP)  # it hangs without dying
     runs.request_stop(run_id)
-    thread.join(30)
+    thread.join(60)
     assert not thread.is_alive() and children_of(run_id) == []
     row = queries.run_detail(run_id).row
     assert row.status == Status.STOPPED and "killed" in queries.events(run_id)[-1].detail
