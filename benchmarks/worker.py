@@ -86,7 +86,7 @@ def start_peer(made: RunConfig, folder: Path, address: str, side: str) -> "subpr
 
     folder.mkdir()
     (folder / "config.yaml").write_text(made.to_yaml())
-    (folder / "train_standalone.py").write_text(script(made, 1, "benchmark"))
+    (folder / "train_standalone.py").write_text(script(made, 1, "benchmark", {}))
     given = CHILD_ENV if side == PEER else {}
     env = {**os.environ, **given, "CLOCK": address, "CLOCK_SIDE": side}
     command = [sys.executable, "-m", "benchmarks.clock", str(folder / "train_standalone.py")]

@@ -5,6 +5,7 @@ from typing import Any
 
 from core.config import RunConfig
 from core.rewards.component import FROM_TEXT
+from core.store.claims import threads_of
 
 HEAD = '''"""Trains run {run} ({name}, seed {seed}) again, without dashboard, database or queue.
 
@@ -12,7 +13,7 @@ HEAD = '''"""Trains run {run} ({name}, seed {seed}) again, without dashboard, da
 
 Run it with a Python in which Showdown {version} is installed with its `worker` extra. Reads config.yaml
 beside it; writes steps.jsonl (one line a step) and adapter/ into OUT, else into trained/. It keeps no evaluations and no
-checkpoints.
+checkpoints.{threads_said}
 """
 
 import json
@@ -23,7 +24,7 @@ if os.environ.get("WORLD_SIZE", "1") != "{processes}":
     sys.exit("this run trained in {processes} process(es), and in another number of them it is another run. Start it with:\\n"
              "    {start} train_standalone.py")
 
-{imports}
+{imports}{threads_set}
 HERE = Path(__file__).resolve().parent
 OUT = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "trained")
 OUT.mkdir(parents=True, exist_ok=True)
@@ -35,6 +36,14 @@ set_seed(config.seed)  # before the model: the adapter begins with random number
 model, tokenizer = policy.load(config.model)
 rows = data.rows(problems, config.data, tokenizer.chat_template is not None)
 '''
+
+# The variable for accelerate, which chooses a number for several processes where it is not set.
+THREADS = """
+import torch
+
+os.environ["OMP_NUM_THREADS"] = "{threads}"
+torch.set_num_threads({threads})
+"""
 
 STOCK_IMPORTS = """import math
 from pathlib import Path
@@ -175,13 +184,27 @@ def _start(processes: int) -> str:
     return "python" if processes == 1 else f"accelerate launch --multi_gpu --num_processes {processes}"
 
 
-def script(config: RunConfig, run_id: int, version: str) -> str:
-    """train_standalone.py: stock TRL and a reward function where that trains the same, else our trainer."""
+def _about_threads(made_with: Mapping[str, Any], mixed: bool) -> str:
+    """What a reader of the script must know of the run's CPU threads; empty for a run on a GPU."""
+    if threads := threads_of(made_with):
+        why = "part of the run had another number, so the last bits differ" if mixed else "another number changes the last bits"
+        return f"It computes with {threads} CPU threads as the run did: {why}."
+    if str(made_with.get("device", "")).startswith("cpu"):
+        return "The run's number of CPU threads is not recorded: the last bits may differ. OMP_NUM_THREADS sets it."
+    return ""
+
+
+def script(config: RunConfig, run_id: int, version: str, made_with: Mapping[str, Any], mixed: bool = False) -> str:
+    """train_standalone.py: stock TRL and a reward function where that trains the same, else our trainer.
+
+    `made_with`: the run's environment. `mixed`: not all its steps were computed with its number of CPU threads.
+    """
     why, kl = _beyond_trl(config), _watches_kl(config)
     imports = OURS_IMPORTS if why else STOCK_IMPORTS
     if kl:
         imports = imports.replace("from worker.trainer", KL_IMPORT + "from worker.trainer")
     start = _start(config.grpo.num_processes)
+    threads, about = threads_of(made_with), _about_threads(made_with, mixed)
     head = HEAD.format(
         start=start,
         processes=config.grpo.num_processes,
@@ -190,14 +213,30 @@ def script(config: RunConfig, run_id: int, version: str) -> str:
         seed=config.seed,
         version=version,
         imports=imports,
+        threads_said=f"\n\n{about}" if about else "",
+        threads_set=THREADS.format(threads=threads) if threads else "",
     )
     body = OURS.format(why=why) if why else STOCK
     return head + body + (KL if kl else "") + TAIL
 
 
-def readme(run_id: int, head: Mapping[str, Any], rows: Mapping[str, int], adapter: bool, best: Mapping[str, Any] | None) -> str:
+def _same_numbers(made_with: Mapping[str, Any], mixed: bool) -> str:
+    """When a run that is trained again has the same numbers."""
+    about, threads = _about_threads(made_with, mixed), threads_of(made_with)
+    if not about:
+        return "On the same machine and versions both give the same numbers."
+    text = f"On the same machine and versions it gives the same numbers. {about}"
+    if threads:
+        text += f" OMP_NUM_THREADS={threads} in front lets the first command do so too."
+    return text
+
+
+def readme(
+    run_id: int, head: Mapping[str, Any], rows: Mapping[str, int], adapter: bool, best: Mapping[str, Any] | None, mixed: bool
+) -> str:
     """README.md: what each file is, and how to use it."""
-    versions = (head.get("environment") or {}).get("versions", {})
+    made_with = head["environment"] or {}
+    versions = made_with.get("versions", {})
     stack = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
     said = {
         "config.yaml": "the run's settings, every default filled in",
@@ -233,8 +272,8 @@ Train it again, into the database or alone:
     showdown run config.yaml
     {_start(head["num_processes"])} train_standalone.py out
 
-The script needs Showdown's `worker` extra, for rewards, data and settings. On the same machine and versions both give the
-same numbers. Paths in config.yaml are those of the machine it ran on.
+The script needs Showdown's `worker` extra, for rewards, data and settings. Paths in config.yaml are those of the machine it
+ran on. {_same_numbers(made_with, mixed)}
 
 Read the numbers from anywhere:
 

@@ -25,6 +25,7 @@ from core.metrics.series import best_step
 from core.parsing import parse
 from core.settings import settings
 from core.store import transfer
+from core.store.records import THREADS
 from core.yaml_files import read_yaml
 from worker.shared import Shared, digest
 
@@ -107,9 +108,10 @@ def _fill(folder: Path, seen: transfer.View, samples: bool) -> dict[str, Any]:
             rows[file] = _write(folder / file, name, seen.rows(name))
     adapter = _give_adapter(seen.run_id, head["step"], folder / ADAPTER)
     best = _best(seen)
-    own = version("showdown")
-    (folder / "train_standalone.py").write_text(script(parse(RunConfig, values), seen.run_id, own))
-    (folder / "README.md").write_text(readme(seen.run_id, head, rows, adapter, best))
+    own, mixed = version("showdown"), any(event["kind"] == THREADS for event in seen.events)
+    text = script(parse(RunConfig, values), seen.run_id, own, head["environment"] or {}, mixed)
+    (folder / "train_standalone.py").write_text(text)
+    (folder / "README.md").write_text(readme(seen.run_id, head, rows, adapter, best, mixed))
     made = {
         "format": FORMAT,
         "version": VERSION,

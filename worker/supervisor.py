@@ -42,7 +42,14 @@ log = logging.getLogger("showdown.supervisor")
 
 
 def supervise(owner: str) -> Status | None:
-    """Train the run that has waited longest to its end. Returns the state it was left in, None when none waited."""
+    """Train the run that has waited longest to its end. Returns the state it was left in, None when none waited.
+
+    A worker that is ending takes none: a message that it had fetched already would have it start the run that it has just
+    given back, only to give it back again, an attempt later.
+    """
+    if SHUTDOWN.is_set():
+        log.info("no run taken: this worker is ending")
+        return None
     try:
         claim = patiently(lambda: claims.claim_next(owner, settings().lease_seconds, gpus.uuids()), SHUTDOWN.is_set)
     except StoreUnavailable as error:
@@ -116,7 +123,8 @@ def _start(claim: Claim, folder: Path) -> Children:
 
 
 def _cores(processes: int) -> dict[str, str]:
-    """Trainings that run side by side on one machine share its cores evenly."""
+    """Trainings that run side by side on one machine share its cores evenly. The number for a run's first attempt: those after
+    it compute with the number that was recorded then (worker.environment.set_threads)."""
     at_once = gpus.slots() * processes
     return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // at_once))} if at_once > 1 else {}
 

@@ -105,7 +105,8 @@ def _train(
     from worker.evaluate import Evaluator
     from worker.recorder import Recorder, StoppedEarly
 
-    log.info("imports %.1f s", time.perf_counter() - began)
+    threads = environment.set_threads(claim.threads)  # before anything is computed
+    log.info("imports %.1f s%s", time.perf_counter() - began, f"; {threads} CPU threads" if threads else "")
     train_problems = data.problems(config.data.train, "train")
     held_out = data.problems(config.data.eval, "eval")
     if len(train_problems) < config.grpo.prompts_per_step:
@@ -125,7 +126,7 @@ def _train(
     made.add_callback(recorder)
 
     surroundings = environment.record(config, model_print, environment.of_problems(train_problems), eval_print)
-    resume, begin = ranks.from_first(lambda: _prepare(claim, keeper, surroundings, stop))
+    resume, begin = ranks.from_first(lambda: _prepare(claim, keeper, surroundings, threads, stop))
     if resume is not None:
         made.engine.restore(json.loads(checkpoints.engine_file(resume).read_text()))
     log.info("ready after %.1f s; %s", time.perf_counter() - began, f"resuming {resume.name}" if resume else "fresh start")
@@ -150,11 +151,22 @@ def _train(
     return 0  # what the database still lacks is sent by the supervisor: this process gives its memory back at once
 
 
-def _prepare(claim: Claim, keeper: Keeper, surroundings: Mapping[str, object], stop: StopFlag) -> tuple[Path | None, int]:
+def _prepare(
+    claim: Claim, keeper: Keeper, surroundings: Mapping[str, object], threads: int | None, stop: StopFlag
+) -> tuple[Path | None, int]:
     """The checkpoint to go on from and its step, None and -1 without one. Everything after it is forgotten."""
     resume, begin = keeper.start(claim)
     patiently(lambda: records.rewind(claim.run_id, claim.attempt, begin), stop)
-    patiently(lambda: records.write_environment(claim.run_id, claim.attempt, surroundings), stop)
+    first = threads if resume is None else claim.threads  # of the attempt that made the steps before the checkpoint
+    stored = {**surroundings, "threads": first}
+    patiently(lambda: records.write_environment(claim.run_id, claim.attempt, stored), stop)
+    if first is not None and threads is not None and first != threads:
+        message = (
+            f"attempt {claim.attempt} computes with {threads} CPU threads, the attempts before it with {first}, "
+            "which is too many for this machine: from this step on the last bits of its numbers differ"
+        )
+        log.warning(message)
+        patiently(lambda: records.write_event(claim.run_id, claim.attempt, records.THREADS, message, begin + 1), stop)
     patiently(lambda: claims.mark_running(claim.run_id, claim.attempt), stop)
     return resume, begin
 

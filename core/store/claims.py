@@ -6,7 +6,7 @@ have (docs/decisions/0015-processes-and-gpu-leases.md).
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from core.store.states import Status
 from core.store.tables import gpu_lease, run, run_event
 
 CLAIMED = (Status.STARTING, Status.RUNNING)
+CLAIM_COLUMNS = (run.c.attempt, run.c.config, run.c.checkpoint_step, run.c.environment)
 MOST_LOSSES = 5  # a run that ends its worker each time would take all of them, for ever
 
 
@@ -29,7 +30,8 @@ MOST_LOSSES = 5  # a run that ends its worker each time would take all of them, 
 class Claim:
     """A worker's hold on a run: its writes carry `attempt`, and end when a newer attempt exists.
 
-    `gpus`: uuids of the GPUs that are leased to it, one a process; empty where it trains on the CPU.
+    `gpus`: uuids of the GPUs that are leased to it, one a process; empty where it trains on the CPU. `threads`: the CPU
+    threads that its first attempt computed with; None before that, on a GPU, and for runs that recorded no number.
     """
 
     run_id: int
@@ -37,6 +39,7 @@ class Claim:
     config: RunConfig
     checkpoint_step: int | None
     gpus: tuple[str, ...] = ()
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def _count_free(gpus: Sequence[str]) -> int:
 
 def _take(
     c: Connection, run_id: int, owner: str, lease_seconds: float, gpus: Sequence[str]
-) -> tuple[Row[Any, Any, Any], tuple[str, ...]] | None:
+) -> tuple[Row[Any, Any, Any, Any], tuple[str, ...]] | None:
     """STARTING, with its GPUs; None when that cannot be. A row with what a claim needs, and the GPUs' uuids."""
     now, free = time.time(), _free(c, gpus)
     wanted = c.execute(select(run.c.num_processes).where(run.c.id == run_id)).scalar() or 1
@@ -131,26 +134,38 @@ def _take(
     if leased:
         c.execute(insert(gpu_lease), [{"uuid": uuid, "run_id": run_id} for uuid in leased])
     c.execute(update(run).where(run.c.id == run_id).values(attempt=run.c.attempt + 1))
-    return c.execute(select(run.c.attempt, run.c.config, run.c.checkpoint_step).where(run.c.id == run_id)).one(), leased
+    return c.execute(select(*CLAIM_COLUMNS).where(run.c.id == run_id)).one(), leased
 
 
-def _claimed(run_id: int, row: Row[Any, Any, Any], leased: tuple[str, ...]) -> Claim | None:
+def _claimed(run_id: int, row: Row[Any, Any, Any, Any], leased: tuple[str, ...]) -> Claim | None:
     try:
-        return Claim(run_id, row.attempt, parse(RunConfig, row.config), row.checkpoint_step, leased)
+        return _claim_of(run_id, row, leased)
     except ConfigError as error:  # stored by another version: no worker of this one can train it
         finish(run_id, row.attempt, Status.FAILED, "ConfigError", f"this version cannot read the run's config: {error}")
         return None
 
 
+def _claim_of(run_id: int, row: Row[Any, Any, Any, Any], leased: tuple[str, ...] = ()) -> Claim:
+    """The claim that a row of CLAIM_COLUMNS describes; ConfigError when its config was stored by another version."""
+    threads = threads_of(row.environment)
+    return Claim(run_id, row.attempt, parse(RunConfig, row.config), row.checkpoint_step, leased, threads)
+
+
+def threads_of(environment: Mapping[str, Any] | None) -> int | None:
+    """The CPU threads that a run's environment names; None without a number, or with what is none (it may be imported)."""
+    threads = (environment or {}).get("threads")
+    return threads if type(threads) is int and threads > 0 else None
+
+
 def load_claim(run_id: int, attempt: int) -> Claim:
     """The claim as the training child sees it; Fenced when a newer attempt exists."""
     with reading() as c:
-        row = c.execute(select(run.c.attempt, run.c.config, run.c.checkpoint_step).where(run.c.id == run_id)).first()
+        row = c.execute(select(*CLAIM_COLUMNS).where(run.c.id == run_id)).first()
     if row is None:
         raise NotFound(f"there is no run {run_id}")
     if row.attempt != attempt:
         raise Fenced(f"run {run_id} is at attempt {row.attempt}; this process belongs to attempt {attempt}")
-    return Claim(run_id, attempt, parse(RunConfig, row.config), row.checkpoint_step)
+    return _claim_of(run_id, row)
 
 
 def mark_running(run_id: int, attempt: int) -> bool:

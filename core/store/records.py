@@ -19,7 +19,8 @@ from core.store.moves import add_event, clean
 from core.store.session import writing
 from core.store.tables import evaluation, evaluation_item, point, run, run_event, sample, score
 
-SWITCHED, GUARD = "switched", "guard"  # the kinds of a run's events that belong to a step and are undone with it
+# The kinds of a run's events that belong to a step and are undone with it.
+SWITCHED, GUARD, THREADS = "switched", "guard", "threads"
 
 
 class ScoreRow(NamedTuple):
@@ -180,7 +181,7 @@ def rewind(run_id: int, attempt: int, step: int) -> None:
         _fence(c, run_id, attempt)
         for table in (point, sample, evaluation, evaluation_item):
             c.execute(delete(table).where(table.c.run_id == run_id, table.c.step > step))
-        undone = (run_event.c.run_id == run_id, run_event.c.kind.in_((SWITCHED, GUARD)), run_event.c.step > step)
+        undone = (run_event.c.run_id == run_id, run_event.c.kind.in_((SWITCHED, GUARD, THREADS)), run_event.c.step > step)
         c.execute(delete(run_event).where(*undone))
         fresh = {"checkpoint_step": None} if step < 0 else {}  # an older attempt's checkpoint does not lead here
         c.execute(update(run).where(run.c.id == run_id).values(step=max(step, 0), **fresh))

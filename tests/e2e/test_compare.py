@@ -36,13 +36,13 @@ def test_a_link_restores_the_view_and_a_number_opens_its_curves(page: Page) -> N
     button_of = page.get_by_role("button", name=re.compile("^hard, KL spent: .* Open its curves$"))
     button_of.press("Enter")
     expect(page).to_have_url(re.compile(r"show=hard%7Ekl%2Fspent|show=hard~kl/spent|show=hard~kl%2Fspent"))
-    expect(page.get_by_role("heading", name="KL to start")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="KL to start")).to_be_visible(timeout=60_000)
     expect(button_of).to_have_attribute("aria-pressed", "true")
     page.goto(page.url)  # what was opened is in the link
     expect(page.get_by_role("heading", name="KL to start")).to_be_visible(timeout=60_000)
     settle(page)
     button(page, "arrow_back Gold accuracy of all arms").or_(button(page, "Gold accuracy of all arms")).click()
-    expect(page.get_by_role("heading", name="Gold accuracy", exact=True)).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Gold accuracy", exact=True)).to_be_visible(timeout=60_000)
     with page.expect_download() as saved:
         page.get_by_role("button", name=re.compile("CSV$")).first.click()
     assert saved.value.suggested_filename == "compare-times.csv"
@@ -84,5 +84,5 @@ def test_a_new_evaluation_is_seen_without_a_reload(page: Page) -> None:
     expect(page.get_by_text("compared up to step 20")).to_be_visible(timeout=60_000)
     for run_id in ids:
         write(run_id, 0.5, 0, 30, first=21)
-    expect(page.get_by_text("Gold accuracy up to step 30")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Gold accuracy up to step 30")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("compared up to step 30")).to_be_visible()  # the head too

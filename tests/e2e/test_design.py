@@ -102,7 +102,7 @@ def test_a_dragged_ramp_is_kept_through_reload_theme_and_page(chrome: Browser, d
     page.get_by_test_id("stMain").get_by_role("button", name="redo").click()
     expect(handle(page, "end of the ramp")).to_have_attribute("aria-valuetext", "step 63, 0.81")
     page.reload()
-    expect(box(page, "To step")).to_have_value("63", timeout=30_000)
+    expect(box(page, "To step")).to_have_value("63", timeout=60_000)
     expect(page.get_by_text("Composition at step 60")).to_be_visible()
     page.get_by_role("link", name="Queue").click()
     expect(page.get_by_role("heading", name="Queue", exact=True)).to_be_visible()
@@ -210,7 +210,7 @@ def test_a_phone_shows_every_panel_without_sideways_scroll(chrome: Browser, dash
     panels = {"YAML": page.get_by_label("Experiment as YAML"), "Versions": page.get_by_label("Save this arm's mix as")}
     for panel, shown in {**panels, "Templates": page.get_by_role("heading", name="Other blends")}.items():
         page.get_by_role("button", name=panel, exact=True).or_(page.get_by_role("radio", name=panel)).first.click()
-        expect(shown).to_be_visible(timeout=20_000)
+        expect(shown).to_be_visible(timeout=60_000)
         settle(page)
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390, panel
     expect(page.get_by_label("shaping of closeness")).to_have_count(1)

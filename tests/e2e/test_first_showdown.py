@@ -139,19 +139,19 @@ def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashbo
         page.goto(f"{dashboard}/run?run={run_id}&tab=Log")
         expect(page.get_by_text("No line yet")).to_be_visible(timeout=60_000)
         say(head + "half a li")
-        expect(page.get_by_text("half a li", exact=True)).to_be_in_viewport(timeout=20_000)
+        expect(page.get_by_text("half a li", exact=True)).to_be_in_viewport(timeout=60_000)
         box = page.get_by_role("region", name="Log, newest line last")
         assert (box.text_content() or "").startswith("<script>alert(1)</script> **md** [x](http://y)line 0")
         box.evaluate("b => new MutationObserver((m) => { b.moved = (b.moved ?? 0) + m.length; }).observe(b, {childList: true})")
         say(head + "half a line\nthe newest\n")
-        expect(page.get_by_text("the newest", exact=True)).to_be_in_viewport(timeout=20_000)
+        expect(page.get_by_text("the newest", exact=True)).to_be_in_viewport(timeout=60_000)
         assert (
             page.get_by_text("half a line", exact=True).count() == 1 and page.get_by_text("half a li", exact=True).count() == 0
         )
         moved = box.evaluate("b => b.moved")
         box.evaluate("b => { b.scrollTop = 100; }")
         say(head[head.index("line 30") :] + "half a line\nthe newest\nnewer still\n")  # the tail has moved on
-        expect(page.get_by_text("newer still", exact=True)).to_have_count(1, timeout=20_000)
+        expect(page.get_by_text("newer still", exact=True)).to_have_count(1, timeout=60_000)
         assert box.evaluate("b => b.scrollTop") == 100 and "line 0" in (box.text_content() or "")
         assert box.evaluate("b => b.moved") == moved + 1  # one line came; the ticks between drew nothing
         button(page, "\u2193 Newest").click()
@@ -164,7 +164,7 @@ def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashbo
         expect(hits).to_have_text("1 of 11")
         expect(page.get_by_text("line 1", exact=True)).to_be_in_viewport()
         say(head[head.index("line 30") :] + "half a line\nthe newest\nnewer still\nline 100\n")
-        expect(hits).to_have_text("1 of 12", timeout=20_000)  # the log goes on, the reader stays
+        expect(hits).to_have_text("1 of 12", timeout=60_000)  # the log goes on, the reader stays
         find.press("Shift+Enter")
         expect(hits).to_have_text("12 of 12")
         find.fill("</script>")

@@ -49,7 +49,7 @@ def test_ticked_runs_are_in_the_url_and_overlaid(page: Page) -> None:
     page.goto("/runs?runs=2-1")
     expect(chart).to_be_visible(timeout=60_000)
     runs.create_run(run_config())  # a row comes in above: the ticks stay with their runs
-    expect(page.get_by_text("7 runs")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("7 runs")).to_be_visible(timeout=60_000)
     expect(page).to_have_url(re.compile("runs=2-1$"))
     expect(chart).to_be_visible()
     expect(page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0")).to_be_checked()
@@ -256,7 +256,7 @@ def test_the_table_of_runs_sorts_and_is_saved(page: Page) -> None:
 def test_the_browser_remembers_when_it_was_here(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_text("Three next steps")).to_be_visible(timeout=60_000)
-    wait_for("the cookie", lambda: [c for c in page.context.cookies() if c["name"] == visits.SEEN], 20)
+    wait_for("the cookie", lambda: [c for c in page.context.cookies() if c["name"] == visits.SEEN])
     (seen,) = [c for c in page.context.cookies() if c["name"] == visits.SEEN]
     assert abs(float(seen["value"]) - time.time()) < 60
     page.context.add_cookies([{"name": visits.SEEN, "value": f"{time.time() - 7200:.0f}", "url": page.url}])
@@ -280,7 +280,7 @@ def test_the_queue_is_worked_with_the_keyboard_and_a_cell_opens_its_run(page: Pa
     up.press("Enter")
     expect(names.nth(0)).to_have_text("hybrid, beta 0.04, seed 0")
     button(page, "Stop: hybrid, beta 0.04, seed 0").press("Enter")
-    wait_for("the run to stop", lambda: queries.run_detail(6).row.status == Status.STOPPED, 20)
+    wait_for("the run to stop", lambda: queries.run_detail(6).row.status == Status.STOPPED)
     expect(up).to_have_count(0)  # it left the list
     # The question below forgets itself after six seconds; what is asked here is whether a redraw takes it away.
     page.evaluate(
@@ -289,15 +289,15 @@ def test_the_queue_is_worked_with_the_keyboard_and_a_cell_opens_its_run(page: Pa
     running = runs.create_run(run_config(name="mine", grpo={"max_steps": 100}))
     train(running, [0.1])
     stop = button(page, "Stop: mine, seed 0")
-    stop.wait_for(timeout=20_000)
+    stop.wait_for(timeout=60_000)
     stop.press("Enter")
     expect(stop).to_have_text("Stop it now?")  # what trains is asked about once more
     records.write_step(running, 1, StepRecord(17, {"reward/total": 0.5}))
-    expect(page.get_by_text("17 of 100 · gold 10 %")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("17 of 100 · gold 10 %")).to_be_visible(timeout=60_000)
     expect(stop).to_have_text("Stop it now?")  # a step that comes in does not take the question away
     assert not queries.run_detail(running).row.stop_requested
     stop.press("Enter")
-    wait_for("the stop", lambda: queries.run_detail(running).row.stop_requested, 20)
+    wait_for("the stop", lambda: queries.run_detail(running).row.stop_requested)
     page.get_by_role("link", name="continuous, beta 0, seed 0: Done, 10 of 100 steps, gold accuracy 70 %").press("Enter")
     expect(page.get_by_role("heading", name="continuous")).to_be_visible()
     assert page.url.endswith("/run?run=2")

@@ -26,7 +26,7 @@ def opened(chrome: Browser, address: str, **context: Any) -> Page:
 
 def until(page: Page, title: str, what: str, wanted: Any) -> dict[str, Any]:
     """The card, once one of its values is the wanted one."""
-    wait_for(f"{what} {wanted} of {title!r}", lambda: card(page, title).get(what) == wanted, 40)
+    wait_for(f"{what} {wanted} of {title!r}", lambda: card(page, title).get(what) == wanted)
     return card(page, title)
 
 
@@ -58,7 +58,7 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dash
     box = page.get_by_role("img", name=re.compile("^Dead groups")).bounding_box()
     assert box
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 60)
-    wait_for("hover", lambda: card(page, "Dead groups").get("hovered") is not None, 20)
+    wait_for("hover", lambda: card(page, "Dead groups").get("hovered") is not None)
     at = card(page, "Dead groups")["hovered"]
     until(page, "Spread inside groups", "hovered", at)
     for step in range(41, 44):  # and stays so where the pointer rests, while steps come in
@@ -148,7 +148,7 @@ def test_a_layer_below_zero_answers_with_its_own_value(dashboard: str, chrome: B
     def heard() -> bool:
         return all(sorted(page.evaluate(HOVERED, [title, step])) == wanted for step, wanted in answers.items())
 
-    wait_for("the labels", heard, 20)
+    wait_for("the labels", heard)
     page.context.close()
 
 
@@ -183,7 +183,7 @@ def test_a_zoom_and_a_hidden_line_are_there_again_when_their_tab_is(dashboard: s
     page.get_by_role("button", name="gold accuracy", exact=True).click()
     zoomed = zoom(page, "Dead groups")
     page.get_by_role("tab", name="Config", exact=True).click()
-    wait_for("the charts are gone", lambda: card(page, "Dead groups")["n"] == 0, 20)
+    wait_for("the charts are gone", lambda: card(page, "Dead groups")["n"] == 0)
     grow(run_id, 21, 40)
     page.get_by_role("tab", name="Overview", exact=True).click()
     assert until(page, "Dead groups", "last", 40)["range"] == zoomed
@@ -200,7 +200,7 @@ def test_a_zoom_and_a_hidden_line_are_there_again_when_their_tab_is(dashboard: s
 
 
 def expect_follow(page: Page, title: str, shown: bool) -> None:
-    wait_for(f"follow {shown}", lambda: card(page, title).get("follow") is shown, 20)
+    wait_for(f"follow {shown}", lambda: card(page, title).get("follow") is shown)
 
 
 def test_a_lost_message_is_asked_for_again(dashboard: str, chrome: Browser) -> None:
@@ -268,7 +268,7 @@ def test_the_address_holds_the_view_and_the_theme_is_the_readers(dashboard: str,
     dark = until(page, "Entropy", "type", "log")
     assert abs(dark["last"] - 700 / 60) < 1e-4 and dark["n"] <= 500 and len(dark["lines"]) == 1
     page.emulate_media(color_scheme="light")
-    wait_for("the other theme", lambda: card(page, "Entropy")["ink"] != dark["ink"], 20)
+    wait_for("the other theme", lambda: card(page, "Entropy")["ink"] != dark["ink"])
     assert card(page, "Entropy")["same"]
     with page.expect_download() as file:
         entropy = page.locator("section.card").filter(has=page.get_by_role("heading", name="Entropy"))

@@ -44,7 +44,7 @@ CARD = """(title) => {
   }
   return null;
 }"""
-expect.set_options(timeout=20_000)  # 5 s are too short where three browsers and a training share two cores
+expect.set_options(timeout=60_000)  # 5 s are too short where three browsers and a training share two cores
 
 
 def chromium() -> str | None:
@@ -139,7 +139,7 @@ class Line:
         self._until(self.answered, word, 0)
 
     def _until(self, words: list[bytes], word: bytes, after: int) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not any(word in said for said in words[after:]):
             assert time.monotonic() < deadline, f"{word!r} was not said"
             self.page.wait_for_timeout(50)
@@ -182,6 +182,6 @@ def zoom(page: Page, title: str) -> list[float]:
     page.mouse.down()
     page.mouse.move(box["x"] + 0.7 * box["width"], y, steps=6)
     page.mouse.up()
-    wait_for("the zoom", lambda: card(page, title)["range"][0] > 1, 20)
+    wait_for("the zoom", lambda: card(page, title)["range"][0] > 1)
     found: list[float] = card(page, title)["range"]
     return found

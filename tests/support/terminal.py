@@ -24,6 +24,6 @@ def seen(command: Sequence[str], seconds: float = 60.0) -> tuple[int, str]:
         if not part:
             break
         said += part
-    status = process.wait(10)
+    status = process.wait(60)
     os.close(ours)
     return status, said.decode()

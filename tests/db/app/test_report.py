@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -183,14 +184,16 @@ def test_a_download_is_the_folder_in_one_file(study: int, tmp_path: Path) -> Non
     files.write(folder, study)
     with zipfile.ZipFile(io.BytesIO(files.archive(study))) as packed:
         assert set(packed.namelist()) == {str(p.relative_to(folder)) for p in folder.rglob("*.*")}
-        assert packed.read("report.html") == files.page(study) == (folder / "report.html").read_bytes()
+        pages = (packed.read("report.html"), files.page(study), (folder / "report.html").read_bytes())
+        assert len({sha256(page).hexdigest() for page in pages}) == 1
 
 
 def test_the_same_data_make_the_same_files(study: int, tmp_path: Path) -> None:
     for name in ("a", "b"):
         files.write(tmp_path / name, study)
     for path in (tmp_path / "a").rglob("*.*"):
-        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes(), path.name
+        other = tmp_path / "b" / path.relative_to(tmp_path / "a")
+        assert sha256(path.read_bytes()).digest() == sha256(other.read_bytes()).digest(), path.name
 
 
 def test_a_picture_shows_bands_markers_texts_and_a_dollar_sign() -> None:

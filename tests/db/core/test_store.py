@@ -52,6 +52,27 @@ def test_a_run_from_queue_to_done() -> None:
     assert [e.kind for e in queries.events(claim.run_id)] == ["queued", "starting", "running", "done"]
 
 
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [
+        ({"threads": 2}, 2),
+        ({"device": "cpu, 2 threads"}, None),  # of before it was recorded
+        ({"threads": None}, None),  # on a GPU
+        ({"threads": "2); evil("}, None),  # an import may say anything
+        ({"threads": True}, None),
+        ({"threads": 0}, None),
+    ],
+)
+def test_a_later_attempt_knows_the_threads_of_the_first(environment: dict[str, object], threads: int | None) -> None:
+    claim = claimed()
+    assert claim.threads is None
+    records.write_environment(claim.run_id, 1, environment)
+    assert claims.load_claim(claim.run_id, 1).threads == threads
+    reap()
+    again = claims.claim(claim.run_id, "w2", 60.0)
+    assert again and (again.attempt, again.threads) == (2, threads)
+
+
 def test_only_one_of_many_workers_gets_a_run() -> None:
     run_id = runs.create_run(run_config())
     got: list[claims.Claim | None] = []
@@ -224,7 +245,10 @@ def test_rewind_removes_what_lies_after_the_checkpoint() -> None:
         write(claim, step, reward__total=float(step))
         row = EvaluationRow(problems=8, num_samples=1, temperature=1.0, accuracy=step / 10, seconds=0.1)
         records.write_step(claim.run_id, 1, StepRecord(100 + step, {}, (), row))
+    for step in (2, 4):
+        records.write_event(claim.run_id, 1, records.THREADS, "other bits from here", step)
     records.rewind(claim.run_id, 1, 3)
+    assert [e.step for e in queries.events(claim.run_id) if e.kind == records.THREADS] == [2]
     assert queries.series(claim.run_id)["reward/total"].steps == [1, 2, 3]
     assert queries.samples_at(claim.run_id, 4) == [] and len(queries.samples_at(claim.run_id, 3)) == 2
     assert queries.run_detail(claim.run_id).row.accuracy is None

@@ -157,4 +157,4 @@ def test_a_step_is_stored_as_soon_as_it_is_handed_over() -> None:
     with outbox() as box:
         for number in (1, 2, 3):
             box.write_step(step(number), never)
-            wait_for(f"step {number}", lambda number=number: stored(box) == list(range(1, number + 1)), 5)
+            wait_for(f"step {number}", lambda number=number: stored(box) == list(range(1, number + 1)))

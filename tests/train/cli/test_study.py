@@ -130,8 +130,8 @@ def test_a_study_that_another_process_trained_says_when_nobody_does(
     waiting = threading.Thread(target=cli_study._wait, args=(study_id, Group(sqlite / "logs"), stop, said.append))
     waiting.start()
     if times:
-        wait_for("the word", lambda: said, 20)
+        wait_for("the word", lambda: said)
     waiting.join(0.5)
     stop.set()
-    waiting.join(20)
+    waiting.join(60)
     assert [line for line in said if "nothing trains these runs" in line] == said and len(said) == times

@@ -147,7 +147,7 @@ class Topology:
 
     def wait_healthy(self, *services: str) -> None:
         for service in services:
-            wait_for(f"{service} to be healthy", lambda s=service: self.healthy(s), 60)
+            wait_for(f"{service} to be healthy", lambda s=service: self.healthy(s))
 
     def end(self) -> None:
         for process in self.processes:
@@ -243,7 +243,7 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
         second.terminate()  # as `docker compose up` does with a new image: a checkpoint, and the run goes back to the queue
         wait_for("the training to be told", lambda: is_told(child))
     topology.gate.unlink()
-    assert second.wait(60) == 0, topology.logs()
+    assert second.wait(120) == 0, topology.logs()
     row = queries.run_detail(made[1]).row
     assert row.checkpoint_step == row.step < STEPS
     topology.start("worker-cpu")
@@ -277,7 +277,7 @@ def test_the_database_is_killed_while_a_run_trains(topology: Topology, superviso
     topology.gate.unlink()
     # Until the training has felt it: a restart between two of its writes proves nothing.
     log = settings().run_folder(run_id) / "train.log"
-    wait_for("the training to notice", lambda: "does not answer" in log.read_text() or not children_of(run_id), 30)
+    wait_for("the training to notice", lambda: "does not answer" in log.read_text() or not children_of(run_id))
     topology.postgres.start()
     worker.send_signal(signal.SIGCONT)
     wait_for("the end", lambda: queries.run_detail(run_id).row.status.finished)

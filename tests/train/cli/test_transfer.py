@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,12 +24,15 @@ from core.errors import DataError, ShowdownError
 from core.settings import settings
 from core.store import claims, evaluations, lines, moves, notes, queries, records, runs
 from core.store.lines import Place
+from core.store.session import writing
 from core.store.states import Status
+from core.store.tables import run
 from migrations import upgrade
 from tests.conftest import forget_settings
 from tests.support import stored
 from tests.support.samples import HARD, run_config
 from tests.support.trainings import record, same, train
+from worker import supervisor
 from worker.shared import digest
 from worker.supervisor import CHILD_ENV
 
@@ -115,7 +119,7 @@ def test_an_import_equals_the_run_to_the_last_bit(exported: Any, database: str, 
     assert set(now["files"]) == set(was["files"]) and changed == {"README.md", "train_standalone.py"}  # they name the run's id
     assert now["run"] == was["run"]
     weights = "adapter/adapter_model.safetensors"
-    assert (settings().run_folder(run_id) / weights).read_bytes() == (folder / weights).read_bytes()
+    assert digest(settings().run_folder(run_id) / weights) == digest(folder / weights)
 
 
 def test_what_is_in_the_folder_can_be_read_without_us(exported: Any) -> None:
@@ -308,17 +312,72 @@ def test_the_script_alone_trains_the_same_numbers(exported: Any, name: str, tmp_
     assert ("trainer = GRPOTrainer(" in text) == (name in STOCK)
     # CHILD_ENV: without it, threads that wait by spinning starve when another training shares the cores.
     nowhere = {**CHILD_ENV, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "SHOWDOWN_HOME": str(tmp_path / "none")}
-    command = [sys.executable, str(folder / "train_standalone.py"), str(tmp_path / "out")]
-    made = subprocess.run(command, env=nowhere, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert made.returncode == 0, made.stderr
+    run_script(folder, tmp_path, nowhere)
     steps = [json.loads(line) for line in (tmp_path / "out" / "steps.jsonl").read_text().splitlines()]
     stored = json.loads((folder.parent / f"{name}.json").read_text())["metrics"]
     assert [s["step"] for s in steps] == [1, 2, 3]
     for key, ours in (("reward", "reward/total"), ("loss", "policy/loss"), ("grad_norm", "policy/grad_norm")):
         assert [s[key] for s in steps] == pytest.approx(list(stored[ours].values()), abs=1e-6), key
     weights = "adapter_model.safetensors"
-    assert (tmp_path / "out" / "adapter" / weights).read_bytes() == (folder / "adapter" / weights).read_bytes()
+    assert digest(tmp_path / "out" / "adapter" / weights) == digest(folder / "adapter" / weights)
     assert not (tmp_path / "none").exists()
+
+
+def run_script(folder: Path, tmp_path: Path, env: dict[str, str]) -> None:
+    """Start an export's script, to its end; it writes into `out`."""
+    command = [sys.executable, str(folder / "train_standalone.py"), str(tmp_path / "out")]
+    made = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    assert made.returncode == 0, made.stderr
+
+
+def test_every_attempt_and_the_script_compute_with_the_threads_of_the_first(
+    sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number decides the last bits of sums: another adapter, with 2 for 1 on some processors, with 16 on all seen."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    run_id = train(run_config(mix={"terms": HARD}, grpo={"max_steps": 2}))
+    monkeypatch.setenv("OMP_NUM_THREADS", "16")
+    assert runs.extend(run_id, 3)
+    assert supervisor.supervise("test") == Status.DONE
+    export_run(run_id, tmp_path / "x")
+    run_script(tmp_path / "x", tmp_path, {**os.environ, **CHILD_ENV})
+    weights = "adapter/adapter_model.safetensors"
+    assert digest(tmp_path / "out" / weights) == digest(tmp_path / "x" / weights)
+    assert queries.run_detail(run_id).environment["threads"] == 1
+    log = settings().run_folder(run_id) / "train.log"
+    assert log.read_text().count("; 1 CPU threads") == 2
+
+    # Begun on a machine with far more cores than this one.
+    made_with = {**queries.run_detail(run_id).environment, "threads": 100_000}
+    with writing() as c:
+        c.execute(run.update().where(run.c.id == run_id).values(environment=made_with))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert runs.extend(run_id, 4)
+    assert supervisor.supervise("test") == Status.DONE
+    (event,) = [e for e in queries.events(run_id) if e.kind == "threads"]
+    assert event.step == 4 and "computes with 1 CPU threads, the attempts before it with 100000" in event.detail
+    assert event.detail in log.read_text()
+    assert queries.run_detail(run_id).environment["threads"] == 100_000  # the run's, whoever goes on with it
+    export_run(run_id, tmp_path / "y")
+    assert "part of the run had another number, so the last bits differ" in (tmp_path / "y" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("made_with", "threads", "text"),
+    [
+        ({"device": "cpu, 3 threads", "threads": 3}, "3", "computes with 3 CPU threads as the run did"),
+        ({"device": "cpu, 3 threads"}, None, "is not recorded: the last bits may differ"),  # an older run
+        ({"device": "NVIDIA H200", "threads": None}, None, ""),
+        ({"device": "cpu", "threads": "1); evil("}, None, "is not recorded"),  # an import may say anything
+        ({}, None, ""),  # it has not been trained
+    ],
+)
+def test_the_script_sets_the_threads_or_says_that_it_cannot(made_with: dict[str, Any], threads: str | None, text: str) -> None:
+    code = script(run_config(), 3, "here", made_with)
+    compile(code, "train_standalone.py", "exec")
+    assert re.findall(r"set_num_threads\((.*)\)", code) == ([threads] if threads else [])
+    head = code.split("import json")[0]
+    assert text in head and ("CPU threads" in head) == bool(text)
 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
@@ -337,7 +396,7 @@ def test_the_script_of_a_run_with_vllm_keeps_its_base_and_says_what_is_missing(s
 @pytest.mark.parametrize(("processes", "world"), [(2, ""), (1, "2")])
 def test_the_script_refuses_another_number_of_processes(tmp_path: Path, processes: int, world: str) -> None:
     """It would train other numbers without a word."""
-    text = script(run_config(grpo={"num_processes": processes}), 3, "here")
+    text = script(run_config(grpo={"num_processes": processes}), 3, "here", {})
     (tmp_path / "train_standalone.py").write_text(text)
     env = {k: v for k, v in os.environ.items() if k != "WORLD_SIZE"} | ({"WORLD_SIZE": world} if world else {})
     made = subprocess.run([sys.executable, "train_standalone.py"], cwd=tmp_path, capture_output=True, text=True, env=env)

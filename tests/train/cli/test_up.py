@@ -97,14 +97,14 @@ def test_a_killed_instance_leaves_nothing_behind_and_does_not_block_the_next(hom
     ends(first)
     wait_for("nothing left over", lambda: left_over(home) == [])
     second = start("up")
-    wait_for("the dashboard", lambda: _healthy(port), 60)
+    wait_for("the dashboard", lambda: _healthy(port))
     second.send_signal(signal.SIGTERM)
     assert ends(second)[0] == 0
 
 
 def _healthy(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -79,7 +79,7 @@ def test_a_workers_clock_jumps_an_hour_forward_and_back(sqlite: Path, monkeypatc
         killed_at = time.monotonic()
         first.wait()
         wait_for("the reaper to take the run", lambda: queries.run_detail(run_id).row.status == Status.QUEUED)
-        assert time.monotonic() - killed_at < 10 * LEASE
+        assert time.monotonic() - killed_at < HOUR / 10
         wait_for("the orphan to end", lambda: not children_of(run_id))
         step = queries.run_detail(run_id).row.step
         second, move = worker(sqlite)
@@ -91,7 +91,7 @@ def test_a_workers_clock_jumps_an_hour_forward_and_back(sqlite: Path, monkeypatc
         first.kill()
         first.wait()
         reaper.terminate()
-        reaper.wait(30)
+        reaper.wait(60)
     row = queries.run_detail(run_id).row
     assert (row.status, row.attempt) == (Status.STOPPED, 2), (sqlite / "log").read_text()
     assert [e.kind for e in queries.events(run_id)].count("lost") == 1

@@ -1,6 +1,7 @@
 """What a real run leaves behind: the sum shown is the sum trained on, and the same seed gives the same run."""
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -165,8 +166,35 @@ def test_the_base_is_evaluated_once_for_runs_that_share_it(sqlite: Path) -> None
 def test_the_circumstances_of_a_run_are_kept(trained: int) -> None:
     made = queries.run_detail(trained).environment
     assert made["versions"]["trl"] and made["versions"]["torch"] and made["device"].startswith("cpu")
+    assert made["device"] == f"cpu, {made['threads']} threads"
     assert made["config_hash"] == queries.run_detail(trained).config_hash
     assert len(made["model"]["fingerprint"]) == len(made["data"]["train"]) == len(made["data"]["eval"]) == 16
+
+
+@pytest.mark.parametrize(
+    ("recorded", "variable", "threads"),
+    [
+        (None, "3", 3),  # of the first attempt: what the supervisor, or its user, says
+        (None, "3,2", 3),  # of nested regions: the outermost
+        (None, "many", None),
+        (2, "3", 2),  # of those after it
+        (100_000, "3", 3),  # begun on a machine that is not like this one
+    ],
+)
+def test_the_threads_of_an_attempt(
+    monkeypatch: pytest.MonkeyPatch, recorded: int | None, variable: str, threads: int | None
+) -> None:
+    import torch
+
+    from worker import environment
+
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    try:
+        assert environment.set_threads(recorded) == torch.get_num_threads() == (threads or before)
+        assert os.environ["OMP_NUM_THREADS"] == str(threads or before)  # accelerate chooses one where there is none
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_log_has_a_line_a_step_and_nothing_its_reader_cannot_change(trained: int) -> None:

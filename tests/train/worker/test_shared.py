@@ -59,8 +59,8 @@ def checkpoint(tmp_path: Path) -> Path:
     return folder
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+def content(folder: Path) -> dict[str, dict[str, object]]:
+    return {p.relative_to(folder).as_posix(): shared.digest(p) for p in folder.rglob("*") if p.is_file()}
 
 
 def test_what_is_sent_comes_back(place: str, checkpoint: Path, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_what_was_damaged_there_is_not_taken(place: str, damage: str, checkpoint
     (target / "half").touch()
     with pytest.raises(TrainingError, match="checkpoint-4 is damaged.*remove the folder, and the run begins anew"):
         there.fetch("checkpoint-4", target)
-    assert content(target) == {"half": b""} and not (tmp_path / "outside").exists()
+    assert list(content(target)) == ["half"] and not (tmp_path / "outside").exists()
 
 
 def test_a_directory_that_is_gone_is_away_and_is_not_made(
@@ -166,7 +166,7 @@ def test_a_server_that_is_away_or_hangs_is_given_up(home: Path, checkpoint: Path
         began = time.monotonic()
         with pytest.raises(PlaceUnavailable, match="FSTimeoutError"):
             Shared(1).send(checkpoint, "checkpoint-4", 4)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
 
 
 class DeafOnce(BaseHTTPRequestHandler):
@@ -201,9 +201,9 @@ def test_what_is_given_up_is_asked_no_more(home: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv("SHOWDOWN_CHECKPOINTS", BUCKET)
         forget_settings()
         system = shared.file_system()[0]
-        system.connect()  # so that the first request is asked within a second
+        system.connect()  # so that the first request is asked in time
         with monkeypatch.context() as impatient, pytest.raises(FSTimeoutError):
-            impatient.setattr(shared, "ANSWER_SECONDS", 1.0)
+            impatient.setattr(shared, "ANSWER_SECONDS", 3.0)
             shared.ask(system, "rm", f"{BUCKET}/{LIST}")
         shared.ask(system, "rm", f"{BUCKET}/{LIST}")  # by the same client, which goes on
         server.shutdown()
@@ -233,7 +233,7 @@ def test_the_next_call_is_not_hit_by_what_ends_the_one_before(
 ) -> None:
     system = Channel(skip_instance_cache=True)
     with monkeypatch.context() as impatient, pytest.raises(error):
-        impatient.setattr(shared, "ANSWER_SECONDS", 1.0)
+        impatient.setattr(shared, "ANSWER_SECONDS", 1.0 if first == "slow" else 60.0)
         shared.ask(system, "cat_file", first)
     assert shared.ask(system, "cat_file", "next") == "next"
     assert system.receiver and not system.receiver.done()

@@ -17,6 +17,7 @@ from tests.support.gate import STEP, gated, gated_run
 from tests.support.samples import run_config
 from tests.support.trainings import STEPS, record, same, train
 from worker import supervisor
+from worker.shared import digest
 
 pytestmark = pytest.mark.usefixtures("sqlite")
 
@@ -82,6 +83,17 @@ def test_the_exit_code_decides(
     assert queries.run_detail(claim.run_id).row.status == status
 
 
+def test_a_worker_that_is_ending_takes_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have fetched a message already: it would start the run that it has just given back."""
+    ending = threading.Event()
+    ending.set()
+    monkeypatch.setattr(supervisor, "SHUTDOWN", ending)
+    run_id = runs.create_run(run_config())
+    assert supervisor.supervise("test") is None
+    row = queries.run_detail(run_id).row
+    assert (row.status, row.attempt) == (Status.QUEUED, 0)
+
+
 def test_a_run_of_another_version_fails_and_the_queue_goes_on() -> None:
     from core.store.session import writing
     from core.store.tables import run
@@ -127,7 +139,7 @@ def test_a_fresh_start_forgets_the_checkpoints_of_an_older_attempt(sqlite: Path)
 def test_a_run_killed_between_its_last_checkpoint_and_its_adapter_makes_no_step_more() -> None:
     run_id = train(run_config(grpo={"max_steps": 2}, checkpoint={"every": 2}))
     folder = settings().run_folder(run_id)
-    before = {p.name: p.read_bytes() for p in (folder / "adapter").glob("*.safetensors")}
+    before = {p.name: digest(p) for p in (folder / "adapter").glob("*.safetensors")}
     for p in (folder / "adapter").iterdir():
         p.unlink()
     from core.store.session import writing
@@ -138,7 +150,7 @@ def test_a_run_killed_between_its_last_checkpoint_and_its_adapter_makes_no_step_
     supervisor.supervise("test")
     row = queries.run_detail(run_id).row
     assert (row.status, row.step, row.attempt) == (Status.DONE, 2, 2)
-    assert {p.name: p.read_bytes() for p in (folder / "adapter").glob("*.safetensors")} == before
+    assert {p.name: digest(p) for p in (folder / "adapter").glob("*.safetensors")} == before
 
 
 def test_a_killed_child_is_failed_with_its_signal() -> None:
@@ -163,7 +175,7 @@ def test_a_child_that_ignores_the_stop_is_killed_after_the_grace_time(monkeypatc
     (child,) = children_of(run_id)
     os.kill(child, signal.SIGSTOP)  # it hangs without dying
     runs.request_stop(run_id)
-    thread.join(30)
+    thread.join(60)
     assert not thread.is_alive() and children_of(run_id) == []
     row = queries.run_detail(run_id).row
     assert row.status == Status.STOPPED and "killed" in queries.events(run_id)[-1].detail

@@ -46,7 +46,7 @@ def test_another_worker_finishes_the_run(broker: Path, home: Path, monkeypatch: 
         for p in processes:
             p.terminate()
         for p in processes:
-            p.wait(30)
+            p.wait(60)
     detail = queries.run_detail(run_id)
     assert detail.row.status == Status.DONE, (detail.log_tail, (home / "log").read_text()[-3000:])
     kinds = [e.kind for e in queries.events(run_id)]
@@ -86,7 +86,7 @@ def test_a_message_delivered_twice_and_a_lost_message_harm_nobody(broker: Path, 
         for p in processes:
             p.terminate()
         for p in processes:
-            p.wait(30)
+            p.wait(60)
     for run_id in (twice, lost):
         row = queries.run_detail(run_id).row
         assert (row.status, row.attempt, row.step) == (Status.DONE, 1, 2)
