@@ -22,6 +22,7 @@ from pathlib import Path
 
 # What a training imports in any case; a package of an optional extra is left to the runs that ask for it.
 MODULES = (
+    "numpy",
     "sqlalchemy.dialects.sqlite",
     "pydantic_settings",
     "torch",
@@ -152,9 +153,10 @@ def _set_title(words: list[str]) -> None:
     """Show the command in /proc/PID/cmdline, and so in ps, in the memory of the command this process was started with."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end, the 48th and 49th of proc_pid_stat(5)
-    title = b"\0".join(os.fsencode(word) for word in words) + b"\0"
-    if 0 < len(title) <= end - start:
-        ctypes.memmove(start, title.ljust(end - start, b"\0"), end - start)
+    room = end - start
+    title = b"\0".join(os.fsencode(word) for word in words)[: room - 1]
+    if room > 0:  # some sandboxes do not say where it is
+        ctypes.memmove(start, title.ljust(room, b"\0"), room)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ class Forkserver:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "worker.forkserver", TITLE_ROOM],
                 env=dict(environment),
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=self._output,
                 stderr=self._output,
                 start_new_session=True,
