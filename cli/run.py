@@ -104,7 +104,7 @@ class Training(threading.Thread):
 
     def run(self) -> None:
         try:
-            supervisor.train_claimed(self.claim)
+            supervisor.train_claimed(self.claim, warm=False)  # one training: nothing would be saved
         except BaseException as error:
             self.error = error
 

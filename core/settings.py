@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(1800.0, gt=0)
     """A training without a line in its log and without a forward of its model for this long hangs: it is ended."""
 
+    warm: bool = True
+    """Fork trainings from a process that has imported the training stack, which saves the import of each. Linux only."""
+
     @field_validator("home", "components")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:

@@ -36,6 +36,7 @@ def _start_heartbeat(**_: Any) -> None:
 def _heartbeat() -> None:
     while not supervisor.SHUTDOWN.is_set():
         try:
+            supervisor.warm_up()  # again, where it has been killed meanwhile
             workers.beat(NAME, socket.gethostname(), os.getpid(), gpus.slots(), gpus.read())
         except Exception as error:  # whatever it is: a worker without a heartbeat counts as gone
             logging.getLogger("showdown.worker").warning("no heartbeat: %s: %s", type(error).__name__, error)

@@ -11,15 +11,53 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 ALONE_SECONDS = 10.0  # a rank whose partner has died sees a closed connection at once, or never
 # Not a worker's own, which some launcher of its machine may have set.
 PLACE = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 STOPPED, OUT_OF_MEMORY, GUARDED = 3, 4, 5  # exit codes of a rank; worker.train says what they mean
 TELLING = (OUT_OF_MEMORY, GUARDED, STOPPED)  # of codes seen together, the first says why: a signal, these, then any other
+
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
+class Process(Protocol):
+    """What is asked of a process: a subprocess.Popen, or a fork of worker.warm."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def stdin(self) -> Closable | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def terminate(self) -> None: ...
+
+
+Start = Callable[[Sequence[str], Mapping[str, str], BinaryIO], Process]
+
+
+def start_new(command: Sequence[str], environment: Mapping[str, str], log_file: BinaryIO) -> Process:
+    """Start a process in a session of its own, writing to a log. OSError as subprocess.Popen."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,  # closes when this process dies: the sign to write a checkpoint and end
+        stdout=log_file,
+        stderr=log_file,
+        start_new_session=True,
+        env=environment,
+    )
 
 
 def _free_port() -> int:
@@ -39,23 +77,17 @@ def _places(n: int) -> list[dict[str, str]]:
 class Children:
     """n processes of one command, rank 0 first. Each is a process group of its own."""
 
-    def __init__(self, command: Sequence[str], n: int, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], n: int, environment: Mapping[str, str], log: Path, start: Start = start_new
+    ) -> None:
         self._failed_at: float | None = None
         self._code: int | None = None
-        self.ranks: list[subprocess.Popen[bytes]] = []
+        self.ranks: list[Process] = []
         with log.open("ab") as file:
             try:
                 for place in _places(n):
-                    self.ranks.append(
-                        subprocess.Popen(
-                            command,
-                            stdin=subprocess.PIPE,  # closes when this process dies: the sign to write a checkpoint and end
-                            stdout=file,
-                            stderr=file,
-                            start_new_session=True,
-                            env={**{k: v for k, v in environment.items() if k not in PLACE}, **place},
-                        )
-                    )
+                    own = {**{k: v for k, v in environment.items() if k not in PLACE}, **place}
+                    self.ranks.append(start(command, own, file))
             except BaseException:
                 self.end(0.0)
                 raise

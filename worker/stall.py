@@ -17,6 +17,7 @@ from pathlib import Path
 
 from core.cause import first_cause
 from core.settings import settings
+from worker.children import Process
 from worker.pulse import last_words
 
 TOUCH_SECONDS = 1.0  # between two touches
@@ -73,7 +74,7 @@ class Signs:
         return found.st_mtime_ns, found.st_size
 
 
-def end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+def end(processes: Iterable[Process]) -> None:
     """Kill hung processes and what they started; first they are made to write their stacks, if they still can."""
     hung = list(processes)
     for process in hung:

@@ -23,12 +23,14 @@ from core.store import claims, records
 from core.store.claims import Claim
 from core.store.states import Status
 from worker import gpus, stall
-from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED, Children
+from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED, Children, start_new
 from worker.journal import Journal, patiently, take_over
 from worker.memory import advice, fitted, smaller
 from worker.pulse import Pulse, last_words
+from worker.warm import WarmStart
 
 POLL_SECONDS = 0.5
+WARM_SECONDS = 60.0  # for the training stack to be imported; a training of its own would take as long for it
 # glibc gives big freed tensors back to the system and faults them in again: a third of a CPU step. Ignored elsewhere.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 # OpenMP threads that wait by spinning starve each other when two trainings share the cores: on two cores a step took
@@ -38,6 +40,7 @@ SAY_MORE = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}  # a child that 
 CHILD_ENV = {**KEEP_MEMORY, **WAIT_BRIEFLY, **SAY_MORE, "TOKENIZERS_PARALLELISM": "false"}
 
 SHUTDOWN = threading.Event()  # set when this worker is asked to end: every run goes to its checkpoint and back to the queue
+WARM = WarmStart()
 log = logging.getLogger("showdown.supervisor")
 
 
@@ -61,20 +64,29 @@ def supervise(owner: str) -> Status | None:
     return train_claimed(claim)
 
 
-def train_claimed(claim: Claim) -> Status | None:
-    """Train a claimed run to its end. None when another worker took it away, or this one ended with the database away."""
+def warm_up() -> None:
+    """Have the training stack imported for the trainings to come, in the background. Costs nothing once it is."""
+    if settings().warm:
+        WARM.prepare(_environment(1))
+
+
+def train_claimed(claim: Claim, warm: bool = True) -> Status | None:
+    """Train a claimed run to its end. None when another worker took it away, or this one ended with the database away.
+
+    `warm` is for a process that trains several runs; the setting of that name turns it off.
+    """
     run_id, attempt, folder = claim.run_id, claim.attempt, settings().run_folder(claim.run_id)
     log.info("run %d: attempt %d", run_id, attempt)
     try:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             take_over(folder, attempt)
-            code, watched = _child(claim, folder)
+            code, watched = _child(claim, folder, warm)
             while code == OUT_OF_MEMORY and (said := smaller(claim.config, folder)):
                 log.warning("run %d: %s", run_id, said)
                 event = partial(records.write_event, run_id, attempt, "smaller batch", said)
                 patiently(event, _no_patience())
-                code, watched = _child(claim, folder)
+                code, watched = _child(claim, folder, warm)
         except OSError as error:
             return _finish(claim, Status.FAILED, type(error).__name__, f"the training could not be started: {error}")
         return _conclude(claim, code, watched, folder)
@@ -100,10 +112,13 @@ def _no_patience() -> Callable[[], bool]:
     return over
 
 
-def _child(claim: Claim, folder: Path) -> tuple[int, "Watched"]:
+def _child(claim: Claim, folder: Path, warm: bool) -> tuple[int, "Watched"]:
     """One training from its start to its end, in as many processes as it wants."""
     (folder / "error.json").unlink(missing_ok=True)
-    child = _start(claim, folder)
+    warm = warm and settings().warm
+    if warm:
+        _wait_for_imports(claim, folder)
+    child = _start(claim, folder, warm)
     try:
         code, watched = _watch(claim, child, folder / "train.log")
     except Fenced:
@@ -114,12 +129,29 @@ def _child(claim: Claim, folder: Path) -> tuple[int, "Watched"]:
     return code, watched
 
 
-def _start(claim: Claim, folder: Path) -> Children:
+def _wait_for_imports(claim: Claim, folder: Path) -> None:
+    """Until trainings can be forked, or nobody wants this one any more. A training of its own would import for as long."""
+    warm_up()
+    pulse, deadline = Pulse(claim, folder / "train.log"), time.monotonic() + WARM_SECONDS
+    while not WARM.settled(POLL_SECONDS) and not SHUTDOWN.is_set() and time.monotonic() < deadline:
+        try:
+            if pulse.beat():
+                return
+        except StoreUnavailable as error:
+            log.warning("run %d: lease not renewed: %s", claim.run_id, error)
+
+
+def _start(claim: Claim, folder: Path, warm: bool) -> Children:
     log_file, n = folder / "train.log", claim.config.grpo.num_processes
     with log_file.open("a") as file:
         file.write(logs.attempt_line(claim.attempt))
     command = [sys.executable, "-m", "worker.train", str(claim.run_id), str(claim.attempt)]
-    return Children(command, n, {**CHILD_ENV, **_cores(n), **os.environ, **gpus.environment(claim.gpus)}, log_file)
+    environment = {**_environment(n), **gpus.environment(claim.gpus)}
+    return Children(command, n, environment, log_file, WARM if warm else start_new)
+
+
+def _environment(processes: int) -> dict[str, str]:
+    return {**CHILD_ENV, **_cores(processes), **os.environ}
 
 
 def _cores(processes: int) -> dict[str, str]:

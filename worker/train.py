@@ -32,6 +32,7 @@ from worker.keeper import Keeper
 from worker.outbox import Outbox
 
 KEEP_ADAPTER_ONLY = shutil.ignore_patterns("*.pt", "*.pth", "*.bin", "trainer_state.json")
+CARDS = ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES")
 log = logging.getLogger("showdown.train")
 
 
@@ -189,6 +190,8 @@ def main() -> int:
     warnings.filterwarnings("ignore", ".*gradient_checkpointing` is deprecated", FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # at import it warns of what only 4 bits on a CPU would want
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {who} %(message)s", stream=sys.stderr)
+    cards = [f"{name}={os.environ[name]}" for name in CARDS if name in os.environ]
+    log.info("process %d %s", os.getpid(), " ".join(cards))
     stop = StopFlag()
     folder = settings().run_folder(run_id)
     try:

@@ -66,18 +66,19 @@ def is_told(child: int) -> bool:
 
 
 def children_of(run_id: int) -> list[int]:
-    """Process ids of trainings of a run of this data directory."""
-    found = []
+    """Process ids of trainings of a run of this data directory, which write to its log."""
+    train_log = str(settings().run_folder(run_id).resolve() / "train.log")
+    trainings = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
-            environment = (folder / "environ").read_bytes()
+            log_file = os.readlink(folder / "fd" / "2")
         except OSError:
             continue
         run = words[words.index(b"worker.train") + 1] if b"worker.train" in words else b""
-        if run == str(run_id).encode() and str(settings().home).encode() in environment:
-            found.append(int(folder.name))
-    return found
+        if run == str(run_id).encode() and log_file == train_log:
+            trainings.append(int(folder.name))
+    return trainings
 
 
 def left_over(home: Path) -> list[str]:

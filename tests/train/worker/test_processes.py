@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,7 +134,7 @@ def test_one_child_a_free_gpu_and_a_run_that_wants_two_waits(tmp_path: Path, mon
             thread.start()
         for run_id in small:
             at_step(run_id, 1)
-        seen = [_cards(children_of(run_id)[0]) for run_id in small]
+        seen = [_cards(run_id) for run_id in small]
         assert sorted(seen) == ["0", "1"]
         assert supervisor.supervise("w3") is None  # no card is free
         runs.request_stop(small[0])
@@ -150,10 +151,14 @@ def test_one_child_a_free_gpu_and_a_run_that_wants_two_waits(tmp_path: Path, mon
         forget_settings()
 
 
-def _cards(pid: int) -> str:
-    environment = dict(x.split("=", 1) for x in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in x)
-    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-    return environment["CUDA_VISIBLE_DEVICES"]
+def _cards(run_id: int) -> str:
+    lines = re.findall(r"CUDA_DEVICE_ORDER=(\S+) CUDA_VISIBLE_DEVICES=(\S*)$", _log(run_id), re.MULTILINE)
+    assert [order for order, _ in lines] == ["PCI_BUS_ID"]
+    return str(lines[0][1])
+
+
+def _log(run_id: int) -> str:
+    return (settings().run_folder(run_id) / "train.log").read_text()
 
 
 @pytest.mark.parametrize(
