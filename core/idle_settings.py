@@ -30,7 +30,8 @@ def idle_settings(grpo: GrpoConfig, mix: Mix) -> dict[str, str]:
 def effective(grpo: GrpoConfig, mix: Mix) -> dict[str, object]:
     """The settings, where what cannot act has its default and what trains as another value has that: equal where the training
     is. Memory and speed are not in it; rounding aside."""
-    values: dict[str, object] = grpo.model_dump()
+    high = grpo.epsilon if grpo.upper_epsilon is None else grpo.upper_epsilon
+    values: dict[str, object] = grpo.model_dump() | {"epsilon_high": high}
     for name, _ in _idle(grpo, mix):
         values[name] = GrpoConfig.model_fields[name].default
     return values | {name: value for name, (value, _) in _as_another(grpo).items()}

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from core.config import RunConfig
-from core.estimate import LIBRARIES, Past, estimate, evaluation_count, parameters
+from core.estimate import LIBRARIES, Past, estimate, evaluation_count, parameters, seconds_per_step
 from core.store import claims, past, records, runs
 from core.store.records import EvaluationRow, StepRecord
 from tests.samples import run_config
 
 # 16 completions of at most 40 tokens a step, 6 steps, evaluations at 0, 3 and 6 of 8 problems x 1 completion
-PAST = Past(1, "box", "cpu", run_config(), step_seconds=2.0, evaluation_seconds=3.0, start_seconds=5.0, memory=1.5)
+PAST = Past(1, "box", "cpu", run_config(), step_seconds=2.0, evaluation_seconds=3.0, start_seconds=5.0, memory=1.5,
+            rollout_seconds=1.2)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,7 @@ PAST = Past(1, "box", "cpu", run_config(), step_seconds=2.0, evaluation_seconds=
         ({"grpo": {"prompts_per_step": 8}}, 5 + 6 * 4 + 3 * 3, "twice the completions a step"),
         ({"grpo": {"max_completion_length": 80}}, 5 + 6 * 4 + 3 * 6, "twice as long: steps and evaluations"),
         ({"grpo": {"num_processes": 2}}, 5 + 6 * 1 + 3 * 3, "each process has half of the completions"),
+        ({"grpo": {"num_iterations": 2}}, 5 + 6 * (0.8 + 1.2 / 2) + 3 * 3, "a rollout takes 1.2 of the 2 seconds"),
         ({"evaluation": {"every": 3, "num_samples": 4}}, 5 + 6 * 2 + 3 * 12, "four times the held-out completions"),
     ],
 )
@@ -101,3 +103,18 @@ def test_the_past_is_read_from_the_database(database: str) -> None:
     (found,) = past.past_runs("tiny")
     assert (found.run_id, found.host, found.device) == (run_id, "box", "cpu") and found.config == run_config()
     assert (found.step_seconds, found.evaluation_seconds, found.memory) == (3.5, 5.0, 1.75)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "num_iterations", "expected", "why"),
+    [
+        ([1.0, 2.0, 9.0], 1, 2.0, "the median"),
+        ([5.0, 1.0, 5.0, 1.0, 50.0, 10.0], 2, 3.0, "pairs take 3, 3 and 30 a step"),
+        ([9.0, 5.0, 1.0], 2, 3.0, "the newest whole pair"),
+        ([4.0, 2.0], 3, 3.0, "less than a rollout"),
+    ],
+)
+def test_the_seconds_of_a_step_where_some_generate(
+    seconds: list[float], num_iterations: int, expected: float, why: str
+) -> None:
+    assert seconds_per_step(seconds, num_iterations) == expected, why
