@@ -185,6 +185,16 @@ class ShowdownTrainer(GRPOTrainer):
             if self.state.global_step % self.num_iterations and self._buffered_inputs:
                 rollout_file.save(self._buffered_inputs, checkpoint)
 
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        self._sampler = super()._get_train_sampler(dataset)
+        return self._sampler
+
+    def _init_training_state(self, *args: Any, **kwargs: Any) -> tuple[int, int]:
+        epochs, batches = super()._init_training_state(*args, **kwargs)
+        for _ in range(epochs):  # TRL's sampler begins a resumed run with the order of the first epoch
+            torch.randperm(self._sampler.num_samples, generator=self._sampler.generator)
+        return epochs, batches
+
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)
         iterations = self.state.global_step % self.num_iterations

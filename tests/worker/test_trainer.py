@@ -37,10 +37,10 @@ def stock(config: RunConfig, folder: Path) -> GRPOTrainer:
     )  # fmt: skip
 
 
-def ours(config: RunConfig, folder: Path) -> ShowdownTrainer:
+def ours(config: RunConfig, folder: Path, problems: int = 64) -> ShowdownTrainer:
     set_seed(config.seed)
     model, tokenizer = policy.load(config.model)
-    rows = data.rows(arithmetic.problems(64, "train"), config.data, conversational=True)
+    rows = data.rows(arithmetic.problems(problems, "train"), config.data, conversational=True)
     return build(config, model, tokenizer, rows, folder)
 
 
@@ -110,6 +110,19 @@ def test_a_retry_with_a_smaller_micro_batch_goes_on_with_the_same_rollout(tmp_pa
     broken = ours(run_config(grpo=grpo), tmp_path / "broken")
     with pytest.raises(TrainingError, match=r"checkpoint-1 .* rollout_0.pt is not in it"):
         broken.train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
+
+
+def test_a_run_that_goes_on_in_a_later_epoch_has_its_order_of_problems(tmp_path: Path) -> None:
+    """8 problems are two steps: the third step draws a new order, which a resumed run must find again."""
+    config = run_config(mix={"terms": HARD}, grpo={"max_steps": 4, "max_completion_length": 8}, checkpoint={"every": 1})
+    straight = ours(config, tmp_path, problems=8)
+    straight.train()
+    for step in (1, 2, 3):
+        again = ours(config, tmp_path / f"again{step}", problems=8)
+        again.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
+        assert again.rollout and straight.rollout
+        assert again.rollout.batch.problem_ids == straight.rollout.batch.problem_ids, step
+        assert all(torch.equal(p, adapter(straight)[name]) for name, p in adapter(again).items()), step
 
 
 class Watching(ShowdownTrainer):
