@@ -140,7 +140,8 @@ class Steps(TrainerCallback):
     def on_log(self, args, state, control, logs, **_):
         if "loss" in logs and state.is_world_process_zero:
             step = {"step": state.global_step, **logs}
-            print(f"step {state.global_step}: reward {logs['reward']:.4f}, loss {logs['loss']:.6f}", flush=True)
+            reward = f"reward {logs['reward']:.4f}, " if "reward" in logs else ""  # of the steps that generate
+            print(f"step {state.global_step}: {reward}loss {logs['loss']:.6f}", flush=True)
             with (OUT / "steps.jsonl").open("a") as file:
                 file.write(json.dumps(step) + "\\n")
 

@@ -26,7 +26,7 @@ from core import presets
 from core.errors import ShowdownError
 from core.experiment import ExperimentConfig
 from core.launch import settled
-from core.lint import cannot_act
+from core.lint import cannot_act, cannot_act_in
 from core.revision import revision
 from core.store import queries, runs
 from worker import shared
@@ -89,9 +89,12 @@ def worker(reaper: bool) -> None:
 def submit(config: Path, as_json: bool) -> None:
     """Queue a run or an experiment from a YAML file, or from a preset's name."""
     made = settled(presets.named_or_file(config))
-    for run in made.runs()[: len(made.arms)] if isinstance(made, ExperimentConfig) else [made]:
-        for place, message in cannot_act(run.mix, run.grpo):
-            click.echo(f"showdown: {run.name}: {place}: {message}", err=True)
+    if isinstance(made, ExperimentConfig):
+        findings = cannot_act_in(made)
+    else:
+        findings = [(made.name, *finding) for finding in cannot_act(made.mix, made.grpo)]
+    for finding in findings:
+        click.echo(f"showdown: {': '.join(filter(None, finding))}", err=True)
     instance.open_store()
     if isinstance(made, ExperimentConfig):
         experiment_id, run_ids = runs.create_experiment(made, revision())

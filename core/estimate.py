@@ -2,13 +2,14 @@
 
 Called by the Queue page with what core.store.past found. Pure. The formulas, which the page shows:
 time = start + max_steps x seconds per step + evaluations x seconds of one; a past run's seconds are scaled by completions per
-process and by max_completion_length, and the median over the past runs is taken.
+process and by max_completion_length, and the median over the past runs is taken. Generation and scoring count once every
+num_iterations steps.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 
 from core.config import SHIPPED_MODELS, RunConfig
 from core.metrics import count
@@ -20,6 +21,7 @@ ON_CPU, ON_GPU = 5e10, 2e13  # multiplications and additions a second that a tra
 SHIPPED_WEIGHTS = 0.8e6
 LIBRARIES = 0.7  # GiB of a process on a CPU that has loaded torch, transformers, TRL and peft, before any weight
 PASSES = 8  # 2 operations a weight and token, in generation, forward and (twice) backward
+GENERATION = 2  # of them; once a rollout
 TOLD = re.compile(r"(\d+(?:\.\d+)?)\s*([bm])(?![a-z])", re.IGNORECASE)
 
 
@@ -36,6 +38,8 @@ class Past:
     start_seconds: float | None
     memory: float | None
     """Largest memory of a process, in GiB."""
+    rollout_seconds: float = 0.0
+    """Of generating and scoring, once every num_iterations steps; they are in `step_seconds`, shared among these."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def estimate(config: RunConfig, past: Sequence[Past], hosts: Sequence[str], gpu:
     here = [p for p in here if p.device == device]
     same = [p for p in here if _shape(p.config) == _shape(config)] or here
     starts = [p.start_seconds for p in here if p.start_seconds is not None]
-    step = median(p.step_seconds * _work(config) / _work(p.config) for p in same)
+    step = median(_step_seconds(config, p) for p in same)
     evaluations = [p.evaluation_seconds * _asked(config, p.config) for p in same if p.evaluation_seconds is not None]
     total = (median(starts) if starts else 0.0) + config.grpo.max_steps * step
     total += evaluation_count(config) * median(evaluations) if evaluations else 0.0
@@ -82,7 +86,26 @@ def evaluation_count(config: RunConfig) -> int:
 
 def _shape(config: RunConfig) -> tuple[float, ...]:
     g = config.grpo
-    return (g.completions_per_process, g.num_processes, g.max_completion_length)
+    return (g.completions_per_process, g.num_processes, g.max_completion_length, g.num_iterations)
+
+
+def seconds_per_step(seconds: Sequence[float], num_iterations: int) -> float:
+    """Median, over as many steps as there are, of what a step takes; `seconds` of consecutive steps, at least one.
+
+    A rollout makes its first step slower than the others: so many steps count as one, with their mean.
+    """
+    whole = len(seconds) // num_iterations * num_iterations
+    if not whole:
+        return fmean(seconds)
+    newest = seconds[-whole:]
+    return median(fmean(newest[i : i + num_iterations]) for i in range(0, whole, num_iterations))
+
+
+def _step_seconds(config: RunConfig, past: Past) -> float:
+    """A past run's seconds of a step, with its rollouts shared among as many steps as here, scaled by the work."""
+    update = max(past.step_seconds - past.rollout_seconds / past.config.grpo.num_iterations, 0.0)
+    step = update + past.rollout_seconds / config.grpo.num_iterations
+    return step * _work(config) / _work(past.config)
 
 
 def _work(config: RunConfig) -> float:
@@ -126,5 +149,6 @@ def _guess(config: RunConfig, gpu: bool) -> Estimate:
         return Estimate(None, None, f"{none}, and its name does not tell its size")
     speed, what = (ON_GPU, "20 TFLOP/s") if gpu else (ON_CPU, "50 GFLOP/s")
     tokens = config.grpo.max_steps * _work(config)
-    basis = f"a guess, perhaps ten times off: {none}; {PASSES} × {n:.2g} weights × {tokens:.2g} tokens ÷ {what}"
-    return Estimate(PASSES * n * tokens / speed, _least(config, gpu), basis)
+    passes = PASSES - GENERATION + GENERATION / config.grpo.num_iterations
+    basis = f"a guess, perhaps ten times off: {none}; {passes:.3g} × {n:.2g} weights × {tokens:.2g} tokens ÷ {what}"
+    return Estimate(passes * n * tokens / speed, _least(config, gpu), basis)

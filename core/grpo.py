@@ -6,14 +6,18 @@ from pydantic import Field, field_validator, model_validator
 
 from core.frozen import Frozen
 
+CISPO_EPSILON_HIGH = 5.0  # TRL's documentation of epsilon_high recommends it for cispo, after arXiv 2510.13786
+
 
 class GrpoConfig(Frozen):
-    """TRL's GRPOConfig, under its names; plus prompts_per_step. One generation per optimizer step."""
+    """TRL's GRPOConfig, under its names; plus prompts_per_step. A step is an optimizer step."""
 
     num_generations: int = Field(8, ge=2)
     """Completions per prompt: the group size G."""
     prompts_per_step: int = Field(8, ge=1)
     """Prompts per optimizer step; completions per step = prompts_per_step x num_generations."""
+    num_iterations: int = Field(1, ge=1)
+    """Steps that train on each rollout (mu of the GRPO paper). Above 1 the policy ratio leaves 1, and clipping acts."""
     num_processes: int = Field(1, ge=1, le=64)
     """Processes that share each step (accelerate's num_processes): one a GPU, all on one machine."""
     per_device_train_batch_size: int | None = Field(None, ge=1)
@@ -29,9 +33,9 @@ class GrpoConfig(Frozen):
     beta: float = Field(0.0, ge=0)
     """Coefficient of the KL penalty to the starting model; 0 loads no reference."""
     epsilon: float = Field(0.2, gt=0, lt=1)
-    """Clip range of the policy ratio."""
+    """Clip range of the policy ratio; acts from num_iterations 2 on."""
     epsilon_high: float | None = Field(None, gt=0)
-    """Upper clip range; empty: epsilon."""
+    """Upper clip range; empty: epsilon. Under loss_type cispo the largest ratio itself; empty: 5."""
     loss_type: Literal["grpo", "dapo", "dr_grpo", "bnpo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
     """Which loss, and how token losses are averaged."""
     importance_sampling_level: Literal["token", "sequence"] = "token"
@@ -172,6 +176,22 @@ class GrpoConfig(Frozen):
             over = self.vllm_tensor_parallel_size
             raise ValueError(f"vllm_tensor_parallel_size {over} does not divide num_processes {n}; {_nearest(n, over)} would")
         return self
+
+    @property
+    def upper_epsilon(self) -> float | None:
+        """The epsilon_high that TRL is given; None: TRL takes epsilon, which for cispo would only scale every gradient."""
+        if self.epsilon_high is None and self.loss_type == "cispo":
+            return CISPO_EPSILON_HIGH
+        return self.epsilon_high
+
+    @property
+    def rollouts(self) -> int:
+        """How many times the run generates completions to train on; the last rollout may have fewer steps."""
+        return -(-self.max_steps // self.num_iterations)
+
+    def rollout_step(self, step: int) -> int:
+        """The step at which the completions that `step` (from 1) trains on were generated and scored."""
+        return step - (step - 1) % self.num_iterations
 
     @property
     def completions_per_step(self) -> int:

@@ -1,17 +1,22 @@
-"""What in a mix cannot act, said before a GPU is spent. Called by the Design and Queue pages and the CLI.
+"""What in a mix or in the GRPO settings cannot act, said before a GPU is spent. For the Design and Queue pages and the CLI.
 
 Each finding is (field path, message): the config is legal, but something in it does nothing, or not what it seems to do.
+Paths of a mix begin inside it (`terms.0.weight`), those of GRPO settings with `grpo.`, swept ones with `sweep.`.
 """
 
+import json
 from collections.abc import Iterator
 
 from core.adaptive import Adaptive
 from core.advantage import Filtered, Group, Mixed, NoisyVerifier, NormalizeThenSum, WReinforce
+from core.experiment import ExperimentConfig, Planned
 from core.grpo import GrpoConfig
+from core.idle_settings import effective, idle_settings
 from core.mix import Mix, Term
 from core.rules import Lexicographic, Stratified, Uncertainty, WorstCase
 from core.schedule import Constant, Step, value_at
 from core.shaping import Affine, Clip
+from core.sweep import shown, variant
 
 Finding = tuple[str, str]
 LOOKS = 201  # steps at which a schedule is looked at
@@ -28,7 +33,55 @@ def cannot_act(mix: Mix, grpo: GrpoConfig) -> list[Finding]:
         *_late_schedules(mix, last),
         *_shapings(mix),
         *_rules(mix, grpo, steps),
+        *_settings(mix, grpo),
     ]
+
+
+def cannot_act_in(experiment: ExperimentConfig) -> list[tuple[str, str, str]]:
+    """(variant, field path, message) of an experiment's runs, each once: seeds share findings. The variant is "" where every
+    run has the finding, and where it is about the sweep itself."""
+    runs = [p for p in experiment.planned() if p.config.seed == experiment.seeds[0]]
+    swept = _swept(runs)
+    covered = {place.removeprefix("sweep.") for place, _ in swept}
+    by_finding: dict[Finding, list[str]] = {}
+    for run in runs:
+        for place, message in cannot_act(run.config.mix, run.config.grpo):
+            if place not in covered:
+                by_finding.setdefault((place, message), []).append(variant(run.config.name, run.swept))
+    findings = [("", place, message) for place, message in swept]
+    for (place, message), names in by_finding.items():
+        findings += [("", place, message)] if len(names) == len(runs) > 1 else [(name, place, message) for name in names]
+    return findings
+
+
+def _swept(runs: list[Planned]) -> list[Finding]:
+    """Swept GRPO settings of which several values train the same."""
+    alike: dict[str, list[Planned]] = {}
+    for run in runs:
+        config = run.config.resolved() | {"grpo": effective(run.config.grpo, run.config.mix)}
+        alike.setdefault(json.dumps(config, sort_keys=True), []).append(run)
+    findings: dict[Finding, None] = {}
+    for same in alike.values():
+        idle = idle_settings(same[-1].config.grpo, same[-1].config.mix)
+        for path in same[0].swept:
+            values = list(dict.fromkeys(shown(run.swept[path]) for run in same))
+            name = path.removeprefix("grpo.")
+            if len(values) > 1 and name in idle:
+                findings[f"sweep.{path}", f"{', '.join(values)} train the same: {idle[name]}"] = None
+    return list(findings)
+
+
+def _settings(mix: Mix, grpo: GrpoConfig) -> Iterator[Finding]:
+    """GRPO settings that somebody changed for nothing."""
+    for name, why in idle_settings(grpo, mix).items():
+        if getattr(grpo, name) != GrpoConfig.model_fields[name].default:
+            yield f"grpo.{name}", f"{shown(getattr(grpo, name))} cannot act: {why}"
+    if grpo.loss_type == "cispo" and grpo.epsilon_high is not None and grpo.epsilon_high < 1:
+        yield (
+            "grpo.epsilon_high",
+            f"{grpo.epsilon_high:g} bounds the ratio itself under loss_type cispo, not 1 + epsilon_high: it scales nearly "
+            "every gradient by that; leave it empty for 5",
+        )
 
 
 def _weight_is_zero(term: Term, steps: list[float]) -> bool:

@@ -78,6 +78,7 @@ def _in_order(
     members = sorted(table.batches.members(), key=lambda rows: int(table.step[rows[0]]))
     if 0 in kl:
         engine.observe_evaluation(kl[0], 0)
+    starts = [int(table.step[rows[0]]) for rows in members]
     for done, rows in enumerate(members):
         groups = Groups.of(table.group[rows])
         made: Combined = combine(
@@ -88,9 +89,10 @@ def _in_order(
         now_dead = dead(mix.advantage, made.totals, made.advantage)
         is_dead[table.groups.index[rows]] = now_dead[groups.index]
         engine.observe(signals(table.correct[rows], made.total, now_dead, groups))
-        step = int(table.step[rows[0]])
-        if step in kl:
-            engine.observe_evaluation(kl[step], step)
+        following = starts[done + 1] if done + 1 < len(starts) else float("inf")
+        for step in sorted(kl):  # also of steps without samples, which trained further on these
+            if starts[done] <= step < following:
+                engine.observe_evaluation(kl[step], step)
         progress((done + 1) / len(members))
     return total, advantage, is_dead
 

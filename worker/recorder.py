@@ -1,5 +1,8 @@
 """Takes what every step leaves behind to worker.journal, one record a step. Called by the trainer, as its callback.
 
+Samples, rewards and lengths are recorded at the step that generated them; of num_iterations steps on one rollout the later ones
+record only what they trained: loss, KL, clip ratio, entropy, gradient norm, time.
+
 Also the step boundary: here a run is evaluated, a stop is obeyed, guards look, a checkpoint is announced. Of several
 processes the first stores, and all do what it says. Knows TRL's log keys.
 """
@@ -35,6 +38,7 @@ FROM_TRL = {
     "kl": "policy/kl",
     "learning_rate": "policy/learning_rate",
     "clip_ratio/region_mean": "policy/clip_ratio",
+    "cispo_clip_ratio": "policy/clip_ratio",
     "completions/mean_length": "length/mean",
     "completions/max_length": "length/max",
     "completions/clipped_ratio": "length/truncated",
@@ -98,7 +102,7 @@ def _score_rows(scored: ScoredBatch) -> list[tuple[ScoreRow, ...]]:
 
 
 def reward_metrics(rollout: Rollout) -> dict[str, float]:
-    """The metrics of a step that come from the reward engine."""
+    """The metrics of a step that generated a rollout: from the reward engine, and how long it took."""
     scored, batch = rollout.scored, rollout.batch
     applies = ~np.isnan(scored.raw)
     counts = np.maximum(applies.sum(0), 1)
@@ -112,6 +116,7 @@ def reward_metrics(rollout: Rollout) -> dict[str, float]:
         "signal/group_spread": float(batch.groups.std(scored.total).mean()),
         "speed/generate_seconds": rollout.generate_seconds,
         "speed/score_seconds": rollout.score_seconds,
+        "speed/generated_tokens_per_second": float(batch.n_tokens.sum()) / rollout.generate_seconds,
     }
     metrics |= {f"judge/{name}": float(rollout.judged[name]) for name in ("requests", "failed", "cached") if rollout.judged}
     for k, name in enumerate(scored.terms):
@@ -222,20 +227,22 @@ class Recorder(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float], **_: Any
     ) -> None:
         state.log_history.clear()  # the database has it; here it would grow, and be written whole with every checkpoint
-        rollout = self.trainer.rollout
-        if "loss" not in logs or rollout is None:
+        if "loss" not in logs:
             return  # the summary at the end of training
         metrics = {ours: float(logs[theirs]) for theirs, ours in FROM_TRL.items() if theirs in logs}
-        metrics |= reward_metrics(rollout)
         metrics["memory/peak"] = memory.peak_gib()
-        metrics["speed/generated_tokens_per_second"] = float(rollout.batch.n_tokens.sum()) / rollout.generate_seconds
-        samples = sample_rows(rollout.batch, "train", rollout.scored, rollout.advantages)
+        samples: list[SampleRow] = []
+        switched = self.switched
+        rollout = self.trainer.rollout
+        if rollout is not None and rollout.step == state.global_step:  # else the step trained on an earlier step's rollout
+            metrics |= reward_metrics(rollout)
+            samples = sample_rows(rollout.batch, "train", rollout.scored, rollout.advantages)
+            switched = self.switched + self.trainer.switched
         if self.found is not None:
             metrics |= evaluation_metrics(self.found)
             samples += sample_rows(self.found.batch, "eval")
         row = self.found.row if self.found else None
-        switched, guarded = self.switched + self.trainer.switched, self.guards.observe(metrics)
-        self._store(StepRecord(state.global_step, metrics, samples, row, switched, guarded))
+        self._store(StepRecord(state.global_step, metrics, samples, row, switched, self.guards.observe(metrics)))
         if ranks.first():
             log.info("%s", _line(state, metrics))
         self.found, self.switched = None, []

@@ -1,4 +1,4 @@
-"""One subclass of TRL's GRPOTrainer, and RunConfig -> GRPOConfig: the only file that knows TRL's names.
+"""One subclass of TRL's GRPOTrainer. With worker.trl_config, which has its settings, the only file that knows TRL's names.
 
 Called by worker.train. The subclass changes one thing: rewards come from core.engine, and what its components ask for
 (further forwards, other models) is asked here, once a batch. TRL computes the advantages and does all the rest. Pinned to
@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from peft import LoraConfig as PeftLoraConfig
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOTrainer
 
 from core.advantage import by_token
 from core.answers import AnswerRule
@@ -28,16 +27,27 @@ from core.mix import Mix
 from core.rewards import judge, reward_model
 from core.rewards.component import external_key
 from core.tokens import pack
-from worker import checkpoints, finite, options, ranks
+from worker import checkpoints, finite, options, ranks, rollout_file
 from worker.forwards import Forwards
 from worker.judge import Judge
 from worker.pieces import Pieces
 from worker.reward_model import RewardModel
+from worker.trl_config import grpo_config, lora_config
+
+__all__ = [
+    "Rollout",
+    "ShowdownTrainer",
+    "build",
+    "grpo_config",
+    "lora_config",
+]  # exported scripts import the last two from here
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """What one step generated and how it was scored. `advantages` [n] are TRL's own, the ones that train.
+    """What was generated at `step` and how it was scored; num_iterations steps from it on train on it.
+
+    `advantages` [n] are TRL's own, the ones that train.
 
     `judged`: what the judges did in this step, as in worker.judge.Counts; empty without a judge.
     """
@@ -169,8 +179,29 @@ class ShowdownTrainer(GRPOTrainer):
         return super()._clip_grad_norm(model)
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        with checkpoints.saving(checkpoints.path(Path(self.args.output_dir), self.state.global_step)):
+        checkpoint = checkpoints.path(Path(self.args.output_dir), self.state.global_step)
+        with checkpoints.saving(checkpoint):
             super()._save_checkpoint(*args, **kwargs)
+            if self.state.global_step % self.num_iterations and self._buffered_inputs:
+                rollout_file.save(self._buffered_inputs, checkpoint)
+
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
+        self._sampler = super()._get_train_sampler(dataset)
+        return self._sampler
+
+    def _init_training_state(self, *args: Any, **kwargs: Any) -> tuple[int, int]:
+        epochs, batches = super()._init_training_state(*args, **kwargs)
+        for _ in range(epochs):  # TRL's sampler begins a resumed run with the order of the first epoch
+            torch.randperm(self._sampler.num_samples, generator=self._sampler.generator)
+        return epochs, batches
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        iterations = self.state.global_step % self.num_iterations
+        if checkpoint is not None and iterations:  # TRL would generate anew, and be out of step from then on
+            pieces = self.args.steps_per_generation
+            self._buffered_inputs = rollout_file.load(Path(checkpoint), pieces, self.accelerator.device)
+            self._step = iterations * pieces
 
     def _own_advantages(self, output: Any) -> torch.Tensor:
         """[n], or [n, T] where tokens differ, of this process's samples, in the place and type of TRL's own."""
@@ -224,68 +255,6 @@ class ShowdownTrainer(GRPOTrainer):
                 self.model, ids, mask, t, batch_size=self.args.per_device_train_batch_size
             )
         return logps, mask[:, p:]
-
-
-# A process waits for the others while one of them waits for the database, say: worker.supervisor ends those left behind.
-WAIT_SECONDS = 7 * 24 * 3600
-LOSS = (  # settings that are TRL's in name, type and meaning
-    "loss_type", "importance_sampling_level", "delta", "top_entropy_quantile", "entropy_coef", "use_adaptive_entropy",
-    "entropy_target", "entropy_coef_delta", "entropy_coef_min", "entropy_coef_max",
-)  # fmt: skip
-
-
-def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
-    """TRL's settings for a run. One generation per optimizer step, logged every step, checkpoints in `folder`."""
-    g, gpu = config.grpo, torch.cuda.is_available()
-    half = gpu and config.model.dtype in ("auto", "bfloat16") and torch.cuda.is_bf16_supported()
-    return GRPOConfig(
-        output_dir=str(folder),
-        per_device_train_batch_size=g.micro_batch,
-        gradient_accumulation_steps=g.completions_per_process // g.micro_batch,
-        ddp_timeout=WAIT_SECONDS,
-        num_generations=g.num_generations,
-        learning_rate=g.learning_rate,
-        lr_scheduler_type=g.lr_scheduler_type,
-        warmup_steps=g.warmup_steps,
-        max_steps=g.max_steps,
-        beta=g.beta,
-        epsilon=g.epsilon,
-        epsilon_high=g.epsilon_high,
-        **{name: getattr(g, name) for name in LOSS},
-        scale_rewards=config.mix.advantage.in_trl or "none",
-        mask_truncated_completions=g.mask_truncated_completions,
-        temperature=g.temperature,
-        top_p=g.top_p,
-        top_k=g.top_k,
-        max_completion_length=g.max_completion_length,
-        max_grad_norm=g.max_grad_norm,
-        weight_decay=g.weight_decay,
-        gradient_checkpointing=g.gradient_checkpointing,
-        **options.training_arguments(config),
-        bf16=half,
-        use_cpu=not gpu,
-        seed=config.seed,
-        logging_steps=1,
-        save_strategy="steps",
-        save_steps=config.checkpoint.every,
-        save_total_limit=None,  # worker.checkpoints keeps what the database names; TRL would remove it
-        chat_template_kwargs=config.model.chat_template_kwargs,
-        report_to=[],
-        disable_tqdm=True,
-    )
-
-
-def lora_config(config: RunConfig) -> PeftLoraConfig:
-    """peft's settings for a run."""
-    lora = config.lora
-    modules = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
-    return PeftLoraConfig(
-        r=lora.r,
-        lora_alpha=lora.lora_alpha,
-        lora_dropout=lora.lora_dropout,
-        target_modules=modules,
-        task_type="CAUSAL_LM",
-    )
 
 
 def build(

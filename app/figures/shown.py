@@ -16,7 +16,7 @@ EMPTY = Series([], [])
 HOVER = {"step": "step %{x}", "tokens": "%{x:.4s} tokens", "time": "%{x:.2f} min"}
 OVER: dict[Over, str] = {
     "step": "Optimizer steps.",
-    "tokens": "Completion tokens generated for training so far: the sum over steps of length/mean × completions a step.",
+    "tokens": "Completion tokens generated for training so far: the sum over rollouts of length/mean × completions of one.",
     "time": "Minutes of training so far: the sum of speed/step_seconds. Loading and evaluations are not in it.",
 }
 

@@ -15,7 +15,7 @@ from core.config import CheckpointConfig, DataConfig, EvaluationConfig, LoraConf
 from core.errors import ConfigError
 from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
-from core.lint import Finding, cannot_act
+from core.lint import cannot_act_in
 from core.problems import arithmetic
 
 MODELS = ["tiny", "tiny-sparse", "Qwen/Qwen3-4B"]
@@ -128,7 +128,7 @@ def launch_card() -> None:
         faults.beside("arms")
         if config:
             planned(config)
-            if cannot := _idle(config):
+            if cannot := [(", ".join(filter(None, (who, place))), said) for who, place, said in cannot_act_in(config)]:
                 idle_said(cannot)
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch"):
@@ -139,13 +139,6 @@ def launch_card() -> None:
             if st.button(label, type="primary", icon=":material/play_arrow:", disabled=config is None) and config:
                 _launch(config)
         faults.fill(found + here)
-
-
-def _idle(config: ExperimentConfig) -> list[Finding]:
-    """What cannot act at these settings, arm by arm; seeds of an arm have the same, swept settings may not."""
-    runs = [p.config for p in config.planned() if p.config.seed == config.seeds[0]]
-    found = [(f"{run.name}, {place}", message) for run in runs for place, message in cannot_act(run.mix, run.grpo)]
-    return list(dict.fromkeys(found))
 
 
 def _launch(config: ExperimentConfig) -> None:

@@ -11,7 +11,7 @@ from core.store.workers import Machine
 
 HELP = (
     "Start, steps and evaluations, each the median of past runs of this model on this machine. Seconds of a step are scaled by "
-    "completions per process and max_completion_length."
+    "completions per process and max_completion_length; generation and scoring count once every num_iterations steps."
 )
 MEMORY = (
     "The most that a past run of this model had, where its batch was at least as large; else, with ≥, the least it can be: the "
@@ -20,7 +20,9 @@ MEMORY = (
 NARROW, WIDE, CHARACTER = 150, 360, 6.6  # pixels
 COLUMNS = {
     "steps": st.column_config.NumberColumn("Steps", width="small"),
-    "completions": st.column_config.NumberColumn("Completions", width="small", help="Steps × completions per step."),
+    "completions": st.column_config.NumberColumn(
+        "Completions", width="small", help="Rollouts × completions of each; num_iterations steps train on a rollout."
+    ),
     "time": st.column_config.TextColumn("Time, about", width="small", help=HELP),
     "memory": st.column_config.TextColumn("Memory", width="small", help=MEMORY),
     "config": st.column_config.TextColumn("Config", width="small", help="Differs when anything in the config differs."),
@@ -69,5 +71,5 @@ def _row(p: Planned, e: Estimate) -> dict[str, Any]:
     memory = f"{'' if e.measured else '≥ '}{size} GiB" if size else "–"
     return {
         "run": p.name, "time": "–" if e.seconds is None else words.duration(e.seconds), "memory": memory,
-        "steps": grpo.max_steps, "completions": grpo.max_steps * grpo.completions_per_step, "config": p.config.hash(),
+        "steps": grpo.max_steps, "completions": grpo.rollouts * grpo.completions_per_step, "config": p.config.hash(),
     }  # fmt: skip

@@ -162,8 +162,8 @@ def _words(chosen: Selection, steps: bool) -> tuple[str, ...]:
     return tuple(filter(None, [*said, "with a note" if chosen.noted else "", f"text {chosen.text!r}" if chosen.text else ""]))
 
 
-def filters(runs: tuple[int, ...], terms: Sequence[str], step: int | None = None) -> Listed:
-    """Draw the bar; `step`: only this one is listed, whatever else is chosen."""
+def filters(runs: tuple[int, ...], terms: Sequence[str], steps: tuple[int, int] | None = None) -> Listed:
+    """Draw the bar; `steps`: the first and last that are listed, whatever else is chosen."""
     show = st.pills(
         "Show", list(SHOW), key="show", bind="query-params", default="all", required=True, help=SHOW_HELP,
     )  # fmt: skip
@@ -175,20 +175,20 @@ def filters(runs: tuple[int, ...], terms: Sequence[str], step: int | None = None
         )  # fmt: skip
         sort = _order(terms, preset)
         with st.popover("Filters", icon=":material/filter_list:", width="content"):
-            found = _fields(runs, terms, step is None, changes)
+            found = _fields(runs, terms, steps is None, changes)
             st.caption(
                 f"A list looks through the newest {LOOK:,} samples that the steps allow, {LOOK_SCORE:,} where a score is asked "
                 f"for, {LOOK_TEXT:,} where a text is searched for. A problem, a label or notes are looked up in all."
             )
-    if step is not None:
-        found |= {"first": step, "last": step}
+    if steps is not None:
+        found |= {"first": steps[0], "last": steps[1]}
     picked = replace(Selection(runs), **{**found, "text": text.strip()})
     chosen = replace(picked, **changes)
     if "dead" in changes:  # the list is named above, and is no filter
         if picked.dead is False:
             prose.remark(f"The list “{show}” decides that itself: the filter “group alive” is not in force.")
         picked = replace(picked, dead=None)
-    in_force = _words(picked, step is None)
+    in_force = _words(picked, steps is None)
     if in_force:
         with st.container(horizontal=True, vertical_alignment="center"):
             prose.chips([prose.chip(w, "accent", dot=False) for w in in_force])

@@ -22,27 +22,31 @@ from core.store.queries import RunDetail, RunRow
 
 
 def _choose_step(run: RunDetail) -> int:
-    """The step in the URL, the step bar's, else that of the sample in the URL, else the newest."""
-    row = run.row
+    """The step in the URL, the step bar's, else that of the sample in the URL, else the newest: where its rollout was made."""
+    row, grpo = run.row, cache.config(run.row.id).grpo
     asked, sample = places.number(address.get("step")), places.from_url(address.get("sample"))
     if asked is None and sample is not None and sample.run_id == row.id and 1 <= sample.step <= row.step:
         asked = sample.step
         address.put(step=str(asked))  # what is listed stays when the sample is let go
-    step = row.step if asked is None else min(max(asked, 1), row.step)
+    step = grpo.rollout_step(row.step if asked is None else min(max(asked, 1), row.step))
     step_bar("step-bar", run, step, st.session_state.get("colour", COLOURS[0]), to_step, quiet=True)
     return step
 
 
-def _steps(run: RunDetail, step: int) -> int | None:
-    """Only the bar's step, or None for all; buttons for the steps beside it."""
+def _steps(run: RunDetail, step: int) -> tuple[int, int] | None:
+    """The first and last step of the bar's rollout, or None for all; buttons for the rollouts beside it.
+
+    Training samples are of the first of these steps; held-out ones may be of any of them.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         looked = st.segmented_control(
             "Steps", [ONE, EVERY], key="steps", bind="query-params", default=ONE, required=True, label_visibility="collapsed"
         )
-        one = looked != EVERY
-        st.button("Previous step", shortcut="Shift+N", on_click=to_step, args=(step - 1,), disabled=not one or step <= 1)
-        st.button("Next step", shortcut="N", on_click=to_step, args=(step + 1,), disabled=not one or step >= run.row.step)
-    return step if one else None
+        one, apart = looked != EVERY, cache.config(run.row.id).grpo.num_iterations  # steps that generate
+        before, after = step - apart, step + apart
+        st.button("Previous step", shortcut="Shift+N", on_click=to_step, args=(before,), disabled=not one or before < 1)
+        st.button("Next step", shortcut="N", on_click=to_step, args=(after,), disabled=not one or after > run.row.step)
+    return (step, after - 1) if one else None
 
 
 def samples(run: RunDetail) -> None:
@@ -55,8 +59,7 @@ def samples(run: RunDetail) -> None:
         with st.container(key="card-nosamples"):
             prose.empty("No samples yet", "The first step is being trained; they come with it.")
         return
-    step = _steps(run, _choose_step(run))
-    samples_of([run.row], "this run", step)
+    samples_of([run.row], "this run", _steps(run, _choose_step(run)))
 
 
 def _terms(runs: Sequence[RunRow]) -> list[str]:
@@ -65,12 +68,12 @@ def _terms(runs: Sequence[RunRow]) -> list[str]:
     return list(dict.fromkeys(label for run_id in one_of_each.values() for label in cache.config(run_id).mix.labels))
 
 
-def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, around: Sequence[RunRow] = ()) -> None:
-    """The list and everything about the chosen sample. `step`: of one step alone; `around`: runs that are not listed, of which
-    a sample may be shown."""
+def samples_of(runs: Sequence[RunRow], what: str, steps: tuple[int, int] | None = None, around: Sequence[RunRow] = ()) -> None:
+    """The list and everything about the chosen sample. `steps`: of these alone, first and last; `around`: runs that are not
+    listed, of which a sample may be shown."""
     ids = tuple(r.id for r in runs)
     settle(ids[0] if len(ids) == 1 and not around else None)
-    listed = filters(ids, _terms(runs), step)
+    listed = filters(ids, _terms(runs), steps)
     versions = tuple(cache.version(r) for r in runs)
     number = _page_number(listed)
     page, lines = cache.sample_page(listed.chosen, listed.sort, number, PAGE, versions)
@@ -80,7 +83,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
     known = {r.id: r for r in (*around, *runs)}
     chosen = _chosen(lines, known)
     if chosen is None:
-        _none(listed, page, step)
+        _none(listed, page, steps)
         return
     whole, members = cache.sample_group(chosen, (cache.version(known[chosen.run_id]),))
     if whole is None:
@@ -91,7 +94,7 @@ def samples_of(runs: Sequence[RunRow], what: str, step: int | None = None, aroun
     config, by_id = cache.config(chosen.run_id), {r.id: r for r in runs}
     left, right = st.columns(2)
     with left:
-        of = f"step {step}" if step is not None else of_runs(page, len(runs)) if len(runs) > 1 else what
+        of = _named(steps) if steps is not None else of_runs(page, len(runs)) if len(runs) > 1 else what
         listing(lines, page, chosen, by_id, what=of)
         export(listed, page)
     with right:
@@ -126,8 +129,14 @@ def _chosen(lines: Sequence[Line], known: Container[int]) -> Place | None:
     return lines[0].place if lines else None
 
 
-def _none(listed: Listed, page: Page, step: int | None) -> None:
-    where, several = f"step {step}" if step else f"the steps {page.window.first} to {page.window.last}", len(listed.chosen.runs)
+def _named(steps: tuple[int, int]) -> str:
+    first, last = steps
+    return f"step {first}" if first == last else f"steps {first} to {last}"
+
+
+def _none(listed: Listed, page: Page, steps: tuple[int, int] | None) -> None:
+    where = _named(steps) if steps else f"the steps {page.window.first} to {page.window.last}"
+    several = len(listed.chosen.runs)
     where += f" of {of_runs(page, several)}" if several > 1 else ""
     with st.container(key="card-nosamples"):
         if page.window.last < 0:

@@ -42,16 +42,22 @@ def step_bar(
 def _bar(detail: RunDetail, colour: Colour, quiet: bool) -> dict[str, Any]:
     row = detail.row
     found = cache.series(row.id, cache.version(row)).get(KEYS[colour])
-    happened = [] if quiet else marks(cache.events(row.id), cache.config(row.id).trained_mix, row.max_steps)
-    return data(found, row.step, row.max_steps, colour, happened)
+    config = cache.config(row.id)
+    happened = [] if quiet else marks(cache.events(row.id), config.trained_mix, row.max_steps)
+    return data(found, row.step, row.max_steps, colour, happened, config.grpo.num_iterations)
 
 
-def data(found: Series | None, known: int, total: int, colour: Colour, happened: list[Mark]) -> dict[str, Any]:
+def data(
+    found: Series | None, known: int, total: int, colour: Colour, happened: list[Mark], num_iterations: int = 1
+) -> dict[str, Any]:
     """What the element draws: `cells` of (first step, last step, mean value or None), `marks` of (step, text). And `values`, of
-    each step what it recorded, or NaN."""
+    each step what its rollout recorded, or NaN: num_iterations steps train on one rollout, and share its value."""
     values = np.full(total + 1, np.nan)
     if found is not None:
         values[np.asarray(found.steps)] = np.asarray(found.values)
+    if num_iterations > 1:
+        steps = np.arange(1, known + 1)
+        values[steps] = values[steps - (steps - 1) % num_iterations]
     if colour == "error":
         values = 1 - values
     edges = np.unique(np.linspace(1, total + 1, min(total, MOST_CELLS) + 1).astype(int))

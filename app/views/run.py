@@ -5,7 +5,6 @@
 """
 
 import re
-from statistics import median
 
 import streamlit as st
 
@@ -23,10 +22,11 @@ from app.parts.samples import samples
 from app.parts.step_bar import COLOURS, step_bar
 from core.config import RunConfig
 from core.errors import NotFound
+from core.estimate import seconds_per_step
 from core.store.queries import RunDetail, RunRow
 
 TICK_SECONDS = 1.0
-RECENT = 20  # steps whose median says how long one takes
+RECENT = 20  # rollouts whose median says how long one takes
 TABS = ["Overview", "All metrics", "Samples", "Replay", "Config", "Log"]
 
 
@@ -89,7 +89,9 @@ def _progress(row: RunRow) -> None:
     found = cache.series(row.id, cache.version(row)).get("speed/step_seconds")
     spent, left = sum(found.values) if found else 0.0, ""
     if row.status.value == "running" and found:
-        left = f"about {words.duration(median(found.values[-RECENT:]) * (row.max_steps - row.step))} left"
+        iterations = cache.config(row.id).grpo.num_iterations
+        pace = seconds_per_step(found.values[-RECENT * iterations :], iterations)
+        left = f"about {words.duration(pace * (row.max_steps - row.step))} left"
     elif row.status.value == "starting":
         left = "loading the model"
     prose.progress(row.step, row.max_steps, f"{words.duration(spent)} of training", left)

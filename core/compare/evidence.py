@@ -18,7 +18,7 @@ READ = (
     *EVALUATED, REWARD, TRAINING, "signal/dead_groups", "policy/entropy", "policy/grad_norm", "policy/kl", "policy/loss",
     "length/mean", "length/truncated", "speed/step_seconds",
 )  # fmt: skip
-EACH_STEP = (REWARD, "policy/loss", "policy/grad_norm")  # a step without one of them had no number to give
+EACH_STEP = ("policy/loss", "policy/grad_norm")  # a step without one of them had no number to give
 Outcome = Literal["complete", "failed", "stopped", "training", "waiting"]
 OUTCOMES: tuple[Outcome, ...] = ("complete", "failed", "stopped", "training", "waiting")
 
@@ -44,7 +44,7 @@ class Evidence:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Every setting by its path, as core.differences names them."""
-        return flat(self.config)
+        return {"grpo.num_iterations": 1, **flat(self.config)}  # runs from before that setting do not say it
 
     @property
     def outcome(self) -> Outcome:
@@ -73,6 +73,11 @@ class Evidence:
         """Trained completions of a step."""
         grpo = self.config.get("grpo", {})
         return int(grpo.get("prompts_per_step", 0)) * int(grpo.get("num_generations", 0))
+
+    @property
+    def num_iterations(self) -> int:
+        """Steps that train on each rollout. Rewards, lengths and samples are recorded at the first of them alone."""
+        return int(self.config.get("grpo", {}).get("num_iterations", 1))
 
     def line(self, name: str, last: int | None = None) -> tuple[FloatArray, FloatArray]:
         """Steps [n] and finite values [n] of a metric, up to step `last`; empty where it was not recorded."""

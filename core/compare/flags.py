@@ -116,13 +116,17 @@ def _error(a: FloatArray, b: FloatArray, n: int) -> FloatArray:
 
 
 def reward_at(run: Evidence, steps: FloatArray, last: int | None = None) -> FloatArray:
-    """[n] mean reward of the NEAR steps up to each evaluation; at the start, of the first ones. NaN where there is none."""
+    """[n] mean reward of the NEAR steps up to each evaluation, at least of one rollout; at the start, of the first ones.
+
+    NaN where there is none.
+    """
+    near_steps = max(NEAR, run.num_iterations)
     at, values = run.line(REWARD, last)
     out = np.full(len(steps), np.nan)
     if not len(at):
         return out
-    for i, end in enumerate(np.maximum(steps, NEAR)):
-        near = values[(at > end - NEAR) & (at <= end)]
+    for i, end in enumerate(np.maximum(steps, near_steps)):
+        near = values[(at > end - near_steps) & (at <= end)]
         out[i] = near.mean() if len(near) else np.nan
     return out
 

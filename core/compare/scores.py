@@ -11,7 +11,7 @@ import numpy as np
 
 from core.compare.binomial import effective, wilson
 from core.compare.curves import mean_height
-from core.compare.evidence import EACH_STEP, GOLD, Evidence
+from core.compare.evidence import EACH_STEP, GOLD, REWARD, Evidence
 from core.compare.stability import Spikes, dispersion, drawdown, spikes, upper_tail
 from core.groups import FloatArray
 
@@ -65,8 +65,15 @@ def spiked(run: Evidence, horizon: int) -> dict[str, Spikes]:
 def missing(run: Evidence, horizon: int) -> int:
     """Trained steps without a finite reward, loss or gradient norm: NaN and infinities are not stored."""
     trained = min(run.step, horizon)
-    known = [set(steps[steps >= 1].astype(int).tolist()) for steps, _ in (run.line(name, trained) for name in EACH_STEP)]
-    return trained - len(set.intersection(*known))
+    every = set(range(1, trained + 1))
+    rewarded = {1 + i for i in range(0, trained, run.num_iterations)}  # steps that generate; the others have no reward
+    known = [_steps_of(run, name, trained) for name in EACH_STEP]
+    known.append(_steps_of(run, REWARD, trained) | (every - rewarded))
+    return sum(any(step not in steps for steps in known) for step in every)
+
+
+def _steps_of(run: Evidence, name: str, last: int) -> set[int]:
+    return {int(step) for step in run.line(name, last)[0]}
 
 
 @dataclass(frozen=True)

@@ -80,13 +80,14 @@ def steps_to(run: Evidence, threshold: float, horizon: int, hold: int = HOLD, sm
 def spent(run: Evidence, step: float, unit: str) -> float:
     """Generated tokens or seconds of training up to a step, its own included.
 
-    tokens: sum of length/mean x completions of a step. seconds: sum of speed/step_seconds, without evaluations. NaN where a
-    step was not recorded: a sum with holes would be too small.
+    tokens: sum over rollouts of length/mean x completions of a step. seconds: sum of speed/step_seconds, without
+    evaluations. NaN where one was not recorded: a sum with holes would be too small.
     """
     name, each = ("length/mean", run.completions_per_step) if unit == "tokens" else ("speed/step_seconds", 1)
     steps, values = run.line(name, int(step))
     known = values[steps >= 1]
-    return float(known.sum()) * each if each and len(known) == int(step) else float("nan")
+    recorded = -(-int(step) // run.num_iterations) if unit == "tokens" else int(step)  # a rollout's tokens are counted once
+    return float(known.sum()) * each if each and len(known) == recorded else float("nan")
 
 
 def half_life(run: Evidence, horizon: int, over: int = 5) -> Reach | None:

@@ -7,13 +7,14 @@ from sqlalchemy import Connection, and_, func, select
 
 from core.config import RunConfig
 from core.errors import ConfigError
-from core.estimate import Past
+from core.estimate import Past, seconds_per_step
 from core.parsing import parse
 from core.store.session import reading
 from core.store.tables import evaluation, metric, point, run, run_event
 
 LOOKED_AT, TAKEN = 300, 8  # runs that are looked through for the model's, and how many of those count
 LAST_STEPS = 50  # steps of each whose median counts
+ROLLOUT = ("speed/generate_seconds", "speed/score_seconds")
 FEWEST = 3  # a run with fewer steps says nothing yet
 
 
@@ -28,11 +29,11 @@ def past_runs(model: str) -> list[Past]:
 
 
 def _values(c: Connection, run_id: int, step: int) -> dict[str, list[float]]:
-    names = ("speed/step_seconds", "memory/peak")
+    names = ("speed/step_seconds", "memory/peak", *ROLLOUT)
     query = select(metric.c.name, point.c.value).join(metric, metric.c.id == point.c.metric_id)
     here = and_(point.c.run_id == run_id, metric.c.name.in_(names), point.c.step > step - LAST_STEPS)
     found: dict[str, list[float]] = {name: [] for name in names}
-    for name, value in c.execute(query.where(here)):
+    for name, value in c.execute(query.where(here).order_by(point.c.step)):
         found[name].append(value)
     return found
 
@@ -53,5 +54,13 @@ def _past(c: Connection, row: Any, values: dict[str, list[float]]) -> Past | Non
     start = at["running"] - at["starting"] if at["running"] and at["starting"] and at["running"] > at["starting"] else None
     host, device = (str(row.environment.get(k) or "an unknown machine") for k in ("host", "device"))
     return Past(
-        row.id, host, device, config, median(seconds), median(spent) if spent else None, start, max(memory, default=None)
+        run_id=row.id,
+        host=host,
+        device=device,
+        config=config,
+        step_seconds=seconds_per_step(seconds, config.grpo.num_iterations),
+        evaluation_seconds=median(spent) if spent else None,
+        start_seconds=start,
+        memory=max(memory, default=None),
+        rollout_seconds=sum(median(values[name]) for name in ROLLOUT if values[name]),
     )

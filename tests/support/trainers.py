@@ -30,16 +30,25 @@ def stock(config: RunConfig, folder: Path) -> GRPOTrainer:
     )  # fmt: skip
 
 
-def ours(config: RunConfig, folder: Path) -> ShowdownTrainer:
+def ours(config: RunConfig, folder: Path, problems: int = 64) -> ShowdownTrainer:
     set_seed(config.seed)
     model, tokenizer = policy.load(config.model)
-    rows = data.rows(arithmetic.problems(64, "train"), config.data, conversational=True)
+    rows = data.rows(arithmetic.problems(problems, "train"), config.data, conversational=True)
     return build(config, model, tokenizer, rows, folder)
 
 
 def history(trainer: GRPOTrainer) -> list[dict[str, float]]:
-    keys = ("loss", "reward", "reward_std", "frac_reward_zero_std", "grad_norm", "entropy", "completions/mean_length")
-    return [{k: row[k] for k in keys} for row in trainer.state.log_history if "loss" in row]
+    keys = (
+        "loss",
+        "reward",
+        "reward_std",
+        "frac_reward_zero_std",
+        "grad_norm",
+        "entropy",
+        "completions/mean_length",
+        "clip_ratio/region_mean",
+    )
+    return [{k: row[k] for k in keys if k in row} for row in trainer.state.log_history if "loss" in row]
 
 
 def terms(*names: str, **params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -59,6 +59,11 @@ def main() -> None:
     theirs = stock(first, folder / "stock")
     theirs.train()
     made: dict[str, Any] = {"stock": {"history": history(theirs), "weights": weights(theirs)}}
+    twice = run_config(grpo={**GRPO, "max_steps": 3, "num_iterations": 2}, mix=MIXES["group"])
+    theirs = stock(twice, folder / "stock_twice")
+    theirs.train()
+    made["stock_twice"] = {"history": history(theirs), "weights": weights(theirs)}
+    made["twice"] = watched(ours(twice, folder / "twice"))
     for name, mix in MIXES.items():
         made[name] = watched(ours(run_config(grpo=GRPO, mix=mix), folder / name))
     (folder / f"rank{ranks.rank()}.json").write_text(json.dumps(made))

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.store.lines import Place, place_of
 from core.store.records import StepRecord
 from tests.support import stored
 from tests.support.pages import elements, page, prose
-from tests.support.samples import run_config
+from tests.support.samples import HARD, run_config
 from tests.support.stored import HOSTILE, STEPS
 
 
@@ -413,3 +414,24 @@ def test_back_to_a_list_shows_the_page_and_the_sample_of_its_address(sqlite: Pat
     at.query_params["show"], at.query_params["sample"] = "worst", "1.2.0.0"  # another list, and what was looked at in it
     at.run()
     assert at.query_params["sample"] == "1.2.0.0" and not at.exception
+
+
+def test_a_step_that_trained_on_an_earlier_rollout_shows_that(sqlite: Path) -> None:
+    """num_iterations 2: samples lie at steps 1 and 3, held-out ones where it was evaluated."""
+    run_id = runs.create_run(run_config(mix={"terms": HARD}, grpo={"max_steps": 4, "num_iterations": 2}))
+    assert claims.claim(run_id, "w", 60.0)
+    for step in range(1, 5):
+        samples = [stored.sample("hard", step, g, i, {}) for g in range(2) for i in range(4)] if step in (1, 3) else []
+        rewards = {"reward/total": 0.1 * step} if samples else {}
+        held_out = [replace(stored.sample("hard", 1, 0, 0, {}), split="eval")] if step == 4 else []
+        records.write_step(run_id, 1, StepRecord(step, {"policy/loss": 0.0, **rewards}, samples + held_out))
+    at = page("run", run=str(run_id), tab="Samples")
+    assert "8 samples of steps 3 to 4" in prose(at)  # the newest step has none of its own
+    bar = data(at, "step_bar")
+    assert [cell[2] for cell in bar["cells"]] == pytest.approx([0.1, 0.1, 0.3, 0.3]) and bar["chosen"] == 3
+    click(at, "Previous step")
+    assert at.query_params["step"] == "1" and "8 samples of steps 1 to 2" in prose(at)
+    held = page("run", run=str(run_id), tab="Samples", step="4", of="held-out")
+    assert "1 sample of steps 3 to 4" in prose(held)
+    for tab in ("Overview", "All metrics", "Replay"):
+        page("run", run=str(run_id), tab=tab)  # raises nothing

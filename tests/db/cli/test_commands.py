@@ -86,6 +86,8 @@ def test_what_cannot_act_is_said_once_an_arm(home: Path, tmp_path: Path) -> None
     assert json.loads(made.stdout)["runs"] == [1, 2, 3, 4]
     assert made.stderr.count("idle: terms.0.weight: the weight of correctness is 0") == 1
     assert made.stderr.count("stays queued") == 1  # the broker is away for all of them
+    config.write_text(json.dumps({"name": "x", "arms": arms[1:], "sweep": {"grpo.epsilon": [0.1, 0.3]}}))
+    assert "showdown: sweep.grpo.epsilon: 0.1, 0.3 train the same" in showdown("submit", str(config)).stderr
 
 
 @pytest.mark.parametrize(

@@ -294,3 +294,19 @@ def test_probes_that_cannot_be_judged_are_not_called_harmless() -> None:
     table, problems = samples.of_file(samples.SHIPPED, mix)
     found = report(table, mix, 10, problems)
     assert found.unprobed == ("perplexity",) and found.beaten == ()
+
+
+def test_an_evaluation_of_a_step_without_samples_is_replayed_after_the_rollout_before_it() -> None:
+    """num_iterations 2: samples at steps 1 and 3, evaluations after steps 2 and 4."""
+    blend = {"type": "adaptive", "signal": "kl", "threshold": 0.1, "start": 0.0, "end": 1.0, "rate": 1.0, "memory": 0.0}
+    mix = parse(Mix, {"blend": blend, "terms": HARD + CONTINUOUS[:1]})
+    parts = [from_batch(b, mix, step, 8 * i, 2 * i) for i, (step, b) in enumerate(zip((1, 3), rollouts(2), strict=True))]
+    trained = RewardEngine(mix)
+    totals = []
+    for step, b in zip((1, 3), rollouts(2), strict=True):
+        scored = trained.score(b, step)
+        totals += scored.total.tolist()
+        trained.observe(signals_of(b, scored))
+        trained.observe_evaluation(0.5, step + 1)
+    again = replay.run(join(parts), mix, kl={2: 0.5, 4: 0.5})
+    assert again.total.tolist() == totals and trained.adapted["blend"] == 1.0

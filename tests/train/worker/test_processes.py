@@ -49,6 +49,9 @@ def test_two_processes_train_what_stock_trl_trains_in_two_processes(made: list[M
         assert len(rank["stock"]["history"]) == 2
         assert rank["stock"]["history"] == rank["group"]["history"]
         assert rank["stock"]["weights"] == rank["group"]["weights"]
+        assert rank["stock_twice"]["history"] == rank["twice"]["history"]  # num_iterations 2
+        assert rank["stock_twice"]["weights"] == rank["twice"]["weights"]
+        assert [len(c) for c in rank["twice"]["completions"]] == [12, 12]  # two rollouts for three steps
 
 
 @pytest.mark.parametrize("mix", ["group", "majority", "mixed", "token"])
@@ -74,7 +77,8 @@ def test_a_group_in_two_processes_is_scored_whole(made: list[Made], mix: str) ->
 @pytest.mark.usefixtures("sqlite")
 def test_a_rank_that_is_killed_ends_the_others_and_the_run_goes_on_as_if_nothing_had_been() -> None:
     config = run_config(
-        grpo={"max_steps": 6, "prompts_per_step": 3, "num_processes": 2},
+        # It is killed between two iterations of the first rollout: each process must find its own half of it again.
+        grpo={"max_steps": 6, "prompts_per_step": 3, "num_processes": 2, "num_iterations": 4},
         evaluation={"every": 2, "num_samples": 1, "batch_size": 3},
         checkpoint={"every": 1, "keep": 9},
     )  # fmt: skip

@@ -202,3 +202,39 @@ def test_the_log_has_a_line_a_step_and_nothing_its_reader_cannot_change(trained:
     lines = [line for line in text.splitlines() if "showdown.recorder step" in line]
     assert len(lines) == STEPS and "step 3 of 6: reward " in lines[2] and "held-out accuracy" in lines[2]
     assert "Warning" not in text and "Failed" not in text
+
+
+def test_steps_on_one_rollout_store_its_samples_once_and_go_on_from_between_them(sqlite: Path) -> None:
+    """num_iterations 2: steps 2 and 4 train on the samples of 1 and 3. The run is stopped, most likely between two of them."""
+    grpo = {"max_steps": 5, "num_iterations": 2, "epsilon": 0.05, "learning_rate": 2e-3}
+    config = run_config(mix=ADAPTIVE, grpo=grpo, checkpoint={"every": 2}, evaluation={"every": 2, "num_samples": 1})
+    straight = train(config)
+    detail = queries.run_detail(straight)
+    assert detail.row.status == Status.DONE, detail.log_tail
+    assert [len(queries.samples_at(straight, step)) for step in range(1, 6)] == [16, 0, 16, 0, 16]
+    assert [len(queries.samples_at(straight, step, "eval")) for step in range(6)] == [8, 0, 8, 0, 8, 8]
+    series = queries.series(straight)
+    for name, line in series.items():
+        each_step = name.startswith(("policy/", "memory/")) or name == "speed/step_seconds"
+        expected = [0, 2, 4, 5] if name.startswith("eval/") else [1, 2, 3, 4, 5] if each_step else [1, 3, 5]
+        assert line.steps == expected, name
+    clipped = series["policy/clip_ratio"].values
+    assert [clipped[i] for i in (0, 2, 4)] == [0, 0, 0] and clipped[1] > 0 and clipped[3] > 0
+    switches = [e.step for e in queries.events(straight) if e.kind == "switched"]
+    assert len(switches) == len(set(switches)) and set(switches) <= {1, 3, 5}  # once, when the rollout was scored
+
+    stopped = runs.create_run(config)
+    thread = threading.Thread(target=supervisor.supervise, args=("test",))
+    thread.start()
+    wait_for("step 1", lambda: queries.run_detail(stopped).row.step >= 1)
+    runs.request_stop(stopped)
+    thread.join()
+    if queries.run_detail(stopped).row.status == Status.STOPPED:
+        assert runs.requeue(stopped)
+        supervisor.supervise("test")
+    assert same(record(straight)[0], record(stopped)[0]) and record(straight)[1] == record(stopped)[1]
+
+    mix = config.trained_mix
+    again = replay.run(stored_samples.of_run(straight, mix), mix)  # adaptive: step by step, as it was scored
+    assert again.total == pytest.approx([s.total for step in (1, 3, 5) for s in queries.samples_at(straight, step)])
+    assert again.steps.tolist() == [1, 3, 5]

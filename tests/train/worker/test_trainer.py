@@ -6,17 +6,30 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from trl import GRPOTrainer
 
 from core.advantage import by_token
 from core.engine import score
+from core.errors import TrainingError
 from tests.support.samples import HARD, HYBRID, run_config
 from tests.support.trainers import history, ours, stock
 from worker.trainer import Rollout, ShowdownTrainer
 
+CLIPPED = "clip_ratio/region_mean"
 
-@pytest.mark.parametrize("rule", ["group", "batch", "none"])
-def test_losses_rewards_and_weights_equal_stock_trl(tmp_path: Path, rule: str) -> None:
-    config = run_config(mix={"terms": HARD, "advantage": {"type": rule}}, grpo={"max_steps": 3})
+
+@pytest.mark.parametrize(
+    ("rule", "more"),
+    [
+        ("group", {}),
+        ("batch", {}),
+        ("none", {}),
+        ("group", {"num_iterations": 2}),  # the third step begins the second rollout
+        ("group", {"num_iterations": 2, "loss_type": "cispo", "epsilon_high": 1.05, "per_device_train_batch_size": 8}),
+    ],
+)
+def test_losses_rewards_and_weights_equal_stock_trl(tmp_path: Path, rule: str, more: dict[str, Any]) -> None:
+    config = run_config(mix={"terms": HARD, "advantage": {"type": rule}}, grpo={"max_steps": 3, **more})
     a = stock(config, tmp_path / "a")
     a.train()
     b = ours(config, tmp_path / "b")  # built after the other has trained: both then begin with the same random state
@@ -25,6 +38,60 @@ def test_losses_rewards_and_weights_equal_stock_trl(tmp_path: Path, rule: str) -
     theirs = dict(a.model.named_parameters())
     for name, weight in b.model.named_parameters():
         assert torch.equal(weight, theirs[name]), name
+
+
+def adapter(trainer: GRPOTrainer) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in trainer.model.named_parameters() if p.requires_grad}
+
+
+def test_three_steps_train_on_one_rollout_and_their_ratio_leaves_one(tmp_path: Path) -> None:
+    """Whether it goes on from between two of them or was never interrupted, it trains the same to the last bit."""
+    grpo = {"max_steps": 7, "num_iterations": 3, "per_device_train_batch_size": 8, "epsilon": 0.05, "learning_rate": 2e-3}
+    config = run_config(grpo=grpo, checkpoint={"every": 1})
+    straight = ours(config, tmp_path)
+    straight.__class__ = Watching
+    straight.rollouts = []  # type: ignore[attr-defined]
+    straight.train()
+    assert [r.step for r in straight.rollouts] == [1, 4, 7]  # type: ignore[attr-defined]
+    whole = history(straight)
+    assert [i for i, row in enumerate(whole, 1) if "reward" in row] == [1, 4, 7]
+    clipped = [row[CLIPPED] for row in whole]
+    assert [clipped[i] for i in (0, 3, 6)] == [0, 0, 0]  # fresh completions: the ratio is 1
+    assert all(clipped[i] > 0 for i in (1, 2, 4, 5))
+    files = {step: (tmp_path / f"checkpoint-{step}" / "rollout_0.pt").is_file() for step in range(1, 8)}
+    assert files == {1: True, 2: True, 3: False, 4: True, 5: True, 6: False, 7: True}
+    for step in (2, 3, 4):  # before the last iteration, between two rollouts, after the first iteration
+        again = ours(config, tmp_path / f"again{step}")
+        again.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
+        assert history(again)[-7 + step :] == whole[step:], step
+        assert all(torch.equal(p, adapter(straight)[name]) for name, p in adapter(again).items()), step
+
+
+def test_a_retry_with_a_smaller_micro_batch_goes_on_with_the_same_rollout(tmp_path: Path) -> None:
+    grpo = {"max_steps": 2, "num_iterations": 2}
+    straight = ours(run_config(grpo=grpo, checkpoint={"every": 1}), tmp_path)
+    straight.train()
+    smaller = ours(run_config(grpo={**grpo, "per_device_train_batch_size": 4}), tmp_path / "smaller")
+    smaller.train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
+    assert smaller.rollout is None  # nothing was generated
+    assert history(smaller)[-1]["loss"] == pytest.approx(history(straight)[-1]["loss"], abs=1e-5)
+    (tmp_path / "checkpoint-1" / "rollout_0.pt").unlink()
+    broken = ours(run_config(grpo=grpo), tmp_path / "broken")
+    with pytest.raises(TrainingError, match=r"checkpoint-1 .* rollout_0.pt is not in it"):
+        broken.train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
+
+
+def test_a_run_that_goes_on_in_a_later_epoch_has_its_order_of_problems(tmp_path: Path) -> None:
+    """8 problems are two steps: the third step draws a new order, which a resumed run must find again."""
+    config = run_config(mix={"terms": HARD}, grpo={"max_steps": 4, "max_completion_length": 8}, checkpoint={"every": 1})
+    straight = ours(config, tmp_path, problems=8)
+    straight.train()
+    for step in (1, 2, 3):
+        again = ours(config, tmp_path / f"again{step}", problems=8)
+        again.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
+        assert again.rollout and straight.rollout
+        assert again.rollout.batch.problem_ids == straight.rollout.batch.problem_ids, step
+        assert all(torch.equal(p, adapter(straight)[name]) for name, p in adapter(again).items()), step
 
 
 class Watching(ShowdownTrainer):

@@ -12,7 +12,7 @@ from core.compare.curves import at, ema, first_hold, mean_height
 from core.compare.scores import measured, missing, scores
 from core.compare.stability import BEFORE, dispersion, drawdown, spikes, upper_tail
 from core.compare.thresholds import Reach, absolute, collapse_step, half_life, relative, spent, steps_to
-from tests.support.evidence import run_of
+from tests.support.evidence import changed, run_of
 
 NAN = float("nan")
 
@@ -175,6 +175,9 @@ def test_tokens_and_seconds() -> None:
     assert spent(run, 0, "seconds") == 0.0  # there from the start: nothing was spent
     assert np.isnan(spent(run, 10, "seconds"))  # a hole: the sum would be too small
     assert np.isnan(spent(run_of([0.1]), 10, "tokens"))  # never recorded
+    lengths = [10.0, NAN, NAN, 20.0, NAN, NAN, 30.0]  # three steps on a rollout: its tokens count once
+    run = run_of([0.1, 0.5], config=changed("grpo.num_iterations", 3), length__mean=lengths)
+    assert [spent(run, step, "tokens") for step in (1, 3, 4, 7)] == [160, 160, 480, 960]
 
 
 def test_half_life_and_collapse() -> None:
@@ -213,6 +216,9 @@ def test_a_run_that_ended_early_is_counted() -> None:
 def test_steps_without_a_number_are_counted() -> None:
     assert missing(run_of([0.1] * 5, policy__loss=[0.1] * 20 + [NAN] * 3 + [0.1] * 17), 40) == 3
     assert missing(run_of([0.1] * 5, policy__loss=[0.1] * 20), 30) == 10
+    rewards = [0.5 if step % 2 else NAN for step in range(1, 41)]  # num_iterations 2: of every other step
+    assert missing(run_of([0.1] * 5, config=changed("grpo.num_iterations", 2), reward__total=rewards), 40) == 0
+    assert missing(run_of([0.1] * 5, config=changed("grpo.num_iterations", 2), reward__total=[NAN] * 40), 40) == 20
 
 
 def test_an_evaluation_knows_its_error() -> None:

@@ -10,6 +10,7 @@ from core import presets
 from core.config import RunConfig
 from core.errors import ConfigError
 from core.experiment import ExperimentConfig
+from core.grpo import GrpoConfig
 from core.parsing import parse
 from core.yaml_files import load, read_yaml
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, run_config
@@ -183,3 +184,36 @@ def test_what_a_merge_brings_into_a_mapping_may_be_given_anew(tmp_path: Path) ->
 )
 def test_structure_is_the_sides_in_use(terms: list[dict[str, Any]], structure: str) -> None:
     assert run_config(mix={**HYBRID, "terms": terms}).mix.structure == structure
+
+
+@pytest.mark.parametrize(
+    ("grpo", "hashed"),
+    [
+        ({}, "e554157bd55f2202"),
+        ({"max_steps": 7, "epsilon": 0.1}, "75e96709faf13747"),
+        ({"loss_type": "cispo"}, "f4a613156d93f5a8"),
+    ],
+)
+def test_num_iterations_left_at_1_moves_no_hash(grpo: dict[str, Any], hashed: str) -> None:
+    """Hashes as they were before the setting was there."""
+    mix = {"terms": [{"component": "correctness", "side": "hard", "weight": 1.0}]}
+    assert parse(RunConfig, {"mix": mix, "grpo": grpo}).hash() == hashed
+    assert parse(RunConfig, {"mix": mix, "grpo": {**grpo, "num_iterations": 2}}).hash() != hashed
+
+
+@pytest.mark.parametrize(
+    ("grpo", "high"),
+    [
+        ({}, None),
+        ({"loss_type": "cispo"}, 5.0),  # epsilon would scale every gradient
+        ({"loss_type": "cispo", "epsilon_high": 3.0}, 3.0),
+        ({"epsilon_high": 0.28}, 0.28),
+    ],
+)
+def test_the_upper_epsilon_that_trl_is_given(grpo: dict[str, Any], high: float | None) -> None:
+    assert parse(GrpoConfig, grpo).upper_epsilon == high
+
+
+def test_the_step_at_which_a_rollout_was_made() -> None:
+    made = parse(GrpoConfig, {"max_steps": 7, "num_iterations": 3})
+    assert [made.rollout_step(step) for step in range(1, 8)] == [1, 1, 1, 4, 4, 4, 7] and made.rollouts == 3

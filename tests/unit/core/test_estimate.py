@@ -10,7 +10,8 @@ from core.estimate import LIBRARIES, Past, estimate, evaluation_count, parameter
 from tests.support.samples import run_config
 
 # 16 completions of at most 40 tokens a step, 6 steps, evaluations at 0, 3 and 6 of 8 problems x 1 completion
-PAST = Past(1, "box", "cpu", run_config(), step_seconds=2.0, evaluation_seconds=3.0, start_seconds=5.0, memory=1.5)
+PAST = Past(1, "box", "cpu", run_config(), step_seconds=2.0, evaluation_seconds=3.0, start_seconds=5.0, memory=1.5,
+            rollout_seconds=1.2)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,7 @@ PAST = Past(1, "box", "cpu", run_config(), step_seconds=2.0, evaluation_seconds=
         ({"grpo": {"prompts_per_step": 8}}, 5 + 6 * 4 + 3 * 3, "twice the completions a step"),
         ({"grpo": {"max_completion_length": 80}}, 5 + 6 * 4 + 3 * 6, "twice as long: steps and evaluations"),
         ({"grpo": {"num_processes": 2}}, 5 + 6 * 1 + 3 * 3, "each process has half of the completions"),
+        ({"grpo": {"num_iterations": 2}}, 5 + 6 * (0.8 + 1.2 / 2) + 3 * 3, "a rollout takes 1.2 of the 2 seconds"),
         ({"evaluation": {"every": 3, "num_samples": 4}}, 5 + 6 * 2 + 3 * 12, "four times the held-out completions"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from core import presets
 from core.experiment import ExperimentConfig
 from core.grpo import GrpoConfig
-from core.lint import cannot_act
+from core.lint import cannot_act, cannot_act_in
 from core.mix import Mix
 from core.parsing import parse
 from tests.support.samples import CONTINUOUS, HARD, HYBRID
@@ -85,3 +85,77 @@ def test_every_preset_acts(name: str) -> None:
     made = presets.preset(name)
     for run in made.runs() if isinstance(made, ExperimentConfig) else [made]:
         assert cannot_act(run.mix, run.grpo) == []
+
+
+RATIO = "the policy ratio is 1 while num_iterations is 1"
+
+
+@pytest.mark.parametrize(
+    ("grpo", "place", "message"),
+    [
+        ({"epsilon": 0.1}, "epsilon", f"0.1 cannot act: {RATIO}, so nothing is clipped"),
+        ({"epsilon_high": 0.28}, "epsilon_high", RATIO),
+        ({"delta": 1.5}, "delta", RATIO),
+        ({"importance_sampling_level": "sequence"}, "importance_sampling_level", f"sequence cannot act: {RATIO}"),
+        ({"loss_type": "sapo"}, "loss_type", f"sapo cannot act: trains as grpo here: {RATIO}"),
+        ({"loss_type": "vespo"}, "loss_type", "trains as dapo here"),
+        ({"loss_type": "cispo"}, "loss_type", "trains as dapo here"),
+        ({"loss_type": "cispo", "epsilon_high": 0.2}, "epsilon_high", "0.2 bounds the ratio itself under loss_type cispo"),
+        ({"loss_type": "cispo", "num_iterations": 2, "epsilon": 0.1}, "epsilon", "by epsilon_high alone"),
+        ({"loss_type": "sapo", "num_iterations": 2, "delta": 1.5}, "delta", "loss_type sapo does not clip"),
+        ({"loss_type": "bnpo"}, "loss_type", "trains as dapo here: they differ only between micro-batches"),
+        ({"lr_scheduler_type": "constant_with_warmup"}, "lr_scheduler_type", "trains as constant here: warmup_steps is 0"),
+        ({"num_iterations": 200}, "num_iterations", "trains as 100 here: max_steps ends the first rollout"),
+        ({"entropy_target": 0.5}, "entropy_target", "only under use_adaptive_entropy"),
+        ({"vllm_importance_sampling_clip_max": 2.0}, "vllm_importance_sampling_clip_max", "only under use_vllm"),
+        # vLLM writes the completions, but the ratio compares the policy with itself; only vespo's holds vLLM's part too.
+        ({"use_vllm": True, "epsilon": 0.1}, "epsilon", RATIO),
+        ({"use_vllm": True, "vllm_server_base_url": "http://box:8000"}, "vllm_server_base_url", "under vllm_mode colocate"),
+        ({"use_vllm": True, "vllm_importance_sampling_correction": False, "vllm_importance_sampling_clip_max": 2.0},
+         "vllm_importance_sampling_clip_max", "only under vllm_importance_sampling_correction"),
+    ],
+)  # fmt: skip
+def test_a_grpo_setting_that_was_changed_for_nothing_is_named(grpo: dict[str, Any], place: str, message: str) -> None:
+    found = cannot_act(parse(Mix, {"terms": HARD}), parse(GrpoConfig, {"max_steps": 100, **grpo}))
+    assert [m for p, m in found if p == f"grpo.{place}" and message in m], found
+
+
+@pytest.mark.parametrize(
+    "grpo",
+    [
+        {"num_iterations": 2, "epsilon": 0.1, "epsilon_high": 0.28, "delta": 1.5, "importance_sampling_level": "sequence"},
+        {"num_iterations": 2, "loss_type": "cispo"},
+        {"num_iterations": 2, "loss_type": "sapo"},
+        {"loss_type": "dr_grpo"},
+        {"loss_type": "bnpo", "per_device_train_batch_size": 8},
+        {"loss_type": "luspo", "importance_sampling_level": "sequence"},  # which it is refused without
+        {"importance_sampling_level": "sequence", "top_entropy_quantile": 0.2},  # tokens differ, ratio or not
+        {"use_vllm": True, "loss_type": "vespo", "vllm_importance_sampling_mode": "token_mask"},
+        {"use_adaptive_entropy": True, "entropy_target": 0.5},
+        {"lr_scheduler_type": "constant_with_warmup", "warmup_steps": 5},
+    ],
+)
+def test_a_grpo_setting_that_acts_is_left_in_peace(grpo: dict[str, Any]) -> None:
+    assert cannot_act(parse(Mix, {"terms": HARD}), parse(GrpoConfig, {"max_steps": 100, **grpo})) == []
+
+
+@pytest.mark.parametrize(
+    ("sweep", "grpo", "expected"),
+    [
+        ({"grpo.epsilon": [0.1, 0.3]}, {}, [("", "sweep.grpo.epsilon", f"0.1, 0.3 train the same: {RATIO}")]),
+        ({"grpo.epsilon": [0.1, 0.2, 0.3], "grpo.beta": [0.0, 0.1]}, {}, [("", "sweep.grpo.epsilon", "0.1, 0.2, 0.3 train")]),
+        ({"grpo.loss_type": ["dapo", "grpo", "vespo"]}, {}, [("", "sweep.grpo.loss_type", "dapo, vespo train the same")]),
+        ({"grpo.epsilon": [0.1, 0.3]}, {"num_iterations": 2}, []),
+        ({"grpo.num_iterations": [1, 2]}, {"epsilon": 0.1}, [("hard, num_iterations 1", "grpo.epsilon", "0.1 cannot act")]),
+        ({"grpo.beta": [0.0, 0.1]}, {"epsilon": 0.1}, [("", "grpo.epsilon", "0.1 cannot act")]),  # of every run: said once
+    ],
+)
+def test_a_sweep_over_what_cannot_act_is_named_once(
+    sweep: dict[str, Any], grpo: dict[str, Any], expected: list[tuple[str, str, str]]
+) -> None:
+    made = parse(ExperimentConfig, {
+        "name": "x", "seeds": [0, 1], "sweep": sweep, "run": {"grpo": grpo}, "arms": [{"name": "hard", "mix": {"terms": HARD}}],
+    })  # fmt: skip
+    found = cannot_act_in(made)
+    assert [f[:2] for f in found] == [e[:2] for e in expected], found
+    assert all(message in f[2] for f, (_, _, message) in zip(found, expected, strict=True)), found

@@ -1,0 +1,50 @@
+"""A rollout in a checkpoint: what TRL buffers between two steps that train on the same completions.
+
+TRL keeps the buffer in memory only and generates anew after a resume. A checkpoint between two iterations of a rollout keeps
+one file a process, so that the resumed run trains on the same completions and generates at the same steps.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from trl.trainer.utils import split_tensor_dict
+
+from core.errors import TrainingError
+from worker import ranks
+
+Inputs = dict[str, torch.Tensor]
+"""A micro-batch as TRL's loss reads it: tensors [n, ...] of n completions, and scalars of the whole rollout."""
+
+
+def path(checkpoint: Path) -> Path:
+    """The file of this process. `.pt`, so that a copy of the adapter leaves it out."""
+    return checkpoint / f"rollout_{ranks.rank()}.pt"
+
+
+def save(micro_batches: Sequence[Inputs], checkpoint: Path) -> None:
+    """Write this process's share of the rollout as one batch, in the order in which it trains."""
+    whole = {
+        name: torch.cat([batch[name] for batch in micro_batches]) if value.ndim else value
+        for name, value in micro_batches[0].items()
+    }
+    torch.save(whole, path(checkpoint))
+
+
+def load(checkpoint: Path, pieces: int, device: torch.device) -> list[Inputs]:
+    """The rollout in so many micro-batches: another number than before where a retry made them smaller.
+
+    TrainingError without the file.
+    """
+    file = path(checkpoint)
+    if not file.is_file():
+        raise TrainingError(
+            f"{checkpoint.name} was written between two iterations of a rollout, but {file.name} is not in it, so the rollout "
+            "cannot be trained further; clone the run to train it from the beginning"
+        )
+    kept: Inputs = torch.load(
+        file, map_location="cpu", weights_only=True
+    )  # torch does not know the "cpu:0" of several processes
+    whole = {name: value.to(device) for name, value in kept.items()}
+    micro_batches: list[Inputs] = split_tensor_dict(whole, pieces)
+    return micro_batches

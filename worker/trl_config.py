@@ -1,0 +1,72 @@
+"""RunConfig as the settings of TRL's GRPOTrainer and of peft. Settings of Liger and vLLM come from worker.options."""
+
+from pathlib import Path
+
+import torch
+from peft import LoraConfig as PeftLoraConfig
+from trl import GRPOConfig
+
+from core.config import RunConfig
+from worker import options
+
+# A process waits for the others while one of them waits for the database, say: worker.supervisor ends those left behind.
+WAIT_SECONDS = 7 * 24 * 3600
+LOSS = (  # settings that are TRL's in name, type and meaning
+    "loss_type", "importance_sampling_level", "delta", "top_entropy_quantile", "entropy_coef", "use_adaptive_entropy",
+    "entropy_target", "entropy_coef_delta", "entropy_coef_min", "entropy_coef_max",
+)  # fmt: skip
+
+
+def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
+    """TRL's settings for a run. One rollout per num_iterations steps, logged every step, checkpoints in `folder`."""
+    g, gpu = config.grpo, torch.cuda.is_available()
+    half = gpu and config.model.dtype in ("auto", "bfloat16") and torch.cuda.is_bf16_supported()
+    return GRPOConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=g.micro_batch,
+        gradient_accumulation_steps=g.completions_per_process // g.micro_batch,
+        ddp_timeout=WAIT_SECONDS,
+        num_generations=g.num_generations,
+        learning_rate=g.learning_rate,
+        lr_scheduler_type=g.lr_scheduler_type,
+        warmup_steps=g.warmup_steps,
+        max_steps=g.max_steps,
+        num_iterations=g.num_iterations,
+        beta=g.beta,
+        epsilon=g.epsilon,
+        epsilon_high=g.upper_epsilon,
+        **{name: getattr(g, name) for name in LOSS},
+        scale_rewards=config.mix.advantage.in_trl or "none",
+        mask_truncated_completions=g.mask_truncated_completions,
+        temperature=g.temperature,
+        top_p=g.top_p,
+        top_k=g.top_k,
+        max_completion_length=g.max_completion_length,
+        max_grad_norm=g.max_grad_norm,
+        weight_decay=g.weight_decay,
+        gradient_checkpointing=g.gradient_checkpointing,
+        **options.training_arguments(config),
+        bf16=half,
+        use_cpu=not gpu,
+        seed=config.seed,
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=config.checkpoint.every,
+        save_total_limit=None,  # worker.checkpoints keeps what the database names; TRL would remove it
+        chat_template_kwargs=config.model.chat_template_kwargs,
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+def lora_config(config: RunConfig) -> PeftLoraConfig:
+    """peft's settings for a run."""
+    lora = config.lora
+    modules = lora.target_modules if isinstance(lora.target_modules, str) else list(lora.target_modules)
+    return PeftLoraConfig(
+        r=lora.r,
+        lora_alpha=lora.lora_alpha,
+        lora_dropout=lora.lora_dropout,
+        target_modules=modules,
+        task_type="CAUSAL_LM",
+    )
