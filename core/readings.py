@@ -80,6 +80,8 @@ def unwrapped(text: str) -> str:
         before = text
         if (box := BOX.match(text)) and text.endswith("}") and _closes(text, box.end()) == len(text) - 1:
             text = text[box.end() : -1].strip()
+        if text.startswith("{") and text.endswith("}") and _closes(text, 1) == len(text) - 1:
+            text = text[1:-1].strip()
         for left, right in DELIMITERS:
             inner = text[len(left) : -len(right)]
             if len(text) > len(left + right) and text.startswith(left) and text.endswith(right) and left[-1] not in inner[-1:]:

@@ -45,7 +45,7 @@ def to_problem(row: Any, where: str, problem_id: str, question: str = "question"
     gold = gold_answer(text)
     if gold is None:
         raise DataError(
-            f"{where}: the gold answer in field {answer!r} cannot be read; "
+            f"{where}: no gold answer in field {answer!r}; "
             "it must be a number (a unit may follow) or an expression, or end in '#### <number>'"
         )
     return Problem(problem_id, str(row[question]).strip(), gold, text)
