@@ -88,7 +88,7 @@ def score(
 ) -> None:  # fmt: skip
     """Score a file of completions: rows {prompt, completion, gold[, group, step]} in, the same rows with scores out.
 
-    Rows of one group stand together. Needs no database and no GPU.
+    Rows of one group stand together. Needs no database and no GPU. Ends with 1 where no row could be read.
     """
     made, _, rule = _mix(mix, arm, max_steps)
     half = target.with_name(target.name + ".part")
@@ -100,19 +100,47 @@ def score(
                 bad=lambda row: click.echo(f"showdown: {row}", err=True),
                 progress=lambda n: None if bar is None else bar.update(n),
             )  # fmt: skip
+        if not tally.rows:
+            raise ShowdownError(
+                f"{source}: no row could be read; a row needs {', '.join(scorefile.NEEDED)}, one JSON object a line"
+            )
         half.replace(target)  # whoever reads OUT never sees half of it
     except OSError as error:
         raise ShowdownError(f"{target} cannot be written: {error.strerror}") from error
     finally:
         half.unlink(missing_ok=True)
+    _say_what_is_missing(tally)
     if as_json:
-        click.echo(
-            json.dumps({"rows": tally.rows, "skipped": len(tally.bad), "correct": tally.correct, "no_answer": tally.no_answer})
-        )
+        click.echo(json.dumps(_counts(tally)))
         return
     click.echo(f"scored {tally.rows} rows into {target}: {tally.correct} right, {tally.no_answer} without an answer")
+    steps = sorted(tally.steps)
+    click.echo(f"weights as of step {steps[0]}" + (f" to {steps[-1]}, as the rows say" if len(steps) > 1 else ""))
     if tally.bad:
         click.echo(f"skipped {len(tally.bad)} bad rows (named above)")
+
+
+def _counts(tally: scorefile.Tally) -> dict[str, Any]:
+    return {
+        "rows": tally.rows, "skipped": len(tally.bad), "correct": tally.correct, "no_answer": tally.no_answer,
+        "unreadable_gold": tally.unreadable, "ungrouped": tally.ungrouped, "steps": sorted(tally.steps),
+    }  # fmt: skip
+
+
+def _say_what_is_missing(tally: scorefile.Tally) -> None:
+    """What could not be judged, once for the whole file, on standard error."""
+    if tally.unreadable:
+        click.echo(
+            f"showdown: {tally.unreadable} of {tally.rows} rows have a gold answer that cannot be read; "
+            "their 'correct' is null, with the reason beside it",
+            err=True,
+        )
+    if tally.ungrouped:
+        click.echo(
+            f"showdown: {tally.ungrouped} of {tally.rows} rows have no 'group'; their advantage is null, "
+            "since an advantage compares the completions of one prompt",
+            err=True,
+        )
 
 
 @click.command("preflight")

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from core.answers import Answer, AnswerRule, extract, matches
+from core.answers import Answer, AnswerRule, extract, matches, read_gold
 from core.equations import Equation, equations
 from core.groups import BoolArray, FloatArray, Groups, IntArray
 from core.problems.problem import Problem
@@ -25,12 +25,14 @@ class RolloutBatch:
     """n samples in generation order; samples of one group share a `group` id.
 
     `mean_nll` [n] is the mean negative log-probability per token in nats under the policy, NaN where unknown.
-    `truncated` [n]: the completion was cut at max_completion_length. The fields from `solutions` on are filled only
-    where a component asks for them, else empty or NaN: `token_nll` mean_nll token by token, as core.tokens packs it (None
-    where the tokens' places are not known); `nll_without_prompt` as mean_nll with an empty user turn;
-    `self_certainty` mean KL(uniform || policy) in nats; `reference_probability` mean probability of the gold answer's
-    tokens after the reasoning, `reference_baseline` the same without it; `external` [n] each: scores that other models
-    gave, under core.rewards.component.external_key.
+    `truncated` [n]: the completion was cut at max_completion_length. `begun` [n]: what the rendered prompt's end already
+    wrote of the completion, as core.replies.opened says (`<think>` of a chat template); empty where nothing.
+
+    The fields from `solutions` on are filled only where a component asks for them, else empty or NaN: `token_nll`
+    mean_nll token by token, as core.tokens packs it (None where the tokens' places are not known); `nll_without_prompt` as
+    mean_nll with an empty user turn; `self_certainty` mean KL(uniform || policy) in nats; `reference_probability` mean
+    probability of the gold answer's tokens after the reasoning, `reference_baseline` the same without it; `external` [n]
+    each: scores that other models gave, under core.rewards.component.external_key.
     """
 
     prompts: Sequence[str]
@@ -42,6 +44,7 @@ class RolloutBatch:
     truncated: BoolArray
     mean_nll: FloatArray
     answer_rule: AnswerRule = "strict"
+    begun: Sequence[str] = ()
     solutions: Sequence[str] = ()
     token_nll: Sequence[str | None] = ()
     nll_without_prompt: FloatArray = field(default_factory=_unknown)
@@ -52,8 +55,9 @@ class RolloutBatch:
 
     def __post_init__(self) -> None:
         n = len(self.completions)
-        if not len(self.solutions):
-            object.__setattr__(self, "solutions", [""] * n)
+        for name in ("begun", "solutions"):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, [""] * n)
         if not len(self.token_nll):
             object.__setattr__(self, "token_nll", [None] * n)
         for name in ("nll_without_prompt", "self_certainty", "reference_probability", "reference_baseline"):
@@ -71,12 +75,18 @@ class RolloutBatch:
     @cached_property
     def answers(self) -> list[Answer | None]:
         """The parsed answer of each completion; None where there is none. Parsed once for all components."""
-        return [extract(text, self.answer_rule) for text in self.completions]
+        pairs = zip(self.completions, self.begun, strict=True)
+        return [extract(text, self.answer_rule, begun) for text, begun in pairs]
 
     @cached_property
     def equations(self) -> list[list[Equation]]:
         """What each completion works out. Parsed once for all components."""
         return [equations(text) for text in self.completions]
+
+    @cached_property
+    def readable(self) -> BoolArray:
+        """[n] the gold answer can be read, so that right and wrong mean something."""
+        return np.array([read_gold(gold) is not None for gold in self.golds], dtype=bool)
 
     @cached_property
     def correct(self) -> BoolArray:

@@ -232,8 +232,9 @@ def signals(correct: BoolArray, total: FloatArray, is_dead: BoolArray, groups: G
 
 
 def signals_of(batch: RolloutBatch, scored: ScoredBatch) -> Signals:
-    """Likewise of a scored batch."""
-    return signals(batch.correct, scored.total, scored.dead, batch.groups)
+    """What adaptive schedules watch of a scored batch. Samples whose gold answer cannot be read are no part of the accuracy."""
+    judged = batch.correct[batch.readable] if batch.readable.any() else batch.correct
+    return signals(judged, scored.total, scored.dead, batch.groups)
 
 
 def score(batch: RolloutBatch, mix: Mix, step: int) -> ScoredBatch:

@@ -1,10 +1,12 @@
-"""How a number is written, in digits and in words, and its exact value. Called by core.answers, core.equations and what
-compares numbers."""
+"""How a number is written, in digits, in LaTeX and in words, and its exact value."""
 
 import re
 from fractions import Fraction
 from functools import lru_cache
 from unicodedata import numeric
+
+from core.latex import JOINT, plain
+from core.units import CURRENCIES, LETTER, LETTER_BEFORE, PARTS, SCALES, UNIT
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 30
@@ -13,42 +15,51 @@ MAX_NUMERAL = 120  # characters
 # Zero-width characters and marks of direction: some models print them.
 INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 SIGN = "-+\u2212\u2010\u2011\u2012\u2013\ufe63\uff0d"
-CURRENCY = r"(?:\\?[$\u20ac\u00a3\u00a5\u20b9]\ ?)?"
-VULGAR = {c: Fraction(numeric(c)).limit_denominator(8) for c in "\u00bd\u2153\u2154\u00bc\u00be\u215b\u215c\u215d\u215e"}
+CURRENCY = rf"(?:(?:US|HK|NT|[ACSR])?\\?[{CURRENCIES}]\ {{0,6}})?"
+VULGAR = {
+    c: Fraction(numeric(c)).limit_denominator(10) for c in "\u00bc\u00bd\u00be" + "".join(map(chr, range(0x2150, 0x215F)))
+}
+SLASH = "/\u2044\u2215\uff0f"
 RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 LOWERED = str.maketrans(RAISED + "\u207a\u207b\u2212", "0123456789+--")
-UNIT = "st|nd|rd|th|m?g|kg|lbs?|oz|tons?|[ckm]?m|ft|in|mi|mph|yds?|h|hrs?|hours?|mins?|s|days?|[ap]m|m?l|L|c|cents?|[MG]B"
 # Digits are bounded, so that no numeral, however long, makes matching or arithmetic slow. Separators stand before three
 # digits (or as in India), else `7,2` would be read as 72.
 WHOLE = (
-    r"(?:\d{1,3}(?:,\d{3}){1,12}|\d{1,3}(?:[\u00a0\u2009\u202f]\d{3}){1,12}|\d{1,2}(?:,\d{2}){1,6},\d{3}"
-    rf"|\d{{1,{MAX_DIGITS}}})"
+    rf"(?:\d{{1,3}}(?:(?:,{JOINT}{{0,6}}\d{{3}}){{1,12}}|(?:{JOINT}{{1,12}}\d{{3}}){{1,12}}|(?:[\u00a0\u2009\u202f]\d{{3}}){{1,12}}"
+    rf"|(?:['\u2019]\d{{3}}){{1,12}}|(?:_\d{{3}}){{1,12}})|\d{{1,2}}(?:,\d{{2}}){{1,6}},\d{{3}}|\d{{1,{MAX_DIGITS}}})"
 )
 DECIMALS = rf"\.\d{{1,{MAX_DIGITS}}}"
 EXPONENT = r"[eE][-+]?\d{1,4}"
-TEN = rf"(?:[x*\u00d7]|\\times|\\cdot)\ ?10(?:\^\{{?[-+\u2212]?\d{{1,2}}\}}?|[\u207a\u207b]?[{RAISED}]{{1,2}})"
-FRAC = r"\\[dt]?frac\ *(?:\{\ *[-+]?\d{1,20}\ *\}\ *\{\ *\d{1,20}\ *\}|\d\ *\d)"
+TEN = (
+    rf"(?:[x*\u00d7\u00b7\u22c5]|\\times|\\cdot)\ {{0,6}}10(?:\^\{{?[-+\u2212]?\d{{1,2}}\}}?|[\u207a\u207b]?[{RAISED}]{{1,2}})"
+)
+ARGUMENT = r"\ *(?:\{\ *[-+]?\d{1,20}\ *\}|\d)"
+FRAC = rf"\\[dtc]?frac{ARGUMENT}{ARGUMENT}"
+PART = rf"(?:\ (?:and|&)\ |-and-)(?:(?:an?|one)[ -])?(?P<part>{'|'.join(PARTS)})(?![a-z]|\ of\b)|\ (?:and|&)\ (?P<parts>\d/\d)"
 NUMBER = rf"""
 (?P<sign>[{SIGN}]{CURRENCY}|{CURRENCY}[{SIGN}]?)
 (?: (?P<whole>{WHOLE}) (?P<decimals>{DECIMALS})?
-    (?: (?P<exponent>{EXPONENT}) | \ ?(?P<ten>{TEN}) | /(?P<over>{WHOLE}) | \ (?P<rest>\d{{1,9}}/\d{{1,9}})
-      | \ ?(?P<frac>{FRAC}) | \ ?(?P<vulgar>[{"".join(VULGAR)}]) )?
+    (?: (?P<exponent>{EXPONENT}) | \ {{0,6}}(?P<ten>{TEN}) | [{SLASH}](?P<over>{WHOLE})
+      | \ {{1,6}}(?P<rest>\d{{1,9}}[{SLASH}]\d{{1,9}})
+      | \ {{0,6}}(?P<frac>{FRAC}) | \ ?(?P<vulgar>[{"".join(VULGAR)}])
+      | \ {{1,12}}(?P<scale>{"|".join(SCALES)})(?![a-z]) | {PART} )?
   | (?<![.\d])(?P<small>{DECIMALS}(?:{EXPONENT})?)
   | (?P<frac_alone>{FRAC})
   | (?P<vulgar_alone>[{"".join(VULGAR)}]) )
 """
 # No number begins or ends inside a word, another number or a power: `x12`, `12.5`'s tail, `3:45`, `72k`, `2^3`.
 BEGIN = (
-    rf"(?=[{SIGN}\d.\\$\u20ac\u00a3\u00a5\u20b9{''.join(VULGAR)}])"  # only to be quick
-    r"(?<![^\W_])(?<![^\W_]_)(?<!\d[.,:/])(?<!\^)(?<!\^\{)(?<!sqrt\{)(?<!frac\{)(?<!\}\{)"
+    rf"(?=[{SIGN}\d.\\{CURRENCIES}{''.join(VULGAR)}])"  # only to be quick
+    rf"(?<!{LETTER_BEFORE})(?<![^\W_]_)(?<!\d[.,:{SLASH}~'\u2019])(?<![\^\u221a\u221b\u221c{JOINT}])(?<!\^\{{)(?<!sqrt\{{)"
+    r"(?<!frac\{)(?<!\}\{)"
 )
 END = (
-    r"(?![.,:/]?\d)(?!\ ?(?:\^|\\(?:sqrt|pi|frac|times|cdot)))"
-    rf"(?:(?![^\W_])|(?=(?:{UNIT})[\u00b2\u00b3]?(?![^\W_])))(?!(?<=\d)[eE][-+]?\d)"
+    rf"(?![.,:{SLASH}~'\u2019_]?\d|,?{JOINT})(?!\ {{0,6}}(?:\^|\\(?:sqrt|pi|[dt]?frac|times|cdot)))"
+    rf"(?:(?!{LETTER})|(?=(?:{UNIT})[\u00b2\u00b3]?(?!{LETTER}))|(?=(?!{'|'.join(SCALES)}|dozen)[a-z]{{4}}))(?!(?<=\d)[eE][-+]?\d)"
 )
 FIND = re.compile(rf"{BEGIN}{NUMBER}{END}", re.VERBOSE)
 NUMERAL = re.compile(rf"(?P<far>[{SIGN}]\ |(?:negative|minus)\ )?{NUMBER}(?:\ ?\\?%)?\.?", re.VERBOSE | re.IGNORECASE)
-NEGATIVE = re.compile(rf"[-{SIGN[2:]}a-z]", re.IGNORECASE)
+NEGATIVE = re.compile(rf"[-{SIGN[2:]}]|negative|minus", re.IGNORECASE)
 PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 DIGIT = re.compile(rf"[\d{''.join(VULGAR)}]")
 
@@ -62,7 +73,8 @@ WORDS |= {"half": Fraction(1, 2), "one half": Fraction(1, 2), "one quarter": Fra
 WORD = re.compile(r"[a-z]+(?:[- ][a-z]+)?", re.IGNORECASE)
 # `half of it`, `one hundred`, `two and a half`: the word alone would be another number.
 UNSURE = re.compile(
-    rf"[\w-]|\s+(?:of|and|or|an?|hundred|thousand|million|billion|dozen|percent|times|more|less|plus|minus|{'|'.join(ONES)})\b",
+    r"[\w-]|\s+(?:of|and|or|an?|to|hundred|thousand|million|billion|dozens?|percent|times|more|less|plus|minus|point|halves|thirds?"
+    rf"|quarters?|fourths?|fifths?|sixths?|eighths?|tenths?|squared|cubed|{'|'.join(ONES)})\b",
     re.IGNORECASE,
 )
 
@@ -76,15 +88,20 @@ def number(text: str) -> Fraction | None:
 def _number(text: str) -> Fraction | None:
     if PLAIN.fullmatch(text):
         return Fraction(text) if "." in text else Fraction(int(text))
-    found = NUMERAL.fullmatch(INVISIBLE.sub("", text).strip())
+    found = NUMERAL.fullmatch(plain(INVISIBLE.sub("", text)).strip())
     if found is None:
         return None
-    part = found.groupdict()
+    return value_of(found)
+
+
+def value_of(numeral: re.Match[str]) -> Fraction | None:
+    """The value of a match of NUMBER; None where it divides by zero, or for a power of ten that nobody means."""
+    part = numeral.groupdict()
     try:
         value = _magnitude(part)
     except (ZeroDivisionError, OverflowError):
         return None
-    return -value if NEGATIVE.search((part["far"] or "") + found["sign"]) else value
+    return -value if NEGATIVE.search((part.get("far") or "") + numeral["sign"]) else value
 
 
 def _magnitude(part: dict[str, str | None]) -> Fraction:
@@ -101,10 +118,15 @@ def _magnitude(part: dict[str, str | None]) -> Fraction:
         value *= Fraction(10) ** int(power)
     if part["over"]:
         value /= int(re.sub(r"\D", "", part["over"]))
-    if part["rest"]:
-        value += Fraction(part["rest"])
+    for fraction in (part["rest"], part["parts"]):
+        if fraction:
+            value += Fraction(re.sub(rf"[{SLASH}]", "/", fraction))
+    if part["part"]:
+        value += Fraction(1, PARTS[part["part"].lower()])
+    if part["scale"]:
+        value *= SCALES[part["scale"].lower()]
     if frac:
-        top, bottom = re.findall(r"[-+]?\d+", frac) if "{" in frac else re.findall(r"\d", frac)
-        value += Fraction(int(top), int(bottom))
+        top, bottom = re.findall(r"\{ *([-+]?\d+) *\}|(\d)", frac[frac.index("frac") :])
+        value += Fraction(int(top[0] or top[1]), int(bottom[0] or bottom[1]))
     sign = part["vulgar"] or part["vulgar_alone"]
     return value + VULGAR[sign] if sign else value

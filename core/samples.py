@@ -43,13 +43,14 @@ def _tables(row: queries.RunRow, config: RunConfig, mixes: Sequence[Mix], progre
     stored = sorted({twin for found in plans for twin in found.values() if twin is not None})
     anew = {_anew(i, t.label): t for i, mix in enumerate(mixes) for t in mix.terms if plans[i][t.label] is None}
     parts, groups = [], 0
+    begun = str(queries.run_detail(row.id).environment.get("begun", "")) if anew else ""
     for first in range(1, row.step + 1, STEPS_AT_ONCE):
         until = min(row.step, first + STEPS_AT_ONCE - 1)
         found = columns.score_columns(row.id, first, until, stored)
         index = Groups.of(found.step * 1_000_000 + found.group_index)
         raw = found.raw
         if anew:
-            batch = _with_texts(row.id, first, until, found, index, config)
+            batch = _with_texts(row.id, first, until, found, index, config, begun)
             raw = raw | {name: score_term(batch, t) for name, t in anew.items()}
         parts.append(
             SampleTable(found.id, found.step, index.index + groups, found.correct, found.mean_nll, found.n_tokens, raw)
@@ -91,7 +92,7 @@ def pair_of_run(run_id: int, mix: Mix, progress: Progress = nothing) -> Pair:
 
 
 def _with_texts(
-    run_id: int, first: int, last: int, found: columns.ScoreColumns, groups: Groups, config: RunConfig
+    run_id: int, first: int, last: int, found: columns.ScoreColumns, groups: Groups, config: RunConfig, begun: str
 ) -> RolloutBatch:
     texts = columns.sample_texts(run_id, first, last)
     return RolloutBatch(
@@ -104,6 +105,7 @@ def _with_texts(
         truncated=np.array([t.truncated for t in texts], dtype=bool),
         mean_nll=found.mean_nll,
         answer_rule=config.data.answer_rule,
+        begun=[begun] * len(texts),
     )
 
 

@@ -1,7 +1,7 @@
 """Scores a file of completions, from any tool, with a mix: JSON lines in, the same lines with their scores out.
 
-Called by `showdown score`, and by `showdown preflight` to read samples. Streams: memory holds one batch. Needs no database
-and no GPU.
+A row whose gold answer cannot be read is neither right nor wrong, and a row without a `group` has no advantage: there is
+nothing to compare it with. Streams: memory holds one batch. Needs no database and no GPU.
 """
 
 import json
@@ -17,9 +17,11 @@ from core.batch import RolloutBatch, ScoredBatch
 from core.engine import RewardEngine, signals_of
 from core.errors import DataError
 from core.mix import Mix
+from core.replies import opened
 
 BATCH = 512  # rows after which a batch ends with its group, where the rows say no step
 MOST_NLL = 1e6
+UNREADABLE = "the gold answer cannot be read"
 NEEDED = ("prompt", "completion", "gold")
 
 
@@ -37,11 +39,14 @@ class BadRow:
 
 @dataclass
 class Tally:
-    """What came of a file."""
+    """What came of a file. `unreadable`: rows whose gold answer cannot be read; `ungrouped`: rows without a group."""
 
     rows: int = 0
     correct: int = 0
     no_answer: int = 0
+    unreadable: int = 0
+    ungrouped: int = 0
+    steps: set[int] = field(default_factory=set)
     bad: list[BadRow] = field(default_factory=list)
 
 
@@ -123,6 +128,7 @@ def to_batch(found: list[dict[str, Any]], answer_rule: Any = "strict") -> Rollou
         truncated=np.array([bool(r.get("truncated", False)) for r in found]),
         mean_nll=np.array([math.nan if r.get("mean_nll") is None else float(r["mean_nll"]) for r in found]),
         answer_rule=answer_rule,
+        begun=[opened(r["prompt"]) for r in found],
         solutions=[str(r.get("solution") or "") for r in found],
     )
 
@@ -132,17 +138,20 @@ def _number(value: float) -> float | None:
 
 
 def scored_row(row: dict[str, Any], batch: RolloutBatch, scored: ScoredBatch, i: int) -> dict[str, Any]:
-    """A row with what the mix made of it; null where a term does not apply."""
+    """A row with what the mix made of it at its step; null where a term does not apply, or nothing can be said."""
     answer = batch.answers[i]
+    readable = bool(batch.readable[i])
     return {
         **row,
+        "step": scored.step,
         "parsed": answer.text if answer else None,
         "parsed_by": answer.how if answer else None,
-        "correct": bool(batch.correct[i]),
+        "correct": bool(batch.correct[i]) if readable else None,
+        **({} if readable else {"reason": UNREADABLE}),
         "scores": {t: _number(scored.raw[i, k]) for k, t in enumerate(scored.terms)},
         "contributions": {t: _number(scored.contributions[i, k]) for k, t in enumerate(scored.terms)},
         "total": _number(scored.total[i]),
-        "advantage": float(scored.advantage[i]),
+        "advantage": None if row.get("group") is None else float(scored.advantage[i]),
     }
 
 
@@ -174,4 +183,7 @@ def score_file(
         tally.rows += len(found)
         tally.correct += int(batch.correct.sum())
         tally.no_answer += sum(a is None for a in batch.answers)
+        tally.unreadable += int((~batch.readable).sum())
+        tally.ungrouped += sum(row.get("group") is None for row in found)
+        tally.steps.add(scored.step)
     return tally

@@ -1,7 +1,9 @@
-"""Are two expressions equal? math-verify behind a guard: the slow path of core.answers, for what is no plain number.
+"""Are two expressions equal? The slow path of core.answers, for what is not a plain number: math-verify behind a guard.
 
-Called by core.answers only. sympy loads when the first expression is compared. Hostile input is refused, not computed: a
-time limit alone cannot interrupt one power of a million digits.
+Of math-verify its grammar is used and its comparison of sets, relations and matrices. Its search for a formula in a text is
+not: it drops what it cannot read (`72 + \\mathrm{e}` is 72 to it). Nor is its rounding to six decimals: numbers are compared
+exactly, and what else is too near to tell apart is not equal. sympy loads when the first expression is compared. Hostile
+input is refused, not computed: a time limit alone cannot interrupt one power of a million digits.
 """
 
 import logging
@@ -14,9 +16,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from types import FrameType
+from typing import Any
 
 MAX_LENGTH = 120
 MAX_POWER = 1000  # of all exponents together, as `((10^9)^9)^9` multiplies them
@@ -30,7 +33,14 @@ COMMANDS = frozenset(
     "emptyset quad begin end degree".split()
 )
 COMMAND = re.compile(r"\\([A-Za-z]+)")
-WRAPPED = re.compile(r"\\(?:text|mathrm|mbox)\{([^{}]*)\}")
+WRAPPED = re.compile(r"\\(?:text(?:bf|rm|it)?|math(?:rm|bf)|mbox)\s*\{([^{}]*)\}")
+ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[a-z]*\}")
+CHOICE = re.compile(r"\(?([A-Za-z])[).]?")
+DECIMAL = re.compile(r"(?<![\d.^_])(\d{0,40})\.(\d{1,40})(?![\d.])")
+WILD = re.compile(r"\d{10}|\.\d{7}|\^\{?[-+]?(?:\d{3}|[2-9]\d)")  # beside which a comparison that rounds cannot be trusted
+BASE = re.compile(r"\d_")  # `12_{3}`, to the base of three: the grammar drops the base
+NO_BRACES = str.maketrans("", "", "{}")
+DIGITS = 80  # to which numbers are computed that are not fractions
 SMALL_FRACTION = re.compile(r"\\[dt]?frac\{\d\}\{\d\}")
 POWER = re.compile(r"\^(?:\{([^{}^]*)\}|(\\[a-z]+|\w)|)")
 EXPONENT = re.compile(r"[-+a-zA-Z]*\d{0,3}[-+a-zA-Z]*|\\circ")
@@ -44,17 +54,33 @@ def same_expression(answer: str, gold: str) -> bool:
     answer, gold = answer.strip(), gold.strip()
     if answer == gold:
         return bool(answer)
-    a, b = (WRAPPED.sub(r"\1", "".join(text[: 4 * MAX_LENGTH].split())) for text in (answer, gold))
+    a, b = (_compact(text) for text in (answer, gold))
     if TWO_NUMBERS.search(answer) or len(LISTS.findall(answer)) != len(LISTS.findall(gold)):
         return False  # several answers where one is asked for
     if a == b:
         return bool(a)
-    if not (_harmless(a) and _harmless(b)):
+    if BASE.search(a) or BASE.search(b):
+        return a.translate(NO_BRACES) == b.translate(NO_BRACES)
+    if _words(a) or _words(b) or not (_harmless(a) and _harmless(b)):
         return False
     # A computation is ended by a signal, which only a main thread may set: elsewhere another process has one.
     if threading.current_thread() is threading.main_thread():
         return _verified(answer, gold)
     return _verified_elsewhere(answer, gold)
+
+
+def _compact(text: str) -> str:
+    """The text without spaces and formatting; the letter of a choice alone, words in small letters."""
+    bare = WRAPPED.sub(r"\1", "".join(text[: 4 * MAX_LENGTH].split()))
+    if choice := CHOICE.fullmatch(bare):
+        return choice[1]
+    return bare.casefold() if _words(bare) else bare
+
+
+def _words(bare: str) -> bool:
+    """It holds words. The grammar reads those as products of letters, to which `act` and `cat` are one."""
+    letters = COMMAND.sub(" ", ENVIRONMENT.sub(" ", bare))
+    return re.fullmatch(r"[^\W\d_]{2,}", bare) is not None or re.search(r"[^\W\d_]{4}", letters) is not None
 
 
 def _harmless(text: str) -> bool:
@@ -99,12 +125,14 @@ def _ticking() -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _load() -> None:
     """What the first formulas load, which would take from the time that a formula has."""
-    from math_verify import parse, verify
-
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns of being asked for no limit of its own
-    parsed = [parse(f"${text}$", parsing_timeout=None) for text in (r"\sqrt[3]{5}", r"\frac{1}{2}", "x+1", "(1,2)")]
-    for one in parsed[1:]:
-        verify(parsed[0], one, timeout_seconds=None)
+    import math_verify.parser
+
+    del math_verify
+    for answer, gold in (("\\sqrt[3]{5}", "\\frac{1}{2}"), ("x+1", "1+x"), ("x+1", "x+2"), ("(1,2)", "(1,3)"), ("x=1", "x=2"),
+                         ("\\sqrt{8}", "2\\sqrt{2}"), ("\\sin x", "x"), ("0.5", "\\frac{1}{2}")):  # fmt: skip
+        with suppress(Exception):
+            _equal(_parsed(answer), _parsed(gold), exactly=False)
 
 
 @lru_cache(maxsize=4096)
@@ -118,11 +146,68 @@ def _verified(answer: str, gold: str) -> bool:
 
 
 def _compared(answer: str, gold: str) -> bool:
-    from math_verify import parse, verify
-
     _ends_at[0] = time.thread_time() + SECONDS
-    parsed = [parse(f"${text}$", parsing_timeout=None, raise_on_error=False) for text in (gold, answer)]
-    return bool(parsed[0] and parsed[1] and verify(*parsed, timeout_seconds=None, raise_on_error=False))
+    exactly = WILD.search(answer) is not None or WILD.search(gold) is not None
+    return _equal(_parsed(answer), _parsed(gold), exactly)
+
+
+def _parsed(text: str) -> Any:
+    """The whole text as a sympy object, decimals as fractions; an exception where the grammar does not read all of it."""
+    from math_verify import parser
+    from math_verify.grader import should_treat_as_complex
+
+    text = DECIMAL.sub(lambda m: rf"\frac{{{int(m[1] + m[2])}}}{{{10 ** len(m[2])}}}", text)
+    cleaning = parser.NormalizationConfig(
+        basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none", equations=False
+    )
+    clean = parser.normalize_latex(text, config=cleaning)
+    is_real = not should_treat_as_complex(clean)
+    return parser.latex2sympy(clean, is_real=is_real, convert_degrees=False, normalization_config=None)
+
+
+def _equal(answer: Any, gold: Any, exactly: bool) -> bool:
+    """Two parsed expressions mean the same. `exactly`: nothing that rounds may decide it."""
+    import sympy
+    from math_verify import verify
+
+    answer, gold = (_value_of_name(one, other) for one, other in ((answer, gold), (gold, answer)))
+    if isinstance(answer, sympy.Expr) and isinstance(gold, sympy.Expr):
+        a, b = answer.doit(), gold.doit()
+        if a.is_Rational and b.is_Rational:
+            return bool(a == b)
+        if _apart(a, b):
+            return False
+        if a == b or sympy.simplify(a - b) == 0:
+            return True
+        return not exactly and bool(verify(gold, answer, timeout_seconds=None))
+    if exactly:
+        return bool(answer == gold)
+    return bool(verify(gold, answer, float_rounding=12, numeric_precision=30, timeout_seconds=None))
+
+
+def _value_of_name(one: Any, other: Any) -> Any:
+    """Of `x = 5` the 5, where the other side is no relation."""
+    import sympy
+
+    named = isinstance(one, sympy.Eq) and isinstance(one.lhs, sympy.Symbol) and isinstance(other, sympy.Expr)
+    return one.rhs if named else one
+
+
+def _apart(a: Any, b: Any) -> bool:
+    """The two differ for certain: by their values, or by those at a point."""
+    import sympy
+
+    symbols = sorted(a.free_symbols | b.free_symbols, key=str)
+    for point in range(1, 4):
+        places = {symbol: sympy.Rational(7 * point + 3 * i, 5 + 2 * i) for i, symbol in enumerate(symbols)}
+        x, y = (sympy.N(one.subs(places), DIGITS) for one in (a, b))
+        if not (x.is_number and y.is_number and x.is_finite and y.is_finite):
+            continue
+        if abs(x - y) > abs(x) * sympy.Rational(1, 10 ** (DIGITS // 2)):
+            return True
+        if not symbols:
+            break
+    return False
 
 
 @lru_cache(maxsize=4096)

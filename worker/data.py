@@ -6,13 +6,16 @@ Local files and the generated task need nothing; a hub name goes through `datase
 from pathlib import Path
 
 from datasets import Dataset, load_dataset
+from transformers import PreTrainedTokenizerBase
 
 from core.config import DataConfig, DataSource
 from core.errors import DataError
 from core.problems import Problem, arithmetic, jsonl
+from core.replies import MARKS, opened
 
 Prompt = str | list[dict[str, str]]
 TRAIN_SIZE, EVAL_SIZE = 4096, 128  # of the generated task, where the config leaves `size` empty
+TAIL_TOKENS = 32  # of a prompt, in which its template may have opened a thought
 HUB_SPLITS = {"train": "train", "eval": "test"}
 
 
@@ -45,6 +48,25 @@ def prompt(problem: Problem, data: DataConfig, conversational: bool) -> Prompt:
     """What the policy is given: a chat where the tokenizer has a template, else plain text."""
     text = f"{problem.question}\n{data.instruction}" if data.instruction else problem.question
     return [{"role": "user", "content": text}] if conversational else text
+
+
+def begun(tokenizer: PreTrainedTokenizerBase, prompt_ids: list[list[int]]) -> list[str]:
+    """What each rendered prompt's end already wrote of its completion, as core.replies.opened says."""
+    tails = [tuple(ids[-TAIL_TOKENS:]) for ids in prompt_ids]
+    distinct = list(dict.fromkeys(tails))
+    texts = tokenizer.batch_decode([list(tail) for tail in distinct], skip_special_tokens=False)
+    of_tail = dict(zip(distinct, map(opened, texts), strict=True))
+    return [of_tail[tail] for tail in tails]
+
+
+def texts(tokenizer: PreTrainedTokenizerBase, completion_ids: list[list[int]]) -> list[str]:
+    """Completions as text without special tokens, save those that mark a thought: without them it would be an answer."""
+    marks = {token for token in tokenizer.all_special_tokens if MARKS.fullmatch(token)}
+    left_out = {*tokenizer.all_special_ids} - {*tokenizer.convert_tokens_to_ids(sorted(marks))}
+    if not marks:
+        return tokenizer.batch_decode(completion_ids, skip_special_tokens=True)
+    kept = [[token for token in ids if token not in left_out] for ids in completion_ids]
+    return tokenizer.batch_decode(kept, skip_special_tokens=False)
 
 
 def rows(found: list[Problem], data: DataConfig, conversational: bool) -> Dataset:

@@ -17,7 +17,7 @@ from core.metrics.passk import ks, majority_is_right, pass_at_k
 from core.problems import Problem
 from core.store.records import EvaluationRow, ItemRow
 from worker import ranks
-from worker.data import prompt
+from worker.data import begun, prompt, texts
 from worker.trainer import ShowdownTrainer
 
 SEED = 20_251_117
@@ -50,6 +50,7 @@ class Evaluator:
         else:
             encoded = tokenizer(prompts)
         self.prompt_ids: list[list[int]] = encoded["input_ids"]
+        self.begun = begun(tokenizer, self.prompt_ids)
 
     def __call__(self, give_up: Callable[[], bool] = lambda: False) -> Evaluation | None:
         """Evaluate; None when `give_up()` became true before everything was generated."""
@@ -67,8 +68,8 @@ class Evaluator:
         model.train(was_training)
         if not completion_ids or (e.greedy and not greedy_ids):
             return None
-        batch = self._batch(self.problems, completion_ids)
-        greedy = self._batch(self.distinct, greedy_ids) if greedy_ids else None
+        batch = self._batch(self.problems, completion_ids, self.begun)
+        greedy = self._batch(self.distinct, greedy_ids, self.begun[:: e.num_samples]) if greedy_ids else None
         items = self._items(batch, greedy)
         row = EvaluationRow(
             problems=len(self.distinct),
@@ -143,17 +144,18 @@ class Evaluator:
         gap = start - policy
         return float((((gap.exp() - gap - 1) * mask).sum() / mask.sum()).item())
 
-    def _batch(self, problems: list[Problem], completion_ids: list[list[int]]) -> RolloutBatch:
-        texts = self.trainer.processing_class.batch_decode(completion_ids, skip_special_tokens=True)
+    def _batch(self, problems: list[Problem], completion_ids: list[list[int]], opened: list[str]) -> RolloutBatch:
+        completions = texts(self.trainer.processing_class, completion_ids)
         ends = self.trainer.eos_token_ids
         return RolloutBatch(
             prompts=[p.question for p in problems],
-            completions=texts,
+            completions=completions,
+            begun=opened,
             golds=[p.gold for p in problems],
             problem_ids=[p.id for p in problems],
-            group=np.arange(len(texts)) // max(1, len(texts) // len(self.distinct)),
+            group=np.arange(len(completions)) // max(1, len(completions) // len(self.distinct)),
             n_tokens=np.array([len(ids) for ids in completion_ids]),
             truncated=np.array([ids[-1] not in ends for ids in completion_ids]),
-            mean_nll=np.full(len(texts), np.nan),
+            mean_nll=np.full(len(completions), np.nan),
             answer_rule=self.config.data.answer_rule,
         )

@@ -123,10 +123,12 @@ def _train(
     made = trainer.build(config, model, tokenizer, rows, folder)
     made.remove_callback(PrinterCallback)
     base_key = environment.base_key(config, model_print, eval_print)
-    recorder = Recorder(journal, made, Evaluator(made, held_out, config, base_key), keeper, stop)
+    evaluator = Evaluator(made, held_out, config, base_key)
+    recorder = Recorder(journal, made, evaluator, keeper, stop)
     made.add_callback(recorder)
 
     surroundings = environment.record(config, model_print, environment.of_problems(train_problems), eval_print)
+    surroundings["begun"] = evaluator.begun[0]  # what the chat template writes of every completion: replay needs it
     resume, begin = ranks.from_first(lambda: _prepare(claim, keeper, surroundings, threads, stop))
     if resume is not None:
         made.engine.restore(json.loads(checkpoints.engine_file(resume).read_text()))

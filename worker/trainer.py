@@ -1,9 +1,8 @@
 """One subclass of TRL's GRPOTrainer. With worker.trl_config, which has its settings, the only file that knows TRL's names.
 
-Called by worker.train. The subclass changes one thing: rewards come from core.engine, and what its components ask for
-(further forwards, other models) is asked here, once a batch. TRL computes the advantages and does all the rest. Pinned to
-the TRL version in constraints.txt; tests/train/worker/test_trainer.py is the contract (stock TRL with the same rewards trains
-the same numbers).
+The subclass changes one thing: rewards come from core.engine, and what its components ask for (further forwards, other models)
+is asked here, once a batch. TRL computes the advantages and does all the rest. Pinned to the TRL version in constraints.txt;
+tests/train/worker/test_trainer.py is the contract (stock TRL with the same rewards trains the same numbers).
 """
 
 import time
@@ -27,7 +26,7 @@ from core.mix import Mix
 from core.rewards import judge, reward_model
 from core.rewards.component import external_key
 from core.tokens import pack
-from worker import checkpoints, finite, options, ranks, rollout_file
+from worker import checkpoints, data, finite, options, ranks, rollout_file
 from worker.forwards import Forwards
 from worker.judge import Judge
 from worker.pieces import Pieces
@@ -113,13 +112,14 @@ class ShowdownTrainer(GRPOTrainer):
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
         """[n, 1] totals of the mix at this step. TRL's one objective; its aggregation and scaling follow."""
         began, judged = time.perf_counter(), self.judged()
-        texts = [c if isinstance(c, str) else c[-1]["content"] for c in completions]
+        texts = data.texts(self._tokenizer, completion_ids_list)
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
         questions, golds = [row["question"] for row in inputs], [row["gold"] for row in inputs]
         here = {
             "prompts": questions,
             "completions": texts,
             "golds": golds,
+            "begun": data.begun(self._tokenizer, self._prompt_ids),
             "problem_ids": [row["problem_id"] for row in inputs],
             "n_tokens": np.array([len(ids) for ids in completion_ids_list]),
             "truncated": np.array([not ids or ids[-1] not in ends for ids in completion_ids_list]),

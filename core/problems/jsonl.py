@@ -1,27 +1,31 @@
 """Problems from a JSONL file in GSM8K's shape: `question`, and `answer` that ends in `#### N` (or is the bare answer).
 
-Called by worker.data and the design page. Every fault names file and line.
+Every fault names file and line.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.answers import extract
+from core.answers import read_gold
 from core.errors import DataError
-from core.numerals import number
 from core.problems.problem import Problem
 
+SENTENCE = re.compile(r"[^\W\d_]+(?:\W+[^\W\d_]+)+\W*")  # words alone: more likely the wrong field than an answer
 MOST_ID = 200  # characters of a problem's id that the database stores
 
 
 def gold_answer(answer: str) -> str | None:
-    """The gold answer in an answer field: what stands behind the last `####`, else the whole field if it is a number."""
-    if "####" in answer:
-        found = extract(answer, "lenient")
-        return found.text.replace(",", "").replace("$", "") if found and found.how == "marker" else None
-    return answer.strip() if number(answer) is not None else None
+    """The gold answer in an answer field: what stands behind the last `####`, else the whole field; None if it cannot be read.
+
+    It is cleaned as answers are: `$8{,}880$`, `\\boxed{8880}` and `8,880 dollars` are all `8880`. An expression stays whole.
+    """
+    gold = read_gold(answer)
+    if gold is None or (gold.value is None and SENTENCE.fullmatch(gold.text)):
+        return None
+    return gold.text
 
 
 def to_problem(row: Any, where: str, problem_id: str, question: str = "question", answer: str = "answer") -> Problem:
@@ -41,7 +45,8 @@ def to_problem(row: Any, where: str, problem_id: str, question: str = "question"
     gold = gold_answer(text)
     if gold is None:
         raise DataError(
-            f"{where}: no gold answer in field {answer!r} ({text[-60:]!r}); it must be a number or end in '#### <number>'"
+            f"{where}: no gold answer in field {answer!r}; "
+            "it must be a number (a unit may follow) or an expression, or end in '#### <number>'"
         )
     return Problem(problem_id, str(row[question]).strip(), gold, text)
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from pydantic import Field
 
+from core.answers import read_gold
 from core.batch import FloatArray, RolloutBatch
-from core.numerals import number
 from core.rewards.component import Component, ComponentParams
 
 
@@ -26,7 +26,8 @@ def score(batch: RolloutBatch, params: Params) -> FloatArray:
     """
     scores = np.zeros(len(batch))
     for i, (answer, gold_text) in enumerate(zip(batch.answers, batch.golds, strict=True)):
-        gold = number(gold_text)
+        reading = read_gold(gold_text)
+        gold = reading.value if reading else None
         if gold is None:
             scores[i] = np.nan
         elif answer is not None and answer.value is not None:

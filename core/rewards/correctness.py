@@ -1,5 +1,7 @@
 """Correctness: right or wrong, the hard reward. Called through core.rewards.COMPONENTS."""
 
+import numpy as np
+
 from core.batch import FloatArray, RolloutBatch
 from core.rewards.component import Component, ComponentParams
 
@@ -9,8 +11,8 @@ class Params(ComponentParams):
 
 
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
-    """[n] 1[a == g]: 1 where the parsed answer equals the gold answer, else 0."""
-    return batch.correct.astype(float)
+    """[n] 1[a == g]: 1 where the parsed answer equals the gold answer, else 0; NaN where the gold answer cannot be read."""
+    return np.where(batch.readable, batch.correct.astype(float), np.nan)
 
 
 COMPONENT = Component(

@@ -4,8 +4,9 @@ from typing import Literal
 
 import numpy as np
 
-from core.answers import MARKER, extract
+from core.answers import count_statements, statement
 from core.batch import FloatArray, RolloutBatch
+from core.replies import reply
 from core.rewards.component import Component, ComponentParams
 
 
@@ -16,19 +17,23 @@ class Params(ComponentParams):
     """hashes: `#### N` (GSM8K). boxed: `\\boxed{N}`. either: one of them."""
 
 
-def well_formed(text: str, params: Params) -> bool:
-    """Exactly one marker, of the asked kind, a number behind it, and then only white space or a full stop."""
-    answer = extract(text, "strict")
-    if answer is None or len(MARKER.findall(text)) != 1:
+def well_formed(text: str, params: Params, begun: str = "") -> bool:
+    """What the completion says, its thoughts aside, holds one statement, of the asked kind, and nothing behind it.
+
+    Where the statement stands, and where it ends, is what the strict answer rule says. `begun`: as in core.replies.opened.
+    """
+    stated = statement(text, "strict", begun)
+    if stated is None:
         return False
-    if params.marker != "either" and answer.how != ("marker" if params.marker == "hashes" else "boxed"):
-        return False
-    return not text[answer.end :].strip(" \t\r\n.%}$")
+    asked = {"hashes": stated.hashes, "boxed": stated.boxed, "either": True}[params.marker]
+    said = reply(text, begun)
+    return asked and count_statements(said) == 1 and not said[stated.end :].strip()
 
 
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
     """[n] 1 where the completion is well formed, else 0."""
-    return np.array([float(well_formed(text, params)) for text in batch.completions])
+    pairs = zip(batch.completions, batch.begun, strict=True)
+    return np.array([float(well_formed(text, params, begun)) for text, begun in pairs])
 
 
 COMPONENT = Component(

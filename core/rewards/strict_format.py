@@ -25,9 +25,13 @@ class Params(ComponentParams):
 
 
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
-    """[n] 1 where the whole text matches the shape, else 0. As trl/rewards/format_rewards.py, with other shapes."""
+    """[n] 1 where the whole text matches the shape, else 0. As trl/rewards/format_rewards.py, with other shapes.
+
+    What the chat template already wrote of the completion (`<think>` at the prompt's end) belongs to the text.
+    """
     pattern = SHAPES[params.shape]
-    return np.array([float(len(t) <= MAX_TEXT and pattern.fullmatch(t) is not None) for t in batch.completions])
+    texts = [begun + text for begun, text in zip(batch.begun, batch.completions, strict=True)]
+    return np.array([float(len(text) <= MAX_TEXT and pattern.fullmatch(text) is not None) for text in texts])
 
 
 COMPONENT = Component(

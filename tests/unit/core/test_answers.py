@@ -47,7 +47,7 @@ CASES = [
     ("#### \u200b7", "7", "7"),  # a zero-width space
     (r"\boxed{\frac{3}{4}}", r"\frac{3}{4}", r"\frac{3}{4}"),
     (r"\boxed{24\text{ apples}}", r"24\text{ apples}", r"24\text{ apples}"),  # a unit in the box
-    (r"\boxed{{{1", None, "1"),  # a box that never closes
+    (r"\boxed{{{1", None, None),  # a box that never closes: its answer is not known
     ("A: 12", None, "12"),
     ("the answer is half of it, 5", None, "5"),  # `half of` something is another number
     ("half of 10 is 5", None, "5"),
@@ -112,7 +112,7 @@ CASES = [
     # What is thought is not said.
     ("<think>#### 5</think>\n#### 24", "24", "24"),
     ("<think>the answer is 5</think>\nIt is 24.", None, "24"),
-    ("<think>5\n#### 24\n</think>\n", "24", "24"),  # nothing is said
+    ("<think>5\n#### 24\n</think>\n", None, None),  # nothing is said
     # No number begins or ends inside another.
     ("the answer is 3:45", None, None),
     ("the answer is 72k", None, None),
@@ -240,7 +240,12 @@ HOSTILE = {
         "(", "{", "1", "####", "\\boxed{", "\\boxed{{", "1,", "1 ", "0.", "-", "$", "answer", "answer is ", "answer: the ",
         "A:", "\nA:", "a=b=", "1/", "1e", "1x10^", "1 1/2 ", "\\frac{1}{", "\u200b", "\u200b#### 5", "\x00", "#### 5\x00",
         "</think> ", "####\n", "#### step 1\n", "answer\n", "\u00bd", "\u00b2", "\u0661", "\ud800",
-        "negative ", " or 1", "_", "1\u00a0000",
+        "negative ", " or 1", "_", "1\u00a0000", "<think>", "<think></think>", "[THINK]", "<|channel|>analysis", "</s>", "<s>",
+        "<|im_end|>", "<|im_end|>5", "\\text{", "\\text{a}", "\\,", "1\\,", "{,}", "1{,}000", "1'000", "\\frac", "\\frac1",
+        "3 and a ",
+        "\u7b54\u6848", "\u7b54\u6848\u662f", "72\u5143", "$$\n", "\\[\\boxed{7}", "\\boxed{}", "5 m/s ",
+        "a/", "1\u2044", "**",
+        "between 1 and ",
     )},
     "a number of a million digits": "#### " + "9" * LONG,
     "spaces behind the marker": "####" + " " * LONG,
@@ -298,14 +303,14 @@ def test_a_formula_has_a_time_of_the_processor(in_the_middle: str, right: bool, 
     from math_verify import parser
 
     monkeypatch.setattr(symbolic, "SECONDS", 0.5)
-    real = parser.extract_target_from_pred
+    real = parser.latex2sympy
 
     def held(*given: Any, **named: Any) -> Any:
         exec(in_the_middle, {"time": time})
         return real(*given, **named)
 
     symbolic._load()
-    monkeypatch.setattr(parser, "extract_target_from_pred", held)
+    monkeypatch.setattr(parser, "latex2sympy", held)
     with monkeypatch.context() as patch:  # Python says what it swallows, which is no fault here
         patch.setattr(sys, "unraisablehook", lambda _: None)
         assert symbolic._verified.__wrapped__(r"\frac{1}{7}", r"\frac{2}{14}") is right

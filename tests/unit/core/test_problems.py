@@ -30,8 +30,10 @@ GOOD = '{"question": "q", "answer": "work\\n#### 1,200"}'
     [
         ([GOOD, "{not json"], "line 2: not JSON"),
         ([GOOD, "", '{"question": "q"}'], "line 3: no field 'answer'; it has 'question'"),
-        ([GOOD, '{"question": "q", "answer": "no idea"}'], r"line 2: no gold answer in field 'answer' \('no idea'\)"),
+        ([GOOD, '{"question": "q", "answer": "no idea"}'], "line 2: no gold answer in field 'answer'; it must be"),
         ([GOOD, '{"question": "q", "answer": "#### "}'], "line 2: no gold answer"),
+        ([GOOD, '{"question": "q", "answer": "72 or 73"}'], "line 2: no gold answer"),
+        ([GOOD, '{"question": "q", "answer": "72 dollars and 50 cents"}'], "line 2: no gold answer"),
         ([GOOD, "[1, 2]"], "line 2: expected an object with 'question' and 'answer', got list"),
         ([], "holds no problems"),
     ],
@@ -58,6 +60,30 @@ def test_an_id_that_cannot_be_stored_is_refused_with_the_repair(tmp_path: Path, 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="missing.jsonl: cannot be read: No such file"):
         jsonl.read(tmp_path / "missing.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold"),
+    [
+        ("work\n#### 1,200", "1200"),
+        ("#### $2,000", "2000"),
+        ("8{,}880", "8880"),
+        ("\\boxed{4}", "4"),
+        ("72 dollars", "72"),
+        ("$72\\text{ cm}^2$", "72"),
+        ("72\u5143", "72"),
+        ("50%", "50%"),  # a share of it is right too
+        ("\\frac{1}{2}", "\\frac{1}{2}"),
+        ("#### x+1", "x+1"),  # not 1
+        ("x+1", "x+1"),
+        ("(C)", "(C)"),
+        ("no idea", None),
+        ("#### ", None),
+        ("72 or 73", None),
+    ],
+)
+def test_a_gold_answer_is_cleaned_as_answers_are(answer: str, gold: str | None) -> None:
+    assert jsonl.gold_answer(answer) == gold
 
 
 def test_other_fields_sizes_and_bare_answers(tmp_path: Path) -> None:

@@ -120,6 +120,23 @@ def test_score(name: str, params: dict[str, Any], completion: str, expected: flo
     assert score == pytest.approx(expected, nan_ok=True)
 
 
+@pytest.mark.parametrize(
+    ("shape", "begun", "completion", "expected"),
+    [
+        ("think", "<think>\n", "a\n</think>\n\n#### 72", 1.0),
+        ("think", "", "a\n</think>\n\n#### 72", 0.0),
+        ("think", "<think>\n", "<think>a</think> #### 72", 0.0),  # opened twice
+        ("think", "<think>\n\n</think>\n\n", "#### 72", 1.0),  # thinking is switched off
+        ("think", "<think>\n", "a", 0.0),
+        ("think_answer", "<think>", "a</think>\n<answer>7</answer>", 1.0),
+    ],
+)
+def test_what_the_template_wrote_is_part_of_the_shape(shape: str, begun: str, completion: str, expected: float) -> None:
+    made = component("strict_format")
+    (score,) = made.score(batch([completion], begun=[begun]), made.params.model_validate({"shape": shape}))
+    assert score == expected
+
+
 def test_consistency_across_the_group_is_the_share_of_the_same_answer() -> None:
     made = component("consistency")
     texts = ["#### 1", "#### 1.0", "#### 2", "none", "#### 1", "#### 1", "#### 1", "#### 3"]

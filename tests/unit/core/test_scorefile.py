@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli.rewards import score as cli_score
 from core import engine, scorefile
 from core.errors import DataError
 from core.mix import Mix
@@ -121,3 +123,40 @@ def test_adaptive_schedules_move_while_a_file_is_scored(tmp_path: Path) -> None:
     out = io.StringIO()
     scorefile.score_file(mix, write(tmp_path / "in.jsonl", [{**ROW, "step": s} for s in (1, 2, 3)]), out)
     assert [json.loads(x)["contributions"]["correctness"] for x in out.getvalue().splitlines()] == [0.0, 0.5, 1.0]
+
+
+def test_a_gold_answer_that_cannot_be_read_is_neither_right_nor_wrong(tmp_path: Path) -> None:
+    golds = ["72", "72 dollars", r"\boxed{72}", "72 or 73", ""]
+    rows, tally = score(write(tmp_path / "in.jsonl", [{**ROW, "gold": gold} for gold in golds]))
+    assert [r["correct"] for r in rows] == [True, True, True, None, None]
+    assert [r.get("reason") for r in rows] == [None] * 3 + [scorefile.UNREADABLE] * 2
+    assert [r["scores"]["correctness"] for r in rows] == [1.0, 1.0, 1.0, None, None]
+    assert (tally.correct, tally.unreadable) == (3, 2)
+
+
+def test_a_row_without_a_group_has_no_advantage_and_every_row_its_step(tmp_path: Path) -> None:
+    rows, tally = score(write(tmp_path / "in.jsonl", [ROW, {**ROW, "group": 1}, {**ROW, "group": 1, "step": 3}]), step=2)
+    assert [r["advantage"] is None for r in rows] == [True, False, False]
+    assert [r["step"] for r in rows] == [2, 2, 3] and tally.steps == {2, 3} and tally.ungrouped == 1
+
+
+def test_a_thought_that_the_prompt_opened_is_no_answer(tmp_path: Path) -> None:
+    prompt = "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n<think>\n"
+    texts = ["#### 72", "70</think>\n\n#### 72"]
+    rows, _ = score(write(tmp_path / "in.jsonl", [{**ROW, "prompt": prompt, "completion": text} for text in texts]))
+    assert [r["correct"] for r in rows] == [False, True]
+
+
+def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", [ROW, {**ROW, "gold": "72 or 73"}])
+    done = CliRunner().invoke(cli_score, ["tiny-hybrid", str(path), str(tmp_path / "out.jsonl"), "--step", "7"])
+    assert done.exit_code == 0 and "weights as of step 7" in done.stdout
+    assert done.stderr.count("have no 'group'; their advantage is null") == 1
+    assert done.stderr.count("1 of 2 rows have a gold answer that cannot be read") == 1
+
+
+def test_a_file_of_which_no_row_can_be_read_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", ["{not json}\n", '{"prompt": "q"}\n'])
+    done = CliRunner().invoke(cli_score, ["tiny-hybrid", str(path), str(tmp_path / "out.jsonl")])
+    assert done.exit_code == 1 and "no row could be read" in str(done.exception) + done.stderr
+    assert not (tmp_path / "out.jsonl").exists()

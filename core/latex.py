@@ -1,0 +1,47 @@
+"""LaTeX around a number made plain, with every character in its place: a span in the result is a span in the text.
+
+What only formats (`\\text{..}`, `\\,`, `\\left`, the backslash of `\\$`) becomes spaces. What stands between the digits of one
+number (`9{,}500`, `9\\,500`) becomes JOINT, which core.numerals reads. Fractions, powers and roots stay as they are.
+"""
+
+import re
+
+JOINT = "\ue000"  # from Unicode's private area: no text has it
+MAX_DEPTH = 3  # of `\mathbf{\text{..}}`
+
+WRAPPED = re.compile(
+    r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|md|normal)?|math(?:rm|bf|sf|it|tt|normal)|mbox|hbox|emph|bm|boldsymbol|operatorname"
+    r"|underline|bf|rm|it)\ ?\{(?P<inner>[^{}]{0,80})\}"
+)
+SPACE = r"(?:\\[,;:!> ]|\{\\[,;:!> ]\}|\\q?quad(?![a-z])|\\(?:thin|med|thick)?space(?![a-z]))"
+JOINTS = re.compile(rf"(?<=\d)(?:\{{,\}}|,(?=\\[!,])|{SPACE}|~(?=\d{{3}}(?!\d))){SPACE}*(?=\d)")
+UNWANTED = re.compile(
+    rf"{SPACE}|~(?!\d)|\^\{{?\\circ\}}?|\\(?:degrees?|celsius)(?![a-z])|\u00b0|\{{\}}|\\(?=[$%#&_\u20ac\u00a3\u00a5])"
+    r"|\\(?:left|right|displaystyle|textstyle|(?:bigg?|Bigg?)[lr]?|rm|bf|it|large|Large|normalsize)(?![A-Za-z])"
+)
+
+
+def _spaces(match: re.Match[str]) -> str:
+    return " " * len(match.group())
+
+
+def _joint(match: re.Match[str]) -> str:
+    separator = match.group()
+    return ("," if separator[0] == "," else JOINT) + JOINT * (len(separator) - 1)
+
+
+def _unwrapped(match: re.Match[str]) -> str:
+    return " " * (match.start("inner") - match.start()) + match["inner"] + " "
+
+
+def plain(text: str) -> str:
+    """The text, as long as it was, without the LaTeX that only formats. Time is linear in its length."""
+    if "\\" not in text and "{" not in text and "~" not in text and "\u00b0" not in text:
+        return text
+    text = JOINTS.sub(_joint, text)
+    for _ in range(MAX_DEPTH):
+        unwrapped = WRAPPED.sub(_unwrapped, text)
+        if unwrapped == text:
+            break
+        text = unwrapped
+    return UNWANTED.sub(_spaces, text)

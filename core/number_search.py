@@ -1,0 +1,146 @@
+"""Finds the number that a statement gives: directly behind a marker or phrase, or the last one of a line.
+
+A number is read whole or not at all: where several are named, or where what stands beside it makes it a part of another one,
+the statement is UNREADABLE. Lines are made plain (core.latex) before they are read; a span is one in the completion.
+"""
+
+import re
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from core.latex import plain
+from core.numerals import DIGIT, FIND, SIGN, UNSURE, WORD, WORDS, number
+from core.units import CURRENCIES, DOUBT, DOUBT_BEFORE
+
+How = Literal["marker", "boxed", "phrase", "last_number"]
+
+LINE = 400  # characters behind a marker or phrase in which its answer is looked for
+
+PERCENT = re.compile(r" {0,3}\*?(?:\\?[%\uff05]|per ?cent\b)", re.IGNORECASE)
+# What may stand between a marker or phrase and its number without putting the number in doubt.
+GAP = re.compile(
+    r"""(?:[\s*_`:=>~\[({"'|\u2248#<\uff1a\u7ea6\u7d04\u5171]|\\[\[(]|\\approx(?![a-z])|\$\$|(?:the|final|answer|an?|about
+    |approximately|approx|around|exactly|only|just|simply|therefore|thus|then|indeed|still|now|in\ fact|actually|probably|maybe
+    |either|equals?|to|be|is|are|result)\b)*""",
+    re.VERBOSE | re.IGNORECASE,
+)
+MINUS = re.compile(rf"[{SIGN}] {{1,3}}(?=\S)|(?:negative|minus|\u043c\u0438\u043d\u0443\u0441) |[\u8d1f\u8ca0]", re.IGNORECASE)
+MINUS_BEFORE = re.compile(
+    rf"(?:[=:(] ?([{SIGN}] )|\b(negative )|(?:[=:(]|\bis|\bbe) ?(minus )|([\u8d1f\u8ca0]))\Z", re.IGNORECASE
+)
+UNREAD = re.compile(rf"(?<!\^)(?<!\^\{{)(?<!\^[-\u2212]){DIGIT.pattern}")  # a digit, but not the power of a unit
+EQUALS = re.compile(r"[ %*_`$)\\]{0,4}=")
+SUM = re.compile(
+    r"[ %*_`$)\\]{0,4}(?:[A-Za-z]{2,15} )?"
+    r"(?:[-+*/x\u00d7\u00f7\u00b7\u22c5\u2212\u2013=]|times|cdot|div|plus|minus)[ $(\\]{0,3}\d"
+)
+MORE = re.compile(
+    rf"[ %*_`$)\\]{{0,4}}(?:(?:[,;|/&\uff0c\u3001\uff1b]|[ ](?=[-$\d]))|[ (]{{0,2}}(?:[^\W\d_]{{1,15}}[ ])?"
+    rf"(?:or|and|y|e|und|et|\u0438|\u0438\u043b\u0438|\u6216|\u548c)(?![a-z]))"
+    rf"[ *_`$(\\]{{0,4}}(?:or |and )?[{SIGN}]?[{CURRENCIES}]?\d",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A parsed answer: the text it was read from, where it stands, which form found it.
+
+    `value` is exact; None for an expression that is not a plain number. `percent`: a per cent sign follows.
+    """
+
+    value: Fraction | None
+    text: str
+    start: int
+    end: int
+    how: How
+    percent: bool = False
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal answers: the value, or the expression without its spaces."""
+        return self.value if self.value is not None else "".join(self.text.split())
+
+
+UNREADABLE = Answer(None, "", 0, 0, "phrase")  # a statement that names several answers, breaks off, or is not read whole
+
+
+def as_answer(text: str, base: int, line: str, start: int, end: int, how: How) -> Answer | None:
+    """The numeral `line[start:end]` as an answer; `line` is plain text that begins at `base` in the completion's."""
+    value = number(line[start:end])
+    if value is None:
+        return None
+    if DOUBT.match(line, end):
+        return UNREADABLE
+    percent = line[end : end + 1] in " \\%*\uff05" and PERCENT.match(line, end) is not None
+    return Answer(value, text[base + start : base + end], base + start, base + end, how, percent)
+
+
+def _directly(text: str, base: int, line: str, start: int, stop: int, how: How) -> Answer | None:
+    """The number or number word that begins at `start` of `line`, with nothing but filler between."""
+    gap = GAP.match(line, start, stop)
+    lead = begin = gap.end() if gap else start
+    if minus := MINUS.match(line, lead, stop):
+        # `- 5` on a line of its own is an item of a list, not a negative number.
+        item = "\n" in line[start:lead] and minus.group()[0] in SIGN
+        begin, lead = (minus.end() if item else lead), minus.end()
+    if numeral := FIND.match(line, lead, stop):
+        cut = numeral.end() == stop == LINE and base + stop < len(text)
+        return UNREADABLE if cut else as_answer(text, base, line, begin, numeral.end(), how)
+    if word := WORD.match(line, lead, stop):
+        for spelled in (word.group(), re.split("[- ]", word.group())[0]):
+            value = WORDS.get(spelled.lower().replace("-", " "))
+            end = lead + len(spelled)
+            if value is not None and not UNSURE.match(line, end):
+                signed = -value if begin < lead else value
+                return Answer(signed, text[base + begin : base + end], base + begin, base + end, how)
+    return None
+
+
+def stated_number(text: str, base: int, how: How) -> Answer | None:
+    """As _directly, on one line; of a sum (`3 + 4 = 7`) its result; UNREADABLE where more than one number is named."""
+    line = plain(text[base : base + LINE])
+    gap = GAP.match(line)
+    stop = line_end(line, gap.end() if gap else 0)
+    answer = _directly(text, base, line, 0, stop, how)
+    if answer is None or (answer is UNREADABLE and "=" not in line[:stop]):
+        return answer
+    equals = line.rfind("=", 0, stop)
+    if answer is UNREADABLE:  # `3 x 4 = 12`
+        first = FIND.match(line, gap.end() if gap else 0, stop)
+        if not first or not SUM.match(line, first.end(), stop):
+            return UNREADABLE
+    elif not SUM.match(line, answer.end - base, stop):
+        return UNREADABLE if MORE.match(line, answer.end - base, stop) else answer
+    elif EQUALS.match(line, answer.end - base) and not SUM.match(line, equals + 1, stop):
+        tail = _directly(text, base, line, equals + 1, stop, how)
+        if tail is None or tail is UNREADABLE or SUM.match(line, tail.end - base, stop):
+            return answer  # `72 = 48 + 24`
+        return tail
+    result = _directly(text, base, line, equals + 1, stop, how) if equals >= 0 else None
+    if result is None or result is UNREADABLE or SUM.match(line, result.end - base, stop):
+        return UNREADABLE
+    return UNREADABLE if MORE.match(line, result.end - base, stop) else result
+
+
+def line_end(line: str, place: int) -> int:
+    """The end of the line that `place` stands on."""
+    newline = line.find("\n", place)
+    return len(line) if newline < 0 else newline
+
+
+def last_number(text: str, base: int, stop: int, how: How) -> Answer | None:
+    """The last number of `text[base:stop]`; UNREADABLE where digits follow it that are not read."""
+    line = plain(text[base:stop])
+    numerals = deque(FIND.finditer(line), maxlen=1)
+    if not numerals:
+        return None
+    begin, end = numerals[0].span()
+    if UNREAD.search(line, end) or DOUBT_BEFORE.search(line, max(0, begin - 60), begin):
+        return UNREADABLE
+    if minus := MINUS_BEFORE.search(line, max(0, begin - 12), begin):
+        begin = minus.start(minus.lastindex or 0)
+    return as_answer(text, base, line, begin, end, how)

@@ -1,0 +1,137 @@
+"""What a text means that holds an answer and nothing else: the content of a box, the rest of a `####` line, a gold answer.
+
+One function reads them all, so that an answer and its gold are cleaned alike. A text is read whole or not at all.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from core.latex import JOINT, plain
+from core.numerals import INVISIBLE, NUMBER, SIGN, WORDS, value_of
+from core.units import CODES, CURRENCIES, DOUBT, NO_UNIT, REST
+
+MAX_READ = 200  # characters of an answer worth comparing
+
+ABOUT = re.compile(
+    r"(?:\s|\\approx(?![a-z])|\\sim(?![a-z])|[\u2248~]|(?:about|approximately|approx\.?|around)\s"
+    r"|(?:the\s)?(?:final\s)?answer(?:\sis)?\s*:?)*",
+    re.IGNORECASE,
+)
+NAMED = re.compile(r"\s*\\?[A-Za-z][\w\\(){}' ]{0,30}\s*(?:=|\\approx|\u2248|:(?=\s))\s*(?P<value>[^=,;]*)")
+SUM = re.compile(r"[\d\s+\-*/.()$\u00d7\u00f7\u2212\u2013]{1,80}=(?P<value>[^=,;]*)")
+START = re.compile(
+    rf"(?P<code>(?:{CODES}|Rs\.?)\s{{0,6}})?(?P<far>[{SIGN}]\ |(?:negative|minus)\ )?{NUMBER}", re.VERBOSE | re.IGNORECASE
+)
+SEPARATORS = re.compile(rf"[\\,_'\u2019\s{JOINT}{CURRENCIES}]|\.0*\Z")
+DIGITS = re.compile(r"-?\d+(?:\.\d+)?")
+BRACKETED = re.compile(r"\s*\(\s*([^()]*)\s*\)\s*")
+BOX = re.compile(r"\\f?boxed\s*\{")
+DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("*", "*"), ("`", "`"))
+UNIT_BEHIND = re.compile(r"(?:\\[,;:! ]|\s|~)*\\(?:text|mathrm|mbox)\s*\{\s*(?P<unit>[^{}\d]{2,60})\}(?:\^\{?\d\}?)?\s*\Z")
+PROSE = re.compile(r"(?<![A-Za-z])(?!(?:sqrt|frac|sin|cos|tan|log|exp|max|min|mod|inf)\b)(?:[A-Za-z]{3,}|or\b|to\b)")
+LABEL = re.compile(r"[A-Z][a-z]+\s\d+(?:,\s\d{4})?")  # `June 20`
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an answer's text means. `value` is exact, None for an expression; `text` is what stands for it elsewhere."""
+
+    value: Fraction | None
+    percent: bool
+    text: str
+
+
+@lru_cache(maxsize=16_384)  # the completions of a group mostly state the same few answers
+def read(content: str) -> Reading:
+    """The number that the whole text states, with a name before it or a unit behind it at most; else an expression."""
+    inner = unwrapped(content)
+    clean = plain(INVISIBLE.sub("", inner)).strip()
+    for pattern in (NAMED, SUM):
+        if match := pattern.fullmatch(clean):
+            clean = match["value"].strip()
+    if match := BRACKETED.fullmatch(clean):
+        clean = match[1].strip()
+    clean = re.sub(r"\s*/\s*(?=\d)", "/", clean[ABOUT.match(clean).end() :])  # type: ignore[union-attr]
+    number = START.match(clean)
+    if number and (rest := REST.fullmatch(clean, number.end())) and not DOUBT.match(clean, number.end()):
+        value = value_of(number)
+        if value is not None:
+            return Reading(value, bool(rest["percent"]), _bare(number.group(), value) + "%" * bool(rest["percent"]))
+    word = WORDS.get(clean.strip(".").lower().replace("-", " "))
+    if word is not None:
+        return Reading(word, False, str(word))
+    return Reading(None, False, expression(inner))
+
+
+def _bare(numeral: str, value: Fraction) -> str:
+    """A numeral without currency and separators, where that leaves digits; else as it is written."""
+    digits = SEPARATORS.sub("", numeral)
+    if DIGITS.fullmatch(digits):
+        return digits
+    return numeral.replace(JOINT, "").strip() if JOINT not in numeral or "." in numeral else str(value)
+
+
+def unwrapped(text: str) -> str:
+    """The text without a box, the signs of mathematics or of emphasis, and the full stop around the whole of it."""
+    text = text.strip()
+    for _ in range(4):
+        before = text
+        if (box := BOX.match(text)) and text.endswith("}") and _closes(text, box.end()) == len(text) - 1:
+            text = text[box.end() : -1].strip()
+        if text.startswith("{") and text.endswith("}") and _closes(text, 1) == len(text) - 1:
+            text = text[1:-1].strip()
+        for left, right in DELIMITERS:
+            inner = text[len(left) : -len(right)]
+            if len(text) > len(left + right) and text.startswith(left) and text.endswith(right) and left[-1] not in inner[-1:]:
+                if left not in ("$", "*") or left not in inner.replace("\\$", ""):
+                    text = inner.strip()
+        if text[-1:] in (".", "\u3002") and not text.endswith("\\."):
+            text = text[:-1].rstrip()
+        if text == before:
+            break
+    return text
+
+
+def _closes(text: str, start: int) -> int:
+    """Where the brace closes that opened just before `start`; -1 where it does not."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return place
+    return -1
+
+
+def expression(text: str) -> str:
+    """An expression without the unit in words that stands behind it."""
+    unit = UNIT_BEHIND.search(text)
+    head = text[: unit.start()].strip() if unit else ""
+    if unit is None or not head or re.search(r"[-+*/=,(\\^]\Z|\b(?:or|and)\Z", head) or START.fullmatch(head):
+        return text
+    return head if re.match(NO_UNIT, unit["unit"]) else text
+
+
+def _is_expression(text: str) -> bool:
+    """Mathematics, a choice or a word, of which it can be said whether another text is the same."""
+    if not text or len(text) > MAX_READ or not any(c.isalnum() for c in text):
+        return False
+    if "\\" in text or not any(c.isdigit() for c in text) or LABEL.fullmatch(text):
+        return True
+    return PROSE.search(text) is None
+
+
+@lru_cache(maxsize=16_384)
+def read_gold(text: str) -> Reading | None:
+    """A gold answer, read as answers are; None where it cannot be decided whether an answer equals it.
+
+    It may be a worked solution that ends in `#### N`. Prose about numbers (`72 dollars and 50 cents`) is not read.
+    """
+    text = text.strip()
+    if "####" in text:
+        text = text.rsplit("####", 1)[1].strip().partition("\n")[0]
+    if not text or len(text) > 4 * MAX_READ:
+        return None
+    reading = read(text)
+    return reading if reading.value is not None or _is_expression(reading.text) else None

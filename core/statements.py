@@ -1,0 +1,223 @@
+"""Where a completion states its answer: the one place that knows the forms of a statement.
+
+Two rules. `strict`: the last `####` or `\\boxed{}`, and behind `####` nothing but the number on its line; blanks, emphasis
+(`**`), a per cent sign and a full stop are not text. `lenient`: a marker with anything behind the number, else "the answer
+is N" or "A: N", else the last number. In both the *last* statement counts, and one that names several answers (`72 or 73`),
+breaks off, or cannot be read whole is none, so printing many answers never wins, and a part of a number is never read for it.
+
+Works on core.replies.reply's text. Time is linear in its length.
+"""
+
+import re
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from core.latex import plain
+from core.number_search import LINE, UNREADABLE, Answer, as_answer, last_number, line_end, stated_number
+from core.numerals import DIGIT, INVISIBLE, MAX_DIGITS, NUMBER
+from core.readings import MAX_READ, read
+from core.replies import reply
+
+AnswerRule = Literal["strict", "lenient"]
+
+
+WINDOWS = (64, 1000, 20_000)  # characters at the end in which the last number is looked for
+TRIES = 8  # markers and phrases looked at, from the last one on
+
+MARKER = re.compile(r"####|\\boxed\s*\{")
+# A box behind `####` is one statement with it; an empty box states nothing.
+STATED = re.compile(r"####[ \t*_`$]{0,8}(?:\\[\[(])?\s{0,2}\\boxed\s*\{|####|\\boxed\s*\{(?!\s*\})")
+HASHES_BEFORE = re.compile(r"####[ \t*_`$]{0,8}(?:\\[\[(])?\s{0,2}\Z")
+OPENERS = re.compile(r"(?:\\[\[(]|\$\$?|[*_`]{1,3})[ \t\n]{0,3}\Z")
+CLOSERS = re.compile(r"[ \t\r]*(?:[*_`.!\u3002]|\$|\s{0,3}(?:\$\$|\\[\])])|[ \t])*")
+ONLY_A_NUMBER = re.compile(r" ?(-?\d{1,15})\s*\Z", re.ASCII)
+STRICT = re.compile(
+    rf"(?:[ \t*_`]|\\[\[(]|\$(?=[\s$]))*+({NUMBER.strip()})(?:\ {{0,3}}\\?[%\uff05])?(?:[ \t\r*_`$.\u3002]|\\[\])])*(?=\n|\Z)",
+    re.VERBOSE,
+)
+SHORTLY = re.compile(r"[^\w\n]{0,4}[^\W\d]{0,12}[^\w\n]{0,4}(?=\n|\Z)")
+HEADING = re.compile(r"\W*(?:(?:step|part|case|method|option|question|section|phase)\b|\d{1,2}[.)]\s+[^\W\d])", re.IGNORECASE)
+# What may follow "answer" where it states one: `:`, `is`, a heading's end; not "the answer is correct".
+STATES = re.compile(
+    r"""s?(?:[ \t]+(?:to|for)\b[^.\n:=\d]{0,60}?)?
+    (?: [ \t*_`"'})]{0,6}(?:[:=>\uff1a]|(?:is|are|was|be|equals|comes[ ]to)\b) | [ \t*_`}]*\n )
+    (?!\W{0,4}(?:not|correct|right|wrong|incorrect|reasonable|consistent|clear|based|found|given|valid|confirmed|unknown)\b)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+FOREIGN = re.compile(  # "answer" in Chinese, Japanese, Korean and Russian, with what states one
+    r"(?:\u7b54\u6848|\u7b54\u3048|\uc815\ub2f5|\ub2f5\ubcc0?|\u041e\u0442\u0432\u0435\u0442|\u043e\u0442\u0432\u0435\u0442)"
+    r"[ *_]{0,4}(?:[:=\uff1a\u2014\u2013-]|\u662f|\u4e3a|\u70ba|\u306f|\uc740|\ub294)[:\uff1a]?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An answer with its span in the completion, markers and emphasis included; whether `####` or a box states it."""
+
+    answer: Answer
+    start: int
+    end: int
+    hashes: bool = False
+    boxed: bool = False
+
+
+def _boxed(text: str, start: int) -> Answer | None:
+    """The content of a box whose brace opens just before `start`; None where it is empty."""
+    depth, end = 1, start
+    for end in range(start, min(len(text), start + MAX_READ)):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        if depth == 0:
+            break
+    inner = text[start:end]
+    if depth:
+        return UNREADABLE  # it breaks off, or is too long
+    if not any(c.isalnum() for c in inner):
+        return UNREADABLE if inner.strip(" .?_\n") else None
+    reading = read(inner)
+    return Answer(reading.value, inner, start, end, "boxed", reading.percent)
+
+
+def _markers(text: str) -> Iterator[tuple[bool, int, int]]:
+    """(is it a box, where it begins, where it ends) of the last TRIES markers, from the last one on."""
+    place = len(text)
+    for _ in range(TRIES):
+        place = max(text.rfind("####", 0, place), text.rfind("\\boxed", 0, place))
+        if place < 0:
+            return
+        if marker := MARKER.match(text, place):
+            yield marker.group() != "####", place, marker.end()
+
+
+def _phrases(text: str) -> Iterator[tuple[bool, int]]:
+    """(is it `A:`, where it ends) of the last TRIES phrases that state an answer, from the last one on."""
+    foreign = [] if text.isascii() else [m.end() for m in deque(FOREIGN.finditer(text), maxlen=TRIES)]
+    place = len(text)
+    for _ in range(TRIES):
+        place = max(text.rfind(word, 0, place) for word in ("answer", "Answer", "ANSWER", "A:"))
+        while foreign and foreign[-1] > place:
+            yield False, foreign.pop()
+        if place < 0:
+            return
+        if text[place + 1] == ":":
+            before = "\n" + text[:place] if place < 6 else text[place - 6 : place]
+            if "\n" in before and not before[before.rfind("\n") :].strip("\n\t *>#"):
+                yield True, place + 2
+        elif text[place - 1 : place] != "/" and (states := STATES.match(text, place + len("answer"))):
+            yield False, states.end()
+
+
+def _spanned(text: str, answer: Answer, start: int, end: int) -> Statement:
+    """The statement of a marker at `start` whose answer ends at `end`, with what opens and closes around both."""
+    boxed = answer.how == "boxed"
+    hashes = HASHES_BEFORE.search(text, max(0, start - 20), start) if boxed else None
+    begin = hashes.start() if hashes else start
+    while opener := OPENERS.search(text, max(0, begin - 6), begin):
+        begin = opener.start()
+    closers = CLOSERS.match(text, end + boxed)
+    return Statement(answer, begin, closers.end() if closers else end, not boxed or hashes is not None, boxed)
+
+
+def _strict(text: str) -> Statement | None:
+    for box, start, end in _markers(text):
+        if box:
+            answer = _boxed(text, end)
+            if answer is None:
+                continue  # `\boxed{}` is spoken of, and states nothing
+            return None if answer is UNREADABLE else _spanned(text, answer, start, answer.end)
+        line = plain(text[end : end + LINE])
+        form = STRICT.match(line)
+        if form is None or (form.end() == LINE and end + LINE < len(text)):
+            return None
+        stated = as_answer(text, end, line, *form.span(1), "marker")
+        return None if stated is None or stated is UNREADABLE else _spanned(text, stated, start, end + form.end())
+    return None
+
+
+def _lenient(text: str) -> Statement | None:
+    loose = -1  # a marker that words follow
+    for box, start, end in _markers(text):
+        if box:
+            answer = _boxed(text, end)
+        elif HEADING.match(text, end, end + LINE):  # `#### Step 2: ...`
+            continue
+        else:
+            answer = stated_number(text, end, "marker")
+            loose = end if loose < 0 else loose
+        if answer is UNREADABLE:
+            return None
+        if answer is not None:
+            return _spanned(text, answer, start, answer.end)
+    answer = _in_words(text, loose)
+    return None if answer is None or answer is UNREADABLE else Statement(answer, answer.start, answer.end)
+
+
+def _in_words(text: str, loose: int) -> Answer | None:
+    for short, end in _phrases(text):
+        answer = stated_number(text, end, "phrase")
+        if short and answer is not UNREADABLE:  # behind `A:` may stand the whole reasoning
+            answer = answer if answer and SHORTLY.match(text, answer.end) and "=" not in text[end : answer.start] else None
+        elif answer is None:
+            answer = last_number(text, end, _limit(text, end), "phrase")
+        if answer is not None:
+            return answer
+    if loose >= 0 and (answer := last_number(text, loose, _limit(text, loose), "marker")):
+        return answer
+    return _at_the_end(text)
+
+
+def _limit(text: str, start: int) -> int:
+    return start + line_end(text[start : start + LINE], 0)
+
+
+def _at_the_end(text: str) -> Answer | None:
+    tail = text[: -WINDOWS[-1] - 1 : -1]
+    digit = DIGIT.search(tail)
+    if digit is None:
+        return None
+    answer, last = None, len(text) - digit.start()
+    for size in WINDOWS:
+        start = max(0, last - size)
+        answer = last_number(text, start, last + LINE, "last_number")
+        if start == 0 or (answer not in (None, UNREADABLE) and answer.start > start + MAX_DIGITS):
+            break  # else the window may begin inside a longer numeral
+    return answer
+
+
+def statement(text: str, rule: AnswerRule = "strict", begun: str = "") -> Statement | None:
+    """Where a completion states its answer under `rule`, or None. `begun`: as core.replies.opened says of its prompt."""
+    said = reply(text, begun)
+    place = said.rfind("####")
+    if place >= 0 and (form := ONLY_A_NUMBER.match(said, place + 4)):  # the asked form, at the very end
+        answer = Answer(Fraction(int(form[1])), form[1], *form.span(1), "marker")
+        return Statement(answer, place, form.end(), hashes=True)
+    if not said.isascii() and INVISIBLE.search(said):
+        return _without_invisible(text, said, rule)
+    return _strict(said) if rule == "strict" else _lenient(said)
+
+
+def count_statements(said: str) -> int:
+    """How many markers a reply has: a box behind `####` is one with it, an empty box is none."""
+    return sum(1 for _ in STATED.finditer(said))
+
+
+def _without_invisible(text: str, said: str, rule: AnswerRule) -> Statement | None:
+    visible = INVISIBLE.sub("", said)
+    found = _strict(visible) if rule == "strict" else _lenient(visible)
+    if found is None:
+        return None
+    # Where each one stood in the text without them: so many more characters stand before what comes later.
+    removed = [mark.start() - i for i, mark in enumerate(INVISIBLE.finditer(said))]
+    answer = found.answer
+    start = answer.start + bisect_right(removed, answer.start)
+    end = answer.end + bisect_right(removed, answer.end - 1)
+    answer = replace(answer, text=text[start:end], start=start, end=end)
+    return replace(
+        found,
+        answer=answer,
+        start=found.start + bisect_right(removed, found.start),
+        end=found.end + bisect_right(removed, found.end),
+    )
