@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from core.answers import Answer, AnswerRule, extract, matches
-from core.equations import Equation, equations
+from core.equations import Equation, Statement, judged, statements
 from core.groups import BoolArray, FloatArray, Groups, IntArray
 from core.problems.problem import Problem
 
@@ -74,9 +74,14 @@ class RolloutBatch:
         return [extract(text, self.answer_rule) for text in self.completions]
 
     @cached_property
+    def statements(self) -> list[list[Statement]]:
+        """The statements `expression = value` of each completion, judged or not. Parsed once for all components."""
+        return [statements(text) for text in self.completions]
+
+    @cached_property
     def equations(self) -> list[list[Equation]]:
-        """What each completion works out. Parsed once for all components."""
-        return [equations(text) for text in self.completions]
+        """The statements of each completion that were read whole, so that they are judged."""
+        return [judged(worked) for worked in self.statements]
 
     @cached_property
     def correct(self) -> BoolArray:
