@@ -124,7 +124,7 @@ def _reaches_operator(parts: list[Token], place: int, step: int) -> bool:
             word = part.text.lower()
             if word in SCALING:
                 return True
-            if word in BREAKS:
+            if word in BREAKS and not (word == "and" and step > 0):
                 return False
         elif part.kind == "of":
             if _is_number(parts, place - 1) and step < 0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.equations.context import begins, ends
 from core.equations.expression import Value, expression
-from core.equations.runs import run_back, run_on
+from core.equations.runs import MAX_TOKENS, run_back, run_on
 from core.equations.tokens import FORMAT, Token
 from core.equations.words import CONVERSIONS
 
@@ -55,6 +55,19 @@ def right(parts: list[Token], place: int) -> Side | None:
         return None
     units = {part.text for part in parts[first:last] if part.kind == "word"} | _words_behind(parts, last) | value.units
     return Side(value, doubtful or value.doubtful, _factors(frozenset(units)), end=parts[last - 1].end)
+
+
+def has_operator(parts: list[Token], place: int) -> bool:
+    """Something is computed in what stands before the relation at `place`, read or not."""
+    last = place - 1
+    while last >= 0 and parts[last].kind in FORMAT | {"line", "stop", "mark"}:
+        last -= 1
+    for part in reversed(parts[max(0, last + 1 - MAX_TOKENS) : last + 1]):
+        if part.kind in ("op", "frac", "sqrt", "raised"):
+            return True
+        if part.kind in ("line", "rel", "approx", "stop", "mark"):
+            break
+    return False
 
 
 def _is_range(run: list[Token]) -> bool:

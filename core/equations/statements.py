@@ -20,13 +20,15 @@ RELATION = re.compile(r"=|\u2248|\u2245|\\approx")
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One `=` of a text: whether it holds (None: not judged), the value it states (None: not read), whether that is
-    written as a per cent, where the sign stands, and where the value ends."""
+    written as a per cent, where the sign stands, where the value ends, and whether something is computed before the sign
+    (not in `x = 5`)."""
 
     true: bool | None
     value: Fraction | None
     percent: bool
     position: int
     end: int
+    computes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _statement(parts: list[Token], place: int) -> Statement | None:
     value = right.value.number if right else None
     percent = right is not None and right.value.percent
     if left is None or right is None:
-        return Statement(None, value, percent, position, end)
+        return Statement(None, value, percent, position, end, sides.has_operator(parts, place))
     if not left.value.operators:
         return None
     return Statement(_verdict(left, right, parts[place].kind == "approx"), value, percent, position, end)

@@ -33,7 +33,7 @@ def _agrees(text: str, worked: list[Statement], answer: Answer | None) -> float:
     if answer is None:
         return 0.0 if any(s.true is not None for s in worked) else math.nan
     before = [s for s in worked if s.position < answer.end]
-    last = next((i for i in reversed(range(len(before))) if before[i].true is not None), None)
+    last = next((i for i in reversed(range(len(before))) if before[i].computes), None)
     if last is None or answer.value is None:
         return math.nan
     computed = before[last]
@@ -41,7 +41,7 @@ def _agrees(text: str, worked: list[Statement], answer: Answer | None) -> float:
         return math.nan
     if _same(computed, answer):
         return 1.0
-    unknown = _in_hundredths(computed.value, answer.value) or _goes_on(text, computed, answer)
+    unknown = computed.true is None or _in_hundredths(computed.value, answer.value) or _goes_on(text, computed, answer)
     return math.nan if unknown else 0.0
 
 
@@ -74,10 +74,10 @@ def _with_its_group(batch: RolloutBatch) -> FloatArray:
 
 
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
-    """[n] in [0, 1]. completion: 1[last computed value == answer], a per cent also as its number; NaN when nothing before
-    the answer was computed, and where the last computed value is not known: an equation that is not judged states another
-    value after it, or, where it differs from the answer, numbers outside of equations stand between the two, or one is the
-    other in hundredths ($0.25, 25 cents).
+    """[n] in [0, 1]. completion: 1[value of the last computation before the answer == answer], a per cent also as its number.
+    NaN where there is none, and where they differ but the value that leads to the answer is not known: the last computation
+    is not judged, another value is named after it (`x = 5`, or a number outside of equations), or one is the other in
+    hundredths ($0.25, 25 cents).
 
     group: share of the group's completions with the same parsed answer (the majority-vote signal; no gold needed).
     Our reconstruction of "consistency" (arXiv 2511.13016).
@@ -89,7 +89,7 @@ COMPONENT = Component(
     name="consistency",
     title="Consistency",
     what="The final answer is the last value computed, or the one most of the group gives.",
-    how_it_is_gamed="Within a completion: repeat any equation at the end, or write so that none can be read. "
+    how_it_is_gamed="Within a completion: repeat any equation at the end, or write it so that it cannot be read. "
     "Across the group: all give the same wrong answer.",
     params=Params,
     score=score,
