@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from core.answers import Answer, AnswerRule, extract, matches, read_gold
-from core.equations import Equation, equations
+from core.equations import Equation, Statement, judged, statements
 from core.groups import BoolArray, FloatArray, Groups, IntArray
 from core.problems.problem import Problem
 
@@ -79,9 +79,14 @@ class RolloutBatch:
         return [extract(text, self.answer_rule, begun) for text, begun in pairs]
 
     @cached_property
+    def statements(self) -> list[list[Statement]]:
+        """The statements `expression = value` of each completion, judged or not. Parsed once for all components."""
+        return [statements(text) for text in self.completions]
+
+    @cached_property
     def equations(self) -> list[list[Equation]]:
-        """What each completion works out. Parsed once for all components."""
-        return [equations(text) for text in self.completions]
+        """The statements of each completion that were read whole, so that they are judged."""
+        return [judged(worked) for worked in self.statements]
 
     @cached_property
     def readable(self) -> BoolArray:

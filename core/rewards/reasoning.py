@@ -1,22 +1,23 @@
 """Reasoning: checks of the worked text, without a judge. Called through core.rewards.COMPONENTS."""
 
+import math
 import re
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from core.batch import FloatArray, RolloutBatch
-from core.equations import MAX_TEXT
+from core.equations import MAX_TEXT, Statement
 from core.rewards.component import Component, ComponentParams
 
 MARKER = re.compile(r"####|\\boxed")
 
 
 class Params(ComponentParams):
-    """Weights of the four checks; the score is their weighted mean."""
+    """Weights of the four checks; the score is the weighted mean of those that apply."""
 
     equations: float = Field(1.0, ge=0)
-    """Weight of: share of `expression = number` statements that are true (0 without any)."""
+    """Weight of: share of judged `expression = number` statements that are true (0 without any statement)."""
     steps: float = Field(1.0, ge=0)
     """Weight of: the number of such statements lies within [min_steps, max_steps]."""
     marker: float = Field(1.0, ge=0)
@@ -44,26 +45,45 @@ def repeated_share(text: str) -> float:
     return 1.0 - len(set(grams)) / len(grams) if grams else 0.0
 
 
+def _truth(worked: list[Statement]) -> float:
+    """Share of the judged statements that are true; NaN where none of them is judged, 0 where there are none."""
+    truths = [s.true for s in worked if s.true is not None]
+    return sum(truths) / len(truths) if truths else math.nan if worked else 0.0
+
+
+def _steps(worked: list[Statement], params: Params) -> float:
+    """1 where the number of judged statements is one that counts as worked, else 0; NaN where the others decide that."""
+    certain = sum(s.true is not None for s in worked)
+    if params.min_steps <= certain <= params.max_steps:
+        return 1.0
+    return math.nan if certain < params.min_steps <= len(worked) else 0.0
+
+
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
-    """[n] weighted mean of the four checks, in [0, 1]. Our reconstruction of "reasoning quality" (arXiv 2511.13016)."""
+    """[n] weighted mean of the checks that apply, in [0, 1]; NaN where none does. Statements that were not read whole are
+    not judged and neither earn nor cost: where a text has no others, `equations` does not apply, nor does `steps`, unless
+    min_steps is 0. Our reconstruction of "reasoning quality" (arXiv 2511.13016).
+    """
     weights = np.array([params.equations, params.steps, params.marker, params.repetition])
     checks = np.zeros((len(batch), 4))
-    for i, (text, worked) in enumerate(zip(batch.completions, batch.equations, strict=True)):
-        truths = [e.true for e in worked]
+    for i, (text, worked) in enumerate(zip(batch.completions, batch.statements, strict=True)):
         checks[i] = (
-            sum(truths) / len(truths) if truths else 0.0,
-            params.min_steps <= len(truths) <= params.max_steps,
+            _truth(worked),
+            _steps(worked, params),
             MARKER.search(text) is not None,
             1.0 - repeated_share(text) if text.strip() else 0.0,
         )
-    return np.asarray(checks @ weights / weights.sum(), dtype=float)
+    applied = np.where(np.isnan(checks), 0.0, weights)
+    sums = applied.sum(axis=1)
+    return np.where(sums > 0, (np.nan_to_num(checks) * applied).sum(axis=1) / np.where(sums > 0, sums, 1.0), np.nan)
 
 
 COMPONENT = Component(
     name="reasoning",
     title="Reasoning",
     what="Checks of the worked text: true equations, a sensible number of them, an answer marker, no repetition.",
-    how_it_is_gamed="True but useless equations (1+1=2) score as well as the ones that solve the problem.",
+    how_it_is_gamed="True but useless equations (1+1=2) score as well as the ones that solve the problem; what cannot be read "
+    "costs nothing.",
     params=Params,
     score=score,
     range=(0.0, 1.0),

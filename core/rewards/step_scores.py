@@ -38,7 +38,8 @@ class Params(ComponentParams):
 
 
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
-    """[n] in [-1, 1] from p_k = 1 where the k-th `expression = number` of the text is true, else 0; NaN without any.
+    """[n] in [-1, 1] from p_k = 1 where the k-th judged `expression = number` of the text is true, else 0; NaN without any.
+    Statements that were not read whole are not judged: they neither earn nor cost.
 
     mean: mean p. clip: mean min(p - eta, 0). clip_delta: the sum of the delta of the clipped scores, which telescopes to
     the first step's (0 for a single step): as one number for a whole text it sees nothing else. Source of clip and delta:
@@ -59,7 +60,8 @@ COMPONENT = Component(
     name="step_scores",
     title="Step scores",
     what="The worked steps judged one by one; as it is set, right steps earn nothing and wrong ones cost.",
-    how_it_is_gamed="By working out nothing, or one true but useless step; it says nothing of the answer.",
+    how_it_is_gamed="By working out nothing, nothing that can be read, or one true but useless step; it says nothing of the "
+    "answer.",
     params=Params,
     score=score,
     range=(-1.0, 1.0),

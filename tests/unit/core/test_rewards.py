@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.advantage import RULES
+from core.config import RunConfig
+from core.engine import RewardEngine
 from core.errors import ConfigError
 from core.mix import Mix
 from core.parsing import parse
 from core.preflight import beaten
+from core.presets import preset
 from core.problems import arithmetic
 from core.rewards import COMPONENTS, SHIPPED, component
 from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY, FROM_TEXT, Need, external_key
@@ -42,6 +45,12 @@ CASES: list[tuple[str, dict[str, Any], str, float]] = [
     ("reasoning", {"equations": 0, "steps": 0, "repetition": 0}, "#### 3", 1.0),
     ("reasoning", {"equations": 0, "steps": 0, "marker": 0}, "a b c a b c a b c", 1 - 4 / 7),  # 3 of 7 3-grams are new
     ("reasoning", {}, "3+4=7\n#### 7", 1.0),
+    ("reasoning", {"steps": 0, "marker": 0, "repetition": 0}, "2x = 10\nx = 5", NAN),  # equations, but none that is judged
+    ("reasoning", {"marker": 0, "repetition": 0}, "2x = 10\nx = 5", NAN),  # nor is their number
+    ("reasoning", {"equations": 0, "marker": 0, "repetition": 0}, "no equations", 0.0),
+    ("reasoning", {"equations": 0, "marker": 0, "repetition": 0, "max_steps": 1}, "1+1=2\n2+2=4\nx = 1", 0.0),
+    ("reasoning", {}, "2x = 10\nx = 5\n#### 5", 1.0),  # the checks that apply
+    ("reasoning", {"steps": 0, "marker": 0, "repetition": 0}, "2x = 10\n3+4=8", 0.0),
     ("step_scores", {"form": "mean"}, "3+4=7\n2*5=11", 0.5),
     (
         "step_scores",
@@ -53,6 +62,25 @@ CASES: list[tuple[str, dict[str, Any], str, float]] = [
     ("step_scores", {"form": "clip", "eta": 0.5}, "3+4=8\n2*5=10", -0.25),
     ("step_scores", {}, "3+4=7\n2*5=11", -0.5),
     ("step_scores", {}, "no equations", NAN),
+    ("step_scores", {}, r"$5 \times 3 + 2 = 17$, $\frac{1}{2}(3+5) = 4$", 0.0),
+    ("step_scores", {}, "2x = 10\nx = 5", NAN),  # not judged
+    ("step_scores", {"form": "mean"}, "2x = 10\n3+4=7", 1.0),
+    ("consistency", {}, "48/2 = 24\n$48 + 24 = \\boxed{72}$", 1.0),
+    ("consistency", {}, "48/2 = 24\n48 + 24 = **72**\n#### 72", 1.0),
+    ("consistency", {}, "48/2 = 24\n48 clips + 24 clips = 72 clips\n#### 72", 1.0),  # the value was read
+    ("consistency", {}, "48/2 = 24\n48 clips + 24 clips = 72 clips\n#### 24", NAN),  # not the expression: perhaps a slip
+    ("consistency", {}, "48/2 = 24\n48 + x = 72x\n#### 72", NAN),  # neither was
+    ("consistency", {}, "x = 72\n#### 72", NAN),  # nothing is computed
+    ("consistency", {}, "48 + 24 = 72\nTotal = 72\n#### 72", 1.0),  # restates it
+    ("consistency", {}, "48 + 24 = 72\nx = 71\n#### 72", NAN),
+    ("consistency", {}, "48 + 24 = 72\n#### 72\nCheck: 72 - 24 = 48", 1.0),  # what counts stands before the answer
+    ("consistency", {}, "36/10 = 3.6, so he needs 4 trips\n#### 4", NAN),  # the answer follows from prose with numbers
+    ("consistency", {}, "36/10 = 3.6 trips\n#### 4", 0.0),
+    ("consistency", {}, "60% * 40% = 24%\n#### 24", 1.0),
+    ("consistency", {}, "100 - 76 = 24\n#### 24%", 1.0),
+    ("consistency", {}, ".50 - .25 = $0.25\n#### 25", NAN),  # perhaps cents
+    ("consistency", {}, "48/2 = <<48/2=24>>24 clips\n#### 24", 1.0),
+    ("consistency", {}, "48/2 = <<48/2=24>>24 clips\n#### 72", 0.0),
     ("consistency", {}, "3+4=7\n#### 7", 1.0),
     ("consistency", {}, "3+4=7\n#### 8", 0.0),
     ("consistency", {}, "3+4=7", 0.0),  # computed, but never stated
@@ -135,6 +163,19 @@ def test_what_the_template_wrote_is_part_of_the_shape(shape: str, begun: str, co
     made = component("strict_format")
     (score,) = made.score(batch([completion], begun=[begun]), made.params.model_validate({"shape": shape}))
     assert score == expected
+
+
+def test_a_right_solution_in_latex_is_not_worth_less_than_a_plain_one_with_false_lines() -> None:
+    config = preset("gsm8k-qwen3-4b-continuous")
+    assert isinstance(config, RunConfig)
+    texts = [
+        "April: $48$ clips.\n\\[ \\frac{48}{2} = 24 \\]\n\\[ 48 + 24 = \\boxed{72} \\]",
+        r"\begin{align*} 48 \div 2 &= 24 \\ 48 \text{ clips} + 24 \text{ clips} &= \boxed{72 \text{ clips}} \end{align*}",
+        r"Let $x$ be the clips in May: $2x = 48$, so $x = 24$, and $48 + x = \boxed{72}$.",  # nothing of it is judged
+        "48/2 = 25\n48 + 25 = 72\n#### 72",
+    ]
+    scored = RewardEngine(config.mix).score(batch(texts, answer_rule="lenient"), 1)
+    assert min(scored.advantage[:3]) > scored.advantage[3]
 
 
 def test_consistency_across_the_group_is_the_share_of_the_same_answer() -> None:
