@@ -22,7 +22,7 @@ up: install
 	@exec $(BIN)/showdown up
 
 quick: install  # the inner loop: under a minute
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q --hypothesis-profile=quick tests/unit
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q --hypothesis-profile=quick -m "not slow" tests/unit
 
 test: install
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10  # tests/conftest.py orders the files

@@ -25,6 +25,7 @@ def names(package: str, leave_out: tuple[str, ...] = ()) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_import_contracts_hold() -> None:
     made = subprocess.run([str(Path(sys.executable).parent / "lint-imports")], cwd=REPO, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout
@@ -38,6 +39,7 @@ LIGHT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", LIGHT)
 def test_a_light_side_loads_nothing_heavy(side: str) -> None:
     """Static contracts cannot see what a third-party package pulls in; a fresh process can."""

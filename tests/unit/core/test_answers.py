@@ -272,6 +272,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_first_formula_has_its_time_for_itself() -> None:
     """What it loads would otherwise come out of it: on a busy machine the first right answer was a wrong one."""
     said = """
@@ -287,6 +288,7 @@ print(sorted(set(sys.modules) - before))
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("in_the_middle", "right"),
     [
@@ -318,6 +320,7 @@ def test_a_formula_has_a_time_of_the_processor(in_the_middle: str, right: bool, 
     signal.raise_signal(signal.SIGVTALRM)  # one that was on its way ends nothing any more
 
 
+@pytest.mark.slow
 def test_ticks_end_neither_the_process_nor_what_other_threads_do() -> None:
     """A tick is for the process: that of another thread may come when the comparison is over."""
     said = """
@@ -415,6 +418,7 @@ def test_a_number_is_itself_however_it_is_stated(value: object, form: str) -> No
     assert matches(extract(form.format(value), "lenient"), str(value))
 
 
+@pytest.mark.slow
 def test_a_verdict_is_the_same_in_every_thread() -> None:
     # math-verify's time limit needs the main thread; a page runs in another one, and must not judge otherwise than training.
     said: list[bool] = []
@@ -425,6 +429,7 @@ def test_a_verdict_is_the_same_in_every_thread() -> None:
     assert same_expression("y+3", "3+y")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GSM8K.is_dir(), reason=f"GSM8K is not at {GSM8K}")
 @pytest.mark.parametrize(("split", "size"), [("train", 7473), ("test", 1319)])
 def test_every_gsm8k_row_loads_with_its_gold_answer(split: str, size: int) -> None:

@@ -192,6 +192,7 @@ def test_a_quotient_is_true_to_as_many_digits_as_are_written(a: int, b: int, dig
     assert judged(f"{a}/{b} = {float(wrong):.{digits}f}") == [(False, wrong)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GSM8K.is_dir(), reason=f"GSM8K is not at {GSM8K}")
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_gsm8ks_own_solutions_are_hardly_ever_false(split: str) -> None:
