@@ -56,6 +56,7 @@ def read(content: str) -> Reading:
     if match := BRACKETED.fullmatch(clean):
         clean = match[1].strip()
     clean = re.sub(r"\s*/\s*(?=\d)", "/", clean[ABOUT.match(clean).end() :])  # type: ignore[union-attr]
+    clean = re.sub(r"\s{2,}", " ", clean)
     numeral = START.match(clean)
     if numeral and (rest := REST.fullmatch(clean, numeral.end())) and not DOUBT.match(clean, numeral.end()):
         value = value_of(numeral)
