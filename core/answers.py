@@ -8,7 +8,7 @@ a `\\boxed{}`) goes to core.symbolic.
 
 from core.number_search import Answer, How
 from core.readings import Reading, read, read_gold
-from core.statements import AnswerRule, Statement, count_statements, statement
+from core.statements import AnswerRule, Statement, count_statements, locate, statement
 from core.symbolic import same_expression
 
 
@@ -17,8 +17,8 @@ def extract(text: str, rule: AnswerRule = "strict", begun: str = "") -> Answer |
 
     `begun`: what the prompt's end already wrote of the completion, as core.replies.opened says: `<think>` of a chat template.
     """
-    stated = statement(text, rule, begun)
-    return stated.answer if stated else None
+    located = locate(text, rule, begun)
+    return located[0] if located else None
 
 
 def matches(answer: Answer | None, gold: str) -> bool:

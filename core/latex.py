@@ -11,12 +11,12 @@ MAX_DEPTH = 3  # of `\mathbf{\text{..}}`
 
 WRAPPED = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|md|normal)?|math(?:rm|bf|sf|it|tt|normal)|mbox|hbox|emph|bm|boldsymbol|operatorname"
-    r"|underline|bf|rm|it)\ ?\{(?P<inner>[^{}]{0,80})\}"
+    r"|underline|textcolor\{\w{1,20}\}|bf|rm|it)\ ?\{(?P<inner>[^{}]{0,80})\}"
 )
 SPACE = r"(?:\\[,;:!> ]|\{\\[,;:!> ]\}|\\q?quad(?![a-z])|\\(?:thin|med|thick)?space(?![a-z]))"
 JOINTS = re.compile(rf"(?<=\d)(?:\{{,\}}|,(?=\\[!,])|{SPACE}|~(?=\d{{3}}(?!\d))){SPACE}*(?=\d)")
 UNWANTED = re.compile(
-    rf"{SPACE}|~(?!\d)|\^\{{?\\circ\}}?|\\(?:degrees?|celsius)(?![a-z])|\u00b0|\{{\}}|\\(?=[$%#&_\u20ac\u00a3\u00a5])"
+    rf"{SPACE}|~(?!\d)|\^\{{?\\circ\}}?|\\(?:degrees?|celsius)(?![a-z])|\u00b0|\{{\}}|\\color\{{\w{{1,20}}\}}|\\(?=[$%#&_\u20ac\u00a3\u00a5])"
     r"|\\(?:left|right|displaystyle|textstyle|(?:bigg?|Bigg?)[lr]?|rm|bf|it|large|Large|normalsize)(?![A-Za-z])"
 )
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from core.latex import plain
 from core.numerals import DIGIT, FIND, SIGN, UNSURE, WORD, WORDS, number
-from core.units import CURRENCIES, DOUBT, DOUBT_BEFORE
+from core.units import CURRENCIES, DOUBT, DOUBT_BEFORE, RANGE
 
 How = Literal["marker", "boxed", "phrase", "last_number"]
 
@@ -32,6 +32,7 @@ MINUS_BEFORE = re.compile(
     rf"(?:[=:(] ?([{SIGN}] )|\b(negative )|(?:[=:(]|\bis|\bbe) ?(minus )|([\u8d1f\u8ca0]))\Z", re.IGNORECASE
 )
 UNREAD = re.compile(rf"(?<!\^)(?<!\^\{{)(?<!\^[-\u2212]){DIGIT.pattern}")  # a digit, but not the power of a unit
+SURE = ("", "\n", ".", ",", ";", ")", "}", "<")  # behind which a number goes on with nothing that would change it
 EQUALS = re.compile(r"[ %*_`$)\\]{0,4}=")
 SUM = re.compile(
     r"[ %*_`$)\\]{0,4}(?:[A-Za-z]{2,15} )?"
@@ -73,7 +74,7 @@ def as_answer(text: str, base: int, line: str, start: int, end: int, how: How) -
     value = number(line[start:end])
     if value is None:
         return None
-    if DOUBT.match(line, end):
+    if line[end : end + 1] not in SURE and DOUBT.match(line, end):
         return UNREADABLE
     percent = line[end : end + 1] in " \\%*\uff05" and PERCENT.match(line, end) is not None
     return Answer(value, text[base + start : base + end], base + start, base + end, how, percent)
@@ -132,6 +133,13 @@ def line_end(line: str, place: int) -> int:
     return len(line) if newline < 0 else newline
 
 
+def _doubtful(line: str, begin: int) -> bool:
+    """What stands before a number makes it a part of another one, or one end of a range."""
+    if DOUBT_BEFORE.search(line, max(0, begin - 6), begin):
+        return True
+    return ("between" in line or "from" in line) and RANGE.search(line, max(0, begin - 60), begin) is not None
+
+
 def last_number(text: str, base: int, stop: int, how: How) -> Answer | None:
     """The last number of `text[base:stop]`; UNREADABLE where digits follow it that are not read."""
     line = plain(text[base:stop])
@@ -139,7 +147,7 @@ def last_number(text: str, base: int, stop: int, how: How) -> Answer | None:
     if not numerals:
         return None
     begin, end = numerals[0].span()
-    if UNREAD.search(line, end) or DOUBT_BEFORE.search(line, max(0, begin - 60), begin):
+    if UNREAD.search(line, end) or _doubtful(line, begin):
         return UNREADABLE
     if minus := MINUS_BEFORE.search(line, max(0, begin - 12), begin):
         begin = minus.start(minus.lastindex or 0)

@@ -108,10 +108,12 @@ def _magnitude(part: dict[str, str | None]) -> Fraction:
     """The value of a numeral's parts without its sign. OverflowError for a power of ten nobody means."""
     whole, frac = part["whole"], part["frac"] or part["frac_alone"]
     mantissa, _, power = (part["small"] or "").lower().partition("e")
-    value = Fraction("0" + mantissa)
     if whole:
-        value = Fraction(re.sub(r"\D", "", whole) + (part["decimals"] or ""))
+        digits = re.sub(r"\D", "", whole)
+        value = Fraction(digits + part["decimals"]) if part["decimals"] else Fraction(int(digits))
         power = (part["exponent"] or "")[1:] or (part["ten"] or "").partition("10")[2].translate(LOWERED).strip("^{}")
+    else:
+        value = Fraction("0" + mantissa)
     if power:
         if abs(int(power)) > MAX_EXPONENT:
             raise OverflowError

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from core.latex import JOINT, plain
-from core.numerals import INVISIBLE, NUMBER, SIGN, WORDS, value_of
+from core.numerals import INVISIBLE, NUMBER, PLAIN, SIGN, WORDS, number, value_of
 from core.units import CODES, CURRENCIES, DOUBT, NO_UNIT, REST
 
 MAX_READ = 200  # characters of an answer worth comparing
@@ -46,19 +46,22 @@ class Reading:
 @lru_cache(maxsize=16_384)  # the completions of a group mostly state the same few answers
 def read(content: str) -> Reading:
     """The number that the whole text states, with a name before it or a unit behind it at most; else an expression."""
+    if PLAIN.fullmatch(content):
+        return Reading(number(content), False, content)
     inner = unwrapped(content)
-    clean = plain(INVISIBLE.sub("", inner)).strip()
+    clean = unwrapped(plain(INVISIBLE.sub("", inner)))
     for pattern in (NAMED, SUM):
         if match := pattern.fullmatch(clean):
             clean = match["value"].strip()
     if match := BRACKETED.fullmatch(clean):
         clean = match[1].strip()
     clean = re.sub(r"\s*/\s*(?=\d)", "/", clean[ABOUT.match(clean).end() :])  # type: ignore[union-attr]
-    number = START.match(clean)
-    if number and (rest := REST.fullmatch(clean, number.end())) and not DOUBT.match(clean, number.end()):
-        value = value_of(number)
+    clean = re.sub(r"\s{2,}", " ", clean)
+    numeral = START.match(clean)
+    if numeral and (rest := REST.fullmatch(clean, numeral.end())) and not DOUBT.match(clean, numeral.end()):
+        value = value_of(numeral)
         if value is not None:
-            return Reading(value, bool(rest["percent"]), _bare(number.group(), value) + "%" * bool(rest["percent"]))
+            return Reading(value, bool(rest["percent"]), _bare(numeral.group(), value) + "%" * bool(rest["percent"]))
     word = WORDS.get(clean.strip(".").lower().replace("-", " "))
     if word is not None:
         return Reading(word, False, str(word))
@@ -128,6 +131,8 @@ def read_gold(text: str) -> Reading | None:
 
     It may be a worked solution that ends in `#### N`. Prose about numbers (`72 dollars and 50 cents`) is not read.
     """
+    if PLAIN.fullmatch(text):
+        return read(text)
     text = text.strip()
     if "####" in text:
         text = text.rsplit("####", 1)[1].strip().partition("\n")[0]

@@ -35,11 +35,8 @@ END_OF_TURN = re.compile(
     | \[\|\w{{1,20}}\|\] | \[/?INST\] | \[(?:EOS|PAD)\])""",
     re.VERBOSE,
 )
-TOKEN = re.compile(rf"<[|\uff5c](?:{INSIDE})[|\uff5c]>|<(?:s|bos)>")
-# A text in ASCII without any of these holds neither mark nor token.
-HINTS = ("</", "hink", "THINK", "hought", "HOUGHT", "<reason", "<Reason", "<REASON", "<reflection", "<Reflection", "<scratch",
-         "<analysis", "<Analysis", "<inner", "|>", "<|", "<unused", "assistantfinal", "[|", "[/", "[INST", "[EOS", "[PAD",
-         "<eos", "<pad", "<EOT", "turn>", "turn|>", "<s>", "<bos>")  # fmt: skip
+TOKEN = re.compile(rf"<[|\uff5c](?:{INSIDE})[|\uff5c]>|\A\s*<(?:s|bos)>")
+TAG = re.compile(r"<[/|A-Za-z]")
 TAIL = 400  # characters of a prompt in which its template may have opened a thought
 
 
@@ -61,7 +58,7 @@ def reply(text: str, begun: str = "") -> str:
     """
     if begun:
         thinking = not _closed(begun)
-    elif text.isascii() and not text.startswith("analysis") and not any(hint in text for hint in HINTS):
+    elif not _marked(text):
         return text
     else:
         thinking = False
@@ -79,6 +76,13 @@ def reply(text: str, begun: str = "") -> str:
     if thinking:
         thoughts.append((begin, len(text)))
     return TOKEN.sub(_spaces, _without(text, thoughts))
+
+
+def _marked(text: str) -> bool:
+    """It may hold a mark or a token; asked first, since most texts hold none."""
+    if ("<" in text and TAG.search(text)) or "[" in text or text.startswith("analysis") or "assistantfinal" in text:
+        return True
+    return not text.isascii()
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:

@@ -13,12 +13,11 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Literal
 
 from core.latex import plain
 from core.number_search import LINE, UNREADABLE, Answer, as_answer, last_number, line_end, stated_number
-from core.numerals import DIGIT, INVISIBLE, MAX_DIGITS, NUMBER
+from core.numerals import DIGIT, INVISIBLE, MAX_DIGITS, NUMBER, number
 from core.readings import MAX_READ, read
 from core.replies import reply
 
@@ -63,6 +62,9 @@ class Statement:
     end: int
     hashes: bool = False
     boxed: bool = False
+
+
+Place = tuple[Answer, int, int]  # an answer, where its marker begins, and where what states it ends
 
 
 def _boxed(text: str, start: int) -> Answer | None:
@@ -118,26 +120,27 @@ def _spanned(text: str, answer: Answer, start: int, end: int) -> Statement:
     while opener := OPENERS.search(text, max(0, begin - 6), begin):
         begin = opener.start()
     closers = CLOSERS.match(text, end + boxed)
-    return Statement(answer, begin, closers.end() if closers else end, not boxed or hashes is not None, boxed)
+    finish = closers.end() if closers else end
+    return Statement(answer, begin, finish, answer.how == "marker" or hashes is not None, boxed)
 
 
-def _strict(text: str) -> Statement | None:
+def _strict(text: str) -> Place | None:
     for box, start, end in _markers(text):
         if box:
             answer = _boxed(text, end)
             if answer is None:
                 continue  # `\boxed{}` is spoken of, and states nothing
-            return None if answer is UNREADABLE else _spanned(text, answer, start, answer.end)
+            return None if answer is UNREADABLE else (answer, start, answer.end)
         line = plain(text[end : end + LINE])
         form = STRICT.match(line)
         if form is None or (form.end() == LINE and end + LINE < len(text)):
             return None
         stated = as_answer(text, end, line, *form.span(1), "marker")
-        return None if stated is None or stated is UNREADABLE else _spanned(text, stated, start, end + form.end())
+        return None if stated is None or stated is UNREADABLE else (stated, start, end + form.end())
     return None
 
 
-def _lenient(text: str) -> Statement | None:
+def _lenient(text: str) -> Place | None:
     loose = -1  # a marker that words follow
     for box, start, end in _markers(text):
         if box:
@@ -150,9 +153,9 @@ def _lenient(text: str) -> Statement | None:
         if answer is UNREADABLE:
             return None
         if answer is not None:
-            return _spanned(text, answer, start, answer.end)
+            return answer, start, answer.end
     answer = _in_words(text, loose)
-    return None if answer is None or answer is UNREADABLE else Statement(answer, answer.start, answer.end)
+    return None if answer is None or answer is UNREADABLE else (answer, answer.start, answer.end)
 
 
 def _in_words(text: str, loose: int) -> Answer | None:
@@ -187,16 +190,24 @@ def _at_the_end(text: str) -> Answer | None:
     return answer
 
 
-def statement(text: str, rule: AnswerRule = "strict", begun: str = "") -> Statement | None:
-    """Where a completion states its answer under `rule`, or None. `begun`: as core.replies.opened says of its prompt."""
+def locate(text: str, rule: AnswerRule = "strict", begun: str = "") -> Place | None:
+    """The answer of a completion under `rule`, where its marker begins, and where what states it ends.
+
+    `begun`: as core.replies.opened says of its prompt.
+    """
     said = reply(text, begun)
     place = said.rfind("####")
     if place >= 0 and (form := ONLY_A_NUMBER.match(said, place + 4)):  # the asked form, at the very end
-        answer = Answer(Fraction(int(form[1])), form[1], *form.span(1), "marker")
-        return Statement(answer, place, form.end(), hashes=True)
+        return Answer(number(form[1]), form[1], *form.span(1), "marker"), place, form.end(1)
     if not said.isascii() and INVISIBLE.search(said):
         return _without_invisible(text, said, rule)
     return _strict(said) if rule == "strict" else _lenient(said)
+
+
+def statement(text: str, rule: AnswerRule = "strict", begun: str = "") -> Statement | None:
+    """Where a completion states its answer under `rule`, with all that belongs to the statement; None where it does not."""
+    located = locate(text, rule, begun)
+    return _spanned(reply(text, begun), *located) if located else None
 
 
 def count_statements(said: str) -> int:
@@ -204,20 +215,15 @@ def count_statements(said: str) -> int:
     return sum(1 for _ in STATED.finditer(said))
 
 
-def _without_invisible(text: str, said: str, rule: AnswerRule) -> Statement | None:
+def _without_invisible(text: str, said: str, rule: AnswerRule) -> Place | None:
     visible = INVISIBLE.sub("", said)
-    found = _strict(visible) if rule == "strict" else _lenient(visible)
-    if found is None:
+    located = _strict(visible) if rule == "strict" else _lenient(visible)
+    if located is None:
         return None
     # Where each one stood in the text without them: so many more characters stand before what comes later.
     removed = [mark.start() - i for i, mark in enumerate(INVISIBLE.finditer(said))]
-    answer = found.answer
+    answer, begin, finish = located
     start = answer.start + bisect_right(removed, answer.start)
     end = answer.end + bisect_right(removed, answer.end - 1)
-    answer = replace(answer, text=text[start:end], start=start, end=end)
-    return replace(
-        found,
-        answer=answer,
-        start=found.start + bisect_right(removed, found.start),
-        end=found.end + bisect_right(removed, found.end),
-    )
+    moved = replace(answer, text=text[start:end], start=start, end=end)
+    return moved, begin + bisect_right(removed, begin), finish + bisect_right(removed, finish - 1)

@@ -29,7 +29,7 @@ ONE_OF = "one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|f
 FOREIGN = (
     "\u0442\u044b\u0441|\u043c\u043b\u043d|\u043c\u043b\u0440\u0434|\u0442\u0440\u043b\u043d|\u043c\u0438\u043b\u043b\u0438|"
     "\u0442\u044b\u0441\u044f\u0447|\u0441 \u043f\u043e\u043b\u043e\u0432\u0438\u043d\u043e\u0439|\u0438 \\d|"
-    "mill(?:ion(?:en|es|i|s)?|i[o\u00f3]n|\u00f5es|ones)\\b|milliard(?:en?|s|i)?\\b|milh(?:\u00e3o|\u00f5es)\\b|mila?\\b|mille\\b|tausend|"
+    "(?i:mill)(?:ion(?:en|es|i|s)?|i[o\u00f3]n|\u00f5es|ones)\\b|milliard(?:en?|s|i)?\\b|milh(?:\u00e3o|\u00f5es)\\b|mila?\\b|mille\\b|tausend|"
     "et (?:demie?|quart|un)\\b|y (?:medi[oa]|un|cuarto)\\b|e (?:mezz[oa]|mei[oa]|un)\\b|und ein|lakhs?\\b|crores?\\b|lacs?\\b"
 )
 CJK_NUMBER = "\u4e07\u842c\u4ebf\u5104\u5146\u5341\u591a\u4f59\u9918\u51e0\u5272\u6210\ub9cc\uc5b5\ucc9c\ubc31\uc2ed"
@@ -45,7 +45,7 @@ DOUBT = re.compile(
   | \ {{0,20}}(?:[+\u00d7\u00f7\u00b7\u22c5]|\\times|\\cdot)\ {{0,20}}[A-Za-z(\\\u221a\u03c0]
   | \ {{0,20}}(?:/\ ?[abnxyzk](?![\w'])|[\u2044\u2215\uff0f]\ ?\d|\*\ ?[a-z](?![\w'*]))
   | \ {{0,20}}[-\u2212]\ ?(?:[b-hj-zB-HJ-Z](?![\w'.-])|\\(?!text|[)\]])[a-z]|\u221a|\u03c0|\((?=[\d\w]\W))
-  | \ {{0,20}}(?<![a-z]\ )[{ALONE}](?![\w'\u2019]|\.\w)(?!\.?\ ?[A-Za-z]\.)
+  | \ {{0,20}}(?<![a-z]\ )[{ALONE}](?![\w'\u2019-]|\.\w)(?!\.?\ ?[A-Za-z]\.)
   | [ -](?:squared|cubed|factorial|choose|point\ \d|to\ the\ (?:power|\w+\ power)|\u00b1|\+/-|mod\b|radicals?\b|pi\b|sqrt)
   | \ ?(?:\u00b1|\+/-|:\ ?\d|\u00d7|\u00f7)
   | [ -](?:hundred|thousand|million|billion|trillion)(?![a-z]) | [ ](?:k|mn|bn|mio|mrd)\b
@@ -61,8 +61,10 @@ DOUBT = re.compile(
 )
 DOUBT_BEFORE = re.compile(
     r"(?:\u5206[\u4e4b\u306e]|\u53c8|\u7b2c\ ?|[\u5343\u767e\u4e07\u4ebf]|\u2044|[A-Za-z)\]}][-+*/^]|\b[a-zA-Z] [-+*/^] "
-    r"|\d ?[*\u00d7\u00f7\u00b7] ?|\bbetween [^\w]?|\b(?:between|from) \S{1,20} (?:[a-z]{1,12} )?(?:and|to) [^\w]?)\Z"
+    r"|\d ?[*\u00d7\u00f7\u00b7] ?"
+    r"|(?:\d\*\*|\b(?:log|ln|sin|cos|tan|exp|sqrt|[a-z]) ?\(|\b(?:log|ln|sin|cos|tan|exp|sqrt) |_\{|\]\{))\Z"
 )
+RANGE = re.compile(r"\b(?:between [^\w]?|(?:between|from) \S{1,20} (?:[a-z]{1,12} )?(?:and|to) [^\w]?)\Z")
 
 # Words that are no unit of a quantity that stands alone in a box or a gold answer.
 NO_UNIT = (

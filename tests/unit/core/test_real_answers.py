@@ -50,7 +50,9 @@ BOXES = [
     r"72\:\text{g}", r"72\!\text{ kg}",
     r"\textbf{72}", "{72}", r"72^{\circ}", r"72^\circ\text{C}", r"\left(72\right)",
     r"72 \frac{\text{miles}}{\text{hour}}",
-    r"72\text{ percent}", r"\text{72 apples}", "72元", r"\text{Total}=72", "48+24=72", r"\displaystyle 72",
+    r"72\text{ percent}", r"\color{red}{72}",
+    r"\textcolor{red}{72}",
+     r"\text{72 apples}", "72元", r"\text{Total}=72", "48+24=72", r"\displaystyle 72",
     r"72\,\$", r"\approx 72",
     "72.", r"72 \text{ (apples)}", r"\text{Total: }72",
 ]  # fmt: skip
@@ -117,7 +119,10 @@ PARTS = [
     ("the answer is two thirds", "2"),
     ("the answer is two and a half", "2"), ("The answer is 1.234.567", "1.234"),
     ("the answer is 1 234", "1"), ("the answer is 5 squared", "5"),
-    ("the answer is 72 k", "72"), ("the answer is 12_5", "12"), ("the answer is 7/x", "7"),
+    ("the answer is 72 k", "72"),
+    ("The answer is log 72", "72"),
+    ("The answer is f(72)", "72"), ("The answer is x_{72}", "72"), ("2**72", "72"),
+    (r"$\sqrt[3]{72}$", "72"), ("72 Millionen Euro", "72"), ("the answer is 12_5", "12"), ("the answer is 7/x", "7"),
     ("72 \u00f7 2", "2"), ("the answer is 3.5 million", "3.5"),
 ]  # fmt: skip
 # Boxes that are not 72, though a parser that drops what it cannot read says so.

@@ -1,0 +1,39 @@
+"""What the worker makes of tokens: what a template has begun, and completions in which a thought stays one."""
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from worker import data
+
+WORDS = ["<unk>", "<eos>", "[THINK]", "[/THINK]", "<think>", "</think>", "72", "71", "user"]
+
+
+def tokenizer(special: list[str]) -> PreTrainedTokenizerFast:
+    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=words, unk_token="<unk>", eos_token="<eos>", additional_special_tokens=special
+    )
+
+
+def ids(text: str) -> list[int]:
+    return [WORDS.index(word) for word in text.split()]
+
+
+@pytest.mark.parametrize(
+    ("special", "completion", "text"),
+    [
+        (["[THINK]", "[/THINK]"], "[THINK] 71 [/THINK] 72 <eos>", "[THINK] 71 [/THINK] 72"),  # without them, 71 is an answer
+        ([], "<think> 71 </think> 72 <eos>", "<think> 71 </think> 72"),
+        (["user"], "71 user 72 <eos>", "71 72"),  # other special tokens are left out
+    ],
+)
+def test_marks_of_thoughts_stay_in_the_text(special: list[str], completion: str, text: str) -> None:
+    (decoded,) = data.texts(tokenizer(special), [ids(completion)])
+    assert decoded.split() == text.split()
+
+
+def test_what_each_prompt_has_begun() -> None:
+    prompts = [ids("user 72 <think>"), ids("user 72"), ids("user <think> </think>")]
+    assert [begun.split() for begun in data.begun(tokenizer([]), prompts)] == [["<think>"], [], ["<think>", "</think>"]]
