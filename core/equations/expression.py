@@ -13,6 +13,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 from core.equations.tokens import Token
 from core.equations.words import OPERATORS
@@ -48,6 +49,8 @@ class Value:
 
 def expression(tokens: list[Token]) -> Value | None:
     """The value of all the tokens; None when they are not one whole expression."""
+    if len(tokens) == 1 and tokens[0].kind == "num":
+        return _single(tokens[0].text)
     parser = _Parser(tokens)
     value = parser.sum()
     return value if value is not None and parser.position == len(tokens) else None
@@ -63,6 +66,15 @@ def numeral(text: str) -> Fraction | None:
     if text[0] == "0" and text[1:2].isdecimal():  # a time of day, a number of a house: 0730, 007
         return None
     return number(text if text.isdecimal() else SEPARATORS.sub(",", text))
+
+
+@lru_cache(maxsize=16_384)  # the completions of a group mostly state the same few numbers
+def _single(text: str) -> Value | None:
+    amount = numeral(text)
+    if amount is None:
+        return None
+    mixed = "/" in text
+    return Value(amount, mixed, int(mixed), len(text.partition(".")[2]))
 
 
 class _Parser:
@@ -122,7 +134,10 @@ class _Parser:
             self.position += 1
             value = self._factor()
             return value and replace(value, number=None if value.number is None else -value.number)
-        value = self._power(self._base())
+        value = self._base()
+        if value is None or self.position >= len(self.tokens):
+            return value
+        value = self._power(value)
         while value is not None and (token := self._next()) and token.kind in ("percent", "text", "degree"):
             self.position += 1
             value = _suffixed(value, token)
@@ -147,11 +162,9 @@ class _Parser:
         return None
 
     def _number(self, token: Token) -> Value | None:
-        amount = numeral(token.text)
-        if amount is None:
+        value = _single(token.text)
+        if value is None:
             return None
-        mixed = "/" in token.text
-        value = Value(amount, mixed, int(mixed), len(token.text.partition(".")[2]))
         following = self._next()
         if following is not None and following.kind == "frac" and token.text.isdecimal():
             self.position += 1

@@ -24,6 +24,7 @@ TOKEN = re.compile(
     rf"""
     (?P<prose>[A-Za-z]{{2,}}(?![\w'\u2019-])(?<!of))
   | (?P<mark>{MARK})
+  | (?P<short>\d{{1,15}}(?=[+*=\n)]|-(?!\d)))
   | (?P<note><<[^<>\n]{{0,200}}>>)
   | (?P<line>\\\\(?:\[\d+(?:pt|em|ex|mm|cm)\])?[ \t]*\n?|\n)
   | (?P<space>[ \t\r&]+|(?<!~)~(?![~ \d])|\\[,;:! ]
@@ -39,7 +40,7 @@ TOKEN = re.compile(
   | (?P<num>(?:\d|[.,](?=\d)|{THOUSANDS})+)
   | (?P<degree>\u00b0|\^[ ]*(?:\\circ|\{{[ ]*\\circ[ ]*\}}))
   | (?P<power>\^|(?<=[\d)])\*\*(?=[\d(-])|(?<=[\d)][ ])\*\*(?=[ ][\d(-]))
-  | (?P<raised>[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+)
+  | (?P<raised>[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]{{1,3}})
   | (?P<blank>(?<![^ \t])_{{2,}}(?![^ \t])|~(?=[ ]?\d))
   | (?P<emphasis>\*\*+|__+|`+|~~)
   | (?P<rel>=(?![=>]|<(?!<))(?<![=<>!:+*/~]=))
@@ -81,11 +82,11 @@ def tokens(text: str, start: int, end: int) -> list[Token]:
         content = match.group()
         if kind in CHANGED:
             kind, content = _changed(kind, content, match)
-        parts.append(Token(kind, content, match.start(), match.end()))
+        parts.append(Token(kind, content, *match.span()))
     return parts
 
 
-CHANGED = frozenset({"op", "power", "text", "prose", "word", "vulgar", "mixed"})
+CHANGED = frozenset({"op", "power", "text", "prose", "word", "short", "vulgar", "mixed"})
 
 
 def _changed(kind: str, content: str, match: re.Match[str]) -> tuple[str, str]:
@@ -96,6 +97,6 @@ def _changed(kind: str, content: str, match: re.Match[str]) -> tuple[str, str]:
         return "op", "^"
     if kind == "text":
         return "text", match["words"]
-    if kind in ("vulgar", "mixed"):
+    if kind in ("short", "vulgar", "mixed"):
         return "num", content
     return ("of" if content == "of" else "word"), content

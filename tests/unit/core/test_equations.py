@@ -160,6 +160,24 @@ HOSTILE = [
     "$" * 50_000 + "1+1=2",
     " " * 50_000 + "1 + 1 = 2",
     "\u0661+\u0662=\u0663",  # digits of another script
+    r"\frac{" * 10_000 + "1+1=2",
+    r"\frac{1}{2} + " * 2_000 + "= 1",
+    r"\text{" * 5_000 + "1+1=2",
+    "2^" * 20_000 + "2 = 4",
+    "9^" * 19 + "9 = 1",
+    "99999999^999999999 = 1",
+    "3" + "\u00b2" * 10_000 + " = 9",
+    "**" * 20_000 + "1+1=2",
+    "$ " * 20_000 + "1+1=2",
+    "\n" * 40_000 + "1+1=2",
+    "- 1\n" * 10_000 + "- 1+1=2",
+    "1=" * 10_000 + "\n- 1+1=2",
+    "<<1+1=2>>" * 4_000,
+    "1+1=<<1+1=2>>2 " * 2_000,
+    "a " * 20_000 + "1+1=2 " + "b " * 10_000,
+    "1+1=2 a b c d e f g h i j k l m n o p q r s t u v w " * 400,
+    "of 20% " * 5_000 + "= 2",
+    r"\sqrt{" * 3_000 + "16" + "}" * 3_000 + " = 2",
 ]
 
 
@@ -168,6 +186,17 @@ def test_hostile_text_neither_raises_nor_hangs(text: str) -> None:
     began = time.process_time()
     equations(text)
     assert time.process_time() - began < 2.0  # generous: it takes a tenth of that at worst
+
+
+PIECES = [
+    *"0123456789+-*/=()[]{}^$%&.,:;!?|_~ \n\\ab", "**", "<<", ">>", "\\frac{", "\\frac12", "\\times", "\\text{ of}", "\\boxed{",
+    "\\sqrt", "\\[", "\\\\", "\\$", "\\%", "{,}", "\\,", "1+1=2", "and ", "of ", "x", "\u00b2", "\u00bd", "\u2248", "- ", "1. ",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
+def test_never_raises_on_pieces_of_markup(text: str) -> None:
+    assert len(equations(text)) <= text.count("=") + text.count("\u2248") + text.count("<<")
 
 
 @given(st.text(alphabet=st.sampled_from("0123456789+-*/=()x$%.,\u00d7\u00f7\u2212 \nab"), max_size=200) | st.text(max_size=100))
@@ -199,4 +228,4 @@ def test_gsm8ks_own_solutions_are_hardly_ever_false(split: str) -> None:
     texts = [json.loads(line)["answer"] for line in (GSM8K / f"{split}.jsonl").read_text().splitlines()]
     found = [e for text in texts for e in equations(re.sub(r"<<.*?>>", "", text))]  # without the calculator's notes
     assert len(found) > 2 * len(texts)
-    assert sum(not e.true for e in found) / len(found) < 0.01
+    assert sum(not e.true for e in found) / len(found) < 0.002  # slips of its annotators
