@@ -24,6 +24,7 @@ from pathlib import Path
 MODULES = (
     "numpy",
     "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.dialects.postgresql",
     "pydantic_settings",
     "torch",
     "transformers",
