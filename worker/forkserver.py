@@ -20,10 +20,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-# What a training imports in any case; a package of an optional extra is left to the runs that ask for it.
+# What a training imports in any case.
 MODULES = (
     "numpy",
     "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.dialects.postgresql",
     "pydantic_settings",
     "torch",
     "transformers",
@@ -32,6 +33,9 @@ MODULES = (
     "peft",
     "trl.trainer.grpo_trainer",
 )
+# Of optional extras. TRL and peft import them where they are installed, and bitsandbytes opens every GPU then. So nothing
+# finds them here, and a run that asks for one is not forked (worker.supervisor).
+EXTRAS = ("bitsandbytes", "liger_kernel", "vllm")
 # Arrow's jemalloc, which is not the allocator it uses, would start a thread when it is loaded.
 NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 READY, GO = b"ready", b"go"
@@ -54,6 +58,7 @@ def main() -> None:
     control = socket.socket(fileno=0)
     _end_with(control)
     os.environ.update(NO_THREADS)  # of this process alone: a fork has the environment it was asked for with
+    sys.modules.update(dict.fromkeys(EXTRAS))  # type: ignore[arg-type]
     for name in MODULES:
         importlib.import_module(name)
     _check()

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from core import logs
+from core.config import RunConfig
 from core.errors import Fenced, ShowdownError, StoreUnavailable
 from core.settings import settings
 from core.store import claims, records
@@ -30,7 +31,7 @@ from worker.pulse import Pulse, last_words
 from worker.warm import WarmStart
 
 POLL_SECONDS = 0.5
-WARM_SECONDS = 60.0  # for the training stack to be imported; a training of its own would take as long for it
+WARM_SECONDS = 120.0  # for the training stack to be imported; a training of its own would take as long for it
 # glibc gives big freed tensors back to the system and faults them in again: a third of a CPU step. Ignored elsewhere.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 # OpenMP threads that wait by spinning starve each other when two trainings share the cores: on two cores a step took
@@ -115,7 +116,7 @@ def _no_patience() -> Callable[[], bool]:
 def _child(claim: Claim, folder: Path, warm: bool) -> tuple[int, "Watched"]:
     """One training from its start to its end, in as many processes as it wants."""
     (folder / "error.json").unlink(missing_ok=True)
-    warm = warm and settings().warm
+    warm = warm and settings().warm and _can_be_forked(claim.config)
     if warm:
         _wait_for_imports(claim, folder)
     child = _start(claim, folder, warm)
@@ -127,6 +128,11 @@ def _child(claim: Claim, folder: Path, warm: bool) -> tuple[int, "Watched"]:
     finally:
         child.end(settings().stop_grace_seconds)
     return code, watched
+
+
+def _can_be_forked(config: RunConfig) -> bool:
+    """It needs none of the extras that a forkserver hides."""
+    return not (config.model.load_in_4bit or config.grpo.use_liger_kernel or config.grpo.use_vllm)
 
 
 def _wait_for_imports(claim: Claim, folder: Path) -> None:

@@ -28,7 +28,7 @@ from worker.forkserver import GO, READY, THREADS
 # Read after the fork, or by nothing that is imported before it. Any other variable may have been read at an import.
 READ_LATE = (*PLACE, THREADS, "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NO_PROXY", "no_proxy")
 READ_LATE_PREFIXES = ("SHOWDOWN_", "AWS_", "PYTEST_")
-FORK_SECONDS = 20.0  # for the answer to a request; usually 0.1
+FORK_SECONDS = 10.0  # for the answer to a request, which usually takes 0.03
 LOOK_SECONDS = 0.02  # between two looks whether a fork has ended
 TITLE_ROOM = " " * 80  # where a fork shows its own command
 PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER = 36, 37
@@ -81,8 +81,10 @@ class Forkserver:
         self.identity = identity(environment)
         self.ready = False
         self._threads = environment.get(THREADS)
+        self._settling = threading.Lock()
         self._output = tempfile.TemporaryFile()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(FORK_SECONDS)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "worker.forkserver", TITLE_ROOM],
@@ -104,8 +106,12 @@ class Forkserver:
 
     def settled(self, seconds: float) -> bool:
         """True once it can fork, or has ended; waits at most so long."""
-        if not self.ready and select.select([self._control], [], [], seconds)[0]:
-            self.ready = self._control.recv(len(READY)) == READY
+        with self._settling:
+            if not self.ready and select.select([self._control], [], [], seconds)[0]:
+                self.ready = self._control.recv(len(READY)) == READY
+                if not self.ready:  # it has ended, or is about to
+                    self._process.kill()
+                    self._process.wait()
         return self.ready or self.dead()
 
     def dead(self) -> bool:
@@ -147,7 +153,7 @@ class Forkserver:
 def identity(environment: Mapping[str, str]) -> tuple[object, ...]:
     """Equal for environments under which the imports are the same, as far as anybody can tell."""
     early = {k: v for k, v in environment.items() if k not in READ_LATE and not k.startswith(READ_LATE_PREFIXES)}
-    return os.getcwd(), sorted(early.items())
+    return os.readlink("/proc/self/cwd"), sorted(early.items())
 
 
 @contextmanager
@@ -185,13 +191,13 @@ class WarmStart:
         if sys.platform != "linux":
             return
         with self._lock:
-            if self._server is not None and (self._server.dead() or not self._server.serves(environment)):
-                self._drop(self._server)
-            if self._server is None and self._unusable != identity(environment):
-                try:
+            try:
+                if self._server is not None and (self._server.dead() or not self._server.serves(environment)):
+                    self._drop(self._server)
+                if self._server is None and self._unusable != identity(environment):
                     self._server = Forkserver(environment)
-                except OSError as error:
-                    log.warning("no forkserver: %s; trainings start without one", error)
+            except OSError as error:
+                log.warning("no forkserver: %s; trainings start without one", error)
 
     def settled(self, seconds: float) -> bool:
         """True once nothing is to be waited for: a forkserver is ready, or there will be none. Waits at most so long."""
@@ -206,9 +212,10 @@ class WarmStart:
         """Start `python -m MODULE ...`, forked if possible, else anew. OSError as subprocess.Popen."""
         with self._lock:
             server = self._server
-        if server is not None and server.ready and server.serves(environment):
+        if server is not None and server.ready:
             try:
-                return server.fork(command[2:], environment, log_file)
+                if server.serves(environment):
+                    return server.fork(command[2:], environment, log_file)
             except (OSError, ValueError) as error:
                 log.warning("the forkserver does not answer (%s); it is replaced", error or type(error).__name__)
                 with self._lock:

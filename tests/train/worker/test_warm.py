@@ -74,6 +74,13 @@ def test_a_warm_training_is_bit_for_bit_a_cold_one(
     forget_settings()
 
 
+@pytest.mark.usefixtures("sqlite")
+def test_a_run_that_needs_an_extra_is_started_anew(told: pytest.LogCaptureFixture) -> None:
+    """In a fork it would not find the package; here it is told what it lacks."""
+    detail = queries.run_detail(train(run_config(grpo={"use_liger_kernel": True})))
+    assert detail.row.error_kind == "ConfigError" and forks(told) == 0, detail.row
+
+
 @pytest.fixture(scope="module")
 def environment() -> dict[str, str]:
     return {**supervisor.CHILD_ENV, **os.environ}
