@@ -21,7 +21,7 @@ MARK = (
 MARKS = re.compile(MARK, re.IGNORECASE)
 # gpt-oss's channels where its special tokens are left out.
 BARE_CHANNELS = re.compile(rf"\Aanalysis(?=[A-Z0-9(])|(assistantfinal)|{MARK}")
-OPENED = re.compile(rf"(?:{MARK}\s*){{1,2}}\Z", re.IGNORECASE)
+OPENED = re.compile(rf"(?:(?:{MARK})\s*){{1,2}}\Z", re.IGNORECASE)
 # Tokens that stand inside a turn; any other `<|name|>` ends one.
 INSIDE = (
     r"begin_of_(?:text|box|solution|thought|thinking|sentence)|end_of_(?:box|solution|thought|thinking)|START_\w+|END_(?:THINKING"
