@@ -25,8 +25,9 @@ LOWERED = str.maketrans(RAISED + "\u207a\u207b\u2212", "0123456789+--")
 # Digits are bounded, so that no numeral, however long, makes matching or arithmetic slow. Separators stand before three
 # digits (or as in India), else `7,2` would be read as 72.
 WHOLE = (
-    rf"(?:\d{{1,3}}(?:(?:,{JOINT}{{0,6}}\d{{3}}){{1,12}}|(?:{JOINT}{{1,12}}\d{{3}}){{1,12}}|(?:[\u00a0\u2009\u202f]\d{{3}}){{1,12}}"
-    rf"|(?:['\u2019]\d{{3}}){{1,12}}|(?:_\d{{3}}){{1,12}})|\d{{1,2}}(?:,\d{{2}}){{1,6}},\d{{3}}|\d{{1,{MAX_DIGITS}}})"
+    rf"(?:(?=\d{{1,3}}[,{JOINT}\u00a0\u2009\u202f'\u2019_])(?:\d{{1,3}}(?:(?:,{JOINT}{{0,6}}\d{{3}}){{1,12}}|(?:{JOINT}{{1,12}}\d{{3}}){{1,12}}"
+    rf"|(?:[\u00a0\u2009\u202f]\d{{3}}){{1,12}}|(?:['\u2019]\d{{3}}){{1,12}}|(?:_\d{{3}}){{1,12}})|\d{{1,2}}(?:,\d{{2}}){{1,6}},\d{{3}})"
+    rf"|\d{{1,{MAX_DIGITS}}})"
 )
 DECIMALS = rf"\.\d{{1,{MAX_DIGITS}}}"
 EXPONENT = r"[eE][-+]?\d{1,4}"
@@ -37,12 +38,12 @@ ARGUMENT = r"\ *(?:\{\ *[-+]?\d{1,20}\ *\}|\d)"
 FRAC = rf"\\[dtc]?frac{ARGUMENT}{ARGUMENT}"
 PART = rf"(?:\ (?:and|&)\ |-and-)(?:(?:an?|one)[ -])?(?P<part>{'|'.join(PARTS)})(?![a-z]|\ of\b)|\ (?:and|&)\ (?P<parts>\d/\d)"
 NUMBER = rf"""
-(?P<sign>[{SIGN}]{CURRENCY}|{CURRENCY}[{SIGN}]?)
+(?P<sign>(?=\d)|[{SIGN}]{CURRENCY}|{CURRENCY}[{SIGN}]?)
 (?: (?P<whole>{WHOLE}) (?P<decimals>{DECIMALS})?
-    (?: (?P<exponent>{EXPONENT}) | \ {{0,6}}(?P<ten>{TEN}) | [{SLASH}](?P<over>{WHOLE})
-      | \ {{1,6}}(?P<rest>\d{{1,9}}[{SLASH}]\d{{1,9}})
-      | \ {{0,6}}(?P<frac>{FRAC}) | \ ?(?P<vulgar>[{"".join(VULGAR)}])
-      | \ {{1,12}}(?P<scale>{"|".join(SCALES)})(?![a-z]) | {PART} )?
+    (?: (?P<exponent>{EXPONENT}) | [{SLASH}](?P<over>{WHOLE})
+      | \ {{0,12}}+(?:(?P<ten>{TEN})|(?P<frac>{FRAC})|(?P<vulgar>[{"".join(VULGAR)}])
+        |(?<=\ )(?:(?P<rest>\d{{1,9}}[{SLASH}]\d{{1,9}})|(?P<scale>{"|".join(SCALES)})(?![a-z])))
+      | {PART} )?
   | (?<![.\d])(?P<small>{DECIMALS}(?:{EXPONENT})?)
   | (?P<frac_alone>{FRAC})
   | (?P<vulgar_alone>[{"".join(VULGAR)}]) )
@@ -50,7 +51,7 @@ NUMBER = rf"""
 # No number begins or ends inside a word, another number or a power: `x12`, `12.5`'s tail, `3:45`, `72k`, `2^3`.
 BEGIN = (
     rf"(?=[{SIGN}\d.\\{CURRENCIES}{''.join(VULGAR)}])"  # only to be quick
-    rf"(?<!{LETTER_BEFORE})(?<![^\W_]_)(?<!\d[.,:{SLASH}~'\u2019])(?<![\^\u221a\u221b\u221c{JOINT}])(?<!\^\{{)(?<!sqrt\{{)"
+    rf"(?<![0-9A-Za-z])(?<!{LETTER_BEFORE})(?<![^\W_]_)(?<!\d[.,:{SLASH}~'\u2019])(?<![\^\u221a\u221b\u221c{JOINT}])(?<!\^\{{)(?<!sqrt\{{)"
     r"(?<!frac\{)(?<!\}\{)"
 )
 END = (

@@ -11,18 +11,17 @@ nobody would think of. `opened` handles the marks that a chat template already p
 import re
 
 NAMES = r"(?:[a-z]{1,12}:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis|inner_?monologue)"
-OPENING = (
-    rf"<{NAMES}(?:\ [^<>\n]{{0,60}})?> | \[THINK\] | \u25c1think\u25b7 | <\|(?:begin_of_thought|START_THINKING|inner_prefix)\|>"
-    r"| <\|(?:begin_of_thinking|think(?:ing)?)\|> | <\|channel\|>\ ?(?:analysis|commentary)\b | <\|channel>thought"
-    r"| <unused94>thought | (?-i:\Aanalysis(?=[A-Z0-9(]))"  # gpt-oss where special tokens are left out
+# A closing mark is one that a group takes part in. Each alternative begins with a plain character, which makes searching fast.
+MARK = (
+    rf"<(?:{NAMES}(?:\ [^<>\n]{{0,60}})?>|(/){NAMES}>|\|(?:begin_of_thought|START_THINKING|inner_prefix|begin_of_thinking)\|>"
+    r"|\|(end_of_thought|END_THINKING|inner_suffix|end_of_thinking)\|>|\|(/)?think(?:ing)?\|>"
+    r"|\|channel\|>\ ?(?:(?:analysis|commentary)\b|(final)(?:<\|message\|>)?)|\|channel>thought|(channel\|>)|unused94>thought"
+    r"|(unused95>))|\[(/)?THINK\]|\u25c1(/)?think\u25b7"
 )
-CLOSING = (
-    rf"</{NAMES}> | \[/THINK\] | \u25c1/think\u25b7 | <\|(?:end_of_thought|END_THINKING|inner_suffix)\|>"
-    r"| <\|(?:end_of_thinking|/think(?:ing)?)\|> | <\|channel\|>\ ?final(?:<\|message\|>)? | <channel\|> | <unused95>"
-    r"| (?-i:assistantfinal)"
-)
-MARKS = re.compile(rf"(?=[<\[\u25c1Aa])(?:(?P<opening>{OPENING})|{CLOSING})", re.VERBOSE | re.IGNORECASE)
-OPENED = re.compile(rf"(?:{OPENING})\s*(?:(?:{CLOSING})\s*)?\Z", re.VERBOSE | re.IGNORECASE)
+MARKS = re.compile(MARK, re.IGNORECASE)
+# gpt-oss's channels where its special tokens are left out.
+BARE_CHANNELS = re.compile(rf"\Aanalysis(?=[A-Z0-9(])|(assistantfinal)|{MARK}")
+OPENED = re.compile(rf"(?:(?:{MARK})\s*){{1,2}}\Z", re.IGNORECASE)
 # Tokens that stand inside a turn; any other `<|name|>` ends one.
 INSIDE = (
     r"begin_of_(?:text|box|solution|thought|thinking|sentence)|end_of_(?:box|solution|thought|thinking)|START_\w+|END_(?:THINKING"
@@ -36,14 +35,17 @@ END_OF_TURN = re.compile(
     re.VERBOSE,
 )
 TOKEN = re.compile(rf"<[|\uff5c](?:{INSIDE})[|\uff5c]>|\A\s*<(?:s|bos)>")
-TAG = re.compile(r"<[/|A-Za-z]")
+TAG = re.compile(r"<[/|\uff5cA-Za-z]")
+BRACKET = re.compile(r"\[(?:[/|]|THINK|INST|EOS|PAD)", re.IGNORECASE)
+ENDS = ("|>", "\uff5c>", "</s>", "[", "<e", "<p", "<E", "turn")  # one of these stands in each token that ends a turn
 TAIL = 400  # characters of a prompt in which its template may have opened a thought
 
 
 def opened(prompt: str) -> str:
     """What the end of a rendered prompt already wrote of the completion: `<think>\\n`, an empty thought, or nothing."""
-    mark = OPENED.search(prompt[-TAIL:])
-    return mark.group() if mark else ""
+    end = OPENED.search(prompt[-TAIL:])
+    first = MARKS.match(end.group()) if end else None
+    return end.group() if end and first and first.lastindex is None else ""
 
 
 def _spaces(match: re.Match[str]) -> str:
@@ -63,10 +65,11 @@ def reply(text: str, begun: str = "") -> str:
     else:
         thinking = False
     text = _turn(text)
+    channels = text.startswith("analysis") or "assistantfinal" in text
     thoughts: list[tuple[int, int]] = []
     begin = 0  # of the thought that is being read
-    for mark in MARKS.finditer(text):
-        if mark["opening"] is None:
+    for mark in (BARE_CHANNELS if channels else MARKS).finditer(text):
+        if mark.lastindex is not None:
             thoughts = thoughts if thinking else []
             thoughts.append((begin if thinking else 0, mark.end()))
             thinking = False
@@ -75,14 +78,15 @@ def reply(text: str, begun: str = "") -> str:
             thinking = True
     if thinking:
         thoughts.append((begin, len(text)))
-    return TOKEN.sub(_spaces, _without(text, thoughts))
+    text = _without(text, thoughts)
+    return TOKEN.sub(_spaces, text) if "<" in text else text
 
 
 def _marked(text: str) -> bool:
     """It may hold a mark or a token; asked first, since most texts hold none."""
-    if ("<" in text and TAG.search(text)) or "[" in text or text.startswith("analysis") or "assistantfinal" in text:
+    if ("<" in text and TAG.search(text)) or ("[" in text and BRACKET.search(text)) or text.startswith("analysis"):
         return True
-    return not text.isascii()
+    return "assistantfinal" in text or (not text.isascii() and "\u25c1" in text)
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
@@ -95,11 +99,13 @@ def _without(text: str, spans: list[tuple[int, int]]) -> str:
 
 def _closed(begun: str) -> bool:
     marks = list(MARKS.finditer(begun))
-    return not marks or marks[-1]["opening"] is None
+    return not marks or marks[-1].lastindex is not None
 
 
 def _turn(text: str) -> str:
     """The text up to the first token that ends a turn in which something was said."""
+    if not any(hint in text for hint in ENDS):
+        return text
     begin = 0
     struck = text.find("<s>", 1 + len(text) - len(text.lstrip()))  # HTML strikes text out with the tags `<s>` and `</s>`
     for token in END_OF_TURN.finditer(text):

@@ -25,6 +25,7 @@ AnswerRule = Literal["strict", "lenient"]
 
 
 WINDOWS = (64, 1000, 20_000)  # characters at the end in which the last number is looked for
+BEHIND = 80  # characters behind the last digit that can say what it belongs to
 TRIES = 8  # markers and phrases looked at, from the last one on
 
 MARKER = re.compile(r"####|\\boxed\s*\{")
@@ -184,7 +185,7 @@ def _at_the_end(text: str) -> Answer | None:
     answer, last = None, len(text) - digit.start()
     for size in WINDOWS:
         start = max(0, last - size)
-        answer = last_number(text, start, last + LINE, "last_number")
+        answer = last_number(text, start, last + BEHIND, "last_number")
         if start == 0 or (answer not in (None, UNREADABLE) and answer.start > start + MAX_DIGITS):
             break  # else the window may begin inside a longer numeral
     return answer

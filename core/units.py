@@ -40,23 +40,29 @@ LARGER = (
 ALONE = "bdefijknopqrtuvwxyzBDEKMPQRSTUXYZ"  # letters that alone are no unit: a variable, a power of ten, Euler's number
 DOUBT = re.compile(
     rf"""(?:
-    \ {{0,20}}(?:\u03c0|\u221a|\^|!=?[\w(]|!=
-    |\\(?:pi|sqrt|pm|mp|ln|log|sin|cos|tan|div|over|choose|binom|alpha|theta|infty)(?![a-z]))
-  | \ {{0,20}}(?:[+\u00d7\u00f7\u00b7\u22c5]|\\times|\\cdot)\ {{0,20}}[A-Za-z(\\\u221a\u03c0]
-  | \ {{0,20}}(?:/\ ?[abnxyzk](?![\w'])|[\u2044\u2215\uff0f]\ ?\d|\*\ ?[a-z](?![\w'*]))
-  | \ {{0,20}}[-\u2212]\ ?(?:[b-hj-zB-HJ-Z](?![\w'.-])|\\(?!text|[)\]])[a-z]|\u221a|\u03c0|\((?=[\d\w]\W))
-  | \ {{0,20}}(?<![a-z]\ )[{ALONE}](?![\w'\u2019-]|\.\w)(?!\.?\ ?[A-Za-z]\.)
-  | [ -](?:squared|cubed|factorial|choose|point\ \d|to\ the\ (?:power|\w+\ power)|\u00b1|\+/-|mod\b|radicals?\b|pi\b|sqrt)
-  | \ ?(?:\u00b1|\+/-|:\ ?\d|\u00d7|\u00f7)
-  | [ -](?:hundred|thousand|million|billion|trillion)(?![a-z]) | [ ](?:k|mn|bn|mio|mrd)\b
-  | [ -](?:and|&|plus|minus)[ -](?:(?:an?|one|two|three)[ -])?
-    (?:half|halves|thirds?|quarters?|fourths?|fifths?|bit|little|few|some|bits)\b
-  | \ (?:to|through|up\ to|or\ so\ to)\ [{CURRENCIES}]?\d | \ (?:plus|minus|divided|multiplied)\b | \ (?:times|over)\ \S?\d
-  | \ ?(?i:{LARGER}),?\ (?:and\ )?\d | ['\u2019]\ ?\d | \ ?(?:{FOREIGN.replace(" ", chr(92) + " ")})
-  | \ ?(?:[{CJK_NUMBER}]|\u5343(?![\u514b\u7c73\u74e6\u5361\u5b57])|\u767e(?!\u5206)
-    |\u5206[\u4e4b\u306e]|\u53c8|[\u70b9\u9ede][\d\u96f6\u4e00-\u4e5d])
-  | \ ?[{UNSPACED}]{{0,3}}(?:\u534a|\ ?\ubc18(?![{UNSPACED}]))
-    )""",
+    \ {{0,20}}(?:
+        [\u03c0\u221a^] | !=?[\w(] | !=
+      | \\(?:pi|sqrt|pm|mp|ln|log|sin|cos|tan|div|over|choose|binom|alpha|theta|infty)(?![a-z])
+      | (?:[+\u00d7\u00f7\u00b7\u22c5]|\\times|\\cdot)\ {{0,20}}[A-Za-z(\\\u221a\u03c0]
+      | /\ ?[abnxyzk](?![\w']) | [\u2044\u2215\uff0f]\ ?\d | \*\ ?[a-z](?![\w'*])
+      | [-\u2212]\ ?(?:[b-hj-zB-HJ-Z](?![\w'.-])|\\(?!text|[)\]])[a-z]|\u221a|\u03c0|\((?=[\d\w]\W))
+      | [{ALONE}](?![\w'\u2019-]|\.\w|\.?\ ?[A-Za-z]\.)
+    )
+  | [ -](?:
+        squared | cubed | factorial | choose | mod\b | radicals?\b | pi\b | sqrt | to\ the\ (?:power|\w+\ power)
+      | hundred(?![a-z]) | thousand(?![a-z]) | million(?![a-z]) | billion(?![a-z]) | trillion(?![a-z]) | point\ \d
+      | (?:and|&|plus|minus)[ -](?:(?:an?|one|two|three)[ -])?
+        (?:half|halves|thirds?|quarters?|fourths?|fifths?|bit|little|few|some|bits)\b
+      | k\b | mn\b | bn\b | mio\b | mrd\b | through\ [{CURRENCIES}]?\d | up\ to\ [{CURRENCIES}]?\d | to\ [{CURRENCIES}]?\d
+      | plus\b | minus\b | divided\b | multiplied\b | times\ \S?\d | over\ \S?\d
+    )
+  | \ ?(?:
+        [\u00b1\u00d7\u00f7\u53c8{CJK_NUMBER}] | \+/- | :\ ?\d | ['\u2019]\ ?\d | \u5343(?![\u514b\u7c73\u74e6\u5361\u5b57])
+      | \u767e(?!\u5206) | \u5206[\u4e4b\u306e] | [\u70b9\u9ede][\d\u96f6\u4e00-\u4e5d]
+      | (?=[dhmwyfplkg])(?:{LARGER}),?\ (?:and\ )?\d
+      | (?=[\u0438\u043c\u0441\u0442\u0446A-Zceltmuy])(?:{FOREIGN.replace(" ", chr(92) + " ")})
+      | [{UNSPACED}]{{0,3}}(?:\u534a|\ ?\ubc18(?![{UNSPACED}]))
+    ))""",
     re.VERBOSE,
 )
 DOUBT_BEFORE = re.compile(
