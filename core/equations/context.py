@@ -226,7 +226,7 @@ def _before_words(parts: list[Token], place: int, tight: bool) -> bool | None:
         return None if number_follows else False
     if len(word) == 1 and not (word in "ai" and following is not None and following.kind == "word"):
         return None
-    if (word in OPERATORS and word != "per") or (word == "to" and number_follows):
+    if (word in OPERATORS and word not in ("per", "square")) or (word == "to" and number_follows):
         return None
     if word == "and" and number_follows and _is_fraction(parts, place + 1):
         return None

@@ -23,6 +23,7 @@ MAX_POWER_BITS = 256
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 SEPARATORS = re.compile(r",\\!|\{,\}|\\,|[\u00a0\u2009\u202f]")
 DIGITS = str.maketrans(RAISED, "0123456789")
+GROUPED = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 UNIT = re.compile(r"[\W_]*(?:[^\W\d_]+[\W_]*){1,4}")
 
 
@@ -43,6 +44,7 @@ class Value:
     percents: bool = False
     money: bool = False
     scaled: bool = False
+    grouped: bool = False
     doubtful: bool = False
     units: frozenset[str] = frozenset()
 
@@ -74,7 +76,7 @@ def _single(text: str) -> Value | None:
     if amount is None:
         return None
     mixed = "/" in text
-    return Value(amount, mixed, int(mixed), len(text.partition(".")[2]))
+    return Value(amount, mixed, int(mixed), len(text.partition(".")[2]), grouped=GROUPED.fullmatch(text) is not None)
 
 
 class _Parser:
@@ -228,6 +230,7 @@ def _joined(left: Value, right: Value | None, symbol: str) -> Value | None:
         percents=left.percents or right.percents,
         money=left.money or right.money,
         scaled=left.scaled or right.scaled or symbol in "*/",
+        grouped=left.grouped or right.grouped,
         doubtful=left.doubtful or right.doubtful or mixed_units or (symbol in "*/" and bool(left.units and right.units)),
         units=left.units | right.units,
     )

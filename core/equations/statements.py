@@ -109,6 +109,8 @@ def _verdict(left: Side, right: Side, approximate: bool) -> bool | None:
         return None if left.value.number is not None or left.doubtful else False
     if left.negative is not None and _equal(left.negative, right.value, approximate):
         return None
+    if left.value.grouped and right.value.grouped:
+        return None
     return None if _other_unit(left, right) else False
 
 

@@ -27,6 +27,7 @@ TOKEN = re.compile(
   | (?P<short>\d{{1,15}}(?=[+*=\n)]|-(?!\d)))
   | (?P<note><<[^<>\n]{{0,200}}>>)
   | (?P<line>\\\\(?:\[\d+(?:pt|em|ex|mm|cm)\])?[ \t]*\n?|\n)
+  | (?P<entity>&(?:[a-z]{{2,8}}|\#\d{{1,5}});)
   | (?P<space>[ \t\r&]+|(?<!~)~(?![~ \d])|\\[,;:! ]
       |\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|hfill)(?![A-Za-z])\.?)
   | (?P<stop>\\(?:begin|end)[ ]*\{{[^{{}}\n]{{0,20}}\}}(?:\{{[^{{}}\n]{{0,20}}\}})?|\\(?:tag|label)\*?\{{[^{{}}\n]{{0,40}}\}}
@@ -96,7 +97,8 @@ def _changed(kind: str, content: str, match: re.Match[str]) -> tuple[str, str]:
     if kind == "power":
         return "op", "^"
     if kind == "text":
-        return "text", match["words"]
+        words = match["words"]
+        return ("of" if words.strip() == "of" else "text"), words
     if kind in ("short", "vulgar", "mixed"):
         return "num", content
     return ("of" if content == "of" else "word"), content
