@@ -337,25 +337,24 @@ def run_script(folder: Path, tmp_path: Path, env: dict[str, str]) -> None:
 def test_every_attempt_and_the_script_compute_with_the_threads_of_the_first(
     sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number decides the last bits of sums: another adapter, with 2 for 1 on some processors, with 16 on all seen."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    run_id = train(run_config(mix={"terms": HARD}, grpo={"max_steps": 2}))
+    """The number decides the last bits of sums: another adapter, on some processors with 2 for 1, on others with 16 for 1."""
     monkeypatch.setenv("OMP_NUM_THREADS", "16")
+    run_id = train(run_config(mix={"terms": HARD}, grpo={"max_steps": 2}))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert runs.extend(run_id, 3)
     assert supervisor.supervise("test") == Status.DONE
     export_run(run_id, tmp_path / "x")
     run_script(tmp_path / "x", tmp_path, {**os.environ, **CHILD_ENV})
     weights = "adapter/adapter_model.safetensors"
     assert digest(tmp_path / "out" / weights) == digest(tmp_path / "x" / weights)
-    assert queries.run_detail(run_id).environment["threads"] == 1
+    assert queries.run_detail(run_id).environment["threads"] == 16
     log = settings().run_folder(run_id) / "train.log"
-    assert log.read_text().count("; 1 CPU threads") == 2
+    assert log.read_text().count("; 16 CPU threads") == 2
 
     # Begun on a machine with far more cores than this one.
     made_with = {**queries.run_detail(run_id).environment, "threads": 100_000}
     with writing() as c:
         c.execute(run.update().where(run.c.id == run_id).values(environment=made_with))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert runs.extend(run_id, 4)
     assert supervisor.supervise("test") == Status.DONE
     (event,) = [e for e in queries.events(run_id) if e.kind == "threads"]
