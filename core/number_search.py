@@ -33,6 +33,8 @@ MINUS_BEFORE = re.compile(
 )
 UNREAD = re.compile(rf"(?<!\^)(?<!\^\{{)(?<!\^[-\u2212]){DIGIT.pattern}")  # a digit, but not the power of a unit
 SURE = ("", "\n", ".", ",", ";", ")", "}", "<")  # behind which a number goes on with nothing that would change it
+# The characters that end what, with a space behind it, may change the number that follows.
+TELLING = frozenset([*SIGN, *"*/^(\u00d7\u00f7\u00b7gnspte\u7b2c", ""])
 EQUALS = re.compile(r"[ %*_`$)\\]{0,4}=")
 SUM = re.compile(
     r"[ %*_`$)\\]{0,4}(?:[A-Za-z]{2,15} )?"
@@ -135,7 +137,8 @@ def line_end(line: str, place: int) -> int:
 
 def _doubtful(line: str, begin: int) -> bool:
     """What stands before a number makes it a part of another one, or one end of a range."""
-    if DOUBT_BEFORE.search(line, max(0, begin - 6), begin):
+    quiet = line[begin - 1 : begin] == " " and line[begin - 2 : begin - 1] not in TELLING  # most numbers follow a word
+    if not quiet and DOUBT_BEFORE.search(line, max(0, begin - 6), begin):
         return True
     return ("between" in line or "from" in line) and RANGE.search(line, max(0, begin - 60), begin) is not None
 
@@ -149,6 +152,7 @@ def last_number(text: str, base: int, stop: int, how: How) -> Answer | None:
     begin, end = numerals[0].span()
     if UNREAD.search(line, end) or _doubtful(line, begin):
         return UNREADABLE
-    if minus := MINUS_BEFORE.search(line, max(0, begin - 12), begin):
+    telling = line[begin - 2 : begin - 1] in TELLING or line[begin - 1 : begin] in "\u8d1f\u8ca0"
+    if telling and (minus := MINUS_BEFORE.search(line, max(0, begin - 12), begin)):
         begin = minus.start(minus.lastindex or 0)
     return as_answer(text, base, line, begin, end, how)

@@ -54,9 +54,9 @@ def same_expression(answer: str, gold: str) -> bool:
     answer, gold = answer.strip(), gold.strip()
     if answer == gold:
         return bool(answer)
-    a, b = (_compact(text) for text in (answer, gold))
     if TWO_NUMBERS.search(answer) or len(LISTS.findall(answer)) != len(LISTS.findall(gold)):
         return False  # several answers where one is asked for
+    a, b = _compact(answer), _compact(gold)
     if a == b:
         return bool(a)
     if BASE.search(a) or BASE.search(b):
