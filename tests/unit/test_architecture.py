@@ -121,3 +121,13 @@ def test_a_toast_reads_no_markdown_in_what_is_not_ours(path: Path) -> None:
     """An error or a warning holds names and addresses from elsewhere."""
     calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call) and ast.unparse(n.func) == "st.toast"]
     assert all(said_as_it_is(call.args[0]) for call in calls)
+
+
+TESTS = sorted((REPO / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: str(p.relative_to(REPO)))
+def test_what_tests_share_lies_in_support(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert not re.match(r"tests\..*\btest_", node.module or ""), f"{node.module}: move what is shared to tests/support"
