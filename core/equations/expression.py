@@ -33,7 +33,8 @@ class Value:
 
     `number` is None after a division by zero. `divided`: it may not be a finite decimal. `decimals` and `percent`
     describe a single numeral. `units`: the units named in it, `money`: a currency sign stands in it, `percents`: a per cent
-    sign does. `doubtful`: readers may differ about the value.
+    sign does. `scaled`: something is multiplied or divided. `grouped`: a numeral such as `1.500` stands in it, fifteen
+    hundred in some languages. `doubtful`: readers may differ about the value.
     """
 
     number: Fraction | None
