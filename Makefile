@@ -21,7 +21,7 @@ demo: install
 up: install
 	@exec $(BIN)/showdown up
 
-quick: install  # the inner loop: under a minute
+quick: install  # the inner loop: about a minute
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q --hypothesis-profile=quick -m "not slow" tests/unit
 
 test: install

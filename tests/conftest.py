@@ -27,7 +27,7 @@ REPO = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests train side by side: each with one thread, or they wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.register_profile("untimed", deadline=None, max_examples=50)  # a busy machine is no fault
-hypothesis.register_profile("quick", deadline=None, max_examples=15)  # make quick
+hypothesis.register_profile("quick", deadline=None, max_examples=8)  # make quick
 hypothesis.load_profile("untimed")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
