@@ -8,7 +8,7 @@ a `\\boxed{}`) goes to core.symbolic.
 
 from core.number_search import Answer, How
 from core.readings import Reading, read, read_gold
-from core.statements import AnswerRule, Statement, count_statements, locate, statement
+from core.statements import AnswerRule, Statement, locate, statement
 from core.symbolic import same_expression
 
 
@@ -50,7 +50,6 @@ __all__ = [
     "How",
     "Reading",
     "Statement",
-    "count_statements",
     "extract",
     "matches",
     "read_gold",

@@ -3,7 +3,7 @@
 With num_iterations 1 a rollout is trained once, by the policy that wrote it, so the policy ratio is exactly 1: nothing is
 clipped, and losses that differ only in how they treat the ratio are the same loss. vLLM does not change that: TRL compares the
 policy with itself, and corrects for vLLM by a factor of its own, which only `vespo` takes into its ratio.
-tests/worker/test_settings_act.py trains every setting with two values and holds this module to it.
+tests/train/worker/test_settings_act.py trains every setting with two values and holds this module to it.
 """
 
 from collections.abc import Iterator

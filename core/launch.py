@@ -58,10 +58,10 @@ def _file_fault(source: DataSource) -> str:
     return _unreadable(str(path), source.question, source.answer, source.size, changed)
 
 
-def packages_missing(run: RunConfig) -> list[tuple[str, str]]:
-    """(field path, message) for settings whose package is not installed in this Python."""
+def packages_used(run: RunConfig) -> list[tuple[str, str, str]]:
+    """(field path, package, how to install it) for the settings that need a package of an optional extra."""
     extra = "run pip install -e '.[{}]' in Showdown's folder".format
-    wanted = [
+    optional = [
         ("grpo.use_vllm", run.grpo.use_vllm, "vllm", extra("worker,vllm")),
         ("grpo.use_liger_kernel", run.grpo.use_liger_kernel, "liger_kernel", extra("liger")),
         ("model.load_in_4bit", run.model.load_in_4bit, "bitsandbytes", extra("quantization")),
@@ -72,10 +72,15 @@ def packages_missing(run: RunConfig) -> list[tuple[str, str]]:
             "run pip install flash-attn",
         ),
     ]
+    return [(field, package, repair) for field, on, package, repair in optional if on]
+
+
+def packages_missing(run: RunConfig) -> list[tuple[str, str]]:
+    """(field path, message) for settings whose package is not installed in this Python."""
     return [
         (field, f"needs the package {package}, which is not installed here: {repair}, or turn it off")
-        for field, on, package, repair in wanted
-        if on and find_spec(package) is None
+        for field, package, repair in packages_used(run)
+        if find_spec(package) is None
     ]
 
 

@@ -81,9 +81,9 @@ def unwrapped(text: str) -> str:
     text = text.strip()
     for _ in range(4):
         before = text
-        if (box := BOX.match(text)) and text.endswith("}") and _closes(text, box.end()) == len(text) - 1:
+        if (box := BOX.match(text)) and text.endswith("}") and closing_brace(text, box.end()) == len(text) - 1:
             text = text[box.end() : -1].strip()
-        if text.startswith("{") and text.endswith("}") and _closes(text, 1) == len(text) - 1:
+        if text.startswith("{") and text.endswith("}") and closing_brace(text, 1) == len(text) - 1:
             text = text[1:-1].strip()
         for left, right in DELIMITERS:
             inner = text[len(left) : -len(right)]
@@ -97,10 +97,10 @@ def unwrapped(text: str) -> str:
     return text
 
 
-def _closes(text: str, start: int) -> int:
-    """Where the brace closes that opened just before `start`; -1 where it does not."""
+def closing_brace(text: str, start: int, stop: int | None = None) -> int:
+    """Where the brace closes that opened just before `start`; -1 where it does not, or not before `stop`."""
     depth = 1
-    for place in range(start, len(text)):
+    for place in range(start, len(text) if stop is None else min(len(text), stop)):
         depth += {"{": 1, "}": -1}.get(text[place], 0)
         if depth == 0:
             return place

@@ -18,7 +18,7 @@ from typing import Literal
 from core.latex import plain
 from core.number_search import LINE, UNREADABLE, Answer, as_answer, last_number, line_end, stated_number
 from core.numerals import DIGIT, INVISIBLE, MAX_DIGITS, NUMBER, number
-from core.readings import MAX_READ, read
+from core.readings import MAX_READ, closing_brace, read
 from core.replies import reply
 
 AnswerRule = Literal["strict", "lenient"]
@@ -56,13 +56,17 @@ FOREIGN = re.compile(  # "answer" in Chinese, Japanese, Korean and Russian, with
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An answer with its span in the completion, markers and emphasis included; whether `####` or a box states it."""
+    """An answer with its span in the completion, markers and emphasis included.
+
+    `hashes`, `boxed`: what states it. `alone`: nothing else is stated, and nothing is said behind it.
+    """
 
     answer: Answer
     start: int
     end: int
-    hashes: bool = False
-    boxed: bool = False
+    hashes: bool
+    boxed: bool
+    alone: bool
 
 
 Place = tuple[Answer, int, int]  # an answer, where its marker begins, and where what states it ends
@@ -70,14 +74,10 @@ Place = tuple[Answer, int, int]  # an answer, where its marker begins, and where
 
 def _boxed(text: str, start: int) -> Answer | None:
     """The content of a box whose brace opens just before `start`; None where it is empty."""
-    depth, end = 1, start
-    for end in range(start, min(len(text), start + MAX_READ)):
-        depth += {"{": 1, "}": -1}.get(text[end], 0)
-        if depth == 0:
-            break
-    inner = text[start:end]
-    if depth:
+    end = closing_brace(text, start, start + MAX_READ)
+    if end < 0:
         return UNREADABLE  # it breaks off, or is too long
+    inner = text[start:end]
     if not any(c.isalnum() for c in inner):
         return UNREADABLE if inner.strip(" .?_\n") else None
     reading = read(inner)
@@ -114,7 +114,7 @@ def _phrases(text: str) -> Iterator[tuple[bool, int]]:
 
 
 def _spanned(text: str, answer: Answer, start: int, end: int) -> Statement:
-    """The statement of a marker at `start` whose answer ends at `end`, with what opens and closes around both."""
+    """The statement of a marker at `start` whose answer ends at `end` in a reply, with what opens and closes around both."""
     boxed = answer.how == "boxed"
     hashes = HASHES_BEFORE.search(text, max(0, start - 20), start) if boxed else None
     begin = hashes.start() if hashes else start
@@ -122,7 +122,8 @@ def _spanned(text: str, answer: Answer, start: int, end: int) -> Statement:
         begin = opener.start()
     closers = CLOSERS.match(text, end + boxed)
     finish = closers.end() if closers else end
-    return Statement(answer, begin, finish, answer.how == "marker" or hashes is not None, boxed)
+    alone = _count_statements(text) == 1 and not text[finish:].strip()
+    return Statement(answer, begin, finish, answer.how == "marker" or hashes is not None, boxed, alone)
 
 
 def _strict(text: str) -> Place | None:
@@ -196,7 +197,10 @@ def locate(text: str, rule: AnswerRule = "strict", begun: str = "") -> Place | N
 
     `begun`: as core.replies.opened says of its prompt.
     """
-    said = reply(text, begun)
+    return _located(text, reply(text, begun), rule)
+
+
+def _located(text: str, said: str, rule: AnswerRule) -> Place | None:
     place = said.rfind("####")
     if place >= 0 and (form := ONLY_A_NUMBER.match(said, place + 4)):  # the asked form, at the very end
         return Answer(number(form[1]), form[1], *form.span(1), "marker"), place, form.end(1)
@@ -207,11 +211,12 @@ def locate(text: str, rule: AnswerRule = "strict", begun: str = "") -> Place | N
 
 def statement(text: str, rule: AnswerRule = "strict", begun: str = "") -> Statement | None:
     """Where a completion states its answer under `rule`, with all that belongs to the statement; None where it does not."""
-    located = locate(text, rule, begun)
-    return _spanned(reply(text, begun), *located) if located else None
+    said = reply(text, begun)
+    located = _located(text, said, rule)
+    return _spanned(said, *located) if located else None
 
 
-def count_statements(said: str) -> int:
+def _count_statements(said: str) -> int:
     """How many markers a reply has: a box behind `####` is one with it, an empty box is none."""
     return sum(1 for _ in STATED.finditer(said))
 

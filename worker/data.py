@@ -62,9 +62,9 @@ def begun(tokenizer: PreTrainedTokenizerBase, prompt_ids: list[list[int]]) -> li
 def texts(tokenizer: PreTrainedTokenizerBase, completion_ids: list[list[int]]) -> list[str]:
     """Completions as text without special tokens, save those that mark a thought: without them it would be an answer."""
     marks = {token for token in tokenizer.all_special_tokens if MARKS.fullmatch(token)}
-    left_out = {*tokenizer.all_special_ids} - {*tokenizer.convert_tokens_to_ids(sorted(marks))}
     if not marks:
         return tokenizer.batch_decode(completion_ids, skip_special_tokens=True)
+    left_out = {*tokenizer.all_special_ids} - {*tokenizer.convert_tokens_to_ids(sorted(marks))}
     kept = [[token for token in ids if token not in left_out] for ids in completion_ids]
     return tokenizer.batch_decode(kept, skip_special_tokens=False)
 

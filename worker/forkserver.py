@@ -35,7 +35,7 @@ MODULES = (
 )
 # Of optional extras. TRL and peft import them where they are installed, and bitsandbytes opens every GPU then. So nothing
 # finds them here, and a run that asks for one is not forked (worker.supervisor).
-EXTRAS = ("bitsandbytes", "liger_kernel", "vllm")
+EXTRAS = frozenset({"bitsandbytes", "liger_kernel", "vllm"})
 # Arrow's jemalloc, which is not the allocator it uses, would start a thread when it is loaded.
 NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 READY, GO = b"ready", b"go"

@@ -20,6 +20,7 @@ FIELDS = "index,uuid,name,memory.total,memory.used,utilization.gpu"
 MIB = 1024 * 1024
 FIRST_SECONDS = 60.0
 DRIVER = Path("/proc/driver/nvidia/gpus")
+VARIABLES = ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES")  # by which a training sees its GPUs and no others
 SECONDS = 5.0  # a hanging driver must not stop the heartbeat
 log = logging.getLogger("showdown.gpus")
 
@@ -101,4 +102,4 @@ def environment(leased: Sequence[str]) -> dict[str, str]:
         return {}  # no NVIDIA driver: whatever torch finds
     # By index: not every library that reads the variable understands a uuid. The order must then be the driver's.
     seen = ",".join(str(g.index) for g in mine() if g.uuid in leased)
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": seen}
+    return dict(zip(VARIABLES, ("PCI_BUS_ID", seen), strict=True))

@@ -42,9 +42,8 @@ def load(checkpoint: Path, pieces: int, device: torch.device) -> list[Inputs]:
             f"{checkpoint.name} was written between two iterations of a rollout, but {file.name} is not in it, so the rollout "
             "cannot be trained further; clone the run to train it from the beginning"
         )
-    kept: Inputs = torch.load(
-        file, map_location="cpu", weights_only=True
-    )  # torch does not know the "cpu:0" of several processes
-    whole = {name: value.to(device) for name, value in kept.items()}
+    # torch.load does not know the device "cpu:0" of several processes.
+    stored: Inputs = torch.load(file, map_location="cpu", weights_only=True)
+    whole = {name: value.to(device) for name, value in stored.items()}
     micro_batches: list[Inputs] = split_tensor_dict(whole, pieces)
     return micro_batches

@@ -19,12 +19,14 @@ from pathlib import Path
 from core import logs
 from core.config import RunConfig
 from core.errors import Fenced, ShowdownError, StoreUnavailable
+from core.launch import packages_used
 from core.settings import settings
 from core.store import claims, records
 from core.store.claims import Claim
 from core.store.states import Status
 from worker import gpus, stall
 from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED, Children, start_new
+from worker.forkserver import EXTRAS
 from worker.journal import Journal, patiently, take_over
 from worker.memory import advice, fitted, smaller
 from worker.pulse import Pulse, last_words
@@ -132,7 +134,7 @@ def _child(claim: Claim, folder: Path, warm: bool) -> tuple[int, "Watched"]:
 
 def _can_be_forked(config: RunConfig) -> bool:
     """It needs none of the extras that a forkserver hides."""
-    return not (config.model.load_in_4bit or config.grpo.use_liger_kernel or config.grpo.use_vllm)
+    return EXTRAS.isdisjoint(package for _, package, _ in packages_used(config))
 
 
 def _wait_for_imports(claim: Claim, folder: Path) -> None:

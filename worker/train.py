@@ -25,14 +25,13 @@ from core.errors import DataError, Fenced, OutOfMemory, ShowdownError, StoreUnav
 from core.settings import settings
 from core.store import claims, records
 from core.store.claims import Claim
-from worker import memory, options, ranks, stall
+from worker import gpus, memory, options, ranks, stall
 from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED
 from worker.journal import Journal, patiently
 from worker.keeper import Keeper
 from worker.outbox import Outbox
 
 KEEP_ADAPTER_ONLY = shutil.ignore_patterns("*.pt", "*.pth", "*.bin", "trainer_state.json")
-CARDS = ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES")
 log = logging.getLogger("showdown.train")
 
 
@@ -192,7 +191,7 @@ def main() -> int:
     warnings.filterwarnings("ignore", ".*gradient_checkpointing` is deprecated", FutureWarning)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # at import it warns of what only 4 bits on a CPU would want
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {who} %(message)s", stream=sys.stderr)
-    cards = [f"{name}={os.environ[name]}" for name in CARDS if name in os.environ]
+    cards = [f"{name}={os.environ[name]}" for name in gpus.VARIABLES if name in os.environ]
     log.info("process %d %s", os.getpid(), " ".join(cards))
     stop = StopFlag()
     folder = settings().run_folder(run_id)

@@ -33,13 +33,8 @@ from worker.pieces import Pieces
 from worker.reward_model import RewardModel
 from worker.trl_config import grpo_config, lora_config
 
-__all__ = [
-    "Rollout",
-    "ShowdownTrainer",
-    "build",
-    "grpo_config",
-    "lora_config",
-]  # exported scripts import the last two from here
+# Exported scripts import grpo_config and lora_config from here.
+__all__ = ["Rollout", "ShowdownTrainer", "build", "grpo_config", "lora_config"]
 
 
 @dataclass(frozen=True)

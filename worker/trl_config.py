@@ -11,9 +11,11 @@ from worker import options
 
 # A process waits for the others while one of them waits for the database, say: worker.supervisor ends those left behind.
 WAIT_SECONDS = 7 * 24 * 3600
-LOSS = (  # settings that are TRL's in name, type and meaning
-    "loss_type", "importance_sampling_level", "delta", "top_entropy_quantile", "entropy_coef", "use_adaptive_entropy",
-    "entropy_target", "entropy_coef_delta", "entropy_coef_min", "entropy_coef_max",
+SHARED = (  # settings that are TRL's in name, type and meaning
+    "num_generations", "learning_rate", "lr_scheduler_type", "warmup_steps", "max_steps", "num_iterations", "beta", "epsilon",
+    "mask_truncated_completions", "temperature", "top_p", "top_k", "max_completion_length", "max_grad_norm", "weight_decay",
+    "gradient_checkpointing", "loss_type", "importance_sampling_level", "delta", "top_entropy_quantile", "entropy_coef",
+    "use_adaptive_entropy", "entropy_target", "entropy_coef_delta", "entropy_coef_min", "entropy_coef_max",
 )  # fmt: skip
 
 
@@ -26,25 +28,9 @@ def grpo_config(config: RunConfig, folder: Path) -> GRPOConfig:
         per_device_train_batch_size=g.micro_batch,
         gradient_accumulation_steps=g.completions_per_process // g.micro_batch,
         ddp_timeout=WAIT_SECONDS,
-        num_generations=g.num_generations,
-        learning_rate=g.learning_rate,
-        lr_scheduler_type=g.lr_scheduler_type,
-        warmup_steps=g.warmup_steps,
-        max_steps=g.max_steps,
-        num_iterations=g.num_iterations,
-        beta=g.beta,
-        epsilon=g.epsilon,
         epsilon_high=g.upper_epsilon,
-        **{name: getattr(g, name) for name in LOSS},
+        **{name: getattr(g, name) for name in SHARED},
         scale_rewards=config.mix.advantage.in_trl or "none",
-        mask_truncated_completions=g.mask_truncated_completions,
-        temperature=g.temperature,
-        top_p=g.top_p,
-        top_k=g.top_k,
-        max_completion_length=g.max_completion_length,
-        max_grad_norm=g.max_grad_norm,
-        weight_decay=g.weight_decay,
-        gradient_checkpointing=g.gradient_checkpointing,
         **options.training_arguments(config),
         bf16=half,
         use_cpu=not gpu,

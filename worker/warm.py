@@ -22,11 +22,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from worker import gpus
 from worker.children import PLACE, Process, start_new
 from worker.forkserver import GO, READY, THREADS
 
 # Read after the fork, or by nothing that is imported before it. Any other variable may have been read at an import.
-READ_LATE = (*PLACE, THREADS, "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NO_PROXY", "no_proxy")
+READ_LATE = (*PLACE, THREADS, *gpus.VARIABLES, "NO_PROXY", "no_proxy")
 READ_LATE_PREFIXES = ("SHOWDOWN_", "AWS_", "PYTEST_")
 FORK_SECONDS = 10.0  # for the answer to a request, which usually takes 0.03
 LOOK_SECONDS = 0.02  # between two looks whether a fork has ended

@@ -27,9 +27,7 @@ class Side:
 
 def left(parts: list[Token], place: int) -> Side | None:
     """The side before the relation at `place`; that of the line before, where the relation begins its line."""
-    last = place - 1
-    while last >= 0 and parts[last].kind in FORMAT | {"line", "stop", "mark"}:
-        last -= 1
+    last = _before(parts, place)
     first = run_back(parts, last)
     if first is None or first > last:
         return None
@@ -59,15 +57,21 @@ def right(parts: list[Token], place: int) -> Side | None:
 
 def has_operator(parts: list[Token], place: int) -> bool:
     """Something is computed in what stands before the relation at `place`, read or not."""
-    last = place - 1
-    while last >= 0 and parts[last].kind in FORMAT | {"line", "stop", "mark"}:
-        last -= 1
+    last = _before(parts, place)
     for part in reversed(parts[max(0, last + 1 - MAX_TOKENS) : last + 1]):
         if part.kind in ("op", "frac", "sqrt", "raised"):
             return True
         if part.kind in ("line", "rel", "approx", "stop", "mark"):
             break
     return False
+
+
+def _before(parts: list[Token], place: int) -> int:
+    """The last token before `place` that is more than formatting, on its line or one above; -1 where there is none."""
+    last = place - 1
+    while last >= 0 and parts[last].kind in FORMAT | {"line", "stop", "mark"}:
+        last -= 1
+    return last
 
 
 def _is_range(run: list[Token]) -> bool:

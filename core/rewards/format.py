@@ -4,9 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from core.answers import count_statements, statement
+from core.answers import statement
 from core.batch import FloatArray, RolloutBatch
-from core.replies import reply
 from core.rewards.component import Component, ComponentParams
 
 
@@ -26,8 +25,7 @@ def well_formed(text: str, params: Params, begun: str = "") -> bool:
     if stated is None:
         return False
     asked = {"hashes": stated.hashes, "boxed": stated.boxed, "either": True}[params.marker]
-    said = reply(text, begun)
-    return asked and count_statements(said) == 1 and not said[stated.end :].strip()
+    return asked and stated.alone
 
 
 def score(batch: RolloutBatch, params: Params) -> FloatArray:

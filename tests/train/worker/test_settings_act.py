@@ -24,7 +24,7 @@ from worker import data, policy
 from worker.trainer import build, grpo_config
 
 NEVER_CHANGE_NUMBERS = {
-    "num_processes": "the same step, shared; tests/worker/test_processes.py",
+    "num_processes": "the same step, shared; tests/train/worker/test_processes.py",
     "per_device_train_batch_size": "memory against time; test_a_micro_batch_changes_memory_not_the_samples",
     "gradient_checkpointing": "memory against time",
     "use_liger_kernel": "needs a GPU; the same sums",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.config import RunConfig
-from core.estimate import LIBRARIES, Past, estimate, evaluation_count, parameters
+from core.estimate import LIBRARIES, Past, estimate, evaluation_count, parameters, seconds_per_step
 from tests.support.samples import run_config
 
 # 16 completions of at most 40 tokens a step, 6 steps, evaluations at 0, 3 and 6 of 8 problems x 1 completion
@@ -86,3 +86,18 @@ def test_a_name_tells_the_size(path: str, n: float | None) -> None:
 def test_evaluations_are_counted(steps: int, every: int, n: int) -> None:
     config = run_config(grpo={"max_steps": steps}, evaluation={"every": every, "num_samples": 1})
     assert evaluation_count(config) == n
+
+
+@pytest.mark.parametrize(
+    ("seconds", "num_iterations", "expected", "why"),
+    [
+        ([1.0, 2.0, 9.0], 1, 2.0, "the median"),
+        ([5.0, 1.0, 5.0, 1.0, 50.0, 10.0], 2, 3.0, "pairs take 3, 3 and 30 a step"),
+        ([9.0, 5.0, 1.0], 2, 3.0, "the newest whole pair"),
+        ([4.0, 2.0], 3, 3.0, "less than a rollout"),
+    ],
+)
+def test_the_seconds_of_a_step_where_some_generate(
+    seconds: list[float], num_iterations: int, expected: float, why: str
+) -> None:
+    assert seconds_per_step(seconds, num_iterations) == expected, why
