@@ -4,10 +4,19 @@
 const TICK = 1000;  // ms between two looks
 const REST = 2.6;  // times as long as a round drew: drawing never takes more than 28 % of a core
 const SLOWEST = 15_000;  // ms between two looks at a server that does not answer
+const PATIENCE = 60_000;  // ms after which an answer is given up and asked for again: a connection may be dead without a word
 
 const makeFeed = () => {
   const watchers = new Set();
   let timer = 0, busy = false, failures = 0, hurry = false;
+  const limited = () => {
+    const limit = new AbortController();
+    setTimeout(() => limit.abort(new Error("the server does not answer")), PATIENCE);
+    return limit.signal;
+  };
+  const give = (watcher, part) => {  // a fault of one must not keep the others from what is theirs
+    try { watcher.took(part); } catch (error) { reportError(error); watcher.failed?.(error); }
+  };
   const plan = (wait) => { clearTimeout(timer); timer = setTimeout(look, wait); };
   async function look() {
     if (busy) { hurry = true; return; }
@@ -19,11 +28,11 @@ const makeFeed = () => {
       busy = true;
       try {
         const body = JSON.stringify(asked.map(([, ask]) => ask));
-        const answer = await fetch(new URL("showdown/feed", document.baseURI), { method: "POST", body });
+        const answer = await fetch(new URL("showdown/feed", document.baseURI), { method: "POST", body, signal: limited() });
         if (!answer.ok) throw new Error(`the server said ${answer.status}`);
         const parts = split(new Uint8Array(await answer.arrayBuffer()));
         failures = 0;
-        asked.forEach(([w], i) => w.took(parts[i]));
+        asked.forEach(([w], i) => give(w, parts[i]));
         const drew = (await Promise.all(asked.map(([w]) => w.settled?.()))).filter(Boolean);  // side by side
         if (drew.length) drawing = Math.max(...drew.map(([, end]) => end)) - Math.min(...drew.map(([begin]) => begin));
       } catch (error) {

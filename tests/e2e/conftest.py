@@ -1,9 +1,10 @@
-"""What the tests of a file share: one browser, one dashboard."""
+"""What the tests of a file share: one browser, one dashboard. Of a test that fails the report says what its pages showed."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Generator, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 from tests.support.browser import browser, dashboard_over
 
@@ -33,3 +34,33 @@ def page(dashboard: str, chrome: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert faults == []
+
+
+# What a page shows and waits for: without it nobody can say afterwards what a wait has missed.
+SHOWN = """() => ({
+  address: location.href,
+  script: document.querySelector('[data-testid=stApp]')?.dataset.testScriptState,
+  tabs: [...document.querySelectorAll('[role=tab][aria-selected=true]')].map((tab) => tab.textContent),
+  scrolled: document.querySelector('[data-testid=stMain]')?.scrollTop,
+  charts: [...(window.showdownCharts ?? [])].map((ui) => ({ title: ui.title.textContent,
+    top: ui.card.getBoundingClientRect().top, attached: ui.card.isConnected, live: ui.live, behind: ui.behind,
+    visible: ui.visible, late: ui.late, lost: ui.lost,
+    received: ui.received?.version, shown: ui.shown, says: ui.says.textContent })),
+  text: document.body.innerText.slice(0, 3000),
+})"""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    chrome = item.funcargs.get("chrome")
+    if call.when == "call" and report.failed and isinstance(chrome, Browser):
+        for page in [page for context in chrome.contexts for page in context.pages]:
+            try:
+                shown = json.dumps(page.evaluate(SHOWN), indent=1)
+            except Error as error:
+                shown = f"the page does not answer: {error}"
+            report.sections.append((f"page {page.url}", shown))
+    return report

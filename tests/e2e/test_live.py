@@ -117,6 +117,7 @@ def test_on_any_tab_a_run_that_ends_makes_the_page_that_of_a_run_that_has_ended(
     claims.finish(run_id, 1, Status.STOPPED)
     expect(page.get_by_text("Stopped", exact=True)).to_be_visible()
     page.get_by_role("tab", name="Overview", exact=True).click()
+    page.get_by_role("heading", name="Dead groups").scroll_into_view_if_needed()
     until(page, "Dead groups", "last", 25)
     expect(page.get_by_text("Live", exact=True)).to_have_count(0)
     page.context.close()
@@ -186,6 +187,7 @@ def test_a_zoom_and_a_hidden_line_are_there_again_when_their_tab_is(dashboard: s
     wait_for("the charts are gone", lambda: card(page, "Dead groups")["n"] == 0)
     grow(run_id, 21, 40)
     page.get_by_role("tab", name="Overview", exact=True).click()
+    page.get_by_role("heading", name="Dead groups").scroll_into_view_if_needed()  # unseen: not sent
     assert until(page, "Dead groups", "last", 40)["range"] == zoomed
     expect_follow(page, "Dead groups", True)
     page.get_by_role("heading", name="Trained reward and the truth").scroll_into_view_if_needed()

@@ -1,9 +1,13 @@
 """What the elements' script shares writes numbers as Python does: the same number must not stand there in two ways."""
 
+import struct
+
 import pytest
+from playwright.sync_api import Route
 
 import app.elements.runs  # noqa: F401  defines more elements
 from app.elements import BUILT, HERE, STATIC
+from tests.conftest import wait_for
 from tests.support.browser import browser, chromium
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -89,3 +93,33 @@ def test_every_element_is_a_script_that_a_browser_can_read() -> None:
         page = made.new_page()
         found = {path.name.rpartition("-")[0]: page.evaluate(load, path.read_text()) for path in built}
     assert set(found.values()) == {"function"}, found
+
+
+def test_the_feed_asks_again_and_a_fault_of_one_chart_is_no_others() -> None:
+    """The first answer never comes; at the second the first watcher fails: the other has its bytes all the same."""
+    begin = """() => {
+      window.heard = [];
+      const watcher = (name, took) => ({ asks: () => [name], took, failed: ({ message }) => heard.push([name, message]) });
+      feed().add(watcher("one", () => { throw new Error("a fault"); }));
+      feed().add(watcher("two", (bytes) => heard.push(["two", [...bytes]])));
+    }"""
+    with browser() as made:
+        page, requests, faults = made.new_page(), list[Route](), list[str]()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.route("http://dashboard/", lambda route: route.fulfill(body="<title>Empty</title>", content_type="text/html"))
+        page.route("http://dashboard/showdown/feed", lambda route: requests.append(route))
+        page.clock.install()
+        page.goto("http://dashboard/")
+        page.add_script_tag(content=(HERE / "feed.js").read_text())
+        page.evaluate(begin)
+        page.clock.run_for(1_000)
+        wait_for("the first request", lambda: page.evaluate("1") and requests)
+        page.clock.run_for(60_000)
+        wait_for("no answer", lambda: len(page.evaluate("heard")) == 2)
+        page.clock.run_for(15_000)
+        wait_for("the second request", lambda: page.evaluate("1") and len(requests) == 2)
+        requests[1].fulfill(body=struct.pack("<IBIB", 1, 7, 1, 8), content_type="application/octet-stream")
+        wait_for("an answer", lambda: len(page.evaluate("heard")) == 4)
+        lost = "the server does not answer"
+        assert page.evaluate("heard") == [["one", lost], ["two", lost], ["one", "a fault"], ["two", [8]]]
+        assert faults == ["a fault"]
