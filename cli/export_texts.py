@@ -122,7 +122,7 @@ class Watch(TrainerCallback):
     """The mix watches the KL to the start, which is measured on held-out problems."""
 
     def on_train_begin(self, args, state, control, **_):
-        trainer.engine.observe_evaluation(evaluator().kl, state.global_step)
+        trainer.engine.observe_evaluation(0.0, state.global_step)  # the policy still is the start
 
     def on_step_end(self, args, state, control, **_):
         if state.global_step % config.evaluation.every == 0 or state.global_step >= state.max_steps:

@@ -5,6 +5,7 @@ The training's own random numbers are left as they were, so that evaluating more
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,16 +53,20 @@ class Evaluator:
         self.prompt_ids: list[list[int]] = encoded["input_ids"]
         self.begun = begun(tokenizer, self.prompt_ids)
 
-    def __call__(self, give_up: Callable[[], bool] = lambda: False) -> Evaluation | None:
-        """Evaluate; None when `give_up()` became true before everything was generated."""
+    def __call__(self, give_up: Callable[[], bool] = lambda: False, untrained: bool = False) -> Evaluation | None:
+        """Evaluate; None when `give_up()` became true before everything was generated.
+
+        `untrained`: no step was made yet. The adapter adds zero then, and is left out: the numbers are the same, in 60 % of the
+        time.
+        """
         began = time.perf_counter()
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
         was_training = model.training
         model.eval()
         e = self.config.evaluation
-        with torch.random.fork_rng(), torch.no_grad():
+        with torch.random.fork_rng(), torch.no_grad(), model.disable_adapter() if untrained else nullcontext():
             completion_ids = self._generate(model, self.prompt_ids, e.temperature, give_up)
-            kl = ranks.from_first(lambda: self._kl(model, completion_ids)) if completion_ids else 0.0
+            kl = ranks.from_first(lambda: self._kl(model, completion_ids)) if completion_ids and not untrained else 0.0
             greedy_ids: list[list[int]] = []
             if e.greedy and completion_ids:
                 greedy_ids = self._generate(model, self.prompt_ids[:: e.num_samples], 0.0, give_up)

@@ -190,7 +190,7 @@ class Recorder(TrainerCallback):
 
     def _evaluate(self, step: int) -> float:
         """Evaluate the policy a run starts or goes on from, and store that. Its KL to the start."""
-        found = self.evaluator(self.stop_asked)
+        found = self.evaluator(self.stop_asked, untrained=step == 0)
         if found is None:
             raise StoppedEarly
         self.keeper.accuracies[step] = found.row.accuracy
