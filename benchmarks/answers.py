@@ -5,7 +5,8 @@
 The labelled set: the gold solutions of GSM8K (train and test), numeric perturbations of them, and many ways in which models
 write an answer, each with the right and with a wrong number. math-verify is used as its README says, `parse` of both texts
 and then `verify`; being slow, it sees a seeded sample. What it needs to parse the gold answer is not counted, since ours
-remembers gold answers as well. Limit: 50 times its rate at equal or better accuracy on that sample.
+remembers gold answers as well. Time is the processor's. Even that changes with what else a machine does, so the two take
+turns, and the median of their ratios counts. Limit: 50 times its rate at equal or better accuracy on that sample.
 """
 
 import argparse
@@ -15,14 +16,16 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from core.answers import AnswerRule, extract, matches
 
 GSM8K = Path(__file__).parents[2] / "shared" / "data" / "gsm8k"
 LIMIT = 50.0
+TURNS = 9
 # Here two checkers may differ in good faith: what a statement of several answers is worth, and what is only thought.
 BY_DEFINITION = frozenset({
     "two named", "two named, unmarked", "many listed, the gold last", "many listed, the gold first", "in the thought only",
@@ -187,9 +190,9 @@ def read(folder: Path = GSM8K) -> list[dict[str, str]]:
 
 def ours(texts: list[Labelled], rule: AnswerRule) -> tuple[list[bool], float]:
     """(verdicts, texts a second)."""
-    began = time.perf_counter()
+    began = time.process_time()
     verdicts = [matches(extract(text, rule), gold) for text, gold, _, _ in texts]
-    return verdicts, len(texts) / (time.perf_counter() - began)
+    return verdicts, len(texts) / (time.process_time() - began)
 
 
 def theirs(texts: list[Labelled]) -> tuple[list[bool], float]:
@@ -199,9 +202,29 @@ def theirs(texts: list[Labelled]) -> tuple[list[bool], float]:
     gold_parsed = lru_cache(maxsize=None)(parse)
     for one in texts:
         gold_parsed(one.gold)
-    began = time.perf_counter()
+    began = time.process_time()
     verdicts = [bool(verify(gold_parsed(gold), parse(text))) for text, gold, _, _ in texts]
-    return verdicts, len(texts) / (time.perf_counter() - began)
+    return verdicts, len(texts) / (time.process_time() - began)
+
+
+def _in_turns(texts: list[Labelled], sample: list[Labelled]) -> tuple[list[bool], list[float], list[bool], list[float]]:
+    """Our verdicts on `texts` and math-verify's on `sample`, each with the rates of its turns."""
+    ours_by_place, theirs_by_place = dict[int, bool](), dict[int, bool]()
+    our_rates, their_rates = list[float](), list[float]()
+    for turn in range(TURNS):
+        for check, some, by_place, rates in (
+            (partial(ours, rule="lenient"), texts, ours_by_place, our_rates),
+            (theirs, sample, theirs_by_place, their_rates),
+        ):
+            verdicts, rate = check(some[turn::TURNS])
+            by_place.update(zip(range(turn, len(some), TURNS), verdicts, strict=True))
+            rates.append(rate)
+    return (
+        [ours_by_place[i] for i in range(len(texts))],
+        our_rates,
+        [theirs_by_place[i] for i in range(len(sample))],
+        their_rates,
+    )
 
 
 def accuracy(texts: list[Labelled], verdicts: list[bool], without: frozenset[str] = frozenset()) -> float:
@@ -229,25 +252,27 @@ def main() -> None:
     sample = random.Random(0).sample(texts, min(args.sample, len(texts)))
 
     theirs(texts[:1])  # sympy is loaded before any clock runs
-    on_sample, sample_rate = ours(sample, "lenient")  # first: it remembers no numbers yet
-    verdicts, rate = ours(texts, "lenient")
+    lenient, lenient_rates, other, other_rates = _in_turns(texts, sample)
     strict, strict_rate = ours(texts, "strict")
-    other, other_rate = theirs(sample)
+    on_sample = [matches(extract(text, "lenient"), gold) for text, gold, _, _ in sample]
     print(f"{'':<24} {'texts':>7} {'texts/s':>10} {'accuracy':>9}   without kinds that are a matter of definition")
     for name, some, made, speed in (
-        ("ours, lenient", texts, verdicts, rate),
+        ("ours, lenient", texts, lenient, median(lenient_rates)),
         ("ours, strict", texts, strict, strict_rate),
-        ("ours, lenient, sample", sample, on_sample, sample_rate),
-        ("math-verify, sample", sample, other, other_rate),
+        ("math-verify, sample", sample, other, median(other_rates)),
     ):
         shares = f"{accuracy(some, made):>9.2%}   {accuracy(some, made, BY_DEFINITION):>9.2%}"
         print(f"{name:<24} {len(some):>7} {speed:>10,.0f} {shares}")
-    _errors("ours, lenient (all)", texts, verdicts)
+    _errors("ours, lenient (all)", texts, lenient)
     _errors("math-verify (sample)", sample, other)
 
-    ratio, better = sample_rate / other_rate, accuracy(sample, on_sample) - accuracy(sample, other)
+    ratios = [fast / slow for fast, slow in zip(lenient_rates, other_rates, strict=True)]
+    ratio, better = median(ratios), accuracy(sample, on_sample) - accuracy(sample, other)
     verdict = "OK" if ratio >= LIMIT and better >= 0 else "short"
-    print(f"\nrate {ratio:.0f} x math-verify's, limit {LIMIT:.0f} x; accuracy {better * 100:+.1f} points   {verdict}")
+    spread = f"{min(ratios):.0f} to {max(ratios):.0f} in {TURNS} turns"
+    print(
+        f"\nrate {ratio:.0f} x math-verify's ({spread}), limit {LIMIT:.0f} x; accuracy {better * 100:+.1f} points   {verdict}"
+    )
 
 
 if __name__ == "__main__":

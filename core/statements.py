@@ -34,7 +34,7 @@ STATED = re.compile(r"####[ \t*_`$]{0,8}(?:\\[\[(])?\s{0,2}\\boxed\s*\{|####|\\b
 HASHES_BEFORE = re.compile(r"####[ \t*_`$]{0,8}(?:\\[\[(])?\s{0,2}\Z")
 OPENERS = re.compile(r"(?:\\[\[(]|\$\$?|[*_`]{1,3})[ \t\n]{0,3}\Z")
 CLOSERS = re.compile(r"[ \t\r]*(?:[*_`.!\u3002]|\$|\s{0,3}(?:\$\$|\\[\])])|[ \t])*")
-ONLY_A_NUMBER = re.compile(r" ?(-?\d{1,15})\s*\Z", re.ASCII)
+ONLY_A_NUMBER = re.compile(r" ?(-?(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,15})?)\s*\Z", re.ASCII)
 STRICT = re.compile(
     rf"(?:[ \t*_`]|\\[\[(]|\$(?=[\s$]))*+({NUMBER.strip()})(?:\ {{0,3}}\\?[%\uff05])?(?:[ \t\r*_`$.\u3002]|\\[\])])*(?=\n|\Z)",
     re.VERBOSE,
