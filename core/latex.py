@@ -11,9 +11,10 @@ MAX_DEPTH = 3  # of `\mathbf{\text{..}}`
 
 WRAPPED = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|sl|md|normal)?|math(?:rm|bf|sf|it|tt|normal)|mbox|hbox|emph|bm|boldsymbol|operatorname"
-    r"|underline|textcolor\{\w{1,20}\}|bf|rm|it)\ ?\{(?P<inner>[^{}]{0,80})\}"
+    r"|underline|textcolor\{\w{1,20}\}|bf|rm|it)\ ?\{(?P<inner>(?:[^{}]|\^\{[-\u2212]?\d\}){0,80})\}"
 )
 SPACE = r"(?:\\[,;:!> ]|\{\\[,;:!> ]\}|\\q?quad(?![a-z])|\\(?:thin|med|thick)?space(?![a-z]))"
+QUANTITY = re.compile(r"\\(?:SI|qty)\{(?P<number>[^{}]{1,40})\}\{(?P<unit>[^{}\\]{0,40})\}")  # of LaTeX's package siunitx
 JOINTS = re.compile(rf"(?<=\d)(?:\{{,\}}|,(?=\\[!,])|{SPACE}|~(?=\d{{3}}(?!\d))){SPACE}*(?=\d)")
 UNWANTED = re.compile(
     rf"{SPACE}|~(?!\d)|\^\{{?\\circ\}}?|\\(?:degrees?|celsius)(?![a-z])|\u00b0|\{{\}}|\\color\{{\w{{1,20}}\}}|\\(?=[$%#&_\u20ac\u00a3\u00a5])"
@@ -34,11 +35,17 @@ def _unwrapped(match: re.Match[str]) -> str:
     return " " * (match.start("inner") - match.start()) + match["inner"] + " "
 
 
+def _quantity(match: re.Match[str]) -> str:
+    return " " * (match.start("number") - match.start()) + match["number"] + "  " + match["unit"] + " "
+
+
 def plain(text: str) -> str:
     """The text, as long as it was, without the LaTeX that only formats. Time is linear in its length."""
     if "\\" not in text and "{" not in text and "~" not in text and "\u00b0" not in text:
         return text
     text = JOINTS.sub(_joint, text)
+    if "\\SI{" in text or "\\qty{" in text:
+        text = QUANTITY.sub(_quantity, text)
     for _ in range(MAX_DEPTH):
         unwrapped = WRAPPED.sub(_unwrapped, text)
         if unwrapped == text:

@@ -78,7 +78,7 @@ NO_UNIT = (
     r"|squared|cubed|factorial|choose|divided|sqrt|frac|sin|cos|tan|log|ln|exp|pi|not|if|is|are|when|then|where|for|but|with"
     r"|either|between|from|than|more|less)(?![^\W\d_]))"
 )
-KNOWN = f"(?:{UNIT}|[AVWNJCFgmshlL]|\u03a9|\u2103|\u2109)"
+KNOWN = rf"(?:{UNIT}|[AVWNJCFgmshlL]|k?\u03a9|\u2103|\u2109|\\Omega|(?:\u00b5|\u03bc|\\mu)\s{{0,8}}[AVFgmsL])"
 RAISED = r"(?:\s{0,4}\^\s?\{?[-\u2212]?\d\}?|[\u00b2\u00b3])?"
 WORD = rf"{NO_UNIT}(?:{KNOWN}(?![^\W\d_])|[^\W\d_]{{4,30}}|[^\W\d_][aeiou][^\W\d_](?![^\W\d_])|[{UNSPACED}{OTHERS}]{{1,30}})"
 BETWEEN = r"(?:\s{0,8}(?:[/\u00b7\u22c5*]|\\cdot|-|\u2010)\s{0,8}|\s{1,12}(?:\((?=[A-Za-z]))?)"

@@ -47,6 +47,8 @@ BOXES = [
     r"72\ \mathrm{km/h}", r"72\,\text{m/s}^2", "72 cm^2", r"72\quad\text{cm}", r"\$72", r"\$ 72",
     r"72\ \%", r"72 \text{ square units}",
     r"72\text{ units}^3", r"72\text{ miles per hour}", r"\text{Rs. }72", r"72\;\mathrm{cm}^3",
+    r"72\,\mathrm{m\,s^{-1}}", r"72\,\mathrm{kg\,m^2\,s^{-2}}", r"\SI{72}{m/s}", r"\qty{72}{km}", r"72\,\Omega",
+    r"72\,\mu\text{m}",
     r"72\:\text{g}", r"72\!\text{ kg}",
     r"\textbf{72}", "{72}", r"72^{\circ}", r"72^\circ\text{C}", r"\left(72\right)",
     r"72 \frac{\text{miles}}{\text{hour}}",
@@ -127,7 +129,8 @@ PARTS = [
 ]  # fmt: skip
 # Boxes that are not 72, though a parser that drops what it cannot read says so.
 NOT_72 = [
-    r"72 + \mathrm{e}", r"72\mathrm{e}", r"72\text{ thousand}", "72x", "72 x", r"72\text{k}",
+    r"72 + \mathrm{e}", r"72\mathrm{e}", r"72\mathrm{x^{2}}", r"72\,\mathrm{e^{-1}}", r"72\mu",
+    r"72\text{ thousand}", "72x", "72 x", r"72\text{k}",
     r"72 \text{ or } 73", r"72\pi", "72!",
     r"72 \pm 1", r"\sqrt{72}", "72_8", r"72 \mod 5", r"72 \text{ and } 73", r"72\times x",
     r"\approx 72 + y", r"72 \heartsuit", "72 @ 3",
