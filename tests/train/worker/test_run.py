@@ -14,7 +14,8 @@ from core.metrics import describe
 from core.settings import settings
 from core.store import evaluations, queries, runs
 from core.store.states import Status
-from tests.conftest import GSM8K, wait_for
+from migrations import upgrade
+from tests.conftest import GSM8K, forget_settings, wait_for
 from tests.support.samples import HARD, run_config
 from tests.support.trainings import STEPS, record, same, train
 from worker import supervisor
@@ -71,16 +72,18 @@ def test_the_adapter_and_the_newest_checkpoints_are_kept(trained: int) -> None:
     assert state["global_step"] == 6 and state["log_history"] == []  # every step is in the database, none twice on the disk
 
 
-def test_two_starts_of_one_config_give_the_same_run(trained: int) -> None:
-    again = train(run_config(grpo={"max_steps": STEPS}))
-    (samples, metrics), (samples_again, metrics_again) = record(trained), record(again)
+def test_a_config_trains_the_same_run_in_another_home_and_with_another_seed_another(
+    trained: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, metrics = record(trained)
     assert len(samples) == 16 * STEPS + 3 * 8
+    monkeypatch.setenv("SHOWDOWN_HOME", str(tmp_path / "another"))  # it takes over no evaluation of the base
+    forget_settings()
+    upgrade()
+    samples_again, metrics_again = record(train(run_config(grpo={"max_steps": STEPS})))
     assert same(samples, samples_again) and metrics == metrics_again
-
-
-def test_another_seed_gives_another_run(trained: int) -> None:
-    other = train(run_config(seed=1, grpo={"max_steps": STEPS}))
-    assert not same(record(trained)[0], record(other)[0])
+    other = train(run_config(seed=1, grpo={"max_steps": 1}))
+    assert not same([s for s in samples if (s.step, s.split) == (1, "train")], queries.samples_at(other, 1))
 
 
 @pytest.mark.skipif(not GSM8K.is_dir(), reason=f"GSM8K is not at {GSM8K}")
