@@ -61,7 +61,7 @@ def at_gate(gate: Path) -> None:
     wait_for("the training to come to the gate", gate.with_name("waits").exists)
 
 
-def gated_run(**changes: Any) -> RunConfig:
-    """`run_config`, with the gate in its mix."""
+def gated_run(mix: dict[str, Any] = HYBRID, **changes: Any) -> RunConfig:
+    """`run_config`, with the gate as the last term of its mix."""
     gate = {"component": "gate", "side": "hard", "weight": 0.1}
-    return run_config(mix={**HYBRID, "terms": [*HYBRID["terms"], gate]}, **changes)
+    return run_config(mix={**mix, "terms": [*mix["terms"], gate]}, **changes)
