@@ -114,8 +114,7 @@ def test_out_of_memory_goes_on_from_the_checkpoint_with_a_smaller_micro_batch(
     assert (row.status, row.step, row.attempt) == (Status.DONE, 2, 2), queries.run_detail(run_id).log_tail
     events = [(e.kind, e.detail) for e in queries.events(run_id)]
     assert [d for k, d in events if k == "smaller batch"] == [
-        "out of memory with per_device_train_batch_size 64: goes on with 32 and 2 accumulated, "
-        "the same 64 completions a step"
+        "out of memory with per_device_train_batch_size 64: goes on with 32 and 2 accumulated, the same 64 completions a step"
     ]
     assert [d for k, d in events if k == "resumed"] == ["attempt 2, from the checkpoint of step 1"] * 2
     assert queries.series(run_id)["policy/loss"].steps == [1, 2]
