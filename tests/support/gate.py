@@ -7,21 +7,29 @@ import pytest
 
 from core.config import RunConfig
 from core.rewards import COMPONENTS, SHIPPED, own
+from tests.conftest import wait_for
 from tests.support.samples import HYBRID, run_config
 
-STEP = 2  # the last that is trained before the gate
-SOURCE = f"""
-import itertools, pathlib, time
+STEP = 2  # the last that is trained before the gate, unless it is moved
+SOURCE = """
+import itertools, math, pathlib, time
 import numpy as np
 from core.rewards.component import Component, ComponentParams
 
 HOLD, STEPS = pathlib.Path(__file__).with_name("hold"), itertools.count(1)
 
+def last():
+    try:
+        return int(HOLD.read_text())
+    except FileNotFoundError:
+        return math.inf
+
 def score(batch, params):
     if len(batch) == 1:  # tried, when the file is read
         return np.zeros(1)
-    beyond = next(STEPS) > {STEP}  # of this process: an attempt that resumes has as many again
-    while beyond and HOLD.exists():
+    step = next(STEPS)  # of this process: an attempt that resumes has as many again
+    while step > last():
+        HOLD.with_name("waits").touch()
         time.sleep(0.05)
     return np.zeros(len(batch))
 
@@ -30,17 +38,30 @@ COMPONENT = Component(name="gate", title="Gate", params=ComponentParams, score=s
 """
 
 
-def gated(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The gate as a component of a data directory, closed; it is open once the file returned is not there."""
+def gated(home: Path, monkeypatch: pytest.MonkeyPatch, step: int = STEP) -> Path:
+    """The gate as a component of a data directory, closed after a step; it is open once the file returned is not there."""
     folder = home / "components"
     folder.mkdir()
     (folder / "gate.py").write_text(SOURCE)
-    (folder / "hold").touch()
+    (folder / "hold").write_text(str(step))
     monkeypatch.setitem(COMPONENTS, "gate", own.found(folder, SHIPPED)[0]["gate"])  # the workers find it by themselves
     return folder / "hold"
 
 
-def gated_run(**changes: Any) -> RunConfig:
-    """`run_config`, with the gate in its mix."""
+def move(gate: Path, step: int) -> None:
+    """Let the training go on up to another step."""
+    part = gate.with_suffix(".part")
+    part.write_text(str(step))
+    gate.with_name("waits").unlink(missing_ok=True)
+    part.replace(gate)
+
+
+def at_gate(gate: Path) -> None:
+    """The training waits: nothing of it happens until the gate is opened or moved."""
+    wait_for("the training to come to the gate", gate.with_name("waits").exists)
+
+
+def gated_run(mix: dict[str, Any] = HYBRID, **changes: Any) -> RunConfig:
+    """`run_config`, with the gate as the last term of its mix."""
     gate = {"component": "gate", "side": "hard", "weight": 0.1}
-    return run_config(mix={**HYBRID, "terms": [*HYBRID["terms"], gate]}, **changes)
+    return run_config(mix={**mix, "terms": [*mix["terms"], gate]}, **changes)

@@ -19,6 +19,10 @@ RAMP = {"type": "linear", "start": 0.0, "end": 1.0, "from_step": 1, "to_step": 5
 HYBRID: dict[str, Any] = {"blend": RAMP, "terms": HARD + CONTINUOUS}
 
 
+# Steps that cost next to nothing, where what is trained proves nothing. Merge into `grpo`.
+BRIEF: dict[str, Any] = {"num_generations": 2, "prompts_per_step": 2, "max_completion_length": 8}
+
+
 def run_config(**changes: Any) -> RunConfig:
     """A run of the tiny model: 6 steps of 4 prompts x 4 completions unless changed; `grpo` is merged."""
     grpo = {"num_generations": 4, "prompts_per_step": 4, "learning_rate": 6e-4, "max_steps": 6, "max_completion_length": 40}

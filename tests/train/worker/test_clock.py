@@ -21,7 +21,9 @@ from core.store.claims import Lease
 from core.store.states import Status
 from tests.conftest import forget_settings, wait_for
 from tests.support.children import at_step, children_of, start
-from tests.support.samples import run_config
+from tests.support.gate import gated, gated_run
+from tests.support.gate import move as move_gate
+from tests.support.samples import BRIEF
 
 # Python imports a module of this name before everything else.
 SITECUSTOMIZE = """
@@ -29,7 +31,7 @@ import pathlib, time
 offset, right = pathlib.Path(__file__).with_name("offset"), time.time
 time.time = lambda: right() + float(offset.read_text())
 """
-STEPS = 5000  # more than a fast machine makes while the clock is moved; the run is stopped
+STEPS = 5000  # more than a fast machine makes before the run is stopped
 LEASE, HOUR = 8.0, 3600.0
 
 
@@ -59,7 +61,8 @@ def test_a_workers_clock_jumps_an_hour_forward_and_back(sqlite: Path, monkeypatc
     monkeypatch.setenv("SHOWDOWN_LEASE_SECONDS", str(LEASE))
     monkeypatch.setenv("SHOWDOWN_REAP_SECONDS", "0.2")
     forget_settings()
-    run_id = runs.create_run(run_config(grpo={"max_steps": STEPS}))
+    gate = gated(sqlite, monkeypatch, 1)  # it trains two steps under each clock, and waits while the time goes by
+    run_id = runs.create_run(gated_run(grpo={**BRIEF, "max_steps": STEPS}))
     runs.set_time_limit(run_id, HOUR / 2)
     reaper = start("reaper", sqlite / "log")
     first, move = worker(sqlite)
@@ -69,12 +72,14 @@ def test_a_workers_clock_jumps_an_hour_forward_and_back(sqlite: Path, monkeypatc
             move(jump)
             wait_for("a renewal by the moved clock", lambda j=jump: abs(ahead() - j) < HOUR / 10)
             step = queries.run_detail(run_id).row.step
+            move_gate(gate, step + 2)
             at_step(run_id, step + 2)
             (before,) = claims.leases()
             wait_for("renewals for longer than a lease", lambda b=before: claims.leases()[0].until > b.until + LEASE)
         assert [e.kind for e in queries.events(run_id)].count("lost") == 0
 
-        # Killed with a lease that ends in an hour: it is missed as soon as any other.
+        # Killed with a lease that ends in an hour: it is missed as soon as any other. Its training goes on until it sees that.
+        gate.unlink()
         os.kill(first.pid, signal.SIGKILL)
         killed_at = time.monotonic()
         first.wait()

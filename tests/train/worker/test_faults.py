@@ -20,6 +20,7 @@ from core.store import queries, runs
 from core.store.states import Status
 from tests.conftest import forget_settings, wait_for
 from tests.support.children import children_of, standing, started
+from tests.support.gate import at_gate, gated, gated_run, move
 from tests.support.samples import run_config
 from tests.support.trainings import STEPS, record, same, train
 from worker import memory, policy, supervisor
@@ -69,31 +70,26 @@ def test_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
     assert row.error_kind == "NotFinite" and "layers.1.self_attn.k_proj" in (row.error_message or "")
 
 
-BIG = {"prompts_per_step": 128, "max_steps": 3}  # 512 completions: a step needs several hundred megabytes more than its start
-NAMES = ("prompts_per_step 128", "num_generations 4", "max_completion_length 40", "per_device_train_batch_size 512")
+# 64 completions: after its completions are scored, a first step takes several hundred megabytes more.
+BIG = {"prompts_per_step": 16, "max_completion_length": 8}
+NAMES = ("prompts_per_step 16", "num_generations 4", "max_completion_length 8", "per_device_train_batch_size 64")
 
 
-def limit(run_id: int) -> None:
-    """Let the training of a run have 64 MiB more address space than it has now: what it asks for beyond is refused."""
+def limit(run_id: int, gate: Path) -> None:
+    """Let a training that waits at the gate have 64 MiB more address space than it has: what it asks for beyond is refused."""
+    at_gate(gate)
     (child,) = children_of(run_id)
     pages = int(Path(f"/proc/{child}/statm").read_text().split()[0])
     most = pages * os.sysconf("SC_PAGE_SIZE") + 64 * 2**20
     resource.prlimit(child, resource.RLIMIT_AS, (most, most))
-
-
-def running(run_id: int, attempt: int) -> None:
-    def is_so() -> bool:
-        row = queries.run_detail(run_id).row
-        return row.attempt == attempt and row.status == Status.RUNNING
-
-    wait_for("the training to begin", is_so)
+    gate.unlink()
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits the memory of another process")
-def test_out_of_memory_names_what_to_lower() -> None:
-    run_id, thread = started(run_config(grpo=BIG))
-    running(run_id, 1)
-    limit(run_id)
+def test_out_of_memory_names_what_to_lower(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = gated(sqlite, monkeypatch, 0)
+    run_id, thread = started(gated_run(grpo=BIG))
+    limit(run_id, gate)
     thread.join()
     row = queries.run_detail(run_id).row
     assert (row.status, row.error_kind, row.step) == (Status.FAILED, "OutOfMemory", 0)
@@ -102,32 +98,30 @@ def test_out_of_memory_names_what_to_lower() -> None:
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits the memory of another process")
-def test_out_of_memory_goes_on_from_the_checkpoint_with_a_smaller_micro_batch() -> None:
-    config = run_config(grpo=BIG, retry={"smaller_micro_batch": True}, checkpoint={"every": 1})
-    run_id, thread = started(config)
-    wait_for("a checkpoint", lambda: queries.run_detail(run_id).row.checkpoint_step)
-    runs.request_stop(run_id)
+def test_out_of_memory_goes_on_from_the_checkpoint_with_a_smaller_micro_batch(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = gated(sqlite, monkeypatch, 1)
+    retried = {"retry": {"smaller_micro_batch": True}, "checkpoint": {"every": 1}}
+    run_id = train(gated_run(grpo={**BIG, "max_steps": 1}, **retried))
+    assert queries.run_detail(run_id).row.checkpoint_step == 1 and runs.extend(run_id, 2)
+    move(gate, 0)  # the first step of the next process
+    thread = threading.Thread(target=supervisor.supervise, args=("test",))
+    thread.start()
+    limit(run_id, gate)
     thread.join()
-    at = queries.run_detail(run_id).row.checkpoint_step
-    assert at and at < 3 and runs.requeue(run_id)
-    again = threading.Thread(target=supervisor.supervise, args=("test",))
-    again.start()
-    running(run_id, 2)
-    limit(run_id)
-    again.join()
     row = queries.run_detail(run_id).row
-    assert (row.status, row.step, row.attempt) == (Status.DONE, 3, 2), queries.run_detail(run_id).log_tail
+    assert (row.status, row.step, row.attempt) == (Status.DONE, 2, 2), queries.run_detail(run_id).log_tail
     events = [(e.kind, e.detail) for e in queries.events(run_id)]
     assert [d for k, d in events if k == "smaller batch"] == [
-        "out of memory with per_device_train_batch_size 512: goes on with 256 and 2 accumulated, "
-        "the same 512 completions a step"
+        "out of memory with per_device_train_batch_size 64: goes on with 32 and 2 accumulated, the same 64 completions a step"
     ]
-    assert [d for k, d in events if k == "resumed"] == [f"attempt 2, from the checkpoint of step {at}"] * 2
-    assert queries.series(run_id)["policy/loss"].steps == [1, 2, 3]
-    straight = train(config)
-    for step in (1, 2, 3):  # the same problems at the same steps
+    assert [d for k, d in events if k == "resumed"] == ["attempt 2, from the checkpoint of step 1"] * 2
+    assert queries.series(run_id)["policy/loss"].steps == [1, 2]
+    straight = train(gated_run(grpo={**BIG, "max_steps": 2, "max_completion_length": 1}))
+    for step in (1, 2):  # the same problems at the same steps, whatever is written of them
         ids = [[s.problem_id for s in queries.samples_at(i, step)] for i in (run_id, straight)]
-        assert len(ids[0]) == 512 and ids[0] == ids[1]
+        assert len(ids[0]) == 64 and ids[0] == ids[1]
 
 
 def test_the_micro_batch_is_halved_until_one(tmp_path: Path) -> None:

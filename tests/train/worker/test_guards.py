@@ -8,7 +8,7 @@ from core.config import Guard
 from core.errors import ConfigError
 from core.store import queries, runs
 from core.store.states import Status
-from tests.support.samples import run_config
+from tests.support.samples import BRIEF, run_config
 from tests.support.trainings import train
 from worker import supervisor
 from worker.guards import Guards
@@ -51,7 +51,7 @@ GUARDS = [
 
 @pytest.mark.usefixtures("sqlite")
 def test_a_warning_is_said_once_and_a_stop_keeps_its_checkpoint() -> None:
-    run_id = train(run_config(guards=GUARDS, grpo={"max_steps": 8}, checkpoint={"every": 100}))
+    run_id = train(run_config(guards=GUARDS, grpo={**BRIEF, "max_steps": 8}, checkpoint={"every": 100}))
     row = queries.run_detail(run_id).row
     assert (row.status, row.step, row.checkpoint_step, row.error_kind) == (Status.STOPPED, 3, 3, None)
     reason = "Dead groups (signal/dead_groups) is 0"

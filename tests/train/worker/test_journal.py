@@ -1,6 +1,7 @@
 """The database goes away while a run trains: the run goes on, and every step is stored exactly once, in order.
 
-Real servers, locks and kills. That a training went on is read from its journal, never assumed from a sleep.
+Real servers, locks and kills. What happens to a training happens while it waits at a gate, and that it went on is read from its
+journal, never assumed from a sleep.
 """
 
 import json
@@ -19,21 +20,22 @@ from typing import Any
 
 import pytest
 
+from core.config import RunConfig
 from core.settings import settings
 from core.store import claims, queries, records, runs
 from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord
 from core.store.states import Status
 from migrations import upgrade
-from tests.conftest import forget_settings, reap, wait_for
-from tests.support.children import at_step, children_of, standing, started
-from tests.support.samples import run_config
+from tests.conftest import forget_settings, fresh_postgres, reap, wait_for
+from tests.support.children import at_step, children_of, started
+from tests.support.gate import at_gate, gated, gated_run, move
+from tests.support.samples import BRIEF, run_config
 from tests.support.trainings import record, same, train
 from worker import supervisor
 from worker.journal import CAUGHT_UP, Journal, record_of, take_over
 
-STEPS = 14
+STEPS = 6
 Record = tuple[list[Any], dict[str, dict[int, float]]]
-CONFIG = run_config(grpo={"max_steps": STEPS}, checkpoint={"every": 4})
 LOCK = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('BEGIN EXCLUSIVE'); print(flush=True); sys.stdin.read()"
 
 
@@ -58,8 +60,9 @@ class Server:
         self.pg("pg_ctl", "-m", "immediate", "-w", "stop")
 
 
-@pytest.fixture
-def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Server]:
+    """A PostgreSQL that is not running."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found:
         pytest.skip("no PostgreSQL to stop: install Debian's `postgresql`")
@@ -68,26 +71,52 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     if os.geteuid() == 0:
         shutil.chown(made.folder, "postgres")
     made.pg("initdb", "-U", "showdown", "--auth", "trust", "--no-sync")
-    made.start()
-    monkeypatch.setenv("SHOWDOWN_DATABASE_URL", f"postgresql+psycopg://showdown@/postgres?host={made.folder}")
+    yield made
+    shutil.rmtree(made.folder)
+
+
+@pytest.fixture
+def server(cluster: Server, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """It runs, with a database of the test's own."""
+    cluster.start()
+    url = fresh_postgres(f"postgresql+psycopg://showdown@/postgres?host={cluster.folder}")
+    monkeypatch.setenv("SHOWDOWN_DATABASE_URL", url)
     forget_settings()
     upgrade()
-    yield made
+    yield cluster
     forget_settings()
-    made.stop()
-    shutil.rmtree(made.folder)
+    cluster.stop()
+
+
+def config() -> RunConfig:
+    """Only where there is a gate."""
+    held_out = {"eval": {"name": "tiny-arithmetic", "size": 4}}
+    return gated_run(grpo={**BRIEF, "max_steps": STEPS}, checkpoint={"every": 2}, data=held_out)
+
+
+@pytest.fixture
+def gate(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return gated(home, monkeypatch, 1)
 
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """What the run leaves behind when nothing happens to it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOWDOWN_HOME", str(tmp_path_factory.mktemp("straight")))
+        folder = tmp_path_factory.mktemp("straight")
+        patch.setenv("SHOWDOWN_HOME", str(folder))
         forget_settings()
         upgrade()
-        made = record(train(CONFIG))
+        gated(folder, patch).unlink()
+        made = record(train(config()))
     forget_settings()
     return made
+
+
+def stored(run_id: int, gate: Path) -> None:
+    """The first step is, and the training waits in its second: it asks nothing of the database."""
+    at_step(run_id, 1)
+    at_gate(gate)
 
 
 def kept(run_id: int, attempt: int = 1) -> list[dict[str, Any]]:
@@ -116,32 +145,33 @@ def ends(run_id: int, straight: Record) -> list[str]:
     return kinds
 
 
-def test_postgresql_killed_and_back_while_a_run_trains(server: Server, straight: Record) -> None:
-    run_id, thread = started(CONFIG)
-    at_step(run_id, 2)
-    with standing(run_id):
-        server.stop()
+def test_postgresql_killed_and_back_while_a_run_trains(server: Server, straight: Record, gate: Path) -> None:
+    run_id, thread = started(config())
+    stored(run_id, gate)
+    server.stop()
+    move(gate, 5)
     keeps(run_id, 6)
     assert any("checkpoint" in entry for entry in kept(run_id))  # a checkpoint waits for the steps before it
     server.start()
+    gate.unlink()
     thread.join()
     kinds = ends(run_id, straight)
     assert kinds.count(CAUGHT_UP) == 1 and "lost" not in kinds and queries.run_detail(run_id).row.attempt == 1
 
 
 def test_postgresql_away_when_a_run_is_claimed_and_when_it_ends(
-    server: Server, straight: Record, caplog: pytest.LogCaptureFixture
+    server: Server, straight: Record, gate: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "showdown")
-    run_id = runs.create_run(CONFIG)
+    run_id = runs.create_run(config())
     server.stop()
     thread = threading.Thread(target=supervisor.supervise, args=("test",))
     thread.start()
     wait_for("a try to claim", lambda: "tried again" in caplog.text)
     server.start()
-    at_step(run_id, 2)
-    with standing(run_id):
-        server.stop()
+    stored(run_id, gate)
+    server.stop()
+    gate.unlink()
     wait_for("the adapter", lambda: (settings().run_folder(run_id) / "adapter" / "adapter_model.safetensors").is_file())
     wait_for("the child's end", lambda: not children_of(run_id))  # it does not keep its memory to wait
     assert thread.is_alive()
@@ -150,11 +180,12 @@ def test_postgresql_away_when_a_run_is_claimed_and_when_it_ends(
     ends(run_id, straight)
 
 
-def test_a_full_journal_makes_the_training_wait(server: Server, straight: Record) -> None:
-    run_id, thread = started(CONFIG.model_copy(update={"journal": CONFIG.journal.model_copy(update={"max_steps": 2})}))
-    at_step(run_id, 2)
-    with standing(run_id):
-        server.stop()
+def test_a_full_journal_makes_the_training_wait(server: Server, straight: Record, gate: Path) -> None:
+    whole = config()
+    run_id, thread = started(whole.model_copy(update={"journal": whole.journal.model_copy(update={"max_steps": 2})}))
+    stored(run_id, gate)
+    server.stop()
+    gate.unlink()
     log = settings().run_folder(run_id) / "train.log"
     wait_for("the journal to be full", lambda: "the journal is full" in log.read_text())
     wait_for("two more tries", lambda: log.read_text().split("the journal is full")[1].count("tried again") >= 3)
@@ -164,30 +195,31 @@ def test_a_full_journal_makes_the_training_wait(server: Server, straight: Record
     ends(run_id, straight)
 
 
-def test_a_stop_while_the_database_is_away_leaves_a_checkpoint(server: Server, straight: Record) -> None:
-    run_id, thread = started(CONFIG)
-    at_step(run_id, 1)
-    with standing(run_id):
-        server.stop()
-    keeps(run_id, 2)
+def test_a_stop_while_the_database_is_away_leaves_a_checkpoint(server: Server, straight: Record, gate: Path) -> None:
+    run_id, thread = started(config())
+    stored(run_id, gate)
+    server.stop()
+    move(gate, 2)
+    at_gate(gate)
     os.kill(children_of(run_id)[0], signal.SIGTERM)
+    gate.unlink()
     wait_for("the child's end", lambda: not children_of(run_id))
     last = kept(run_id)[-1]["checkpoint"]
     assert (settings().run_folder(run_id) / f"checkpoint-{last}" / "reward_engine.json").is_file()
     server.start()
     thread.join()
     row = queries.run_detail(run_id).row
-    assert row.status == Status.QUEUED and row.step == row.checkpoint_step == last < STEPS  # nothing is done twice
+    assert row.status == Status.QUEUED and row.step == row.checkpoint_step == last == 3  # nothing is done twice
     supervisor.supervise("test")
     ends(run_id, straight)
 
 
-def test_a_child_killed_with_a_journal_loses_nothing_of_it(server: Server, straight: Record) -> None:
-    run_id, thread = started(CONFIG)
-    at_step(run_id, 1)
-    with standing(run_id):
-        server.stop()
-    keeps(run_id, 5)
+def test_a_child_killed_with_a_journal_loses_nothing_of_it(server: Server, straight: Record, gate: Path) -> None:
+    run_id, thread = started(config())
+    stored(run_id, gate)
+    server.stop()
+    move(gate, 5)
+    keeps(run_id, 6)
     os.kill(children_of(run_id)[0], signal.SIGKILL)
     wait_for("the child's end", lambda: not children_of(run_id))
     entries = kept(run_id)
@@ -197,19 +229,20 @@ def test_a_child_killed_with_a_journal_loses_nothing_of_it(server: Server, strai
     assert row.status == Status.FAILED and row.error_kind == "SIGKILL"
     assert row.step == max(e["step"]["step"] for e in entries if "step" in e)
     assert row.checkpoint_step == max(e["checkpoint"] for e in entries if "checkpoint" in e)
+    gate.unlink()
     assert runs.requeue(run_id)
     supervisor.supervise("test")
     ends(run_id, straight)
 
 
-def test_child_supervisor_and_database_killed_at_once(server: Server, straight: Record) -> None:
-    run_id = runs.create_run(CONFIG)
+def test_child_supervisor_and_database_killed_at_once(server: Server, straight: Record, gate: Path) -> None:
+    run_id = runs.create_run(config())
     code = "from worker import supervisor; supervisor.supervise('doomed')"
     doomed = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
-    at_step(run_id, 1)
-    with standing(run_id):
-        server.stop()
-    keeps(run_id, 5)
+    stored(run_id, gate)
+    server.stop()
+    move(gate, 5)
+    keeps(run_id, 6)
     child = children_of(run_id)[0]
     os.kill(doomed.pid, signal.SIGKILL)
     os.kill(child, signal.SIGKILL)
@@ -219,6 +252,7 @@ def test_child_supervisor_and_database_killed_at_once(server: Server, straight: 
     server.start()
     assert reap() == [run_id]
     assert queries.run_detail(run_id).row.checkpoint_step != waits
+    gate.unlink()
     supervisor.supervise("test")
     kinds = ends(run_id, straight)
     resumed = [e.detail for e in queries.events(run_id) if e.kind == "resumed"]
@@ -226,18 +260,19 @@ def test_child_supervisor_and_database_killed_at_once(server: Server, straight: 
 
 
 @pytest.mark.usefixtures("sqlite")
-def test_sqlite_locked_by_another_process(straight: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlite_locked_by_another_process(straight: Record, gate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOWDOWN_BUSY_SECONDS", "2")
     forget_settings()
-    run_id, thread = started(CONFIG)
-    at_step(run_id, 2)
-    with standing(run_id):
-        locker = subprocess.Popen(
-            [sys.executable, "-c", LOCK, str(settings().home / "showdown.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert locker.stdin and locker.stdout and locker.stdout.readline()
+    run_id, thread = started(config())
+    stored(run_id, gate)
+    locker = subprocess.Popen(
+        [sys.executable, "-c", LOCK, str(settings().home / "showdown.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert locker.stdin and locker.stdout and locker.stdout.readline()
+    move(gate, 5)
     keeps(run_id, 6)
     locker.communicate()  # closes its input: it ends
+    gate.unlink()
     thread.join()
     assert ends(run_id, straight).count(CAUGHT_UP) == 1
 
@@ -252,7 +287,7 @@ STEP = StepRecord(3, {"policy/loss": 0.1, "policy/kl": float("nan")}, [SAMPLE], 
 
 @pytest.fixture
 def claimed(database: str) -> tuple[int, Path]:
-    claim = claims.claim(runs.create_run(CONFIG), "w", 60.0)
+    claim = claims.claim(runs.create_run(run_config()), "w", 60.0)
     assert claim
     folder = settings().run_folder(claim.run_id)
     folder.mkdir(parents=True)

@@ -36,7 +36,7 @@ STATEFUL = {
 CONFIG = run_config(
     mix=STATEFUL,
     lora={"lora_dropout": 0.1},
-    grpo={"max_steps": STEPS, "temperature": 0.9},
+    grpo={"max_steps": STEPS, "temperature": 0.9, "max_completion_length": 16},
     evaluation={"every": 2, "num_samples": 2},
     checkpoint={"every": 1, "keep": 99},
 )

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from core.store import queries, runs
 from core.store.states import Status
 from tests.conftest import REPO, forget_settings, free_port, wait_for
 from tests.support.children import at_step, children_of, started
-from tests.support.samples import run_config
+from tests.support.samples import BRIEF, run_config
 from tests.support.trainings import record, same, train
 from worker import supervisor
 from worker.children import Children
@@ -78,14 +79,17 @@ def test_a_group_in_two_processes_is_scored_whole(made: list[Made], mix: str) ->
 def test_a_rank_that_is_killed_ends_the_others_and_the_run_goes_on_as_if_nothing_had_been() -> None:
     config = run_config(
         # It is killed between two iterations of the first rollout: each process must find its own half of it again.
-        grpo={"max_steps": 6, "prompts_per_step": 3, "num_processes": 2, "num_iterations": 4},
-        evaluation={"every": 2, "num_samples": 1, "batch_size": 3},
+        grpo={
+            "max_steps": 7, "prompts_per_step": 3, "num_processes": 2, "num_iterations": 6, "max_completion_length": 24
+        },
+        data={"eval": {"name": "tiny-arithmetic", "size": 4}},
+        evaluation={"every": 3, "num_samples": 1, "batch_size": 3},
         checkpoint={"every": 1, "keep": 9},
     )  # fmt: skip
     straight = train(config)
     detail = queries.run_detail(straight)
     assert detail.row.status == Status.DONE, detail.log_tail
-    killed, thread = started(config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"every": 2})}))
+    killed, thread = started(config)
     at_step(killed, 2)
     last = max(children_of(killed))
     os.kill(last, signal.SIGKILL)
@@ -103,7 +107,7 @@ def test_a_rank_that_is_killed_ends_the_others_and_the_run_goes_on_as_if_nothing
 
 @pytest.mark.usefixtures("sqlite")
 def test_two_processes_stop_at_the_same_step() -> None:
-    run_id, thread = started(run_config(grpo={"max_steps": 500, "num_processes": 2}, checkpoint={"every": 100}))
+    run_id, thread = started(run_config(grpo={**BRIEF, "max_steps": 5000, "num_processes": 2}, checkpoint={"every": 10_000}))
     at_step(run_id, 1)
     runs.request_stop(run_id)
     thread.join(60)
@@ -119,20 +123,23 @@ CARDS = "0, GPU-aaaa, Card A, 81920, 10, 0\n1, GPU-bbbb, Card B, 81920, 10, 0"
 
 @pytest.mark.usefixtures("sqlite")
 def test_one_child_a_free_gpu_and_a_run_that_wants_two_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The driver's program is played by a script; leases, environments and processes are the real ones."""
+    """The driver's program is played by a script; leases, environments and processes are the real ones.
+
+    The script is not on the PATH: another environment would need another process to fork from.
+    """
     program = tmp_path / "nvidia-smi"
     program.write_text(f"#!/bin/sh\nprintf '{CARDS}\\n'\n")
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(shutil, "which", {"nvidia-smi": str(program)}.get)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     from worker import gpus
 
     gpus.mine.cache_clear()
     try:
         assert gpus.slots() == 2
-        small = [runs.create_run(run_config(seed=i, grpo={"max_steps": 500})) for i in range(2)]
-        wide = runs.create_run(run_config(grpo={"max_steps": 1, "num_processes": 2}))
-        behind = runs.create_run(run_config(grpo={"max_steps": 1}))
+        small = [runs.create_run(run_config(seed=i, grpo={**BRIEF, "max_steps": 5000})) for i in range(2)]
+        wide = runs.create_run(run_config(grpo={**BRIEF, "max_steps": 1, "num_processes": 2}))
+        behind = runs.create_run(run_config(grpo={**BRIEF, "max_steps": 1}))
         threads = [threading.Thread(target=supervisor.supervise, args=(f"w{i}",)) for i in range(2)]
         for thread in threads:
             thread.start()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,11 @@ from core.metrics import describe
 from core.settings import settings
 from core.store import evaluations, queries, runs
 from core.store.states import Status
-from tests.conftest import GSM8K, wait_for
-from tests.support.samples import HARD, run_config
+from migrations import upgrade
+from tests.conftest import GSM8K, forget_settings, wait_for
+from tests.support.children import is_told, standing, started
+from tests.support.gate import at_gate, gated, gated_run
+from tests.support.samples import BRIEF, HARD, run_config
 from tests.support.trainings import STEPS, record, same, train
 from worker import supervisor
 
@@ -71,16 +73,18 @@ def test_the_adapter_and_the_newest_checkpoints_are_kept(trained: int) -> None:
     assert state["global_step"] == 6 and state["log_history"] == []  # every step is in the database, none twice on the disk
 
 
-def test_two_starts_of_one_config_give_the_same_run(trained: int) -> None:
-    again = train(run_config(grpo={"max_steps": STEPS}))
-    (samples, metrics), (samples_again, metrics_again) = record(trained), record(again)
+def test_a_config_trains_the_same_run_in_another_home_and_with_another_seed_another(
+    trained: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, metrics = record(trained)
     assert len(samples) == 16 * STEPS + 3 * 8
+    monkeypatch.setenv("SHOWDOWN_HOME", str(tmp_path / "another"))  # it takes over no evaluation of the base
+    forget_settings()
+    upgrade()
+    samples_again, metrics_again = record(train(run_config(grpo={"max_steps": STEPS})))
     assert same(samples, samples_again) and metrics == metrics_again
-
-
-def test_another_seed_gives_another_run(trained: int) -> None:
-    other = train(run_config(seed=1, grpo={"max_steps": STEPS}))
-    assert not same(record(trained)[0], record(other)[0])
+    other = train(run_config(seed=1, grpo={"max_steps": 1}))
+    assert not same([s for s in samples if (s.step, s.split) == (1, "train")], queries.samples_at(other, 1))
 
 
 @pytest.mark.skipif(not GSM8K.is_dir(), reason=f"GSM8K is not at {GSM8K}")
@@ -90,21 +94,22 @@ def test_real_gsm8k_problems_train_end_to_end(sqlite: Path) -> None:
     run_id = train(
         run_config(
             data={**source, "answer_rule": "lenient", "instruction": instruction},
-            grpo={"max_steps": 2, "max_completion_length": 16},
+            grpo={"max_steps": 1, "prompts_per_step": 2, "max_completion_length": 16},
         )
     )
     detail = queries.run_detail(run_id)
     assert detail.row.status == Status.DONE, detail.log_tail
-    samples = queries.samples_at(run_id, 2)
-    assert len(samples) == 16 and all(s.problem_id.startswith("train/") for s in samples)
-    assert len({s.prompt for s in samples}) == 4
+    samples = queries.samples_at(run_id, 1)
+    assert len(samples) == 8 and all(s.problem_id.startswith("train/") for s in samples)
+    assert len({s.prompt for s in samples}) == 2
 
 
 ADAPTIVE = {
     "blend": {
         "type": "adaptive",
         "signal": "dead_groups",
-        "threshold": 0.1,
+        "when": "below",
+        "threshold": 0.9,
         "start": 1.0,
         "end": 0.0,
         "rate": 0.3,
@@ -114,31 +119,11 @@ ADAPTIVE = {
 }
 
 
-def test_an_adaptive_run_that_was_stopped_equals_one_that_was_not(sqlite: Path) -> None:
-    """What the reward engine remembers is part of the checkpoint, to the last bit."""
-    config = run_config(mix=ADAPTIVE, grpo={"max_steps": STEPS}, checkpoint={"every": 1})
-    straight = train(config)
-    broken = runs.create_run(config)
-    thread = threading.Thread(target=supervisor.supervise, args=("test",))
-    thread.start()
-    wait_for("step 2", lambda: queries.run_detail(broken).row.step >= 2)
-    runs.request_stop(broken)
-    thread.join()
-    if queries.run_detail(broken).row.status == Status.STOPPED:
-        assert runs.requeue(broken)
-        supervisor.supervise("test")
-    blend = queries.series(straight)["blend/hard"].values
-    assert blend[0] == 1.0 and blend[-1] < 1.0  # it did move
-    assert same(record(straight)[0], record(broken)[0]) and record(straight)[1] == record(broken)[1]
-    switches = [[(e.step, e.detail) for e in queries.events(i) if e.kind == "switched"] for i in (straight, broken)]
-    assert switches[0] == switches[1] and switches[0][0][1] == "blend"
-
-
 def test_every_held_out_problem_is_stored_and_agrees_with_the_accuracy(sqlite: Path) -> None:
-    config = run_config(grpo={"max_steps": 2}, evaluation={"every": 1, "num_samples": 4, "greedy": True})
-    first = train(config)
+    few = {"prompts_per_step": 2, "num_generations": 2, "max_steps": 1}
+    first = train(run_config(grpo=few, evaluation={"every": 1, "num_samples": 4, "greedy": True}))
     series = queries.series(first)
-    for step in (0, 1, 2):
+    for step in (0, 1):
         at = series["eval/accuracy"].steps.index(step)
         items = evaluations.items(first, step)
         assert len(items) == 8 and all(i.n == 4 for i in items)
@@ -153,9 +138,9 @@ def test_every_held_out_problem_is_stored_and_agrees_with_the_accuracy(sqlite: P
 
 
 def test_the_base_is_evaluated_once_for_runs_that_share_it(sqlite: Path) -> None:
-    config = run_config(grpo={"max_steps": 1})
+    config = run_config(grpo={**BRIEF, "max_steps": 1})
     first, second = train(config), train(config.model_copy(update={"seed": 1}))
-    other = train(run_config(grpo={"max_steps": 1}, evaluation={"every": 3, "num_samples": 2}))
+    other = train(run_config(grpo={**BRIEF, "max_steps": 1}, evaluation={"every": 3, "num_samples": 2}))
     events = {i: [e.detail for e in queries.events(i) if e.kind == "base"] for i in (first, second, other)}
     assert events == {first: [], second: [f"evaluation of the base model taken from run {first}"], other: []}
     assert same(queries.samples_at(first, 0, "eval"), queries.samples_at(second, 0, "eval"))
@@ -204,10 +189,27 @@ def test_the_log_has_a_line_a_step_and_nothing_its_reader_cannot_change(trained:
     assert "Warning" not in text and "Failed" not in text
 
 
-def test_steps_on_one_rollout_store_its_samples_once_and_go_on_from_between_them(sqlite: Path) -> None:
-    """num_iterations 2: steps 2 and 4 train on the samples of 1 and 3. The run is stopped, most likely between two of them."""
+def test_steps_on_one_rollout_store_its_samples_once_and_go_on_from_between_them(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """num_iterations 2: steps 2 and 4 train on the samples of 1 and 3. The run is stopped between those of the second;
+    what the reward engine remembers is part of the checkpoint, to the last bit.
+    """
+    gate = gated(sqlite, monkeypatch, 1)  # of rollouts
     grpo = {"max_steps": 5, "num_iterations": 2, "epsilon": 0.05, "learning_rate": 2e-3}
-    config = run_config(mix=ADAPTIVE, grpo=grpo, checkpoint={"every": 2}, evaluation={"every": 2, "num_samples": 1})
+    config = gated_run(ADAPTIVE, grpo=grpo, checkpoint={"every": 2}, evaluation={"every": 2, "num_samples": 1})
+    stopped, thread = started(config)
+    at_gate(gate)
+    with standing(stopped) as child:
+        runs.request_stop(stopped)
+        wait_for("the child to be told", lambda: is_told(child))
+    gate.unlink()
+    thread.join()
+    row = queries.run_detail(stopped).row
+    assert (row.status, row.step, row.checkpoint_step) == (Status.STOPPED, 3, 3)
+    assert runs.requeue(stopped)
+    supervisor.supervise("test")
+
     straight = train(config)
     detail = queries.run_detail(straight)
     assert detail.row.status == Status.DONE, detail.log_tail
@@ -222,17 +224,12 @@ def test_steps_on_one_rollout_store_its_samples_once_and_go_on_from_between_them
     assert [clipped[i] for i in (0, 2, 4)] == [0, 0, 0] and clipped[1] > 0 and clipped[3] > 0
     switches = [e.step for e in queries.events(straight) if e.kind == "switched"]
     assert len(switches) == len(set(switches)) and set(switches) <= {1, 3, 5}  # once, when the rollout was scored
+    blend = series["blend/hard"].values
+    assert blend[0] == 1.0 and blend[-1] < 1.0  # it did move
 
-    stopped = runs.create_run(config)
-    thread = threading.Thread(target=supervisor.supervise, args=("test",))
-    thread.start()
-    wait_for("step 1", lambda: queries.run_detail(stopped).row.step >= 1)
-    runs.request_stop(stopped)
-    thread.join()
-    if queries.run_detail(stopped).row.status == Status.STOPPED:
-        assert runs.requeue(stopped)
-        supervisor.supervise("test")
     assert same(record(straight)[0], record(stopped)[0]) and record(straight)[1] == record(stopped)[1]
+    switched = [[(e.step, e.detail) for e in queries.events(i) if e.kind == "switched"] for i in (straight, stopped)]
+    assert switched[0] == switched[1] and switched[0][0][1] == "blend"
 
     mix = config.trained_mix
     again = replay.run(stored_samples.of_run(straight, mix), mix)  # adaptive: step by step, as it was scored

@@ -14,8 +14,8 @@ from core.store.states import Status
 from tests.conftest import reap, wait_for
 from tests.support.children import at_step, children_of, is_told, standing, started
 from tests.support.gate import STEP, gated, gated_run
-from tests.support.samples import run_config
-from tests.support.trainings import STEPS, record, same, train
+from tests.support.samples import BRIEF, run_config
+from tests.support.trainings import record, same, train
 from worker import supervisor
 from worker.shared import digest
 
@@ -23,8 +23,10 @@ pytestmark = pytest.mark.usefixtures("sqlite")
 
 
 def test_stop_ends_at_a_step_boundary_and_resume_equals_never_stopped(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not wait for the evaluation that is due after the step: that is given up, and made when the run goes on."""
     gate = gated(sqlite, monkeypatch)
-    config = gated_run(grpo={"max_steps": STEPS}, checkpoint={"every": 100})
+    evaluation = {"every": STEP + 1, "num_samples": 2, "batch_size": 4}
+    config = gated_run(grpo={**BRIEF, "max_steps": STEP + 2}, checkpoint={"every": 100}, evaluation=evaluation)
     run_id, thread = started(config)
     at_step(run_id, STEP)
     with standing(run_id) as child:  # in the middle of the next step
@@ -34,10 +36,12 @@ def test_stop_ends_at_a_step_boundary_and_resume_equals_never_stopped(sqlite: Pa
     thread.join()
     row = queries.run_detail(run_id).row
     assert row.status == Status.STOPPED and row.checkpoint_step == row.step == STEP + 1
+    assert queries.series(run_id)["eval/accuracy"].steps == [0]
     assert runs.requeue(run_id)
     supervisor.supervise("test")
     done = queries.run_detail(run_id)
     assert done.row.status == Status.DONE and f"--- attempt {done.row.attempt}, " in (done.log_tail or "")
+    assert queries.series(run_id)["eval/accuracy"].steps == [0, STEP + 1, STEP + 2]
     stopped, straight = record(run_id), record(train(config))
     assert same(stopped[0], straight[0]) and stopped[1] == straight[1]
 
@@ -109,27 +113,8 @@ def test_a_run_of_another_version_fails_and_the_queue_goes_on() -> None:
     assert row.status == Status.FAILED and "no component is called 'gone'" in (row.error_message or "")
 
 
-def test_a_stop_does_not_wait_for_an_evaluation_and_the_evaluation_is_not_lost() -> None:
-    """Stopped at a step whose evaluation is due: it is given up, and made when the run goes on."""
-    config = run_config(
-        grpo={"max_steps": 4}, evaluation={"every": 1, "num_samples": 8, "batch_size": 1}, checkpoint={"every": 100}
-    )
-    run_id, thread = started(config)
-    at_step(run_id, 1)
-    runs.request_stop(run_id)
-    thread.join()
-    row = queries.run_detail(run_id).row
-    assert row.status == Status.STOPPED and row.step < 4
-    given_up = row.checkpoint_step not in queries.series(run_id)["eval/accuracy"].steps
-    assert runs.requeue(run_id)
-    supervisor.supervise("test")
-    assert queries.run_detail(run_id).row.status == Status.DONE
-    assert queries.series(run_id)["eval/accuracy"].steps == [0, 1, 2, 3, 4]
-    assert given_up  # one completion at a time is slow: the stop came in its middle
-
-
 def test_a_fresh_start_forgets_the_checkpoints_of_an_older_attempt(sqlite: Path) -> None:
-    run_id = runs.create_run(run_config(grpo={"max_steps": 2}))
+    run_id = runs.create_run(run_config(grpo={**BRIEF, "max_steps": 1}))
     stale = settings().run_folder(run_id) / "checkpoint-7"
     stale.mkdir(parents=True)
     supervisor.supervise("test")
@@ -137,7 +122,7 @@ def test_a_fresh_start_forgets_the_checkpoints_of_an_older_attempt(sqlite: Path)
 
 
 def test_a_run_killed_between_its_last_checkpoint_and_its_adapter_makes_no_step_more() -> None:
-    run_id = train(run_config(grpo={"max_steps": 2}, checkpoint={"every": 2}))
+    run_id = train(run_config(grpo={**BRIEF, "max_steps": 2}, checkpoint={"every": 2}))
     folder = settings().run_folder(run_id)
     before = {p.name: digest(p) for p in (folder / "adapter").glob("*.safetensors")}
     for p in (folder / "adapter").iterdir():
@@ -154,7 +139,7 @@ def test_a_run_killed_between_its_last_checkpoint_and_its_adapter_makes_no_step_
 
 
 def test_a_killed_child_is_failed_with_its_signal() -> None:
-    run_id, thread = started(run_config(grpo={"max_steps": 500}))
+    run_id, thread = started(run_config(grpo={**BRIEF, "max_steps": 5000}))
     at_step(run_id, 1)
     wait_for("the log, while it trains", lambda: "ready after" in (queries.run_detail(run_id).log_tail or ""))
     (child,) = children_of(run_id)
@@ -170,7 +155,7 @@ def test_a_child_that_ignores_the_stop_is_killed_after_the_grace_time(monkeypatc
 
     monkeypatch.setenv("SHOWDOWN_STOP_GRACE_SECONDS", "1")
     forget_settings()
-    run_id, thread = started(run_config(grpo={"max_steps": 500}))
+    run_id, thread = started(run_config(grpo={**BRIEF, "max_steps": 5000}))
     at_step(run_id, 1)
     (child,) = children_of(run_id)
     os.kill(child, signal.SIGSTOP)  # it hangs without dying
@@ -182,7 +167,7 @@ def test_a_child_that_ignores_the_stop_is_killed_after_the_grace_time(monkeypatc
 
 
 def test_a_newer_attempt_ends_the_older_training() -> None:
-    run_id, thread = started(run_config(grpo={"max_steps": 500}))
+    run_id, thread = started(run_config(grpo={**BRIEF, "max_steps": 5000}))
     at_step(run_id, 1)
     wait_for("the reaper to take the run", reap)  # as after a lease that ran out while this machine slept
     thread.join(60)

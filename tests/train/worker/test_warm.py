@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from core.store import queries
 from core.store.states import Status
 from migrations import upgrade
 from tests.conftest import forget_settings, wait_for
-from tests.support.children import at_step, started
-from tests.support.samples import run_config
+from tests.support.children import started
+from tests.support.gate import STEP, at_gate, gated, gated_run
+from tests.support.samples import BRIEF, run_config
 from tests.support.trainings import record, same, train
 from worker import supervisor
 from worker.children import Children, Start, start_new
@@ -59,7 +60,7 @@ def test_a_warm_training_is_bit_for_bit_a_cold_one(
     grpo: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    config = run_config(grpo={"max_steps": 3, **grpo}, evaluation={"every": 3, "num_samples": 2})
+    config = run_config(grpo={"max_steps": 2, "max_completion_length": 12, **grpo}, evaluation={"every": 2, "num_samples": 2})
     outcomes = []
     for warm in ("1", "0"):
         monkeypatch.setenv("SHOWDOWN_HOME", str(tmp_path / warm))  # in one, the second would take over the base's evaluation
@@ -87,15 +88,12 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def warm(environment: dict[str, str]) -> Iterator[WarmStart]:
-    """A start that forks, for processes that do not train."""
-    start = prepared(environment)
-    yield start
-    start.end()
+def warm(environment: dict[str, str]) -> WarmStart:
+    """The start that forks this process's trainings, here for processes that do not train."""
+    return prepared(environment, supervisor.WARM)
 
 
-def prepared(environment: Mapping[str, str]) -> WarmStart:
-    start = WarmStart()
+def prepared(environment: Mapping[str, str], start: WarmStart) -> WarmStart:
     start.prepare(environment)
     wait_for("the imports", lambda: start.settled(1.0))
     return start
@@ -183,10 +181,10 @@ def test_forks_of_several_threads_at_once(
         code = f"print('process {number}'); raise SystemExit({number})"
         return ran(warm, code, environment, tmp_path / str(number)) == number
 
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(one, range(1, 17)))
-    assert [(tmp_path / str(n)).read_text() for n in range(1, 17)] == [f"process {n}\n" for n in range(1, 17)]
-    assert forks(told) == 16
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(one, range(1, 9)))
+    assert [(tmp_path / str(n)).read_text() for n in range(1, 9)] == [f"process {n}\n" for n in range(1, 9)]
+    assert forks(told) == 8
 
 
 def test_a_fork_hears_of_the_end_of_its_supervisor(warm: WarmStart, environment: dict[str, str], tmp_path: Path) -> None:
@@ -231,7 +229,7 @@ def test_where_nothing_can_be_forked_a_process_is_started_anew(
     place: str, source: str, reason: str, environment: dict[str, str], tmp_path: Path, told: pytest.LogCaptureFixture
 ) -> None:
     given = {**environment, "PYTHONPATH": libraries(tmp_path, place, source)}
-    start = prepared(given)
+    start = prepared(given, WarmStart())
     for _ in range(3):
         assert ran(start, "", given, tmp_path / "log") == 0
         start.prepare(given)
@@ -263,8 +261,7 @@ def test_a_forkserver_that_is_killed_or_hangs_is_replaced(
     given = {**environment, "PYTHONPATH": libraries(tmp_path / "libraries", "", "")}
     start, before = WarmStart(), set(servers())
     for number in (signal.SIGKILL, signal.SIGSTOP):
-        start.prepare(given)
-        wait_for("the imports", lambda: start.settled(1.0))
+        prepared(given, start)
         (server,) = set(servers()) - before
         assert ran(start, "", given, tmp_path / "log") == 0
         os.kill(server, number)
@@ -297,12 +294,16 @@ def test_a_forkserver_ends_with_its_supervisor(slow: str, environment: dict[str,
     wait_for("its end", lambda: "worker.forkserver" not in command(server), 10)
 
 
-def test_a_training_does_not_need_the_process_it_was_forked_from(sqlite: Path, told: pytest.LogCaptureFixture) -> None:
-    run_id, thread = started(run_config(grpo={"max_steps": 4}))
-    at_step(run_id, 1)
+def test_a_training_does_not_need_the_process_it_was_forked_from(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture
+) -> None:
+    gate = gated(sqlite, monkeypatch)
+    run_id, thread = started(gated_run(grpo={**BRIEF, "max_steps": STEP + 2}))
+    at_gate(gate)
     for server in servers():
         os.kill(server, signal.SIGKILL)
+    gate.unlink()
     thread.join()
     assert queries.run_detail(run_id).row.status == Status.DONE
-    assert queries.run_detail(train(run_config(grpo={"max_steps": 1}))).row.status == Status.DONE
+    assert queries.run_detail(train(run_config(grpo={**BRIEF, "max_steps": 1}))).row.status == Status.DONE
     assert forks(told) == 2  # the second from a new one
