@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from core.store import claims, queries
 from core.store.states import Status
 from tests.conftest import REPO, wait_for
-from tests.support.browser import browser, button, card, chromium, page_and_dialogs, served, settle, whole, zoom
+from tests.support.browser import browser, button, card, chromium, served, settle, whole, zoom
 
 SHOTS = REPO / "shots" / "e2e"
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -25,12 +25,6 @@ pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH:
 def url(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Everything on this machine."""
     yield from served("up", home, monkeypatch, "Showdown is at")
-
-
-@pytest.fixture
-def dashboard(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The dashboard alone: nobody takes runs."""
-    yield from served("app", home, monkeypatch, "URL: ")
 
 
 def shot(page: Page, name: str) -> None:
@@ -109,22 +103,21 @@ def test_design_launch_watch_read_stop(url: str, home: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_and_both_themes_have_no_sideways_scroll(dashboard: str, scheme: str) -> None:
-    with browser() as made:
-        for path in ("", "/design", "/queue", "/runs", "/workers"):
-            context = made.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
-            page = context.new_page()
-            page.goto(dashboard + path)
-            page.wait_for_selector("h1", timeout=60_000)
-            settle(page)
-            wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-            assert wide <= 390, f"{path or '/'} is {wide} px wide"
-            background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
-            assert background == ("rgb(246, 247, 249)" if scheme == "light" else "rgb(14, 17, 22)")
-            context.close()
+def test_a_phone_and_both_themes_have_no_sideways_scroll(dashboard: str, chrome: Browser, scheme: str) -> None:
+    for path in ("", "/design", "/queue", "/runs", "/workers"):
+        context = chrome.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(dashboard + path)
+        page.wait_for_selector("h1", timeout=60_000)
+        settle(page)
+        wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        assert wide <= 390, f"{path or '/'} is {wide} px wide"
+        background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+        assert background == ("rgb(246, 247, 249)" if scheme == "light" else "rgb(14, 17, 22)")
+        context.close()
 
 
-def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashboard: str, home: Path) -> None:
+def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(page: Page) -> None:
     from core.store import runs
     from tests.support.samples import run_config
 
@@ -135,43 +128,40 @@ def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(dashbo
     def say(text: str) -> None:
         claims.beat(run_id, 1, 3600.0, log_tail=text)
 
-    with page_and_dialogs() as (page, dialogs):
-        page.goto(f"{dashboard}/run?run={run_id}&tab=Log")
-        expect(page.get_by_text("No line yet")).to_be_visible(timeout=60_000)
-        say(head + "half a li")
-        expect(page.get_by_text("half a li", exact=True)).to_be_in_viewport(timeout=60_000)
-        box = page.get_by_role("region", name="Log, newest line last")
-        assert (box.text_content() or "").startswith("<script>alert(1)</script> **md** [x](http://y)line 0")
-        box.evaluate("b => new MutationObserver((m) => { b.moved = (b.moved ?? 0) + m.length; }).observe(b, {childList: true})")
-        say(head + "half a line\nthe newest\n")
-        expect(page.get_by_text("the newest", exact=True)).to_be_in_viewport(timeout=60_000)
-        assert (
-            page.get_by_text("half a line", exact=True).count() == 1 and page.get_by_text("half a li", exact=True).count() == 0
-        )
-        moved = box.evaluate("b => b.moved")
-        box.evaluate("b => { b.scrollTop = 100; }")
-        say(head[head.index("line 30") :] + "half a line\nthe newest\nnewer still\n")  # the tail has moved on
-        expect(page.get_by_text("newer still", exact=True)).to_have_count(1, timeout=60_000)
-        assert box.evaluate("b => b.scrollTop") == 100 and "line 0" in (box.text_content() or "")
-        assert box.evaluate("b => b.moved") == moved + 1  # one line came; the ticks between drew nothing
-        button(page, "\u2193 Newest").click()
-        expect(page.get_by_text("newer still", exact=True)).to_be_in_viewport()
-        find, hits = page.get_by_role("searchbox", name="Find in the log"), page.locator(".hits")
-        find.fill("LINE 1")  # 1, 10..19
-        expect(hits).to_have_text("11 of 11")  # the newest first
-        expect(page.get_by_text("line 19", exact=True)).to_be_in_viewport()
-        find.press("Enter")
-        expect(hits).to_have_text("1 of 11")
-        expect(page.get_by_text("line 1", exact=True)).to_be_in_viewport()
-        say(head[head.index("line 30") :] + "half a line\nthe newest\nnewer still\nline 100\n")
-        expect(hits).to_have_text("1 of 12", timeout=60_000)  # the log goes on, the reader stays
-        find.press("Shift+Enter")
-        expect(hits).to_have_text("12 of 12")
-        find.fill("</script>")
-        expect(hits).to_have_text("1 of 1")
-        find.fill("nothing says this")
-        expect(hits).to_have_text("no line")
-        find.press("Escape")
-        expect(find).to_have_value("")
-        expect(page.locator(".line.hit")).to_have_count(0)
-        assert page.locator("strong", has_text="md").count() == 0 and dialogs == []
+    page.goto(f"/run?run={run_id}&tab=Log")
+    expect(page.get_by_text("No line yet")).to_be_visible(timeout=60_000)
+    say(head + "half a li")
+    expect(page.get_by_text("half a li", exact=True)).to_be_in_viewport(timeout=60_000)
+    box = page.get_by_role("region", name="Log, newest line last")
+    assert (box.text_content() or "").startswith("<script>alert(1)</script> **md** [x](http://y)line 0")
+    box.evaluate("b => new MutationObserver((m) => { b.moved = (b.moved ?? 0) + m.length; }).observe(b, {childList: true})")
+    say(head + "half a line\nthe newest\n")
+    expect(page.get_by_text("the newest", exact=True)).to_be_in_viewport(timeout=60_000)
+    assert page.get_by_text("half a line", exact=True).count() == 1 and page.get_by_text("half a li", exact=True).count() == 0
+    moved = box.evaluate("b => b.moved")
+    box.evaluate("b => { b.scrollTop = 100; }")
+    say(head[head.index("line 30") :] + "half a line\nthe newest\nnewer still\n")  # the tail has moved on
+    expect(page.get_by_text("newer still", exact=True)).to_have_count(1, timeout=60_000)
+    assert box.evaluate("b => b.scrollTop") == 100 and "line 0" in (box.text_content() or "")
+    assert box.evaluate("b => b.moved") == moved + 1  # one line came; the ticks between drew nothing
+    button(page, "\u2193 Newest").click()
+    expect(page.get_by_text("newer still", exact=True)).to_be_in_viewport()
+    find, hits = page.get_by_role("searchbox", name="Find in the log"), page.locator(".hits")
+    find.fill("LINE 1")  # 1, 10..19
+    expect(hits).to_have_text("11 of 11")  # the newest first
+    expect(page.get_by_text("line 19", exact=True)).to_be_in_viewport()
+    find.press("Enter")
+    expect(hits).to_have_text("1 of 11")
+    expect(page.get_by_text("line 1", exact=True)).to_be_in_viewport()
+    say(head[head.index("line 30") :] + "half a line\nthe newest\nnewer still\nline 100\n")
+    expect(hits).to_have_text("1 of 12", timeout=60_000)  # the log goes on, the reader stays
+    find.press("Shift+Enter")
+    expect(hits).to_have_text("12 of 12")
+    find.fill("</script>")
+    expect(hits).to_have_text("1 of 1")
+    find.fill("nothing says this")
+    expect(hits).to_have_text("no line")
+    find.press("Escape")
+    expect(find).to_have_value("")
+    expect(page.locator(".line.hit")).to_have_count(0)
+    assert page.locator("strong", has_text="md").count() == 0

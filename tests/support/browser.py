@@ -60,15 +60,6 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-@contextmanager
-def page_and_dialogs() -> Iterator[tuple[Page, list[str]]]:
-    """A page, and what it says in dialogs: a script in a text that is shown would open one. They are dismissed."""
-    with browser() as made:
-        page, dialogs = made.new_page(), list[str]()
-        page.on("dialog", lambda d: (dialogs.append(d.message), d.dismiss()))
-        yield page, dialogs
-
-
 def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str) -> Iterator[str]:
     """The dashboard's URL while `showdown COMMAND` runs."""
     port = free_port()
