@@ -10,6 +10,7 @@ from core.rewards import COMPONENTS, SHIPPED, own
 from tests.support.samples import HYBRID, run_config
 
 STEP = 2  # the last that is trained before the gate
+COMPLETIONS = 4  # in a step of `small`
 SOURCE = f"""
 import itertools, pathlib, time
 import numpy as np
@@ -17,11 +18,17 @@ from core.rewards.component import Component, ComponentParams
 
 HOLD, STEPS = pathlib.Path(__file__).with_name("hold"), itertools.count(1)
 
+def held(step):
+    try:
+        return step > int(HOLD.read_text() or {STEP})
+    except FileNotFoundError:
+        return False
+
 def score(batch, params):
     if len(batch) == 1:  # tried, when the file is read
         return np.zeros(1)
-    beyond = next(STEPS) > {STEP}  # of this process: an attempt that resumes has as many again
-    while beyond and HOLD.exists():
+    step = next(STEPS)  # of this process: an attempt that resumes has as many again
+    while held(step):
         time.sleep(0.05)
     return np.zeros(len(batch))
 
@@ -40,7 +47,23 @@ def gated(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "hold"
 
 
+def move(hold: Path, step: int) -> None:
+    """Let the training go on, to the end of this step of its process."""
+    moved = hold.with_name("moved")
+    moved.write_text(str(step))
+    moved.replace(hold)  # at once: nobody reads half of it
+
+
 def gated_run(**changes: Any) -> RunConfig:
     """`run_config`, with the gate in its mix."""
     gate = {"component": "gate", "side": "hard", "weight": 0.1}
     return run_config(mix={**HYBRID, "terms": [*HYBRID["terms"], gate]}, **changes)
+
+
+def small(steps: int) -> dict[str, Any]:
+    """Changes of `run_config` for a run whose states matter and not its numbers: little work a step, no evaluation between."""
+    return {
+        "grpo": {"max_steps": steps, "prompts_per_step": 2, "num_generations": 2, "max_completion_length": 16},
+        "data": {"eval": {"name": "tiny-arithmetic", "size": 2}},
+        "evaluation": {"every": 100, "num_samples": 1},
+    }
