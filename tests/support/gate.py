@@ -11,7 +11,8 @@ from tests.conftest import wait_for
 from tests.support.samples import HYBRID, run_config
 
 STEP = 2  # the last that is trained before the gate, unless it is moved
-SOURCE = """
+COMPLETIONS = 4  # in a step of `small`
+SOURCE = f"""
 import itertools, math, pathlib, time
 import numpy as np
 from core.rewards.component import Component, ComponentParams
@@ -20,7 +21,7 @@ HOLD, STEPS = pathlib.Path(__file__).with_name("hold"), itertools.count(1)
 
 def last():
     try:
-        return int(HOLD.read_text())
+        return int(HOLD.read_text() or {STEP})
     except FileNotFoundError:
         return math.inf
 
@@ -29,7 +30,7 @@ def score(batch, params):
         return np.zeros(1)
     step = next(STEPS)  # of this process: an attempt that resumes has as many again
     while step > last():
-        HOLD.with_name("waits").touch()
+        HOLD.with_name("waits").write_text(str(step))
         time.sleep(0.05)
     return np.zeros(len(batch))
 
@@ -58,10 +59,24 @@ def move(gate: Path, step: int) -> None:
 
 def at_gate(gate: Path) -> None:
     """The training waits: nothing of it happens until the gate is opened or moved."""
-    wait_for("the training to come to the gate", gate.with_name("waits").exists)
+    waits = gate.with_name("waits")
+
+    def has_come() -> bool:  # to the gate as it is now: it may have said that it waited a moment before the gate was moved
+        return waits.exists() and int(waits.read_text() or 0) > int(gate.read_text())
+
+    wait_for("the training to come to the gate", has_come)
 
 
 def gated_run(mix: dict[str, Any] = HYBRID, **changes: Any) -> RunConfig:
     """`run_config`, with the gate as the last term of its mix."""
     gate = {"component": "gate", "side": "hard", "weight": 0.1}
     return run_config(mix={**mix, "terms": [*mix["terms"], gate]}, **changes)
+
+
+def small(steps: int) -> dict[str, Any]:
+    """Changes of `run_config` for a run whose states matter and not its numbers: little work a step, no evaluation between."""
+    return {
+        "grpo": {"max_steps": steps, "prompts_per_step": 2, "num_generations": 2, "max_completion_length": 16},
+        "data": {"eval": {"name": "tiny-arithmetic", "size": 2}},
+        "evaluation": {"every": 100, "num_samples": 1},
+    }

@@ -4,11 +4,14 @@ import os
 import pty
 import select
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
-def seen(command: Sequence[str], seconds: float = 60.0) -> tuple[int, str]:
-    """Run it to its end; its exit status, and all that it wrote to the terminal. `seconds`: the longest it may be silent."""
+def seen(command: Sequence[str], seconds: float = 60.0, look: Callable[[str], object] = lambda text: None) -> tuple[int, str]:
+    """Run it to its end; its exit status, and all that it wrote to the terminal. `seconds`: the longest it may be silent.
+
+    `look` is called with what it has written so far, each time that it has written more.
+    """
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
@@ -24,6 +27,7 @@ def seen(command: Sequence[str], seconds: float = 60.0) -> tuple[int, str]:
         if not part:
             break
         said += part
+        look(said.decode(errors="ignore"))
     status = process.wait(60)
     os.close(ours)
     return status, said.decode()

@@ -5,20 +5,26 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from cli.main import main
 from cli.progress import Pace, Seen, clock
+from core.config import RunConfig
 from core.errors import StoreUnavailable
 from core.settings import settings
 from core.store import queries, runs
 from core.store.states import Status
 from tests.conftest import forget_settings, wait_for
-from tests.support.children import left_over
-from tests.support.samples import run_config
+from tests.support.children import is_told, left_over, standing
+from tests.support.gate import COMPLETIONS, STEP, gated, gated_run, move, small
+from tests.support.samples import HARD, run_config
 from tests.support.terminal import seen
+
+STEPS = 7
 
 
 def command(*words: str) -> list[str]:
@@ -36,9 +42,14 @@ def ends(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def written(tmp_path: Path, **changes: Any) -> str:
+def showdown(*words: str) -> Result:
+    """In this process: for what is refused before anything trains."""
+    return CliRunner().invoke(main, ["run", *words])
+
+
+def written(tmp_path: Path, config: RunConfig) -> str:
     path = tmp_path / "run.yaml"
-    path.write_text(run_config(**changes).to_yaml())
+    path.write_text(config.to_yaml())
     return str(path)
 
 
@@ -50,85 +61,99 @@ def step() -> int:
     return rows[0].step if rows else 0
 
 
-def test_it_trains_without_a_broker_into_the_database(home: Path, tmp_path: Path) -> None:
-    code, out, err = ends(start(written(tmp_path, grpo={"max_steps": 3}), "--json"))
-    assert code == 0, err
-    found = json.loads(out)
-    row = queries.run_detail(found["run"]).row
-    assert found == {"run": 1, "status": "done", "step": 3, "accuracy": row.accuracy, "error": None}
-    assert row.status == Status.DONE and len(queries.samples_at(1, 3)) == 16
-    assert (settings().run_folder(1) / "adapter" / "adapter_model.safetensors").is_file()
-    last = err.splitlines()[-1]
-    for word in ("step 3/3", "reward ", f"gold {row.accuracy:.1%}", "tok/s"):
-        assert word in last, err
-    assert "\x1b" not in err and "\r" not in err  # plain lines where nobody sees them move
-    assert left_over(home) == []
+def test_a_terminal_shows_one_moving_line(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time left comes from the steps between two looks: the gate moves once the first look has been drawn."""
+    gate = gated(home, monkeypatch)
 
+    def look(text: str) -> None:
+        if "ETA " in text:
+            gate.unlink(missing_ok=True)
+        elif f"{STEP}/{STEPS}" in text:
+            move(gate, STEP + 2)
 
-def test_a_terminal_shows_one_moving_line(home: Path, tmp_path: Path) -> None:
-    status, text = seen(command(written(tmp_path, grpo={"max_steps": 12})))
+    status, text = seen(command(written(tmp_path, gated_run(**small(STEPS)))), look=look)
     assert status == 0
-    for word in ("run 1 hybrid", "12/12", "ETA ", "reward ", "gold ", "tok/s", "run 1 is done: 12 steps, gold accuracy"):
+    for word in (
+        "run 1 hybrid", f"{STEPS}/{STEPS}", "ETA ", "reward ", "gold ", "tok/s", f"run 1 is done: {STEPS} steps, gold accuracy"
+    ):  # fmt: skip
         assert word in text
     assert "\x1b[2K" in text and "Traceback" not in text
-
-
-def test_ctrl_c_stops_at_a_step_with_a_checkpoint_and_resume_goes_on(home: Path, tmp_path: Path) -> None:
-    first = start(written(tmp_path, grpo={"max_steps": 30}, checkpoint={"every": 100}, evaluation={"every": 30}))
-    try:
-        wait_for("two steps", lambda: step() >= 2)
-        os.killpg(first.pid, signal.SIGINT)  # as a terminal does
-        code, out, err = ends(first)
-    finally:
-        first.kill()
-    row = queries.run_detail(1).row
-    assert code == 130 and row.status == Status.STOPPED and 2 <= row.step == row.checkpoint_step < 30, err
-    assert "stopping at the next step, with a checkpoint" in err
-    assert f"run 1 is stopped at step {row.step} of 30, with a checkpoint; go on: showdown run --resume 1" in out
     assert left_over(home) == []
-    code, out, err = ends(start("--resume", "1"))
-    assert code == 0 and "run 1 is done: 30 steps" in out, err
-    assert queries.series(1)["reward/total"].steps == list(range(1, 31))
-    assert [e.step for e in queries.events(1) if e.kind == "resumed"] == [row.step]
-    code, out, err = ends(start("--resume", "1"))
-    assert code == 1 and "run 1 is done, at step 30 of 30; nothing is left to train" in err
 
 
-def test_a_killed_one_leaves_a_checkpoint_and_can_be_resumed(
+def test_it_stops_at_ctrl_c_outlives_a_kill_and_trains_without_a_broker_into_the_database(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHOWDOWN_LEASE_SECONDS", "12")
     forget_settings()
-    first = start(written(tmp_path, grpo={"max_steps": 40}, checkpoint={"every": 100}, evaluation={"every": 40}))
-    wait_for("two steps", lambda: step() >= 2)
-    code, _, err = ends(start("--resume", "1"))
-    assert (
-        code == 1 and "looking for up to 12 s whether that still lives" in err and "run 1 is running, with" in err
-    )  # the first
-    first.kill()
-    ends(first)
+    gate = gated(home, monkeypatch)
+
+    # Ctrl-C, in the middle of a step: it stops at its end, with a checkpoint.
+    first = start(written(tmp_path, gated_run(**small(STEPS), checkpoint={"every": 100})))
+    try:
+        wait_for("two steps", lambda: step() == STEP)
+        with standing(1) as child:
+            os.killpg(first.pid, signal.SIGINT)  # as a terminal does
+            wait_for("the training to be told", lambda: is_told(child))
+            gate.unlink()
+        code, out, err = ends(first)
+    finally:
+        first.kill()
+    row = queries.run_detail(1).row
+    assert code == 130 and row.status == Status.STOPPED and row.step == row.checkpoint_step == STEP + 1, err
+    assert "stopping at the next step, with a checkpoint" in err
+    assert f"run 1 is stopped at step {row.step} of {STEPS}, with a checkpoint; go on: showdown run --resume 1" in out
+    assert left_over(home) == []
+
+    # Killed: its training writes a checkpoint and ends.
+    gate.touch()
+    second = start("--resume", "1")
+    try:
+        wait_for("two steps more", lambda: step() == row.step + STEP)
+        refused = showdown("--resume", "1")
+        assert refused.exit_code == 1 and "run 1 is running, with" in refused.stderr, refused.output  # the second
+        assert "looking for up to 12 s whether that still lives" in refused.stderr
+    finally:
+        second.kill()
+    gate.unlink()
+    ends(second)
     wait_for("nothing left over", lambda: left_over(home) == [])
     checkpoint = queries.run_detail(1).row.checkpoint_step
-    assert checkpoint is not None
-    code, out, err = ends(start("--resume", "1"))  # it waits until the lease has been silent for long enough
-    assert (
-        code == 0
-        and "lost" in [e.kind for e in queries.events(1)]
-        and [e.step for e in queries.events(1) if e.kind == "resumed"] == [checkpoint]
-    ), err
+    assert checkpoint is not None and row.step < checkpoint < STEPS
+
+    # To its end, once the lease has been silent for long enough.
+    code, out, err = ends(start("--resume", "1", "--json"))
+    assert code == 0, err
+    assert "lost" in [e.kind for e in queries.events(1)]
+    assert [e.step for e in queries.events(1) if e.kind == "resumed"] == [row.step, checkpoint]
+    found, done = json.loads(out), queries.run_detail(1).row
+    assert found == {"run": 1, "status": "done", "step": STEPS, "accuracy": done.accuracy, "error": None}
+    assert done.status == Status.DONE and queries.series(1)["reward/total"].steps == list(range(1, STEPS + 1))
+    assert [len(queries.samples_at(1, i + 1)) for i in range(STEPS)] == [COMPLETIONS] * STEPS
+    assert (settings().run_folder(1) / "adapter" / "adapter_model.safetensors").is_file()
+    last = err.splitlines()[-1]
+    for word in (f"step {STEPS}/{STEPS}", "reward ", f"gold {done.accuracy:.1%}", "tok/s"):
+        assert word in last, err
+    assert "\x1b" not in err and "\r" not in err  # plain lines where nobody sees them move
+    assert left_over(home) == []
+
+    refused = showdown("--resume", "1")
+    assert refused.exit_code == 1 and f"run 1 is done, at step {STEPS} of {STEPS}; nothing is left to train" in refused.stderr
 
 
-def test_a_failure_ends_with_one_and_its_reason(home: Path, tmp_path: Path) -> None:
-    config = written(tmp_path, data={"train": {"name": "tiny-arithmetic", "size": 2}})
-    code, out, err = ends(start(config))
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_a_failure_ends_with_one_and_its_reason(sqlite: Path) -> None:
+    """One that the training says before it imports much, of a run that another machine could train."""
+    runs.create_run(run_config(mix={"terms": HARD}, grpo={"use_vllm": True}))
+    code, out, err = ends(start("--resume", "1"))
     assert code == 1 and out == ""
-    assert "showdown: run 1 failed (DataError): 2 problems to train on are fewer than" in err
+    assert "showdown: run 1 failed (ConfigError): grpo.use_vllm: needs the package vllm" in err
     assert f"log: {settings().run_folder(1) / 'train.log'}" in err and "Traceback" not in err
     assert queries.run_detail(1).row.status == Status.FAILED
 
 
 def test_ctrl_c_before_the_first_step(home: Path, tmp_path: Path) -> None:
-    process = start(written(tmp_path, grpo={"max_steps": 500}))
+    process = start(written(tmp_path, run_config(grpo={"max_steps": 500})))
     wait_for("the claim", lambda: (home / "runs" / "1" / "train.log").is_file())
     process.send_signal(signal.SIGTERM)
     code, out, err = ends(process)
@@ -147,8 +172,8 @@ def test_ctrl_c_before_the_first_step(home: Path, tmp_path: Path) -> None:
     ],
 )
 def test_misuse_is_said_and_queues_nothing(home: Path, words: tuple[str, ...], code: int, message: str) -> None:
-    found, _, err = ends(start(*words))
-    assert found == code and message in err and "Traceback" not in err
+    refused = showdown(*words)
+    assert refused.exit_code == code and message in refused.stderr and "Traceback" not in refused.output
     assert not (home / "showdown.db").exists() or queries.run_list() == []
 
 

@@ -1,7 +1,8 @@
 """The services of docker-compose.yml as processes on loopback: their own commands, entrypoint, secrets and health checks.
 
 No Docker engine is needed. What a container would have at a fixed place (/run/secrets, /data, /opt/showdown, a host name)
-is put where the test has it; everything else is run as it is written in the file.
+is put where the test has it; everything else is run as it is written in the file. The tests share the services: each
+takes those that live, and leaves a worker, a reaper, PostgreSQL and Redis behind that work.
 """
 
 import os
@@ -25,10 +26,10 @@ from core.store import queries, runs
 from core.store.states import Status
 from tests.conftest import REPO, forget_settings, free_port, wait_for
 from tests.support.children import children_of, is_told, standing
-from tests.support.gate import STEP, gated, gated_run
+from tests.support.gate import COMPLETIONS, STEP, gated, gated_run, move, small
 from tests.support.samples import run_config
 
-STEPS = 12
+STEPS = 6
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SERVICES: dict[str, Any] = yaml.safe_load((REPO / "docker-compose.yml").read_text())["services"]
 QUICK = {"SHOWDOWN_LEASE_SECONDS": "8", "SHOWDOWN_REAP_SECONDS": "0.5"}
@@ -76,14 +77,14 @@ class Topology:
     def __init__(self, home: Path, secrets: Path, postgres: Postgres) -> None:
         self.home, self.secrets, self.postgres = home, secrets, postgres
         self.redis_port, self.app_port = free_port(), free_port()
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[tuple[str, subprocess.Popen[bytes]]] = []
         self.gate = home / "components" / "hold"  # runs wait at the second step as long as it is there
         (home / "redis").mkdir()
 
-    @property
-    def redis(self) -> subprocess.Popen[bytes]:
-        """The Redis that was started last."""
-        return [p for p in self.processes if "redis-server" in str(p.args)][-1]
+    def running(self, service: str) -> subprocess.Popen[bytes]:
+        """The process of this service that lives, else a new one."""
+        living = [process for name, process in self.processes if name == service and process.poll() is None]
+        return living[-1] if living else self.start(service)
 
     def urls(self) -> dict[str, str]:
         """What the entrypoint makes of the secrets, for this process."""
@@ -132,7 +133,7 @@ class Topology:
             process = subprocess.Popen(
                 self.command(service), stdout=log, stderr=log, env=self.environment(service), start_new_session=True
             )
-        self.processes.append(process)
+        self.processes.append((service, process))
         return process
 
     def once(self, service: str) -> None:
@@ -150,11 +151,11 @@ class Topology:
             wait_for(f"{service} to be healthy", lambda s=service: self.healthy(s))
 
     def end(self) -> None:
-        for process in self.processes:
+        for _, process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)  # a stopped one could not end
                 process.terminate()
-        for process in self.processes:
+        for _, process in self.processes:
             process.wait(60)
 
     def logs(self) -> str:
@@ -167,33 +168,43 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-@pytest.fixture
-def topology(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topology]:
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     """PostgreSQL, Redis and the migration done, in the order of the file; this process's settings point at them."""
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
+    home, secrets = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("secrets")
     for name, word in PASSWORDS.items():
         (secrets / name).write_text(word + "\n")
-    gated(home, monkeypatch)
     folder = Path(f"/tmp/showdown-topology-{os.getpid()}-{time.time_ns()}")  # short and enterable, as in tests/conftest.py
     made = Topology(home, secrets, Postgres(folder))
-    try:
-        made.start("redis")
-        made.once("migrate")
-        made.wait_healthy("redis")
-        for name, url in made.urls().items():
-            monkeypatch.setenv(name, url)
-        forget_settings()
-        yield made
-    finally:
-        forget_settings()  # no connection of ours holds the server
-        made.end()
-        made.postgres.kill()
-        shutil.rmtree(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            gated(home, patch)
+            made.start("redis")
+            made.once("migrate")
+            made.wait_healthy("redis")
+            for name in [name for name in os.environ if name.startswith("SHOWDOWN_")]:
+                patch.delenv(name)
+            for name, value in {"SHOWDOWN_HOME": str(home), **made.urls()}.items():
+                patch.setenv(name, value)
+            forget_settings()
+            yield made
+        finally:
+            forget_settings()  # no connection of ours holds the server
+            made.end()
+            made.postgres.kill()
+            shutil.rmtree(folder)
+    forget_settings()
 
 
-def at_gate(run_id: int) -> None:
-    wait_for(f"step {STEP} of run {run_id}", lambda: queries.run_detail(run_id).row.step >= STEP)
+@pytest.fixture
+def topology(services: Topology) -> Topology:
+    """The services, with the gate closed."""
+    services.gate.touch()
+    return services
+
+
+def at_gate(run_id: int, step: int = STEP) -> None:
+    wait_for(f"step {step} of run {run_id}", lambda: queries.run_detail(run_id).row.step >= step)
 
 
 def holds(run_id: int, worker: subprocess.Popen[bytes]) -> bool:
@@ -201,21 +212,21 @@ def holds(run_id: int, worker: subprocess.Popen[bytes]) -> bool:
     return any(e.kind == "starting" and e.detail.endswith(f"-{worker.pid}") for e in queries.events(run_id))
 
 
-def whole(run_id: int, logs: Callable[[], str], steps: int = STEPS) -> None:
+def whole(run_id: int, logs: Callable[[], str]) -> None:
     """The run is DONE, said once; each of its steps is stored once; nothing of it is left running."""
     detail = queries.run_detail(run_id)
     assert detail.row.status == Status.DONE, (detail.row.error_message, detail.log_tail, logs())
     assert [e.kind for e in queries.events(run_id)].count("done") == 1
     for name, found in queries.series(run_id).items():
         if not name.startswith("eval/"):
-            assert found.steps == list(range(1, steps + 1)), name
-    for step in range(1, steps + 1):
-        assert len(queries.samples_at(run_id, step)) == 16
+            assert found.steps == list(range(1, STEPS + 1)), name
+    for step in range(1, STEPS + 1):
+        assert len(queries.samples_at(run_id, step)) == COMPLETIONS
     assert children_of(run_id) == []
 
 
-def queued(count: int, steps: int = STEPS) -> list[int]:
-    made = [runs.create_run(gated_run(seed=i, grpo={"max_steps": steps})) for i in range(count)]
+def queued(count: int) -> list[int]:
+    made = [runs.create_run(gated_run(seed=i, **small(STEPS))) for i in range(count)]
     for run_id in made:
         queue.enqueue(run_id)
     return made
@@ -223,8 +234,8 @@ def queued(count: int, steps: int = STEPS) -> list[int]:
 
 def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology) -> None:
     made = queued(2)
-    app, reaper = topology.start("app"), topology.start("reaper")
-    workers = [topology.start("worker-cpu"), topology.start("worker-cpu")]
+    app, reaper = topology.start("app"), topology.running("reaper")
+    workers = [topology.running("worker-cpu"), topology.start("worker-cpu")]
     for run_id in made:
         at_gate(run_id)
     first, second = workers if holds(made[0], workers[0]) else workers[::-1]
@@ -232,7 +243,7 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
 
     kill(first)
     topology.start("worker-cpu")
-    kill(topology.redis)
+    kill(topology.running("redis"))
     topology.start("redis")
     kill(reaper)
     topology.start("reaper")
@@ -246,7 +257,6 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
     assert second.wait(120) == 0, topology.logs()
     row = queries.run_detail(made[1]).row
     assert row.checkpoint_step == row.step < STEPS
-    topology.start("worker-cpu")
 
     for run_id in made:
         wait_for(f"the end of run {run_id}", lambda i=run_id: queries.run_detail(i).row.status.finished)
@@ -267,13 +277,16 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
     ],
 )
 def test_the_database_is_killed_while_a_run_trains(topology: Topology, supervisor_sees_it: bool) -> None:
-    (run_id,) = queued(1, steps=6)
-    topology.start("reaper")
-    worker = topology.start("worker-cpu")
+    (run_id,) = queued(1)
+    topology.running("reaper")
+    worker = topology.running("worker-cpu")
     at_gate(run_id)
     if not supervisor_sees_it:
         worker.send_signal(signal.SIGSTOP)  # stands for half a second between two looks, however slow this machine is
     topology.postgres.kill()
+    if supervisor_sees_it:
+        said = f"run {run_id}: lease not renewed"
+        wait_for("its supervisor to notice", lambda: said in topology.logs())
     topology.gate.unlink()
     # Until the training has felt it: a restart between two of its writes proves nothing.
     log = settings().run_folder(run_id) / "train.log"
@@ -281,24 +294,23 @@ def test_the_database_is_killed_while_a_run_trains(topology: Topology, superviso
     topology.postgres.start()
     worker.send_signal(signal.SIGCONT)
     wait_for("the end", lambda: queries.run_detail(run_id).row.status.finished)
-    whole(run_id, topology.logs, steps=6)
+    whole(run_id, topology.logs)
 
 
-def test_the_broker_is_away_and_comes_back_with_nothing(topology: Topology, tmp_path: Path) -> None:
+def test_the_broker_is_away_and_comes_back_with_nothing(topology: Topology) -> None:
     """Longer than a lease and many rounds of the reaper, as an hour is at the real settings."""
     (trains,) = queued(1)
-    topology.start("reaper")
-    worker = topology.start("worker-cpu")
+    topology.running("reaper")
+    worker = topology.running("worker-cpu")
     at_gate(trains)
-    kill(topology.redis)
+    kill(topology.running("redis"))
     for path in sorted((topology.home / "redis").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
-    waits = runs.create_run(run_config(seed=1, grpo={"max_steps": 3}))
+    waits = runs.create_run(run_config(seed=1, **small(STEPS)))
     with pytest.raises(BrokerError, match=f"run {waits} stays queued"):
         queue.enqueue(waits)
-    topology.gate.unlink()
-    wait_for("steps without a broker", lambda: queries.run_detail(trains).row.step >= STEP + 2)  # who trains needs none
-    topology.gate.touch()
+    move(topology.gate, STEP + 2)
+    at_gate(trains, STEP + 2)  # who trains needs no broker
     kill(worker)
     wait_for("the lost run to be put back", lambda: queries.run_detail(trains).row.status == Status.QUEUED)
     topology.gate.unlink()
@@ -309,13 +321,13 @@ def test_the_broker_is_away_and_comes_back_with_nothing(topology: Topology, tmp_
     for run_id in (trains, waits):
         wait_for(f"the end of run {run_id}", lambda i=run_id: queries.run_detail(i).row.status.finished)
     whole(trains, topology.logs)
-    whole(waits, topology.logs, steps=3)
+    whole(waits, topology.logs)
     assert [queries.run_detail(i).row.attempt for i in (trains, waits)] == [2, 1]
 
 
 def test_everything_is_killed_at_once(topology: Topology) -> None:
     (run_id,) = queued(1)
-    parts = [topology.start("reaper"), topology.start("worker-cpu"), topology.redis]
+    parts = [topology.running(service) for service in ("reaper", "worker-cpu", "redis")]
     at_gate(run_id)
     for pid in [*children_of(run_id), *(p.pid for p in parts)]:
         os.kill(pid, signal.SIGKILL)

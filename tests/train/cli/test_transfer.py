@@ -28,15 +28,18 @@ from core.store.session import writing
 from core.store.states import Status
 from core.store.tables import run
 from migrations import upgrade
-from tests.conftest import forget_settings
+from tests.conftest import forget_settings, wait_for
 from tests.support import stored
 from tests.support.samples import HARD, run_config
 from tests.support.trainings import record, same, train
 from worker import supervisor
+from worker.children import Children
 from worker.shared import digest
 from worker.supervisor import CHILD_ENV
 
 STEPS = 3
+COMPLETIONS = 8  # a step
+PROBLEMS = 4  # held out; two completions each
 ADAPTIVE = {"type": "adaptive", "threshold": 0.1, "start": 1.0, "end": 0.0, "rate": 0.3, "memory": 0.5}
 SIDES = [*HARD, {"component": "closeness", "side": "continuous", "shaping": {"type": "zscore"}}]
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -44,13 +47,14 @@ CONFIGS: dict[str, dict[str, Any]] = {
     # State from step to step; two steps on a rollout.
     "adaptive": {
         "mix": {"blend": {**ADAPTIVE, "signal": "dead_groups"}, "terms": SIDES},
-        "grpo": {"max_steps": STEPS, "num_iterations": 2},
+        "grpo": {"num_iterations": 2},
     },
     "hybrid": {},  # perplexity asks for log-probabilities
     "kl": {"mix": {"blend": {**ADAPTIVE, "signal": "kl", "threshold": 0.0}, "terms": SIDES}},  # evaluations move the blend
     "own-rule": {"mix": {"terms": HARD, "advantage": {"type": "w_reinforce"}}},  # TRL has no such advantages
 }
 STOCK = ("hard", "adaptive")
+STARTED_ANEW = "hard"
 
 
 def showdown(*args: str) -> Result:
@@ -58,8 +62,13 @@ def showdown(*args: str) -> Result:
 
 
 def config_of(name: str) -> RunConfig:
-    evaluation = {"every": 2, "num_samples": 2, "greedy": True}
-    return run_config(**{"name": name, "grpo": {"max_steps": STEPS}, "evaluation": evaluation, **CONFIGS[name]})
+    made = CONFIGS[name]
+    return run_config(
+        name=name,
+        data={"eval": {"name": "tiny-arithmetic", "size": PROBLEMS}},
+        evaluation={"every": 2, "num_samples": 2, "greedy": True},
+        **{**made, "grpo": {"max_steps": STEPS, "prompts_per_step": 2, **made.get("grpo", {})}},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +122,8 @@ def test_an_import_equals_the_run_to_the_last_bit(exported: Any, database: str, 
     after = json.loads(json.dumps(_seen(run_id), default=str))
     for part, value in before.items():
         assert after[part] == value, part
-    assert len(before["samples"]) == 16 * STEPS + 3 * 16 and sum(map(len, before["scores"])) == 5 * 16 * STEPS
+    assert len(before["samples"]) == COMPLETIONS * STEPS + 3 * 2 * PROBLEMS
+    assert sum(map(len, before["scores"])) == 5 * COMPLETIONS * STEPS
     was = json.loads((folder / "run.json").read_text())
     events = [e.__dict__ for e in queries.events(run_id)]
     assert events[:-1] == was["events"] and events[-1]["kind"] == "imported"
@@ -135,7 +145,7 @@ def test_what_is_in_the_folder_can_be_read_without_us(exported: Any) -> None:
     added: dict[int, float] = {}
     for number, part in zip(scores["sample"].to_pylist(), scores["contribution"].to_pylist(), strict=True):
         added[number] = added.get(number, 0.0) + (part or 0.0)
-    assert len(added) == 16 * STEPS
+    assert len(added) == COMPLETIONS * STEPS
     for number, value in added.items():
         assert total[number] == pytest.approx(value)
     readme = (folder / "README.md").read_text()
@@ -310,16 +320,23 @@ def test_many_samples_pass_in_pieces(sqlite: Path, tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_script_alone_trains_the_same_numbers(exported: Any, name: str, tmp_path: Path) -> None:
-    """Without database, broker and data directory: rewards and losses of every step are those of the run."""
+    """Without database, broker and data directory: rewards and losses of every step are those of the run.
+
+    One script is started as a person starts it. The others differ from it in what they train alone: they are forked.
+    """
     folder = exported(name)
     text = (folder / "train_standalone.py").read_text()
     assert ("trainer = GRPOTrainer(" in text) == (name in STOCK)
-    # CHILD_ENV: without it, threads that wait by spinning starve when another training shares the cores.
-    nowhere = {**CHILD_ENV, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "SHOWDOWN_HOME": str(tmp_path / "none")}
-    run_script(folder, tmp_path, nowhere)
+    nowhere = {"SHOWDOWN_HOME": str(tmp_path / "none")}
+    if name == STARTED_ANEW:
+        # CHILD_ENV: without it, threads that wait by spinning starve when another training shares the cores.
+        start_script(folder, tmp_path, {**CHILD_ENV, **nowhere, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    else:
+        fork_script(folder, tmp_path, nowhere)
     steps = [json.loads(line) for line in (tmp_path / "out" / "steps.jsonl").read_text().splitlines()]
     stored = json.loads((folder.parent / f"{name}.json").read_text())["metrics"]
     assert [s["step"] for s in steps] == [1, 2, 3]
+    assert any(stored["policy/grad_norm"].values())  # steps that change nothing would all be equal
     for key, ours in (("reward", "reward/total"), ("loss", "policy/loss"), ("grad_norm", "policy/grad_norm")):
         assert [s[key] for s in steps if key in s] == pytest.approx(list(stored[ours].values()), abs=1e-6), key
     weights = "adapter_model.safetensors"
@@ -327,24 +344,53 @@ def test_the_script_alone_trains_the_same_numbers(exported: Any, name: str, tmp_
     assert not (tmp_path / "none").exists()
 
 
-def run_script(folder: Path, tmp_path: Path, env: dict[str, str]) -> None:
+def start_script(folder: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     """Start an export's script, to its end; it writes into `out`."""
     command = [sys.executable, str(folder / "train_standalone.py"), str(tmp_path / "out")]
-    made = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    made = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=500)
     assert made.returncode == 0, made.stderr
+
+
+def fork_script(folder: Path, tmp_path: Path, showdown_variables: dict[str, str]) -> None:
+    """The same in a fork of the process that has imported the training stack already, with only these variables of ours."""
+    others = {k: v for k, v in os.environ.items() if not k.startswith("SHOWDOWN_")}
+    code = f"""
+import os, runpy, sys
+os.chdir({str(tmp_path)!r})
+sys.argv[:] = {[str(folder / "train_standalone.py"), str(tmp_path / "out")]!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    command = [sys.executable, "-m", "tests.support.code", code]
+    log_file = tmp_path / "script.log"
+    children = Children(command, 1, {**CHILD_ENV, **others, **showdown_variables}, log_file, supervisor.WARM)
+    try:
+        wait_for("the script's end", lambda: children.wait(0.1) is not None, 500)
+    finally:
+        children.end(0.0)
+    assert children.poll() == 0, log_file.read_text()
 
 
 def test_every_attempt_and_the_script_compute_with_the_threads_of_the_first(
     sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number decides the last bits of sums: another adapter, on some processors with 2 for 1, on others with 16 for 1."""
+    """The number decides the last bits of sums: another adapter, on some processors with 2 for 1, on others with 16 for 1.
+
+    With eight completions of this length each step's adapter is another one; with four 16 threads make the same as 1.
+    """
     monkeypatch.setenv("OMP_NUM_THREADS", "16")
-    run_id = train(run_config(mix={"terms": HARD}, grpo={"max_steps": 2}))
+    run_id = train(
+        run_config(
+            mix={"blend": {"type": "constant", "value": 0.9}, "terms": SIDES},  # closeness: every group is worth a step
+            grpo={"prompts_per_step": 2, "num_generations": 4, "max_completion_length": 40, "max_steps": 1},
+            data={"eval": {"name": "tiny-arithmetic", "size": 1}},
+            evaluation={"every": 100, "num_samples": 1},
+        )
+    )
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert runs.extend(run_id, 3)
+    assert runs.extend(run_id, 2)
     assert supervisor.supervise("test") == Status.DONE
     export_run(run_id, tmp_path / "x")
-    run_script(tmp_path / "x", tmp_path, {**os.environ, **CHILD_ENV})
+    fork_script(tmp_path / "x", tmp_path, {})
     weights = "adapter/adapter_model.safetensors"
     assert digest(tmp_path / "out" / weights) == digest(tmp_path / "x" / weights)
     assert queries.run_detail(run_id).environment["threads"] == 16
@@ -355,10 +401,10 @@ def test_every_attempt_and_the_script_compute_with_the_threads_of_the_first(
     made_with = {**queries.run_detail(run_id).environment, "threads": 100_000}
     with writing() as c:
         c.execute(run.update().where(run.c.id == run_id).values(environment=made_with))
-    assert runs.extend(run_id, 4)
+    assert runs.extend(run_id, 3)
     assert supervisor.supervise("test") == Status.DONE
     (event,) = [e for e in queries.events(run_id) if e.kind == "threads"]
-    assert event.step == 4 and "computes with 1 CPU threads, the attempts before it with 100000" in event.detail
+    assert event.step == 3 and "computes with 1 CPU threads, the attempts before it with 100000" in event.detail
     assert event.detail in log.read_text()
     assert queries.run_detail(run_id).environment["threads"] == 100_000  # the run's, whoever goes on with it
     export_run(run_id, tmp_path / "y")

@@ -9,7 +9,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from cli.main import main
 from core.errors import StoreUnavailable
 from core.settings import settings
 from core.store import queries
@@ -28,6 +30,11 @@ def ends(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, output
 
 
+def up_here() -> Result:
+    """In this process: for what is refused before anything starts."""
+    return CliRunner().invoke(main, ["up"])
+
+
 @pytest.fixture
 def port(home: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     chosen = free_port()
@@ -40,16 +47,19 @@ def test_a_taken_port_is_named_with_the_way_out(home: Path, port: int) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()
-        code, output = ends(start("up"))
-    assert code == 1 and f"port {port} on 127.0.0.1 is taken" in output and f"SHOWDOWN_PORT={port + 1}" in output
+        refused = up_here()
+    assert refused.exit_code == 1 and f"port {port} on 127.0.0.1 is taken" in refused.output
+    assert f"SHOWDOWN_PORT={port + 1}" in refused.output
     assert left_over(home) == []
 
 
 def test_a_directory_that_cannot_be_written_is_named(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("SHOWDOWN_HOME", str(tmp_path / "file" / "home"))
-    code, output = ends(start("up"))
-    assert code == 1 and "cannot be written to" in output and "set SHOWDOWN_HOME" in output and "Traceback" not in output
+    forget_settings()
+    refused = up_here()
+    assert refused.exit_code == 1 and "cannot be written to" in refused.output and "set SHOWDOWN_HOME" in refused.output
+    assert "Traceback" not in refused.output
 
 
 def test_a_very_long_data_directory_still_has_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,13 +69,18 @@ def test_a_very_long_data_directory_still_has_a_socket(tmp_path: Path, monkeypat
     forget_settings()
 
 
-def test_the_demo_starts_stops_and_goes_on(home: Path, port: int) -> None:
+def test_the_demo_starts_after_a_killed_instance_stops_and_goes_on(home: Path, port: int) -> None:
+    killed = start("up")
+    wait_for("the broker and worker", lambda: (home / "logs" / "reaper.log").is_file())
+    killed.kill()
+    ends(killed)
+    wait_for("nothing left over", lambda: left_over(home) == [])
     first = start("demo")
     try:
-        wait_for("the first step", lambda: _step() >= 2)
+        wait_for("the first step", lambda: _step() >= 1)
         wait_for("the dashboard", lambda: _healthy(port))
-        code, output = ends(start("up"))
-        assert code == 1 and f"another Showdown (process {first.pid})" in output
+        refused = up_here()
+        assert refused.exit_code == 1 and f"another Showdown (process {first.pid})" in refused.output
         os.killpg(first.pid, signal.SIGINT)  # as a terminal does for Ctrl-C
         code, output = ends(first)
     finally:
@@ -88,18 +103,6 @@ def test_the_demo_starts_stops_and_goes_on(home: Path, port: int) -> None:
     assert queries.run_list()[-1].attempt == 2
     kinds = [e.kind for e in queries.events(1)]
     assert "resumed" in kinds and "failed" not in kinds
-
-
-def test_a_killed_instance_leaves_nothing_behind_and_does_not_block_the_next(home: Path, port: int) -> None:
-    first = start("up")
-    wait_for("the broker and worker", lambda: (home / "logs" / "reaper.log").is_file())
-    first.kill()
-    ends(first)
-    wait_for("nothing left over", lambda: left_over(home) == [])
-    second = start("up")
-    wait_for("the dashboard", lambda: _healthy(port))
-    second.send_signal(signal.SIGTERM)
-    assert ends(second)[0] == 0
 
 
 def _healthy(port: int) -> bool:
