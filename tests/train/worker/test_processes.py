@@ -194,7 +194,9 @@ def test_a_run_of_one_process_does_not_take_its_workers_rank_for_its_own(tmp_pat
     """Some launchers of machines set these for everything they start."""
     said = tmp_path / "said"
     around = {**os.environ, "RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "elsewhere"}
-    code = "import os; print([os.environ.get(k) for k in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR')])"
+    names = "('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR')"
+    # One write: an unbuffered print makes two, between which another process may write.
+    code = f"import os; os.write(1, (str([os.environ.get(k) for k in {names}]) + '\\n').encode())"
     for n, wanted in ((1, [None] * 4), (2, ["0", "2", "0", "127.0.0.1"])):
         child = Children([sys.executable, "-c", code], n, around, said)
         assert wait_for("the end", lambda c=child: c.poll() is not None)
