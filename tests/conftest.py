@@ -34,21 +34,36 @@ GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser"}  # folder -> marker
 STORES = {"sqlite", "database", "empty_database", "postgres_server", "broker", "trained_home", "s3_url"}
-LONG = ("tests/train/", "tests/e2e/", "tests/db/")
+SHORTER = ("db", "unit")  # in this order
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its tier, and run long files first.
+    """Mark each test with its tier, and put the files in an order that keeps all processors busy.
 
-    A long file that began last would run alone at the end, while the other workers have nothing to do.
+    What trains computes, and what looks at a page mostly waits: files of both begin in turns. The shorter ones come last:
+    a long one that began last would run alone at the end.
     """
+    files_by_tier: dict[str, dict[Path, int]] = {tier: {} for tier in TIERS}
     for item in items:
-        folder = item.path.relative_to(REPO / "tests").parts[0]
+        folder = tier_of(item)
         item.add_marker(TIERS[folder])
+        files_by_tier[folder].setdefault(item.path, len(files_by_tier[folder]))
         used = STORES.intersection(getattr(item, "fixturenames", ()))
         if folder == "unit" and used:
             raise pytest.UsageError(f"{item.nodeid} uses {', '.join(sorted(used))}: move it to tests/db or tests/train")
-    items.sort(key=lambda item: next((n for n, place in enumerate(LONG) if item.nodeid.startswith(place)), len(LONG)))
+
+    def turn(item: pytest.Item) -> tuple[int, float]:
+        folder = tier_of(item)
+        if folder in SHORTER:
+            return 1 + SHORTER.index(folder), 0.0
+        return 0, files_by_tier[folder][item.path] / len(files_by_tier[folder])
+
+    items.sort(key=turn)
+
+
+def tier_of(item: pytest.Item) -> str:
+    """Its folder in tests/."""
+    return item.path.relative_to(REPO / "tests").parts[0]
 
 
 def forget_settings() -> None:
