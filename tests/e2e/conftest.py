@@ -36,6 +36,15 @@ def page(dashboard: str, chrome: Browser) -> Iterator[Page]:
     assert faults == []
 
 
+@pytest.fixture(autouse=True)
+def no_page_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Pages that a test has opened are closed: each goes on asking the dashboard what is new, a twentieth of a processor."""
+    yield
+    chrome = request.node.funcargs.get("chrome")
+    for context in chrome.contexts if isinstance(chrome, Browser) else []:
+        context.close()
+
+
 # What a page shows and waits for: without it nobody can say afterwards what a wait has missed.
 SHOWN = """() => ({
   address: location.href,
