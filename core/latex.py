@@ -44,7 +44,7 @@ def plain(text: str) -> str:
     if "\\" not in text and "{" not in text and "~" not in text and "\u00b0" not in text:
         return text
     text = JOINTS.sub(_joint, text)
-    if "\\SI{" in text or "\\qty{" in text:
+    if "\\SI{" in text or "\\qty{" in text:  # only to be quick
         text = QUANTITY.sub(_quantity, text)
     for _ in range(MAX_DEPTH):
         unwrapped = WRAPPED.sub(_unwrapped, text)

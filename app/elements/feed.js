@@ -9,11 +9,6 @@ const PATIENCE = 60_000;  // ms after which an answer is given up and asked for 
 const makeFeed = () => {
   const watchers = new Set();
   let timer = 0, busy = false, failures = 0, hurry = false;
-  const limited = () => {
-    const limit = new AbortController();
-    setTimeout(() => limit.abort(new Error("the server does not answer")), PATIENCE);
-    return limit.signal;
-  };
   const give = (watcher, part) => {  // a fault of one must not keep the others from what is theirs
     try { watcher.took(part); } catch (error) { reportError(error); watcher.failed?.(error); }
   };
@@ -26,9 +21,10 @@ const makeFeed = () => {
     let drawing = 0;
     if (asked.length) {
       busy = true;
+      const limit = new AbortController(), giveUp = setTimeout(() => limit.abort(new Error("the server does not answer")), PATIENCE);
       try {
         const body = JSON.stringify(asked.map(([, ask]) => ask));
-        const answer = await fetch(new URL("showdown/feed", document.baseURI), { method: "POST", body, signal: limited() });
+        const answer = await fetch(new URL("showdown/feed", document.baseURI), { method: "POST", body, signal: limit.signal });
         if (!answer.ok) throw new Error(`the server said ${answer.status}`);
         const parts = split(new Uint8Array(await answer.arrayBuffer()));
         failures = 0;
@@ -39,6 +35,7 @@ const makeFeed = () => {
         failures += 1;
         for (const [w] of asked) w.failed?.(error);
       }
+      clearTimeout(giveUp);
       busy = false;
     }
     const took = performance.now() - began;

@@ -119,6 +119,14 @@ def stored(run_id: int, gate: Path) -> None:
     at_gate(gate)
 
 
+def without_database(config: RunConfig, server: Server, gate: Path) -> tuple[int, threading.Thread]:
+    """A training that waits in its second step, and its supervisor's thread, when the database has just gone away."""
+    run_id, thread = started(config)
+    stored(run_id, gate)
+    server.stop()
+    return run_id, thread
+
+
 def kept(run_id: int, attempt: int = 1) -> list[dict[str, Any]]:
     """The entries of a journal, as they lie on the disk."""
     try:
@@ -146,9 +154,7 @@ def ends(run_id: int, straight: Record) -> list[str]:
 
 
 def test_postgresql_killed_and_back_while_a_run_trains(server: Server, straight: Record, gate: Path) -> None:
-    run_id, thread = started(config())
-    stored(run_id, gate)
-    server.stop()
+    run_id, thread = without_database(config(), server, gate)
     move(gate, 5)
     keeps(run_id, 6)
     assert any("checkpoint" in entry for entry in kept(run_id))  # a checkpoint waits for the steps before it
@@ -182,9 +188,8 @@ def test_postgresql_away_when_a_run_is_claimed_and_when_it_ends(
 
 def test_a_full_journal_makes_the_training_wait(server: Server, straight: Record, gate: Path) -> None:
     whole = config()
-    run_id, thread = started(whole.model_copy(update={"journal": whole.journal.model_copy(update={"max_steps": 2})}))
-    stored(run_id, gate)
-    server.stop()
+    short = whole.model_copy(update={"journal": whole.journal.model_copy(update={"max_steps": 2})})
+    run_id, thread = without_database(short, server, gate)
     gate.unlink()
     log = settings().run_folder(run_id) / "train.log"
     wait_for("the journal to be full", lambda: "the journal is full" in log.read_text())
@@ -196,9 +201,7 @@ def test_a_full_journal_makes_the_training_wait(server: Server, straight: Record
 
 
 def test_a_stop_while_the_database_is_away_leaves_a_checkpoint(server: Server, straight: Record, gate: Path) -> None:
-    run_id, thread = started(config())
-    stored(run_id, gate)
-    server.stop()
+    run_id, thread = without_database(config(), server, gate)
     move(gate, 2)
     at_gate(gate)
     os.kill(children_of(run_id)[0], signal.SIGTERM)
@@ -215,9 +218,7 @@ def test_a_stop_while_the_database_is_away_leaves_a_checkpoint(server: Server, s
 
 
 def test_a_child_killed_with_a_journal_loses_nothing_of_it(server: Server, straight: Record, gate: Path) -> None:
-    run_id, thread = started(config())
-    stored(run_id, gate)
-    server.stop()
+    run_id, thread = without_database(config(), server, gate)
     move(gate, 5)
     keeps(run_id, 6)
     os.kill(children_of(run_id)[0], signal.SIGKILL)

@@ -11,10 +11,8 @@ from trl import GRPOTrainer
 from core.advantage import by_token
 from core.engine import score
 from core.errors import TrainingError
-from core.problems import arithmetic
 from tests.support.samples import HARD, HYBRID, run_config
 from tests.support.trainers import history, ours, stock
-from worker.evaluate import Evaluator
 from worker.trainer import Rollout, ShowdownTrainer
 
 CLIPPED = "clip_ratio/region_mean"
@@ -158,16 +156,6 @@ def test_rules_that_trl_does_not_know_reach_the_loss_as_they_are(tmp_path: Path,
     # TRL shuffles the samples of a generation before it trains on them.
     assert sorted(given[0].flatten().tolist()) == pytest.approx(sorted(expected.flatten().tolist()), abs=1e-6)
     assert np.abs(scored.advantage).max() > 0
-
-
-def test_an_evaluation_is_given_up_between_two_batches(tmp_path: Path) -> None:
-    config = run_config(grpo={"max_completion_length": 8}, evaluation={"num_samples": 2, "batch_size": 4})
-    trainer = ours(config, tmp_path)
-    evaluator = Evaluator(trainer, arithmetic.problems(8, "eval"), config)
-    looks = iter([False, False, True])  # it fails at a fourth
-    assert evaluator(lambda: next(looks)) is None and next(looks, None) is None
-    whole = evaluator()
-    assert whole is not None and (whole.row.problems, len(whole.batch)) == (8, 16)
 
 
 def test_a_micro_batch_changes_memory_not_the_samples(tmp_path: Path) -> None:
