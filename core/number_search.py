@@ -7,9 +7,8 @@ the statement is UNREADABLE. Lines are made plain (core.latex) before they are r
 import re
 from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from core.latex import plain
 from core.numerals import DIGIT, FIND, SIGN, UNSURE, WORD, WORDS, number
@@ -33,6 +32,7 @@ MINUS_BEFORE = re.compile(
 )
 UNREAD = re.compile(rf"(?<!\^)(?<!\^\{{)(?<!\^[-\u2212]){DIGIT.pattern}")  # a digit, but not the power of a unit
 SURE = ("", "\n", ".", ",", ";", ")", "}", "<")  # behind which a number goes on with nothing that would change it
+LAST = ("", "\n", ".")  # behind which no other number is named
 # The characters that end what, with a space behind it, may change the number that follows.
 TELLING = frozenset([*SIGN, *"*/^(\u00d7\u00f7\u00b7gnspte\u7b2c", ""])
 EQUALS = re.compile(r"[ %*_`$)\\]{0,4}=")
@@ -48,11 +48,11 @@ MORE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A parsed answer: the text it was read from, where it stands, which form found it.
 
-    `value` is exact; None for an expression that is not a plain number. `percent`: a per cent sign follows.
+    `value` is exact; None for an expression that is not a plain number. `percent`: a per cent sign follows. A tuple, since one
+    is made for each text that is judged, and making a frozen dataclass takes three times as long.
     """
 
     value: Fraction | None
@@ -82,10 +82,14 @@ def as_answer(text: str, base: int, line: str, start: int, end: int, how: How) -
     return Answer(value, text[base + start : base + end], base + start, base + end, how, percent)
 
 
-def _directly(text: str, base: int, line: str, start: int, stop: int, how: How) -> Answer | None:
-    """The number or number word that begins at `start` of `line`, with nothing but filler between."""
-    gap = GAP.match(line, start, stop)
-    lead = begin = gap.end() if gap else start
+def _filled(line: str, start: int, stop: int = LINE) -> int:
+    """Where the filler ends that begins at `start`."""
+    return GAP.match(line, start, stop).end()  # type: ignore[union-attr]  # no filler is matched too
+
+
+def _directly(text: str, base: int, line: str, start: int, lead: int, stop: int, how: How) -> Answer | None:
+    """The number or number word that begins at `lead` of `line`; from `start` to there stands nothing but filler."""
+    begin = lead
     if minus := MINUS.match(line, lead, stop):
         # `- 5` on a line of its own is an item of a list, not a negative number.
         item = "\n" in line[start:lead] and minus.group()[0] in SIGN
@@ -103,27 +107,34 @@ def _directly(text: str, base: int, line: str, start: int, stop: int, how: How) 
     return None
 
 
+def _behind(text: str, base: int, line: str, sign: int, stop: int, how: How) -> Answer | None:
+    """The number or number word behind the equals sign that stands at `sign` of `line`."""
+    return _directly(text, base, line, sign + 1, _filled(line, sign + 1, stop), stop, how)
+
+
 def stated_number(text: str, base: int, how: How) -> Answer | None:
     """As _directly, on one line; of a sum (`3 + 4 = 7`) its result; UNREADABLE where more than one number is named."""
     line = plain(text[base : base + LINE])
-    gap = GAP.match(line)
-    stop = line_end(line, gap.end() if gap else 0)
-    answer = _directly(text, base, line, 0, stop, how)
+    lead = _filled(line, 0)
+    stop = line_end(line, lead)
+    answer = _directly(text, base, line, 0, lead, stop, how)
     if answer is None or (answer is UNREADABLE and "=" not in line[:stop]):
+        return answer
+    if answer is not UNREADABLE and line[answer.end - base : answer.end - base + 1] in LAST:
         return answer
     equals = line.rfind("=", 0, stop)
     if answer is UNREADABLE:  # `3 x 4 = 12`
-        first = FIND.match(line, gap.end() if gap else 0, stop)
+        first = FIND.match(line, lead, stop)
         if not first or not SUM.match(line, first.end(), stop):
             return UNREADABLE
     elif not SUM.match(line, answer.end - base, stop):
         return UNREADABLE if MORE.match(line, answer.end - base, stop) else answer
     elif EQUALS.match(line, answer.end - base) and not SUM.match(line, equals + 1, stop):
-        tail = _directly(text, base, line, equals + 1, stop, how)
+        tail = _behind(text, base, line, equals, stop, how)
         if tail is None or tail is UNREADABLE or SUM.match(line, tail.end - base, stop):
             return answer  # `72 = 48 + 24`
         return tail
-    result = _directly(text, base, line, equals + 1, stop, how) if equals >= 0 else None
+    result = _behind(text, base, line, equals, stop, how) if equals >= 0 else None
     if result is None or result is UNREADABLE or SUM.match(line, result.end - base, stop):
         return UNREADABLE
     return UNREADABLE if MORE.match(line, result.end - base, stop) else result

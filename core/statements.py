@@ -12,7 +12,7 @@ import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from core.latex import plain
@@ -100,7 +100,8 @@ def _phrases(text: str) -> Iterator[tuple[bool, int]]:
     foreign = [] if text.isascii() else [m.end() for m in deque(FOREIGN.finditer(text), maxlen=TRIES)]
     place = len(text)
     for _ in range(TRIES):
-        place = max(text.rfind(word, 0, place) for word in ("answer", "Answer", "ANSWER", "A:"))
+        word = max(text.rfind("answer", 0, place), text.rfind("Answer", 0, place), text.rfind("ANSWER", 0, place))
+        place = max(word, text.rfind("A:", 0, place))
         while foreign and foreign[-1] > place:
             yield False, foreign.pop()
         if place < 0:
@@ -231,5 +232,5 @@ def _without_invisible(text: str, said: str, rule: AnswerRule) -> Place | None:
     answer, begin, finish = located
     start = answer.start + bisect_right(removed, answer.start)
     end = answer.end + bisect_right(removed, answer.end - 1)
-    moved = replace(answer, text=text[start:end], start=start, end=end)
+    moved = answer._replace(text=text[start:end], start=start, end=end)
     return moved, begin + bisect_right(removed, begin), finish + bisect_right(removed, finish - 1)
