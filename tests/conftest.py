@@ -4,6 +4,7 @@ Everything is real: SQLite files, a PostgreSQL cluster started once a session, a
 component is missing, the tests that need it are skipped and say what to install.
 """
 
+import gc
 import os
 import shutil
 import socket
@@ -32,6 +33,8 @@ hypothesis.load_profile("untimed")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
+gc.disable()  # until all tests are collected: what that imports and makes stays, and a collection looks through all of it
+
 TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser"}  # folder -> marker
 STORES = {"sqlite", "database", "empty_database", "postgres_server", "broker", "trained_home", "s3_url"}
 SHORTER = ("db", "unit")  # in this order
@@ -59,6 +62,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 0, files_by_tier[folder][item.path] / len(files_by_tier[folder])
 
     items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """Later collections leave out what is there by now."""
+    gc.freeze()
+    gc.enable()
 
 
 def tier_of(item: pytest.Item) -> str:

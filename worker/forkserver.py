@@ -20,6 +20,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from worker.imports import importing
+
 # What a training imports in any case.
 MODULES = (
     "numpy",
@@ -33,9 +35,6 @@ MODULES = (
     "peft",
     "trl.trainer.grpo_trainer",
 )
-# Of optional extras. TRL and peft import them where they are installed, and bitsandbytes opens every GPU then. So nothing
-# finds them here, and a run that asks for one is not forked (worker.supervisor).
-EXTRAS = frozenset({"bitsandbytes", "liger_kernel", "vllm"})
 # Arrow's jemalloc, which is not the allocator it uses, would start a thread when it is loaded.
 NO_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 READY, GO = b"ready", b"go"
@@ -58,12 +57,11 @@ def main() -> None:
     control = socket.socket(fileno=0)
     _end_with(control)
     os.environ.update(NO_THREADS)  # of this process alone: a fork has the environment it was asked for with
-    sys.modules.update(dict.fromkeys(EXTRAS))  # type: ignore[arg-type]
-    for name in MODULES:
-        importlib.import_module(name)
+    with importing(extras=False):  # a run that asks for one is not forked (worker.supervisor)
+        for name in MODULES:
+            importlib.import_module(name)
+        gc.collect()  # a collection in a fork would write to, and so copy, every page that holds an object
     _check()
-    gc.collect()
-    gc.freeze()  # a collection in a fork would write to, and so copy, every page that holds an object
     _end_with(control, watch=False)
     control.send(READY)
     request = _serve(control)

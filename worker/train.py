@@ -27,6 +27,7 @@ from core.store import claims, records
 from core.store.claims import Claim
 from worker import gpus, memory, options, ranks, stall
 from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED
+from worker.imports import importing
 from worker.journal import Journal, patiently
 from worker.keeper import Keeper
 from worker.outbox import Outbox
@@ -99,11 +100,12 @@ def _train(
 ) -> int:
     options.check(config)
     # The training stack is imported here: a stop or a bad row before this point costs nothing.
-    from transformers import PrinterCallback, set_seed
+    with importing(extras=options.needs_extras(config)):
+        from transformers import PrinterCallback, set_seed
 
-    from worker import checkpoints, data, environment, finite, policy, trainer
-    from worker.evaluate import Evaluator
-    from worker.recorder import Recorder, StoppedEarly
+        from worker import checkpoints, data, environment, finite, policy, trainer
+        from worker.evaluate import Evaluator
+        from worker.recorder import Recorder, StoppedEarly
 
     threads = environment.set_threads(claim.threads)  # before anything is computed
     log.info("imports %.1f s%s", time.perf_counter() - began, f"; {threads} CPU threads" if threads else "")
