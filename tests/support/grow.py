@@ -3,10 +3,15 @@
 import math
 from collections.abc import Sequence
 
+from sqlalchemy import insert
+
 from core.experiment import ExperimentConfig
 from core.parsing import parse
-from core.store import claims, runs
-from core.store.records import EvaluationRow, StepRecord, write_step
+from core.store import claims, metric_ids, runs
+from core.store.bulk import insert_rows
+from core.store.records import EVALUATION, EvaluationRow, StepRecord, write_step
+from core.store.session import writing
+from core.store.tables import evaluation, point
 
 OWNER = "grower"
 TERMS = (
@@ -14,6 +19,7 @@ TERMS = (
     {"component": "closeness", "side": "continuous", "weight": 0.5},
 )
 EVALUATED = 10
+AS_WRITTEN = 10  # steps
 
 
 def growing(arms: Sequence[str] = ("hybrid",), seeds: Sequence[int] = (0,), max_steps: int = 200) -> list[int]:
@@ -45,12 +51,36 @@ def metrics(step: int, phase: float = 0.0) -> dict[str, float]:
     return found
 
 
+def _record(step: int, phase: float) -> StepRecord:
+    """A step, with an evaluation now and then."""
+    measured = metrics(step, phase) if step else {}  # step 0 is the state before the first update
+    if step % EVALUATED:
+        return StepRecord(step=step, metrics=measured)
+    accuracy = min(1.0, 0.05 + step / 200)
+    made = EvaluationRow(problems=128, num_samples=2, temperature=1.0, accuracy=accuracy, seconds=1.0)
+    return StepRecord(step=step, metrics=measured | {"eval/accuracy": accuracy, "eval/kl": step / 1000}, evaluation=made)
+
+
 def grow(run_id: int, first: int, last: int, phase: float = 0.0) -> None:
-    """Write the steps first..last of a run, each as one transaction, with an evaluation now and then."""
-    for step in range(first, last + 1):
-        found, evaluation = metrics(step, phase) if step else {}, None  # step 0 is the state before the first update
-        if step % EVALUATED == 0:
-            accuracy = min(1.0, 0.05 + step / 200)
-            evaluation = EvaluationRow(problems=128, num_samples=2, temperature=1.0, accuracy=accuracy, seconds=1.0)
-            found |= {"eval/accuracy": accuracy, "eval/kl": step / 1000}
-        write_step(run_id, 1, StepRecord(step=step, metrics=found, evaluation=evaluation))
+    """Write the steps first..last of a run. The last AS_WRITTEN are a transaction each, as a worker writes them.
+
+    The many before them are written as the same rows in one transaction, which takes a tenth of the time.
+    """
+    begin = max(first, last - AS_WRITTEN + 1)
+    _write_at_once(run_id, [_record(step, phase) for step in range(first, begin)])
+    for step in range(begin, last + 1):
+        write_step(run_id, 1, _record(step, phase))
+
+
+def _write_at_once(run_id: int, records: Sequence[StepRecord]) -> None:
+    ids = metric_ids.register({name for record in records for name in record.metrics})
+    points = [(run_id, ids[name], record.step, value) for record in records for name, value in record.metrics.items()]
+    evaluations = [
+        {"run_id": run_id, "step": record.step} | {name: getattr(record.evaluation, name) for name in EVALUATION}
+        for record in records
+        if record.evaluation
+    ]
+    with writing() as c:
+        insert_rows(c, point, ("run_id", "metric_id", "step", "value"), points)
+        if evaluations:
+            c.execute(insert(evaluation), evaluations)

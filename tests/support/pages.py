@@ -1,12 +1,22 @@
 """Pages opened through Streamlit's AppTest, and what they show."""
 
+import tomllib
+from functools import cache as once
 from typing import Any
 
 import pytest
+from streamlit import config
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from app import cache, jobs
 from tests.conftest import REPO
+
+# As we are served, scripts are not rewritten and no garbage is collected behind each run. AppTest does not read our settings.
+for option, value in tomllib.loads((REPO / "app" / ".streamlit" / "config.toml").read_text())["runner"].items():
+    config.set_option(f"runner.{option}", value)
+# Each AppTest reads what every installed package says of itself, half of a test's time. A server does it once.
+manifest_scanner.scan_component_manifests = once(manifest_scanner.scan_component_manifests)
 
 
 def page(name: str, **query: str) -> AppTest:
