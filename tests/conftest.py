@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,19 @@ def forget_settings() -> None:
     session.forget_engines()
     for cached in (settings, queue.client):
         cached.cache_clear()
+
+
+@contextmanager
+def home_of(folder: Path) -> Iterator[pytest.MonkeyPatch]:
+    """For what several tests share: this process and its children use this data directory, which has a database at head."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith("SHOWDOWN_")]:
+            patch.delenv(name)
+        patch.setenv("SHOWDOWN_HOME", str(folder))
+        forget_settings()
+        upgrade()
+        yield patch
+    forget_settings()
 
 
 @pytest.fixture
@@ -208,14 +222,10 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.support.trainings import STEPS, train
 
     folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOWDOWN_HOME", str(folder))
-        forget_settings()
-        upgrade()
+    with home_of(folder):
         assert train(run_config(grpo={"max_steps": STEPS})) == 1
         detail = queries.run_detail(1)
         assert detail.row.status == Status.DONE, detail.log_tail
-    forget_settings()
     return folder
 
 

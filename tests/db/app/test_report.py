@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -25,6 +26,7 @@ from core.compare.evidence import GOLD
 from core.errors import DataError, NotFound
 from core.store.session import writing
 from core.store.tables import evaluation, experiment, metric, point, run
+from tests.conftest import home_of
 from tests.support.browser import browser, chromium
 from tests.support.compared import learned
 from tests.support.grow import grow, growing
@@ -32,11 +34,29 @@ from tests.support.grow import grow, growing
 EVIL = "<script>alert(1)</script> $x$ | `a` [l](javascript:b) \u202egnp.exe"
 
 
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory, `home`, and the report of the study in it, `report`."""
+    folder = tmp_path_factory.mktemp("reported")
+    (folder / "home").mkdir()
+    with home_of(folder / "home"):
+        arms = {"hard": 0.8, "continuous": 0.6, "hybrid": 0.7}
+        id, _ = learned(arms, steps=60, fall={"continuous": 1.2}, primary=["gold/final", "gold/auc"], thresholds=[0.5])
+        files.write(folder / "report", id)
+    return folder
+
+
 @pytest.fixture
-def study(sqlite: Path) -> int:
+def study(reported: Path, home: Path) -> int:
     """Three arms by three seeds, one of which collapses while its reward rises; the primary outcome was fixed."""
-    arms = {"hard": 0.8, "continuous": 0.6, "hybrid": 0.7}
-    return learned(arms, steps=60, fall={"continuous": 1.2}, primary=["gold/final", "gold/auc"], thresholds=[0.5])[0]
+    shutil.copytree(reported / "home", home, dirs_exist_ok=True)
+    return 1
+
+
+@pytest.fixture
+def report(reported: Path, study: int, tmp_path: Path) -> Path:
+    """The study's report, in a folder of the test."""
+    return Path(shutil.copytree(reported / "report", tmp_path / "report"))
 
 
 def call(*words: str) -> Result:
@@ -104,10 +124,9 @@ def change_runs(folder: Path) -> None:
         (change_runs, "differences"),
     ],
 )
-def test_what_was_changed_afterwards_is_found(study: int, tmp_path: Path, change: Callable[[Path], None], said: str) -> None:
-    files.write(tmp_path, study)
-    change(tmp_path)
-    answer = call("report", "--verify", str(tmp_path))
+def test_what_was_changed_afterwards_is_found(report: Path, change: Callable[[Path], None], said: str) -> None:
+    change(report)
+    answer = call("report", "--verify", str(report))
     assert answer.exit_code == 1 and said in answer.output
 
 
@@ -179,20 +198,17 @@ def test_names_of_strangers_are_only_names(study: int, tmp_path: Path) -> None:
     assert "\\<script\\>alert" in text and "[l](javascript" not in text
 
 
-def test_a_download_is_the_folder_in_one_file(study: int, tmp_path: Path) -> None:
-    folder = tmp_path / "r"
-    files.write(folder, study)
+def test_a_download_is_the_folder_in_one_file(study: int, report: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(files.archive(study))) as packed:
-        assert set(packed.namelist()) == {str(p.relative_to(folder)) for p in folder.rglob("*.*")}
-        pages = (packed.read("report.html"), files.page(study), (folder / "report.html").read_bytes())
+        assert set(packed.namelist()) == {str(p.relative_to(report)) for p in report.rglob("*.*")}
+        pages = (packed.read("report.html"), files.page(study), (report / "report.html").read_bytes())
         assert len({sha256(page).hexdigest() for page in pages}) == 1
 
 
-def test_the_same_data_make_the_same_files(study: int, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        files.write(tmp_path / name, study)
-    for path in (tmp_path / "a").rglob("*.*"):
-        other = tmp_path / "b" / path.relative_to(tmp_path / "a")
+def test_the_same_data_make_the_same_files(study: int, report: Path, tmp_path: Path) -> None:
+    files.write(tmp_path / "again", study)
+    for path in report.rglob("*.*"):
+        other = tmp_path / "again" / path.relative_to(report)
         assert sha256(path.read_bytes()).digest() == sha256(other.read_bytes()).digest(), path.name
 
 
@@ -225,13 +241,12 @@ def made() -> Iterator[Browser]:
 
 
 @pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
-def test_the_page_works_without_a_network(study: int, tmp_path: Path, made: Browser) -> None:
-    files.write(tmp_path, study)
+def test_the_page_works_without_a_network(report: Path, made: Browser) -> None:
     context = made.new_context(viewport={"width": 390, "height": 800}, offline=True, color_scheme="dark")
     page, faults = context.new_page(), list[str]()
     page.on("pageerror", lambda e: faults.append(str(e)))
     page.on("request", lambda r: faults.append(r.url) if not r.url.startswith("file:") else None)
-    page.goto(f"file://{tmp_path}/report.html")
+    page.goto(f"file://{report}/report.html")
     page.wait_for_function("document.querySelectorAll('.plot .main-svg').length >= 8", timeout=60_000)
     assert faults == [] and page.evaluate("document.documentElement.scrollWidth") <= 390
     number = page.get_by_role("table").first.get_by_role("cell").nth(1)
