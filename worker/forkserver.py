@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.imports import importing
+from worker.imports import EXTRAS, importing
 
 # What a training imports in any case.
 MODULES = (
@@ -57,7 +57,7 @@ def main() -> None:
     control = socket.socket(fileno=0)
     _end_with(control)
     os.environ.update(NO_THREADS)  # of this process alone: a fork has the environment it was asked for with
-    with importing(extras=False):  # a run that asks for one is not forked (worker.supervisor)
+    with importing(EXTRAS):  # a run that asks for one is not forked (worker.supervisor)
         for name in MODULES:
             importlib.import_module(name)
         gc.collect()  # a collection in a fork would write to, and so copy, every page that holds an object

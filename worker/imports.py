@@ -6,7 +6,7 @@ neither extras nor garbage collections.
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 # Of optional extras. TRL and peft import them wherever they are installed, and bitsandbytes opens every GPU then.
@@ -14,15 +14,14 @@ EXTRAS = frozenset({"bitsandbytes", "liger_kernel", "vllm"})
 
 
 @contextmanager
-def importing(extras: bool) -> Iterator[None]:
-    """Import inside this. Nothing finds an extra from then on, in this process, unless `extras`.
+def importing(hidden: Iterable[str]) -> Iterator[None]:
+    """Import inside this. Nothing in this process finds the packages `hidden` from then on.
 
     No garbage is collected meanwhile: modules make a million objects that stay, and a collection looks through all of them.
     Later ones leave them out.
     """
-    if not extras:
-        for name in EXTRAS.difference(sys.modules):
-            sys.modules[name] = None  # type: ignore[assignment]  # as Python's own documentation says
+    for name in set(hidden).difference(sys.modules):
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails as if it were not installed
     gc.disable()
     try:
         yield

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.config import ModelConfig, RunConfig
 from core.errors import ConfigError
-from core.launch import packages_missing, packages_used
+from core.launch import packages_missing
 from worker import ranks
-from worker.imports import EXTRAS
 
 if TYPE_CHECKING:
     import torch
@@ -37,11 +36,6 @@ def check(config: RunConfig) -> None:
 
         if not torch.cuda.is_available():
             raise ConfigError([(f, "needs a GPU, and torch finds none on this machine; turn it off here") for f in wanted])
-
-
-def needs_extras(config: RunConfig) -> bool:
-    """A setting needs one of the packages that other trainings do not import."""
-    return not EXTRAS.isdisjoint(package for _, package, _ in packages_used(config))
 
 
 def model_arguments(config: ModelConfig, dtype: "torch.dtype") -> dict[str, Any]:

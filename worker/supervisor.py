@@ -17,16 +17,18 @@ from functools import partial
 from pathlib import Path
 
 from core import logs
+from core.config import RunConfig
 from core.errors import Fenced, ShowdownError, StoreUnavailable
+from core.launch import packages_used
 from core.settings import settings
 from core.store import claims, records
 from core.store.claims import Claim
 from core.store.states import Status
 from worker import gpus, stall
 from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED, Children, start_new
+from worker.imports import EXTRAS
 from worker.journal import Journal, patiently, take_over
 from worker.memory import advice, fitted, smaller
-from worker.options import needs_extras
 from worker.pulse import Pulse, last_words
 from worker.warm import WarmStart
 
@@ -116,7 +118,7 @@ def _no_patience() -> Callable[[], bool]:
 def _child(claim: Claim, folder: Path, warm: bool) -> tuple[int, "Watched"]:
     """One training from its start to its end, in as many processes as it wants."""
     (folder / "error.json").unlink(missing_ok=True)
-    warm = warm and settings().warm and not needs_extras(claim.config)  # which a forkserver hides
+    warm = warm and settings().warm and _can_be_forked(claim.config)
     if warm:
         _wait_for_imports(claim, folder)
     child = _start(claim, folder, warm)
@@ -128,6 +130,11 @@ def _child(claim: Claim, folder: Path, warm: bool) -> tuple[int, "Watched"]:
     finally:
         child.end(settings().stop_grace_seconds)
     return code, watched
+
+
+def _can_be_forked(config: RunConfig) -> bool:
+    """It needs none of the extras that a forkserver hides."""
+    return EXTRAS.isdisjoint(package for _, package, _ in packages_used(config))
 
 
 def _wait_for_imports(claim: Claim, folder: Path) -> None:

@@ -22,12 +22,13 @@ from types import FrameType
 
 from core.config import RunConfig
 from core.errors import DataError, Fenced, OutOfMemory, ShowdownError, StoreUnavailable, TrainingError
+from core.launch import packages_used
 from core.settings import settings
 from core.store import claims, records
 from core.store.claims import Claim
 from worker import gpus, memory, options, ranks, stall
 from worker.children import GUARDED, OUT_OF_MEMORY, STOPPED
-from worker.imports import importing
+from worker.imports import EXTRAS, importing
 from worker.journal import Journal, patiently
 from worker.keeper import Keeper
 from worker.outbox import Outbox
@@ -100,7 +101,7 @@ def _train(
 ) -> int:
     options.check(config)
     # The training stack is imported here: a stop or a bad row before this point costs nothing.
-    with importing(extras=options.needs_extras(config)):
+    with importing(EXTRAS.difference(package for _, package, _ in packages_used(config))):
         from transformers import PrinterCallback, set_seed
 
         from worker import checkpoints, data, environment, finite, policy, trainer
