@@ -24,12 +24,13 @@ from core.parsing import parse
 from core.store import queries, runs, workers
 from core.store.states import Status
 from tests.conftest import REPO, wait_for
+from tests.support.samples import FEW
 
 HARD = {"terms": [{"component": "correctness", "side": "hard"}]}
 STUDY = {
     "name": "Two seeds", "question": "Do seeds differ?", "primary": ["gold/final"], "thresholds": [0.5], "seeds": [0, 1],
     "arms": [{"name": "hard", "mix": HARD}],
-    "run": {"model": {"path": "tiny"}, "data": {"eval": {"name": "tiny-arithmetic", "size": 8}},
+    "run": {"model": {"path": "tiny"}, "data": {"train": FEW, "eval": {"name": "tiny-arithmetic", "size": 8}},
             "grpo": {"num_generations": 2, "prompts_per_step": 2, "max_steps": 3, "max_completion_length": 16},
             "evaluation": {"every": 3}},
 }  # fmt: skip
