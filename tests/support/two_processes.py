@@ -8,15 +8,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, run_config
-from tests.support.trainers import history, ours, stock
 from worker import ranks
-from worker.trainer import ShowdownTrainer
+from worker.imports import importing
+
+with importing(extras=False):  # as a training does, and in two thirds of the time
+    import torch
+
+    from tests.support.trainers import history, ours, stock
+    from worker.trainer import ShowdownTrainer
 
 # 3 prompts x 4 completions over two processes: each has six, so the second group lies in both.
-GRPO = {"max_steps": 2, "prompts_per_step": 3, "num_generations": 4, "num_processes": 2}
+GRPO = {"max_steps": 2, "prompts_per_step": 3, "num_generations": 4, "num_processes": 2, "max_completion_length": 24}
 BLEND = {"type": "constant", "value": 0.5}
 MIXES: dict[str, dict[str, Any]] = {
     "group": {"terms": HARD},

@@ -5,7 +5,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +34,8 @@ def weighted(weight: Any, **more: Any) -> dict[str, Any]:
 
 LATE = {"type": "linear", "start": 1.0, "end": 1e308, "from_step": 3, "to_step": 4}
 FIRST = "base_model.model.model.layers.0.self_attn.q_proj"
+# One problem, at the start.
+NOT_EVALUATED = {"data": {"eval": {"name": "tiny-arithmetic", "size": 1}}, "evaluation": {"every": 100, "num_samples": 1}}
 NOT_FINITE = [
     # what, the last good step and its checkpoint, the message
     (weighted(LATE), 3, 2, ("step 4: the total reward of sample ", "(problem tiny-arithmetic/train/", "closeness contributes")),
@@ -48,8 +49,8 @@ NOT_FINITE = [
 def test_a_number_that_is_none_stops_at_its_step(
     change: dict[str, Any], step: int, checkpoint: int | None, words: tuple[str, ...]
 ) -> None:
-    config = run_config(**change, checkpoint={"every": 1 if checkpoint == 1 else 2})
-    run_id = train(config)
+    short = {**change, "grpo": {"max_completion_length": 16, **change.get("grpo", {})}, **NOT_EVALUATED}
+    run_id = train(run_config(**short, checkpoint={"every": 1 if checkpoint == 1 else 2}))
     row = queries.run_detail(run_id).row
     assert (row.status, row.error_kind, row.step, row.checkpoint_step) == (Status.FAILED, "NotFinite", step, checkpoint)
     for word in words:
@@ -153,15 +154,10 @@ def test_which_errors_say_that_memory_is_full(error: Exception, expected: bool) 
 
 
 def test_memory_that_torch_refuses_is_known() -> None:
-    """The words of this torch, in a process of its own that may have 4 GiB."""
-    code = (
-        "import resource, torch; from worker.memory import ran_out\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))\n"
-        "try: torch.zeros(2**33)\n"
-        "except Exception as error: print(ran_out(error))"
-    )
-    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert made.stdout.strip() == "True"
+    """The words of this torch, asked for more than the addresses of any machine reach."""
+    with pytest.raises(RuntimeError) as refused:
+        torch.zeros(2**58)
+    assert memory.ran_out(refused.value)
 
 
 @pytest.fixture

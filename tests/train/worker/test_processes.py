@@ -80,10 +80,10 @@ def test_a_rank_that_is_killed_ends_the_others_and_the_run_goes_on_as_if_nothing
     config = run_config(
         # It is killed between two iterations of the first rollout: each process must find its own half of it again.
         grpo={
-            "max_steps": 7, "prompts_per_step": 3, "num_processes": 2, "num_iterations": 6, "max_completion_length": 24
+            "max_steps": 7, "prompts_per_step": 3, "num_processes": 2, "num_iterations": 6, "max_completion_length": 16
         },
         data={"eval": {"name": "tiny-arithmetic", "size": 4}},
-        evaluation={"every": 3, "num_samples": 1, "batch_size": 3},
+        evaluation={"every": 7, "num_samples": 1, "batch_size": 3},
         checkpoint={"every": 1, "keep": 9},
     )  # fmt: skip
     straight = train(config)

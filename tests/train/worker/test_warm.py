@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,15 @@ def warm(environment: dict[str, str]) -> WarmStart:
     return prepared(environment, supervisor.WARM)
 
 
+@pytest.fixture(scope="module")
+def light(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WarmStart, dict[str, str]]]:
+    """A start whose training stack is empty, and its environment: for what does not depend on the libraries."""
+    given = {**environment, "PYTHONPATH": libraries(tmp_path_factory.mktemp("light"), "", "")}
+    start = prepared(given, WarmStart())
+    yield start, given
+    start.end()
+
+
 def prepared(environment: Mapping[str, str], start: WarmStart) -> WarmStart:
     start.prepare(environment)
     wait_for("the imports", lambda: start.settled(1.0))
@@ -173,13 +182,14 @@ def test_a_fork_has_the_surroundings_of_a_new_process(warm: WarmStart, environme
 
 
 def test_forks_of_several_threads_at_once(
-    warm: WarmStart, environment: dict[str, str], tmp_path: Path, told: pytest.LogCaptureFixture
+    light: tuple[WarmStart, dict[str, str]], tmp_path: Path, told: pytest.LogCaptureFixture
 ) -> None:
     """Each finds its own log and exit code, also with two ranks; its end is heard of by the thread that started it."""
+    start, given = light
 
     def one(number: int) -> bool:
         code = f"print('process {number}'); raise SystemExit({number})"
-        return ran(warm, code, environment, tmp_path / str(number)) == number
+        return ran(start, code, given, tmp_path / str(number)) == number
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(one, range(1, 9)))
@@ -187,12 +197,13 @@ def test_forks_of_several_threads_at_once(
     assert forks(told) == 8
 
 
-def test_a_fork_hears_of_the_end_of_its_supervisor(warm: WarmStart, environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_fork_hears_of_the_end_of_its_supervisor(light: tuple[WarmStart, dict[str, str]], tmp_path: Path) -> None:
     """Its standard input closes: no other process, forked later or not, has the other end."""
+    start, given = light
     code = "import sys; assert sys.stdin.buffer.read(1) == b''; raise SystemExit(5)"
     with (tmp_path / "log").open("wb") as log_file:
         first, second = (
-            warm([sys.executable, "-m", "tests.support.code", code], environment, log_file) for _ in range(2)
+            start([sys.executable, "-m", "tests.support.code", code], given, log_file) for _ in range(2)
         )  # fmt: skip
     try:
         assert first.poll() is None and first.stdin
