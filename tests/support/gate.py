@@ -8,7 +8,7 @@ import pytest
 from core.config import RunConfig
 from core.rewards import COMPONENTS, SHIPPED, own
 from tests.conftest import wait_for
-from tests.support.samples import BRIEF, FEW, HYBRID, run_config
+from tests.support.samples import BRIEF, HYBRID, run_config
 
 STEP = 2  # the last that is trained before the gate, unless it is moved
 COMPLETIONS = 4  # in a step of `small`
@@ -77,6 +77,6 @@ def small(steps: int) -> dict[str, Any]:
     """Changes of `run_config` for a run whose states matter and not its numbers: little work a step, no evaluation between."""
     return {
         "grpo": {**BRIEF, "max_completion_length": 16, "max_steps": steps},
-        "data": {"train": FEW, "eval": {"name": "tiny-arithmetic", "size": 2}},
+        "data": {"eval": {"name": "tiny-arithmetic", "size": 2}},
         "evaluation": {"every": 100, "num_samples": 1},
     }

@@ -25,18 +25,18 @@ BRIEF: dict[str, Any] = {"num_generations": 2, "prompts_per_step": 2, "max_compl
 
 
 def run_config(**changes: Any) -> RunConfig:
-    """A run of the tiny model: 6 steps of 4 prompts x 4 completions unless changed; `grpo` is merged."""
+    """A run of the tiny model: 6 steps of 4 prompts x 4 completions unless changed; `grpo` and `data` are merged."""
     grpo = {"num_generations": 4, "prompts_per_step": 4, "learning_rate": 6e-4, "max_steps": 6, "max_completion_length": 40}
     values: dict[str, Any] = {
         "name": "hybrid",
         "model": {"path": "tiny"},
-        "data": {"train": FEW, "eval": {"name": "tiny-arithmetic", "size": 8}},
         "mix": HYBRID,
         "evaluation": {"every": 3, "num_samples": 1},
         "checkpoint": {"every": 2},
         **changes,
     }
     values["grpo"] = {**grpo, **changes.get("grpo", {})}
+    values["data"] = {"train": FEW, "eval": {"name": "tiny-arithmetic", "size": 8}, **changes.get("data", {})}
     return parse(RunConfig, values)
 
 

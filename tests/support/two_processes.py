@@ -10,9 +10,9 @@ from typing import Any
 
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, run_config
 from worker import ranks
-from worker.imports import importing
+from worker.imports import EXTRAS, importing
 
-with importing(extras=False):  # as a training does, and in two thirds of the time
+with importing(EXTRAS):  # as a training does, and in two thirds of the time
     import torch
 
     from tests.support.trainers import history, ours, stock
