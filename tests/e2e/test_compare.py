@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import wait_for
-from tests.support.browser import button, card, chromium, dashboard_over, settle
+from tests.support.browser import button, card, chromium, dashboard_over, go, settle
 from tests.support.compared import learned, write
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -48,9 +48,15 @@ def test_a_link_restores_the_view_and_a_number_opens_its_curves(page: Page) -> N
     assert saved.value.suggested_filename == "compare-times.csv"
 
 
-def test_a_narrow_screen_scrolls_only_down(page: Page) -> None:
+def test_words_of_strangers_run_nowhere_and_a_narrow_screen_scrolls_only_down(page: Page) -> None:
+    """Two values of a setting are two arms, which may be named anything; the base models differ, so nothing is averaged."""
     page.set_viewport_size({"width": 390, "height": 800})
-    page.goto("/compare?experiment=1")
+    page.goto("/compare?experiment=2")
+    expect(page.get_by_text("Nothing is averaged")).to_be_visible(timeout=60_000)
+    settle(page)
+    expect(page.get_by_role("heading", name=re.compile("Which structure learns best"))).to_be_visible()
+    assert page.locator("img[src=x]").count() == 0 and page.locator("strong", has_text="bold").count() == 0
+    go(page, "/compare?experiment=1")
     expect(page.get_by_text("hybrid leads hard with")).to_be_visible(timeout=60_000)
     settle(page)
     wide = page.evaluate(
@@ -59,15 +65,6 @@ def test_a_narrow_screen_scrolls_only_down(page: Page) -> None:
     assert wide <= 0
     table = page.get_by_role("region", name="Arms")
     assert table.evaluate("(t) => t.scrollWidth > t.clientWidth")  # the table scrolls inside its card
-
-
-def test_words_of_strangers_run_nowhere(page: Page) -> None:
-    """Two values of a setting are two arms, which may be named anything; the base models differ, so nothing is averaged."""
-    page.goto("/compare?experiment=2")
-    expect(page.get_by_text("Nothing is averaged")).to_be_visible(timeout=60_000)
-    settle(page)
-    expect(page.get_by_role("heading", name=re.compile("Which structure learns best"))).to_be_visible()
-    assert page.locator("img[src=x]").count() == 0 and page.locator("strong", has_text="bold").count() == 0
 
 
 def test_a_new_evaluation_is_seen_without_a_reload(page: Page) -> None:

@@ -146,9 +146,11 @@ def test_what_was_typed_is_kept_by_the_press_that_leaves_its_field_and_page(chro
 
 
 def test_a_reload_asks_while_a_field_is_being_typed_in(chrome: Browser, dashboard: str) -> None:
-    page = opened(chrome, f"{dashboard}/design?arm=hybrid")
-    page.get_by_role("link", name="Queue", exact=True).click()
+    page = chrome.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    page.goto(f"{dashboard}/queue")
     name = page.get_by_role("textbox", name="Name", exact=True)
+    expect(name).to_be_visible(timeout=60_000)
+    settle(page)
     name.click()
     page.keyboard.type(" and more")
     with page.expect_event("dialog") as asked:
@@ -161,7 +163,9 @@ def test_a_reload_asks_while_a_field_is_being_typed_in(chrome: Browser, dashboar
     expect(name).to_have_value(re.compile(" and more$"))
 
 
-def test_points_half_typed_and_a_curve_that_numbers_turn_leave_the_page_whole(chrome: Browser, dashboard: str) -> None:
+def test_points_half_typed_and_a_curve_that_numbers_turn_leave_the_page_whole_and_keys_move_points(
+    chrome: Browser, dashboard: str
+) -> None:
     page = opened(chrome, f"{dashboard}/design?arm=hybrid")
     direction = page.get_by_role("radio", name="to hard"), page.get_by_role("radio", name="to continuous")
     direction[1].click()
@@ -181,17 +185,11 @@ def test_points_half_typed_and_a_curve_that_numbers_turn_leave_the_page_whole(ch
         points.press("Enter")
         expect(page.get_by_text("an item of points lacks a value")).to_be_visible()
         expect(page.get_by_test_id("stException")).to_have_count(0)
-    points.fill("0 0, 50 1")
+    points.fill("25 0, 75 1")
     points.press("Enter")
     expect(direction[0]).to_be_checked()
-
-
-def test_points_are_added_moved_and_removed_with_the_keyboard(chrome: Browser, dashboard: str) -> None:
-    page = opened(chrome, f"{dashboard}/design?arm=hybrid")
-    page.get_by_role("radio", name="piecewise").or_(page.get_by_role("button", name="piecewise")).click()
-    points = page.get_by_role("textbox", name="Points: step value").first
-    expect(points).to_have_value("25 0, 75 1")
-    handle(page, "point 1").press("Enter")
+    expect(handle(page, "point 2")).to_have_attribute("aria-valuetext", "step 75, 1.00")
+    handle(page, "point 1").press("Enter")  # and now with the keyboard: one more, moved, and taken away
     expect(points).to_have_value("25 0, 50 0.5, 75 1")
     handle(page, "point 2").press("ArrowUp")
     handle(page, "point 2").press("Shift+ArrowLeft")
@@ -205,10 +203,14 @@ def test_points_are_added_moved_and_removed_with_the_keyboard(chrome: Browser, d
     expect(handle(page, "point 2")).to_have_attribute("aria-valuetext", "step 90, 1.00")
 
 
-def test_a_phone_shows_every_panel_without_sideways_scroll(chrome: Browser, dashboard: str) -> None:
+def test_every_panel_fits_a_phone_and_a_row_of_a_term_every_width(chrome: Browser, dashboard: str) -> None:
     page = opened(chrome, f"{dashboard}/design?arm=hybrid", 390)
-    panels = {"YAML": page.get_by_label("Experiment as YAML"), "Versions": page.get_by_label("Save this arm's mix as")}
-    for panel, shown in {**panels, "Templates": page.get_by_role("heading", name="Other blends")}.items():
+    panels = {  # Templates is open at first, and a press on it would close it
+        "Versions": page.get_by_label("Save this arm's mix as"),
+        "Templates": page.get_by_role("heading", name="Other blends"),
+        "YAML": page.get_by_label("Experiment as YAML"),
+    }
+    for panel, shown in panels.items():
         page.get_by_role("button", name=panel, exact=True).or_(page.get_by_role("radio", name=panel)).first.click()
         expect(shown).to_be_visible(timeout=60_000)
         settle(page)
@@ -220,61 +222,61 @@ def test_a_phone_shows_every_panel_without_sideways_scroll(chrome: Browser, dash
         weight and shaping and abs(weight["y"] + weight["height"] / 2 - shaping["y"] - shaping["height"] / 2) < 12
     )  # one line
 
+    more = page.get_by_role("button", name="Settings of closeness", exact=True)  # whose they are
+    menu = page.get_by_role("menuitem", name="Repetition A price for repeated word n-grams")
+    over = "e => [...function* () { for (let x = e; x; x = x.parentElement) yield x.scrollWidth - x.clientWidth; }()]"
+    for width in (390, 1280, 1440):  # the panel stands below, or beside and takes of the row's room
+        page.set_viewport_size({"width": width, "height": 1000})
+        page.wait_for_function("width => document.documentElement.clientWidth === width", arg=width)
+        settle(page)
+        expect(more, f"{width}").to_be_visible()
+        row = more.locator("xpath=ancestor::*[@data-testid='stHorizontalBlock'][1]")
+        assert max(row.evaluate(over)) <= 1, f"{width}: something scrolls"
+        page.get_by_role("button", name="Add term").first.click()
+        expect(menu, f"{width}").to_be_visible()
+        body = page.get_by_test_id("stMenuButtonBody").bounding_box()
+        assert body and body["x"] >= 0 and body["x"] + body["width"] <= width and body["y"] >= 0, width
+        page.keyboard.press("Escape")
+        expect(menu, f"{width}").to_have_count(0)
+
 
 # What is typed into a box in turn, so that each stands where another number stood before.
-NUMBERS = [
-    ("queue", "learning_rate", ["0.001", "0.01", "1e-5", "2e-6", "6e-4", "1.25e-4", "0.8", "1e-5"]),  # %.2f shows most as 0
-    ("queue", "beta", ["0.001", "0.04", "0", "0.125"]),  # from 0, of which no size can be told
-    ("design", "weight of closeness", ["0.125", "0.001", "1.25e-4", "64", "0.8"]),  # a third digit, and a big one
-    ("design", "std_floor", ["1e-5", "0.015"]),  # what comes of a class drawn by itself
-]
+NUMBERS = {
+    "queue": {
+        "learning_rate": ["0.001", "0.01", "1e-5", "2e-6", "6e-4", "1.25e-4", "0.8", "1e-5"],  # %.2f shows most as 0
+        "beta": ["0.001", "0.04", "0", "0.125"],  # from 0, of which no size can be told
+    },
+    "design": {
+        "weight of closeness": ["0.125", "0.001", "1.25e-4", "64", "0.8"],  # a third digit, and a big one
+        "std_floor": ["1e-5", "0.015"],  # what comes of a class drawn by itself
+    },
+}
+# What is typed into the learning rate, by how much its buttons then change it, and what comes of one press.
+STEPS = [("1e-5", "0.000001", 1.1e-5), ("0.8", "0.1", 0.9), ("1.25e-4", "0.00001", 1.4e-4), ("0.04", "0.001", 0.041)]
 
 
-@pytest.mark.parametrize(("at", "label", "typed"), NUMBERS, ids=[label for _, label, _ in NUMBERS])
-def test_a_number_box_shows_the_number_that_is_stored(
-    chrome: Browser, dashboard: str, at: str, label: str, typed: list[str]
+@pytest.mark.parametrize("at", NUMBERS)
+def test_a_number_box_shows_the_number_that_is_stored_and_steps_by_a_part_of_it(
+    chrome: Browser, dashboard: str, at: str
 ) -> None:
     page = chrome.new_context(viewport={"width": 1440, "height": 1000}).new_page()
     page.goto(f"{dashboard}/{at}?arm=hybrid")
-    expect(box(page, label)).to_be_visible(timeout=60_000)
-    for number in typed:
+    expect(box(page, next(iter(NUMBERS[at])))).to_be_visible(timeout=60_000)
+    settle(page)
+    rate = box(page, "learning_rate")
+    for typed, step, up in STEPS if at == "queue" else []:
+        rate.fill(typed)
+        rate.press("Enter")
+        expect(rate, typed).to_have_attribute("step", step)  # that fits what was typed, with the answer
         settle(page)
-        box(page, label).fill(number)
-        box(page, label).press("Enter")
-        page.wait_for_timeout(400)  # the answer may bring another format, in which the same number is drawn anew
+        rate.press("ArrowUp")
+        expect(rate).not_to_have_value(typed)
+        assert float(rate.input_value()) == up, typed
         settle(page)
-        assert float(box(page, label).input_value()) == float(number), number
-
-
-def test_the_buttons_of_a_number_box_step_by_a_part_of_what_stands_there(chrome: Browser, dashboard: str) -> None:
-    page = chrome.new_context(viewport={"width": 1440, "height": 1000}).new_page()
-    page.goto(f"{dashboard}/queue")
-    expect(box(page, "learning_rate")).to_be_visible(timeout=60_000)
-    for typed, step, up in (
-        ("1e-5", "0.000001", 1.1e-5),
-        ("0.8", "0.1", 0.9),
-        ("1.25e-4", "0.00001", 1.4e-4),
-        ("0.04", "0.001", 0.041),
-    ):
-        settle(page)
-        box(page, "learning_rate").fill(typed)
-        box(page, "learning_rate").press("Enter")
-        expect(box(page, "learning_rate")).to_have_attribute("step", step)  # that fits what was typed, with the answer
-        settle(page)
-        box(page, "learning_rate").press("ArrowUp")
-        expect(box(page, "learning_rate")).not_to_have_value(typed)
-        assert float(box(page, "learning_rate").input_value()) == up, typed
-
-
-@pytest.mark.parametrize("width", [1440, 1280, 390])
-def test_a_row_of_a_term_fits_and_its_button_says_whose_it_is(chrome: Browser, dashboard: str, width: int) -> None:
-    page = opened(chrome, f"{dashboard}/design?arm=hybrid&panel=YAML", width)
-    more = page.get_by_role("button", name="Settings of closeness", exact=True)
-    expect(more).to_be_visible()
-    over = "e => [...function* () { for (let x = e; x; x = x.parentElement) yield x.scrollWidth - x.clientWidth; }()]"
-    assert max(more.locator("xpath=ancestor::*[@data-testid='stHorizontalBlock'][1]").evaluate(over)) <= 1  # nothing scrolls
-    page.get_by_role("button", name="Add term").first.click()
-    menu = page.get_by_role("menuitem", name="Repetition A price for repeated word n-grams")
-    expect(menu).to_be_visible()
-    body = page.get_by_test_id("stMenuButtonBody").bounding_box()
-    assert body and body["x"] >= 0 and body["x"] + body["width"] <= width and body["y"] >= 0
+    for label, numbers in NUMBERS[at].items():
+        for number in numbers:
+            box(page, label).fill(number)
+            box(page, label).press("Enter")
+            page.wait_for_timeout(400)  # the answer may bring another format, in which the same number is drawn anew
+            settle(page)
+            assert float(box(page, label).input_value()) == float(number), (label, number)

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.store import claims, queries
 from core.store.states import Status
 from tests.conftest import REPO, wait_for
-from tests.support.browser import browser, button, card, chromium, served, settle, whole, zoom
+from tests.support.browser import browser, button, card, chromium, go, served, settle, whole, zoom
 
 SHOTS = REPO / "shots" / "e2e"
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -102,19 +102,27 @@ def test_design_launch_watch_read_stop(url: str, home: Path) -> None:
             subprocess.run([sys.executable, "-m", "cli", "stop", str(other.id)], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_and_both_themes_have_no_sideways_scroll(dashboard: str, chrome: Browser, scheme: str) -> None:
-    for path in ("", "/design", "/queue", "/runs", "/workers"):
-        context = chrome.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
-        page = context.new_page()
-        page.goto(dashboard + path)
+PAPER = {"dark": "rgb(14, 17, 22)", "light": "rgb(246, 247, 249)"}
+
+
+def test_a_phone_and_both_themes_have_no_sideways_scroll(dashboard: str, chrome: Browser) -> None:
+    """Opened in the dark, and from there through the pages: on each it becomes day or night."""
+    page = chrome.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark").new_page()
+    page.goto(dashboard)
+    schemes = ["dark", "light"]
+    for path in ("/", "/design", "/queue", "/runs", "/workers"):
+        if path != "/":
+            go(page, path)
+        expect(page).to_have_title(f"{path[1:].title()} · Showdown" if path != "/" else "Showdown")
         page.wait_for_selector("h1", timeout=60_000)
-        settle(page)
-        wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-        assert wide <= 390, f"{path or '/'} is {wide} px wide"
-        background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
-        assert background == ("rgb(246, 247, 249)" if scheme == "light" else "rgb(14, 17, 22)")
-        context.close()
+        for scheme in schemes:
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            settle(page)
+            wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+            assert wide <= 390, f"{path} is {wide} px wide in the {scheme}"
+            background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+            assert background == PAPER[scheme], (path, scheme)
+        schemes.reverse()  # the next page is first drawn in the theme in which this one is left
 
 
 def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(page: Page) -> None:

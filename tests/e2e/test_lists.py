@@ -15,7 +15,7 @@ from core.store import queries, records, runs
 from core.store.records import StepRecord
 from core.store.states import Status
 from tests.conftest import wait_for
-from tests.support.browser import Line, button, chromium, dashboard_over, settle
+from tests.support.browser import Line, button, chromium, dashboard_over, go, settle
 from tests.support.experiments import HOSTILE, experiment, train
 from tests.support.samples import run_config
 
@@ -93,54 +93,59 @@ def test_the_table_of_runs_is_walked_with_the_keyboard(page: Page) -> None:
     expect(page.get_by_role("heading", name="hard")).to_be_visible()
 
 
-def ticked_unheard(page: Page, where: str) -> tuple[Line, Locator]:
+def tick_unheard(page: Page, line: Line) -> Locator:
     """Run 2 ticked, and the tick sent, on a line on which no answer comes."""
-    line = Line(page)
-    page.goto(where)
     tick = page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0")
-    tick.wait_for(timeout=60_000)
+    expect(tick).not_to_be_checked(timeout=60_000)
     settle(page)
     line.held = True
-    tick.click()
-    line.until_said(b"tick")
-    return line, tick
-
-
-@pytest.mark.parametrize(
-    ("then", "asked"),
-    [
-        pytest.param(
-            lambda page: page.get_by_role("button", name="Id", exact=True).click(), r"&runs=2&order=id\.down", id="sort"
-        ),
-        pytest.param(lambda page: runs.create_run(run_config()), "&runs=2", id="the pulse, as the list has changed"),
-        pytest.param(
-            lambda page: button(page, "Remove Failed").click(), r"\?state=Done&runs=2", id="a widget bound to the address"
-        ),
-    ],
-)
-def test_what_is_said_before_a_tick_was_answered_takes_no_tick_away(
-    page: Page, then: Callable[[Page], object], asked: str
-) -> None:
-    line, tick = ticked_unheard(page, "/runs?state=Done&state=Failed")
     before = len(line.said)
-    then(page)
-    line.until_said(b"", after=before)
-    line.let_go()
-    expect(page).to_have_url(re.compile(f"{asked}$"))
-    settle(page)
-    expect(page).to_have_url(re.compile(f"{asked}$"))
-    expect(tick).to_be_checked()
-    expect(page.get_by_role("link", name="Open continuous, beta 0, seed 0")).to_be_visible()
-    page.get_by_role("checkbox", name="Tick hard, beta 0, seed 0").click()
-    expect(page).to_have_url(re.compile("runs=2-1"))  # of both
+    tick.click()
+    line.until_said(b"tick", after=before)
+    return tick
 
 
-def test_back_before_a_tick_was_answered_leads_to_the_address_of_before(page: Page) -> None:
+THEN: list[tuple[str, Callable[[Page], object], str]] = [
+    ("a sort", lambda page: page.get_by_role("button", name="Id", exact=True).click(), r"&runs=2&order=id\.down"),
+    ("the pulse, as the list has changed", lambda page: runs.create_run(run_config()), "&runs=2"),
+    ("a widget bound to the address", lambda page: button(page, "Remove Failed").click(), r"\?state=Done&runs=2"),
+]
+
+
+def test_what_is_said_before_a_tick_was_answered_takes_no_tick_away(page: Page) -> None:
+    line = Line(page)
+    for what, then, asked in THEN:
+        go(page, "/runs?state=Done&state=Failed")  # where nothing is ticked
+        tick = tick_unheard(page, line)
+        before = len(line.said)
+        then(page)
+        line.until_said(b"", after=before)
+        line.let_go()
+        expect(page, what).to_have_url(re.compile(f"{asked}$"))
+        settle(page)
+        expect(page, what).to_have_url(re.compile(f"{asked}$"))
+        expect(tick, what).to_be_checked()
+        expect(page.get_by_role("link", name="Open continuous, beta 0, seed 0"), what).to_be_visible()
+        page.get_by_role("checkbox", name="Tick hard, beta 0, seed 0").click()
+        expect(page, what).to_have_url(re.compile("runs=2-1"))  # of both
+        settle(page)
+
+
+def test_a_tick_is_taken_back_before_its_answer_by_a_second_press_and_by_back(page: Page) -> None:
     line = Line(page)
     page.goto("/runs?state=Done")
-    one, two = (page.get_by_role("checkbox", name=f"Tick {arm}, beta 0, seed 0") for arm in ("continuous", "hard"))
-    one.wait_for(timeout=60_000)
+    one = tick_unheard(page, line)
+    line.until_answered(b"runs=2")
+    before = len(line.said)
+    one.click()
+    line.let_go()  # the table comes with its tick, before the page has said that it was taken back
+    line.until_said(b"tick", after=before)
+    expect(page).to_have_url(re.compile("state=Done$"))
     settle(page)
+    expect(one).not_to_be_checked()
+    expect(page).to_have_url(re.compile("state=Done$"))
+
+    two = page.get_by_role("checkbox", name="Tick hard, beta 0, seed 0")
     one.click()
     expect(page).to_have_url(re.compile("state=Done&runs=2$"))
     settle(page)
@@ -163,20 +168,7 @@ def test_back_before_a_tick_was_answered_leads_to_the_address_of_before(page: Pa
     expect(page).to_have_url(re.compile("state=Done$"))
 
 
-def test_a_tick_that_is_taken_back_before_its_answer_stays_away(page: Page) -> None:
-    line, tick = ticked_unheard(page, "/runs?state=Done")
-    line.until_answered(b"runs=2")
-    before = len(line.said)
-    tick.click()
-    line.let_go()  # the table comes with its tick, before the page has said that it was taken back
-    line.until_said(b"tick", after=before)
-    expect(page).to_have_url(re.compile("state=Done$"))
-    settle(page)
-    expect(tick).not_to_be_checked()
-    expect(page).to_have_url(re.compile("state=Done$"))
-
-
-def test_back_from_a_run_brings_back_filters_columns_and_ticks(page: Page) -> None:
+def test_back_from_a_run_brings_back_filters_columns_and_ticks_and_another_address_has_others(page: Page) -> None:
     view = "/runs?find=seed&columns=State&columns=Seed&runs=2-1"
     page.goto(view)
     name = page.get_by_role("link", name="hard, beta 0, seed 0", exact=True)
@@ -195,14 +187,14 @@ def test_back_from_a_run_brings_back_filters_columns_and_ticks(page: Page) -> No
         expect(heads).to_have_text(["Run", "Id", "State", "Seed"])
         assert ticked(page) == ["continuous, beta 0, seed 0", "hard, beta 0, seed 0"]
 
-
-def test_an_address_that_changes_changes_the_ticks(page: Page) -> None:
-    page.goto("/runs?runs=2-1")
+    # An address that changes changes the ticks.
+    go(page, "/runs?runs=2-1")
+    expect(page.get_by_label("Find")).to_have_value("")
     chart = page.get_by_role("img", name=re.compile("^Gold accuracy by step: hard, beta 0, seed 0 50 %; continuous"))
     expect(chart).to_be_visible(timeout=60_000)
     settle(page)
     page.keyboard.press("Shift")  # an address without a press before it is no entry of the history
-    page.evaluate("history.pushState({}, '', '/runs?runs=3'); dispatchEvent(new PopStateEvent('popstate'))")
+    go(page, "/runs?runs=3")
     alone = page.get_by_role("img", name=re.compile("^Gold accuracy by step: hybrid, beta 0, seed 0"))
     expect(alone).to_be_visible()
     settle(page)

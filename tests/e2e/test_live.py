@@ -70,7 +70,6 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dash
     claims.finish(run_id, 1, Status.DONE)
     expect(page.get_by_text("Done", exact=True)).to_be_visible()
     expect(page.get_by_text("Live", exact=True)).to_have_count(0)  # the whole page is that of a run that has ended
-    page.context.close()
 
 
 def test_a_step_leaves_the_legend_as_it_is(dashboard: str, chrome: Browser) -> None:
@@ -89,7 +88,6 @@ def test_a_step_leaves_the_legend_as_it_is(dashboard: str, chrome: Browser) -> N
     page.mouse.up()
     expect(entry).to_have_attribute("aria-pressed", "false")
     expect(entry).to_be_focused()
-    page.context.close()
 
 
 def test_head_and_tab_both_follow_a_run_that_makes_no_pause(dashboard: str, chrome: Browser) -> None:
@@ -104,7 +102,6 @@ def test_head_and_tab_both_follow_a_run_that_makes_no_pause(dashboard: str, chro
         heads.add(page.get_by_role("progressbar", name="training progress").get_attribute("aria-valuenow"))
         bars.add(page.get_by_role("slider", name="training step").get_attribute("aria-valuenow"))
     claims.finish(run_id, 1, Status.DONE)
-    page.context.close()
 
 
 def test_on_any_tab_a_run_that_ends_makes_the_page_that_of_a_run_that_has_ended(dashboard: str, chrome: Browser) -> None:
@@ -120,7 +117,6 @@ def test_on_any_tab_a_run_that_ends_makes_the_page_that_of_a_run_that_has_ended(
     page.get_by_role("heading", name="Dead groups").scroll_into_view_if_needed()
     until(page, "Dead groups", "last", 25)
     expect(page.get_by_text("Live", exact=True)).to_have_count(0)
-    page.context.close()
 
 
 HOVERED = """([title, x]) => {
@@ -150,7 +146,6 @@ def test_a_layer_below_zero_answers_with_its_own_value(dashboard: str, chrome: B
         return all(sorted(page.evaluate(HOVERED, [title, step])) == wanted for step, wanted in answers.items())
 
     wait_for("the labels", heard)
-    page.context.close()
 
 
 def test_a_zoom_ends_where_the_axis_becomes_another(dashboard: str, chrome: Browser) -> None:
@@ -175,7 +170,6 @@ def test_a_zoom_ends_where_the_axis_becomes_another(dashboard: str, chrome: Brow
     until(page, "Entropy", "type", "log")
     expect_follow(page, "Entropy", False)
     assert card(page, "Entropy")["range"] == pytest.approx([0, 10])
-    page.context.close()
 
 
 def test_a_zoom_and_a_hidden_line_are_there_again_when_their_tab_is(dashboard: str, chrome: Browser) -> None:
@@ -198,7 +192,6 @@ def test_a_zoom_and_a_hidden_line_are_there_again_when_their_tab_is(dashboard: s
     page.get_by_role("button", name=re.compile("follows the newest step again")).first.click()
     assert until(page, "Dead groups", "range", [0, 100])["follow"] is False
     claims.finish(run_id, 1, Status.DONE)
-    page.context.close()
 
 
 def expect_follow(page: Page, title: str, shown: bool) -> None:
@@ -214,7 +207,6 @@ def test_a_lost_message_is_asked_for_again(dashboard: str, chrome: Browser) -> N
     now = until(page, "Dead groups", "last", 60)
     assert now["same"] is True and now["n"] == 60  # every point is there, on the node that was there
     claims.finish(run_id, 1, Status.DONE)
-    page.context.close()
 
 
 def test_a_chart_out_of_sight_is_sent_when_it_is_looked_at(dashboard: str, chrome: Browser) -> None:
@@ -234,7 +226,6 @@ def test_a_chart_out_of_sight_is_sent_when_it_is_looked_at(dashboard: str, chrom
     page.get_by_role("textbox", name="Filter").fill("score/(")
     page.get_by_role("textbox", name="Filter").press("Enter")
     expect(page.get_by_text("cannot be used")).to_be_visible()
-    page.context.close()
 
 
 def test_a_click_on_a_step_opens_its_samples(dashboard: str, chrome: Browser) -> None:
@@ -258,7 +249,6 @@ def test_a_click_on_a_step_opens_its_samples(dashboard: str, chrome: Browser) ->
     steps.press("ArrowRight")  # and in its own tab the bar goes on from there
     expect(page).to_have_url(re.compile(r"step=38"))
     expect(page.get_by_text("Step 38", exact=True)).to_be_visible()
-    page.context.close()
 
 
 def test_the_address_holds_the_view_and_the_theme_is_the_readers(dashboard: str, chrome: Browser) -> None:
@@ -291,4 +281,3 @@ def test_the_address_holds_the_view_and_the_theme_is_the_readers(dashboard: str,
     page.set_viewport_size({"width": 390, "height": 800})
     page.wait_for_function("document.documentElement.clientWidth === 390")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.context.close()

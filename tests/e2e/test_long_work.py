@@ -111,4 +111,3 @@ def test_replay_and_export_are_cancelled_and_done(url: str, home: Path, chrome: 
     with page.expect_download() as file:
         page.get_by_role("button", name="Download 20,000 rows").click()
     assert len(Path(file.value.path()).read_text().splitlines()) == 20_000
-    page.context.close()

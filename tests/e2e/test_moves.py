@@ -21,31 +21,36 @@ def opened(chrome: Browser, address: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize(
-    ("where", "why"),
-    [("/design", "a bare address"), ("/design?panel=YAML", "a panel is open"), ("/design?step=30", "a step is looked at")],
-)
-def test_the_way_to_the_queue_is_open(dashboard: str, chrome: Browser, where: str, why: str) -> None:
-    page = opened(chrome, dashboard + where)
+def to_the_queue(page: Page) -> None:
     button(page, "To the queue").click()
-    expect(page, why).to_have_url(re.compile("/queue"))
+    expect(page).to_have_url(re.compile("/queue"))
     expect(page.get_by_role("button", name=re.compile("^Queue .* runs?$"))).to_be_visible()
-    page.context.close()
 
 
-def test_back_from_a_run_is_where_its_cell_was_pressed(dashboard: str, chrome: Browser) -> None:
+def test_back_from_a_run_is_where_its_cell_was_pressed_and_a_clone_is_seen_where_it_is_edited(
+    dashboard: str, chrome: Browser
+) -> None:
     (run_id,) = growing(max_steps=30)
     grow(run_id, 0, 10)
     claims.finish(run_id, 1, Status.STOPPED)
-    page = opened(chrome, f"{dashboard}/queue?open-room=true")
+    open_list = f"rows-open-{queries.run_detail(run_id).row.experiment_id}=true"
+    page = opened(chrome, f"{dashboard}/queue?open-room=true&{open_list}")
     cell = page.get_by_role("navigation", name="Runs, one cell each").first.get_by_role("link").first
     cell.click()
     expect(page).to_have_url(re.compile(rf"/run\?run={run_id}"))
     expect(page.get_by_text("Stopped", exact=True).first).to_be_visible()
     page.go_back()
-    expect(page).to_have_url(re.compile("/queue\\?open-room=true$"))
+    expect(page).to_have_url(re.compile(f"/queue\\?open-room=true&{open_list}$"))
     expect(cell).to_be_visible()
-    page.context.close()
+    settle(page)
+    clone(page, "Clone: hybrid, seed 0")
+
+
+def clone(page: Page, label: str) -> None:
+    page.get_by_role("button", name=re.compile(f"^{label}")).first.click()
+    expect(page).to_have_url(re.compile("/design"))
+    button(page, "To the queue").click()
+    expect(page.get_by_role("textbox", name="Name").first).to_have_value("growing again")
 
 
 def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_address(dashboard: str, chrome: Browser) -> None:
@@ -67,11 +72,13 @@ def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_addr
     for name in ("Queue", "Design", "Runs"):
         page.go_forward()
         arrived(page, name)
-    page.context.close()
 
 
 def test_an_address_that_comes_late_in_the_middle_of_a_press_makes_no_entry_of_its_own(dashboard: str, chrome: Browser) -> None:
-    page = opened(chrome, f"{dashboard}/design?step=60")
+    page = opened(chrome, f"{dashboard}/design?panel=YAML&step=60")
+    to_the_queue(page)  # its button too leads there, though the address names a panel and a step
+    arrived(page, "Queue")
+    page.get_by_role("link", name="Design", exact=True).first.click()
     arrived(page, "Design")
     before = page.evaluate("history.length")
     page.get_by_role("link", name="Queue", exact=True).first.hover()
@@ -82,11 +89,11 @@ def test_an_address_that_comes_late_in_the_middle_of_a_press_makes_no_entry_of_i
     assert page.evaluate("history.length") == before + 1
     page.go_back()
     arrived(page, "Design")
-    page.context.close()
 
 
 def test_what_is_typed_is_kept_when_back_is_pressed_before_its_field_is_left(dashboard: str, chrome: Browser) -> None:
-    page = opened(chrome, f"{dashboard}/queue")
+    page = opened(chrome, f"{dashboard}/design")
+    to_the_queue(page)
     arrived(page, "Queue")
     page.get_by_role("link", name="Design", exact=True).first.click()
     arrived(page, "Design")
@@ -99,7 +106,6 @@ def test_what_is_typed_is_kept_when_back_is_pressed_before_its_field_is_left(das
     page.get_by_role("link", name="Design", exact=True).first.click()
     arrived(page, "Design")
     expect(page.get_by_label("weight of closeness")).to_have_value("0.73")
-    page.context.close()
 
 
 def arrived(page: Page, name: str) -> None:
@@ -110,32 +116,16 @@ def arrived(page: Page, name: str) -> None:
     page.wait_for_function("window.showdownEntries")  # of the last element of the first page
 
 
-@pytest.mark.parametrize(
-    ("where", "label"),
-    [("/run?run={run}&tab=Config", "Clone to Design"), ("/queue?rows-open-1=true", "Clone: hybrid, seed 0")],
-    ids=["from a run's tab", "from an open list"],
-)
-def test_a_clone_is_seen_where_it_is_edited(dashboard: str, chrome: Browser, where: str, label: str) -> None:
+def test_a_run_is_stopped_from_its_page_after_being_asked_and_cloned_from_there(dashboard: str, chrome: Browser) -> None:
     (run_id,) = growing(max_steps=30)
     grow(run_id, 0, 10)
-    claims.finish(run_id, 1, Status.STOPPED)
-    page = opened(chrome, dashboard + where.format(run=run_id))
-    settle(page)
-    if "run?" in where:
-        button(page, "More").click()
-    page.get_by_role("button", name=re.compile(f"^{label}")).first.click()
-    expect(page).to_have_url(re.compile("/design"))
-    button(page, "To the queue").click()
-    expect(page.get_by_role("textbox", name="Name").first).to_have_value("growing again")
-    page.context.close()
-
-
-def test_a_run_is_stopped_from_its_page_after_being_asked(dashboard: str, chrome: Browser) -> None:
-    (run_id,) = growing(max_steps=30)
-    grow(run_id, 0, 10)
-    page = opened(chrome, f"{dashboard}/run?run={run_id}")
+    page = opened(chrome, f"{dashboard}/run?run={run_id}&tab=Config")
     button(page, "Stop").click()
     assert not queries.run_detail(run_id).row.stop_requested
     button(page, "Stop it now").click()
     wait_for("the request", lambda: queries.run_detail(run_id).row.stop_requested)
-    page.context.close()
+    claims.finish(run_id, 1, Status.STOPPED)
+    expect(page.get_by_text("Stopped", exact=True).first).to_be_visible()
+    settle(page)
+    button(page, "More").click()
+    clone(page, "Clone to Design")

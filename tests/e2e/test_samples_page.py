@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support import stored
-from tests.support.browser import chromium, dashboard_over, settle
+from tests.support.browser import chromium, dashboard_over, go, settle
 from tests.support.stored import HOSTILE, STEPS
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
@@ -44,22 +44,26 @@ def chosen(page: Page) -> str:
 
 
 def test_the_answer_at_a_completions_end_is_seen_and_the_head_is_in_line(page: Page) -> None:
-    for width, height in ((1280, 800), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        for of, rows in (("experiment=3&text=many+words&sample=5.1.0.0", 8), ("experiment=4", 48)):
-            page.goto(f"/samples?{of}")
-            page.wait_for_selector(CHOSEN)
-            settle(page)
+    """Of each list, first drawn in one width, and then in the other."""
+    lefts = "e => [...e.children].filter(x => x.offsetWidth).map(x => x.getBoundingClientRect().left)"
+    sizes = [(1280, 800), (390, 844)]
+    for of, rows in (("experiment=3&text=many+words&sample=5.1.0.0", 8), ("experiment=4", 48)):
+        go(page, f"/samples?{of}")
+        for width, height in sizes:
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_function("width => document.documentElement.clientWidth === width", arg=width)
             tails = page.locator("[role=option] .tail")
             expect(tails).to_have_count(rows)
+            page.wait_for_selector(CHOSEN)
+            settle(page)
             assert all(tail.evaluate(ENDS, 7) for tail in tails.all()), (width, of, "the list")
             untagged = page.locator("[role=option] .ends:not(:has(em)) .tail").all()
             assert untagged and all(tail.evaluate(ENDS, 16) for tail in untagged), (width, of, "the list")
-            lefts = "e => [...e.children].filter(x => x.offsetWidth).map(x => x.getBoundingClientRect().left)"
             head = page.locator(".row.head").evaluate(lefts)
             assert page.locator(CHOSEN).evaluate(lefts)[: len(head)] == head, (width, of, "head and rows")
             for boxes, where in ((page.locator("button.card .ends"), "the group"), (page.locator("button.end q"), "time")):
                 assert boxes.count() and all(b.evaluate(ENDS, 7) for b in boxes.all()), (width, of, where)
+        sizes.reverse()
 
 
 def test_keys_links_and_hostile_texts(page: Page) -> None:
@@ -102,7 +106,8 @@ def test_keys_links_and_hostile_texts(page: Page) -> None:
         *((1, i, t) for i, t in enumerate(list(HOSTILE.values())[:4])),
         *((3, i, t) for i, t in enumerate(list(HOSTILE.values())[4:])),
     ):
-        page.goto(f"/samples?experiment={(run_id + 1) // 2}&sample={run_id}.1.0.{index}&problem=p0")
+        go(page, f"/samples?experiment={(run_id + 1) // 2}&sample={run_id}.1.0.{index}&problem=p0")
+        expect(page.locator(CHOSEN)).to_have_attribute("id", f"s-{run_id}.1.0.{index}")
         completion = page.get_by_label("Completion", exact=True)
         expect(completion).to_be_visible()
         settle(page)
@@ -119,15 +124,16 @@ def test_back_from_a_page_that_has_the_same_words_in_its_address(page: Page) -> 
     page.set_viewport_size({"width": 1280, "height": 800})
     for start, away, sign in (
         ("/samples?experiment=1&show=worst&sort=total", "/run?run=1&tab=Samples&show=best", CHOSEN),
-        ("/samples?experiment=1&in_arm=hard&seed=0&sample=1.2.0.0", "/run?run=1&tab=Samples&show=best", CHOSEN),
         ("/compare?experiment=1", "/runs?experiment=demo", "[data-testid=stMain] h1"),
+        ("/samples?experiment=1&in_arm=hard&seed=0&sample=1.2.0.0", "/run?run=1&tab=Samples&show=best", CHOSEN),
         ("/run?run=1&tab=Samples&step=2", "/design?step=40", CHOSEN),
     ):
-        page.goto(start)
+        go(page, start)
+        expect(page).to_have_title(f"{start[1:].split('?')[0].title()} · Showdown")
         page.wait_for_selector(sign)
         settle(page)
         shown, address = page.locator(sign).inner_text(), page.url
-        page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", away)
+        go(page, away)
         expect(page).to_have_title(f"{away[1:].split('?')[0].title()} · Showdown")
         expect(page.get_by_test_id("stMain").locator("h1")).not_to_have_text(shown)
         settle(page)
