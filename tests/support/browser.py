@@ -1,7 +1,6 @@
 """A real headless Chromium for the tests and the screenshots, and the words in which they speak to a page."""
 
 import itertools
-import os
 import re
 import shutil
 import signal
@@ -17,11 +16,21 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect, sync_playwright
 
-from migrations import upgrade
-from tests.conftest import forget_settings, free_port, wait_for
+from tests.conftest import forget_settings, free_port, home_of, wait_for
 
 CALLS = itertools.count()
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+# Of two lists of features the last one counts: here are Playwright's, and the popups of the address bar, which nobody sees in
+# a browser without a window, but for which each new page starts a process that loads a page: a second of a processor.
+FEATURES = (
+    "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter",
+    "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "PreconnectToSearch", "TcpPortRandomizationWin",
+    "ThirdPartyStoragePartitioning", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "WebUIOmniboxPopup",
+)  # fmt: skip
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    f"--disable-features={','.join(FEATURES)}",
+]  # fmt: skip
 # The script has not run for half a second: so long may a press take to be heard, and its sign shows no sooner.
 SETTLED = """(call) => {
   const state = document.querySelector('[data-testid=stApp]')?.dataset.testScriptState, now = performance.now();
@@ -78,15 +87,9 @@ def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str
 
 def dashboard_over(home: Path, fill: Callable[[], object] = lambda: None) -> Iterator[str]:
     """The URL of a dashboard over a data directory of its own, for a whole file of tests; `fill` puts into it what is shown."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.startswith("SHOWDOWN_")]:
-            patch.delenv(name)
-        patch.setenv("SHOWDOWN_HOME", str(home))
-        forget_settings()
-        upgrade()
+    with home_of(home) as patch:
         fill()
         yield from served("app", home, patch, "URL: ")
-    forget_settings()
 
 
 def button(page: Page, label: str) -> Locator:
