@@ -73,7 +73,7 @@ def _may_be_negative(before: Token, sign: Token, operand: Token) -> bool:
 
 
 def _is_number(parts: list[Token], place: int) -> bool:
-    return place >= 0 and parts[place].kind in NUMBERS
+    return 0 <= place < len(parts) and parts[place].kind in NUMBERS
 
 
 def _may_go_on(parts: list[Token], place: int) -> bool:
@@ -179,7 +179,7 @@ def ends(parts: list[Token], last: int) -> bool | None:
     if behind.kind == "num":
         return None if _may_go_on(parts, place) or tight else True
     if behind.kind == "of":
-        return None if is_share(parts, place) or _is_number(parts, place + 1) else False
+        return None if is_share(parts, place) or _divides_a_number(parts, place) else False
     if behind.kind == "open":
         return _is_rounded(parts, place) if behind.text in "([" and is_remark(parts, place) else None
     if behind.kind == "text":
@@ -187,6 +187,14 @@ def ends(parts: list[Token], last: int) -> bool | None:
     if behind.kind == "word":
         return _before_words(parts, place, tight)
     return None
+
+
+def _divides_a_number(parts: list[Token], place: int) -> bool:
+    """Behind the `of` at `place` stands a number, or the text breaks off before it says what: `= 24 of 30`, `= 24 of`."""
+    place += 1
+    while place < len(parts) and parts[place].kind in FORMAT:
+        place += 1
+    return place == len(parts) or parts[place].kind in NUMBERS
 
 
 def _goes_on_below(parts: list[Token], place: int) -> bool | None:

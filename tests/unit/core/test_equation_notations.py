@@ -138,6 +138,10 @@ NOT_READ = [
     "a 20% discount on 50 + 10 = 48",
     "rent + food 3 * 4 = 17",
     "12 x 1 and 1/4 = 15",
+    "48 / 2 = 23 of 30",
+    "48 / 2 = 23 of **30**",
+    "48 / 2 = 23 of",  # the text breaks off
+    "48 / 2 = 23of ",
     "5 * 3 = 15 less than 20",
     "12 : 4 + 2 = 5",
     # variables
