@@ -4,14 +4,13 @@ Everything is real: SQLite files, a PostgreSQL cluster started once a session, a
 component is missing, the tests that need it are skipped and say what to install.
 """
 
-import gc
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from core.store import claims, queries, session
 from core.store.states import Status
 from migrations import upgrade
 from tests.support.samples import run_config
+from worker.imports import importing
 
 REPO = Path(__file__).parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests train side by side: each with one thread, or they wait for each other
@@ -33,8 +33,6 @@ hypothesis.register_profile("quick", deadline=None, max_examples=8)  # make quic
 hypothesis.load_profile("untimed")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
-
-gc.disable()  # until all tests are collected: what that imports and makes stays, and a collection looks through all of it
 
 TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser"}  # folder -> marker
 STORES = {"sqlite", "database", "empty_database", "postgres_server", "broker", "trained_home", "s3_url"}
@@ -65,10 +63,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=turn)
 
 
-def pytest_collection_finish() -> None:
-    """Later collections leave out what is there by now."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """To collect the tests imports all that they import, and later garbage collections leave that out."""
+    with importing(()):
+        return (yield)
 
 
 def tier_of(item: pytest.Item) -> str:

@@ -4,7 +4,7 @@ Each question has three answers. False: it ends there. True: it does, in the usu
 it goes on, or nobody can tell.
 """
 
-from core.equations.runs import NUMBERS, is_plain, is_remark, is_share, run_back
+from core.equations.runs import NUMBERS, is_plain, is_remark, is_share, run_back, skip
 from core.equations.tokens import FORMAT, INSIDE, Token
 from core.equations.words import APPROXIMATE, BREAKS, CONVERSIONS, LABELS, OPERATORS, SCALING, TIGHT, WHOLES
 
@@ -161,48 +161,43 @@ def _inside_a_word(parts: list[Token], place: int) -> bool:
 
 def ends(parts: list[Token], last: int) -> bool | None:
     """Whether there is doubt that an expression ends before `last`; None when it certainly goes on."""
-    place = last
-    while place < len(parts) and parts[place].kind in FORMAT | {"close"}:
-        place += 1
+    place = skip(parts, last, FORMAT | {"close"})
     if place == len(parts):
         return False
-    behind = parts[place]
-    if place > last and behind.kind in ("op", "raised", "percent", "frac", "sqrt"):
+    following = parts[place]
+    if place > last and following.kind in ("op", "raised", "percent", "frac", "sqrt"):
         return None
-    tight = behind.start == parts[place - 1].end
-    if behind.kind == "line":
+    tight = following.start == parts[place - 1].end
+    if following.kind == "line":
         return _goes_on_below(parts, place)
-    if behind.kind in FINE:
+    if following.kind in FINE:
         return False
-    if behind.kind == "point":
+    if following.kind == "point":
         return _before_point(parts, place, tight)
-    if behind.kind == "num":
+    if following.kind == "num":
         return None if _may_go_on(parts, place) or tight else True
-    if behind.kind == "of":
+    if following.kind == "of":
         return None if is_share(parts, place) or _divides_a_number(parts, place) else False
-    if behind.kind == "open":
-        return _is_rounded(parts, place) if behind.text in "([" and is_remark(parts, place) else None
-    if behind.kind == "text":
-        return False if is_plain(behind.text) else None
-    if behind.kind == "word":
+    if following.kind == "open":
+        return _is_rounded(parts, place) if following.text in "([" and is_remark(parts, place) else None
+    if following.kind == "text":
+        return False if is_plain(following.text) else None
+    if following.kind == "word":
         return _before_words(parts, place, tight)
     return None
 
 
 def _divides_a_number(parts: list[Token], place: int) -> bool:
     """Behind the `of` at `place` stands a number, or the text breaks off before it says what: `= 24 of 30`, `= 24 of`."""
-    place += 1
-    while place < len(parts) and parts[place].kind in FORMAT:
-        place += 1
-    return place == len(parts) or parts[place].kind in NUMBERS
+    place = skip(parts, place + 1, FORMAT)
+    return place == len(parts) or _is_number(parts, place)
 
 
 def _goes_on_below(parts: list[Token], place: int) -> bool | None:
     bullet = place + 2 < len(parts) and parts[place + 1].kind == "mark" and parts[place + 1].text.strip() in SIGNS
     if bullet and parts[place + 2].kind == "num":  # a number alone behind it: `= 10`, and below it `- 3`
         return place + 3 == len(parts) or parts[place + 3].kind in ("line", "rel")
-    while place < len(parts) and parts[place].kind in FORMAT | {"line", "stop"}:
-        place += 1
+    place = skip(parts, place, FORMAT | {"line", "stop"})
     if place == len(parts) or parts[place].kind != "op":
         return False
     return True if parts[place].text == "-" else None
@@ -252,5 +247,5 @@ def _is_fraction(parts: list[Token], place: int) -> bool:
     """A fraction alone stands at `place`: the tail of `1 and 1/4`."""
     if parts[place].kind != "num" or place + 2 >= len(parts) or parts[place + 1].text != "/":
         return False
-    behind = parts[place + 3].kind if place + 3 < len(parts) else ""
-    return behind not in ("rel", "op")
+    kind = parts[place + 3].kind if place + 3 < len(parts) else ""
+    return kind not in ("rel", "op")

@@ -8,6 +8,13 @@ MAX_TOKENS = 40  # of one side
 NUMBERS = frozenset({"num", "close", "percent", "raised", "text", "degree"})
 
 
+def skip(parts: list[Token], place: int, kinds: frozenset[str]) -> int:
+    """The first place from `place` on where none of these kinds stands; the end of the parts where there is none."""
+    while place < len(parts) and parts[place].kind in kinds:
+        place += 1
+    return place
+
+
 def run_back(parts: list[Token], last: int) -> int | None:
     """Where the run of arithmetic that ends at `last` begins; None when a bracket of it is not opened, or it is too long."""
     depth = 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.equations.context import begins, ends
 from core.equations.expression import Value, expression
-from core.equations.runs import MAX_TOKENS, run_back, run_on
+from core.equations.runs import MAX_TOKENS, run_back, run_on, skip
 from core.equations.tokens import FORMAT, Token
 from core.equations.words import CONVERSIONS
 
@@ -43,9 +43,7 @@ def left(parts: list[Token], place: int) -> Side | None:
 
 def right(parts: list[Token], place: int) -> Side | None:
     """The side behind the relation at `place`, on its line."""
-    first = place + 1
-    while first < len(parts) and parts[first].kind in FORMAT:
-        first += 1
+    first = skip(parts, place + 1, FORMAT)
     run, last = run_on(parts, first)
     value = expression(run) if run else None
     doubtful = ends(parts, last)

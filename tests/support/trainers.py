@@ -1,6 +1,5 @@
 """Trainers of the tiny model, ours and stock TRL, built and trained in the process of the test."""
 
-import gc
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from core.problems import arithmetic
 from tests.support.samples import run_config
 from worker import data, policy
 from worker.trainer import ShowdownTrainer, build, grpo_config, lora_config
-
-gc.freeze()  # each training begins with a collection, which would look through all that was imported: half a small training
 
 
 def stock(config: RunConfig, folder: Path) -> GRPOTrainer:

@@ -6,7 +6,6 @@ setting fails here until it is in the table, or among those that are not to chan
 
 import copy
 import functools
-import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -143,7 +142,6 @@ def base_model() -> Any:
     model.model.layers = model.model.layers[:1]
     model.config.num_hidden_layers = 1
     model.config.layer_types = model.config.layer_types[:1]
-    gc.freeze()  # as in tests/support/trainers.py
     return model, tokenizer
 
 
