@@ -23,13 +23,13 @@ STATIC = HERE.parent / "static"
 BUILT = STATIC / "built"
 Pick = Callable[[str], None]
 LOADER = """
-const { default: draw, style } = await import(new URL("FILE", document.baseURI).href);
+const { default: draw, style, atOnce } = await import(new URL("FILE", document.baseURI).href);
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(style);
 export default function (given) {
   const home = given.parentElement.getRootNode();
   if (!home.adoptedStyleSheets.includes(sheet)) home.adoptedStyleSheets = [...home.adoptedStyleSheets, sheet];
-  return draw(given);
+  return draw({ ...given, setTriggerValue: atOnce(given.setTriggerValue) });
 }
 """
 
@@ -52,7 +52,8 @@ def define(name: str, *with_: str) -> Any:
     they are served as one file under a name that changes with its contents, and the element itself is two lines.
     """
     style = json.dumps(_read("shared.css", f"{name}.css"))
-    script = f"{_read('shared.js', *(f'{w}.js' for w in with_), f'{name}.js')}\nexport const style = {style};\n"
+    source = _read("shared.js", *(f"{w}.js" for w in with_), f"{name}.js")
+    script = f"{source}\nexport {{ atOnce }};\nexport const style = {style};\n"
     served = BUILT / f"{name}-{hashlib.sha256(script.encode()).hexdigest()[:12]}.js"
     if not served.is_file():
         BUILT.mkdir(exist_ok=True)

@@ -1,8 +1,6 @@
 // The pulse of a live page: draws nothing. When the run has moved on from what is drawn, and somebody looks, it says so, but
 // not more often than the page wants: charts have their own feed, and what Python draws beside them may be a little older.
 const AGAIN = 8000;  // ms until it says so once more, should the word have been lost
-const APART = 60;  // ms between the words of two pulses: of words said at once Streamlit hears that of one fragment alone
-let said = Promise.resolve();
 
 function took(ui, bytes) {
   if (bytes) ui.head = unpack(bytes).head;
@@ -16,13 +14,6 @@ function took(ui, bytes) {
   ui.tell();
 }
 
-function speak(setTriggerValue) {
-  said = said.catch(() => {}).then(() => {  // a pulse that has left the page cannot speak: the others can
-    setTriggerValue("moved", true);
-    return new Promise((done) => { setTimeout(done, APART); });
-  });
-}
-
 // No chart in view waits to be drawn for the first time. Of one that is just mounted nobody knows yet whether it is in view.
 const chartsAreOut = () => ![...(window.showdownCharts ?? [])].some((ui) => ui.visible !== false && !ui.shown && ui.says.hidden);
 
@@ -34,7 +25,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return made;
   });
   const { token, drawn, last, spacing } = data;
-  Object.assign(ui, { token, drawn, last, spacing, tell: () => speak(setTriggerValue) });
+  Object.assign(ui, { token, drawn, last, spacing, tell: () => setTriggerValue("moved", true) });
   feed().add(ui);
   return whenGone(parentElement, () => feed().remove(ui));
 }

@@ -8,6 +8,15 @@ const whenGone = (parent, end = () => {}) => () => setTimeout(() => {
   memory.delete(parent);
   end();
 });
+// A word to Python in a message of its own. Streamlit sends, at its next timer, all that was said until then in one message, and has
+// only that fragment heard which spoke first: what a person presses on the page after the word of a pulse would be lost with it.
+const atOnce = (setTriggerValue) => (name, value) => {
+  const later = window.setTimeout;
+  let send = () => {};
+  window.setTimeout = (timer) => { send = timer; };
+  try { setTriggerValue(name, value); } finally { window.setTimeout = later; }
+  send();
+};
 const node = (tag, name, text) => {
   const made = document.createElement(tag);
   if (name) made.className = name;

@@ -281,3 +281,24 @@ def test_the_address_holds_the_view_and_the_theme_is_the_readers(dashboard: str,
     page.set_viewport_size({"width": 390, "height": 800})
     page.wait_for_function("document.documentElement.clientWidth === 390")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+# Streamlit's browser end sends what was pressed with the next timer, late on a busy machine: here until `showdownLet`.
+HOLD = """() => {
+  const real = window.setTimeout, waiting = [];
+  window.setTimeout = (f, ...more) => String(f).includes('sendUpdateWidgetsMessage') ? waiting.push(f) : real(f, ...more);
+  window.showdownSaid = () => waiting.length > 0 || document.body.innerText.includes('21 of 100 steps');
+  window.showdownLet = () => { window.setTimeout = real; waiting.forEach((f) => f()); };
+}"""
+
+
+def test_a_press_in_one_message_with_the_word_of_a_pulse_is_heard(dashboard: str, chrome: Browser) -> None:
+    """Streamlit makes one message of both, with one fragment: the pulse's would be drawn and not the tab that was pressed."""
+    run_id, page = watched(chrome, dashboard)
+    page.evaluate(HOLD)
+    grow(run_id, 21, 21)
+    page.wait_for_function("window.showdownSaid()")
+    page.get_by_role("tab", name="Config", exact=True).click()
+    page.evaluate("window.showdownLet()")
+    expect(page.get_by_text("gradient_checkpointing").first).to_be_visible()
+    claims.finish(run_id, 1, Status.DONE)
