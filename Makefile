@@ -11,8 +11,9 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo "Showdown needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12"; exit 1; }
 	@echo "Installing into .venv: about a gigabyte, a few minutes the first time"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt 'torch==2.13.0'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[app,worker,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[app,worker,dev]'
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true  # on all processors; of some files for other Pythons it says no
 	@touch $@
 
 demo: install

@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.forms import EXACT, fields, in_words
 from core.adaptive import Adaptive
+from core.frozen import descriptions
 from core.schedule import SCHEDULES
 
 NUMBER = "number"  # a weight that does not move
@@ -229,7 +230,12 @@ def _grid(value: dict[str, Any], boxes: _Boxes) -> dict[str, Any]:
         info = SCHEDULES[now].model_fields[extra]
         start = float(value.get(extra, info.default))
         made[extra] = st.number_input(
-            in_words(extra), value=start, step=1.0, format=EXACT, key=f"{boxes.key}-{extra}", help=info.description
+            in_words(extra),
+            value=start,
+            step=1.0,
+            format=EXACT,
+            key=f"{boxes.key}-{extra}",
+            help=descriptions(SCHEDULES[now]).get(extra),
         )
     return made
 

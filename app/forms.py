@@ -11,22 +11,22 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
 
 from app import prose, words
 from core.config import DataSource
+from core.frozen import Frozen, descriptions
 
 NOTE = 260  # characters of a class's docstring shown under its choice
 EXACT = "%g"  # sprintf-js prints every digit of a number with it; any count of digits would show another number
 MOST_SEEDS = 1000  # a longer range stays text, for the check to name
 
 
-def field(kind: type[BaseModel], name: str, value: Any, key: str, label: str = "") -> Any:
+def field(kind: type[Frozen], name: str, value: Any, key: str, label: str = "") -> Any:
     """One field of a pydantic class as the widget that fits its type; `label`: where it is not to be the field's name."""
     info = kind.model_fields[name]
-    label, note, types = label or name, info.description, get_args(info.annotation) or (info.annotation,)
+    label, note, types = label or name, descriptions(kind).get(name), get_args(info.annotation) or (info.annotation,)
     if get_origin(info.annotation) is Literal:
         options = list(types)
         return st.selectbox(label, options, options.index(value) if value in options else 0, help=note, key=key)
@@ -51,7 +51,7 @@ def _step(number: float | None) -> float:
 
 
 def fields(
-    kind: type[BaseModel], names: list[str], values: dict[str, Any], key: str, columns: int = 3, worded: bool = False
+    kind: type[Frozen], names: list[str], values: dict[str, Any], key: str, columns: int = 3, worded: bool = False
 ) -> dict[str, Any]:
     """Several fields in a grid; returns `values` with them replaced. `worded`: labels are words, beside others that are."""
     edited = dict(values)
@@ -99,7 +99,7 @@ def _at_or_below(where: str, path: str) -> bool:
 
 
 def union(
-    title: str, options: dict[str, str], kinds: Mapping[str, type[BaseModel]], value: dict[str, Any], key: str,
+    title: str, options: dict[str, str], kinds: Mapping[str, type[Frozen]], value: dict[str, Any], key: str,
     labels: Sequence[str] = (), without: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """One of several classes told apart by `type`, and its fields but those in `without`.
@@ -116,7 +116,7 @@ def union(
 
 
 def any_fields(
-    kind: type[BaseModel], names: Sequence[str], value: dict[str, Any], key: str, labels: Sequence[str] = ()
+    kind: type[Frozen], names: Sequence[str], value: dict[str, Any], key: str, labels: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Fields of a class, names of terms and optional classes of their own among them; under the names YAML has."""
     info = kind.model_fields
@@ -136,18 +136,18 @@ def _is_plain(info: FieldInfo) -> bool:
     return get_origin(info.annotation) is Literal or any(t in (int, float, bool) for t in types)
 
 
-def _special(kind: type[BaseModel], name: str, kept: dict[str, Any], key: str, labels: Sequence[str]) -> dict[str, Any]:
-    info = kind.model_fields[name]
+def _special(kind: type[Frozen], name: str, kept: dict[str, Any], key: str, labels: Sequence[str]) -> dict[str, Any]:
+    info, note = kind.model_fields[name], descriptions(kind).get(name)
     if info.annotation is str:
         now = kept.get(name) or labels[0]
         options = list(labels) if now in labels else [now, *labels]  # a term that is gone stays visible, as a fault
-        return {name: st.selectbox(name, options, options.index(now), help=info.description, key=key)}
+        return {name: st.selectbox(name, options, options.index(now), help=note, key=key)}
     if get_origin(info.annotation) is tuple:
         chosen = list(kept.get(name, labels[:1] if info.is_required() else ()))
         options = [*labels, *(x for x in chosen if x not in labels)]
-        return {name: st.multiselect(name, options, chosen, help=info.description, key=key)}
-    inner = next(t for t in get_args(info.annotation) if isinstance(t, type) and issubclass(t, BaseModel))
-    if not st.toggle(name, kept.get(name) is not None, help=info.description, key=f"{key}-on"):
+        return {name: st.multiselect(name, options, chosen, help=note, key=key)}
+    inner = next(t for t in get_args(info.annotation) if isinstance(t, type) and issubclass(t, Frozen))
+    if not st.toggle(name, kept.get(name) is not None, help=note, key=f"{key}-on"):
         return {name: None}
     return {name: fields(inner, list(inner.model_fields), kept.get(name) or {}, key, columns=2)}
 

@@ -20,7 +20,7 @@ SOCKET_PATH_LIMIT = 100  # bytes: a unix socket path is cut at 108 on Linux and 
 class Settings(BaseSettings):
     """What a process needs to know of its surroundings. Every field is SHOWDOWN_<NAME> in the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="SHOWDOWN_", env_ignore_empty=True, frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(env_prefix="SHOWDOWN_", env_ignore_empty=True, frozen=True)
 
     home: Path = Path.home() / ".showdown"
     """Data directory: database, logs, checkpoints, the private broker's files."""

@@ -11,9 +11,7 @@ from itertools import product
 from math import prod
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
+from core.frozen import Frozen
 from core.paths import put
 
 MOST_RUNS = 512
@@ -23,25 +21,28 @@ Swept = Mapping[str, Any]
 
 
 @lru_cache
-def settings(kind: type[BaseModel]) -> dict[str, FieldInfo]:
-    """The settings of a config class that may be swept, by path: numbers, switches, choices and texts."""
+def settings(kind: type[Frozen]) -> dict[str, tuple[type[Frozen], str]]:
+    """The settings of a config class that may be swept: numbers, switches, choices and texts.
+
+    By path, the class that holds each and its name there.
+    """
     return dict(_leaves(kind, ""))
 
 
-def _leaves(kind: type[BaseModel], path: str) -> list[tuple[str, FieldInfo]]:
-    found = []
+def _leaves(kind: type[Frozen], path: str) -> list[tuple[str, tuple[type[Frozen], str]]]:
+    found: list[tuple[str, tuple[type[Frozen], str]]] = []
     for name, info in kind.model_fields.items():
         if not path and name in FROM_ELSEWHERE:
             continue
         where = f"{path}.{name}" if path else name
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Frozen):
             found += _leaves(info.annotation, where)
         elif not {get_origin(t) or t for t in (info.annotation, *get_args(info.annotation))} & {dict} and name != "guards":
-            found.append((where, info))
+            found.append((where, (kind, name)))
     return found
 
 
-def refused(sweep: Mapping[str, Sequence[Any]], kind: type[BaseModel]) -> list[tuple[str, str]]:
+def refused(sweep: Mapping[str, Sequence[Any]], kind: type[Frozen]) -> list[tuple[str, str]]:
     """(path, message) for what is no sweep, whatever the settings are."""
     known, found = settings(kind), []
     for path, values in sweep.items():

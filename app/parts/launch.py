@@ -14,6 +14,7 @@ from app.parts.sweep import sweep
 from core.config import CheckpointConfig, DataConfig, EvaluationConfig, LoraConfig, ModelConfig, RetryConfig
 from core.errors import ConfigError
 from core.experiment import ExperimentConfig
+from core.frozen import descriptions
 from core.grpo import GrpoConfig
 from core.lint import cannot_act_in
 from core.problems import arithmetic
@@ -40,7 +41,7 @@ def _settings(d: draft.Draft, faults: forms.Faults) -> None:
     with left:
         now = run["model"]["path"]
         options = MODELS if now in MODELS else [*MODELS, now]
-        note = ModelConfig.model_fields["path"].description
+        note = descriptions(ModelConfig)["path"]
         path = st.selectbox("Model", options, options.index(now), accept_new_options=True, key=f"{key}-model", help=note)
         run["model"] = {**run["model"], "path": path or ""}
         faults.beside("run.model", "model")

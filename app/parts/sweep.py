@@ -8,6 +8,7 @@ import streamlit as st
 from app import draft, forms, prose
 from app.parts.term_settings import label
 from core.config import RunConfig
+from core.frozen import descriptions
 from core.sweep import settings, shown
 
 
@@ -60,8 +61,10 @@ def _present(d: draft.Draft, path: str) -> Any:
 
 
 def _help(path: str) -> str:
-    info = settings(RunConfig).get(path)
-    return (info.description or "") if info else "A constant weight of this term, in every arm."
+    if path not in settings(RunConfig):
+        return "A constant weight of this term, in every arm."
+    kind, name = settings(RunConfig)[path]
+    return descriptions(kind).get(name, "")
 
 
 def values(text: str) -> list[Any]:

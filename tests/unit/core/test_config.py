@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import Field
 
 from core import presets
 from core.config import RunConfig
 from core.errors import ConfigError
 from core.experiment import ExperimentConfig
+from core.frozen import Frozen, descriptions
 from core.grpo import GrpoConfig
 from core.parsing import parse
 from core.yaml_files import load, read_yaml
@@ -217,3 +219,31 @@ def test_the_upper_epsilon_that_trl_is_given(grpo: dict[str, Any], high: float |
 def test_the_step_at_which_a_rollout_was_made() -> None:
     made = parse(GrpoConfig, {"max_steps": 7, "num_iterations": 3})
     assert [made.rollout_step(step) for step in range(1, 8)] == [1, 1, 1, 4, 4, 4, 7] and made.rollouts == 3
+
+
+class Base(Frozen):
+    kept: int = 1
+    """Said by the base,
+    on two lines."""
+    silent: int = 2
+    other: int = 3
+    """Said by the base."""
+
+
+class Derived(Base):
+    """Of the class, not of a field."""
+
+    other: int = Field(4, description="Said by the field.")
+    own: str = ""
+    """Said here."""
+
+    class Inner(Frozen):
+        deep: int = 0
+        """Not of the class around it."""
+
+
+def test_a_docstring_below_a_field_is_its_help() -> None:
+    said = {"kept": "Said by the base,\non two lines.", "other": "Said by the field.", "own": "Said here."}
+    assert descriptions(Derived) == said
+    assert descriptions(Derived.Inner) == {"deep": "Not of the class around it."}
+    assert descriptions(type("Typed", (Base,), {}))["kept"] == said["kept"], "a class without source has what its bases say"

@@ -12,6 +12,7 @@ from core.advantage import RULES
 from core.config import RunConfig
 from core.engine import RewardEngine
 from core.errors import ConfigError
+from core.frozen import descriptions
 from core.mix import Mix
 from core.parsing import parse
 from core.preflight import beaten
@@ -234,8 +235,7 @@ def test_every_component_is_documented_and_tabled(name: str) -> None:
     made = COMPONENTS[name]
     assert made.title and made.what.endswith(".") and made.how_it_is_gamed.endswith(".")
     assert made.score.__doc__ and "[n]" in made.score.__doc__, "the docstring of score gives shapes"
-    for field, info in made.params.model_fields.items():
-        assert info.description, f"{name}.{field} has no help text"
+    assert descriptions(made.params).keys() == made.params.model_fields.keys(), "each field has a help text"
     assert sum(case[0] == name for case in CASES) >= 2, f"{name} has no table of cases in tests/unit/core/test_rewards.py"
 
 
