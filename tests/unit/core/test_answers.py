@@ -1,18 +1,12 @@
 """Answer extraction and comparison: every number we show stands on it."""
 
 import json
-import signal
-import subprocess
-import sys
-import threading
 import time
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import symbolic
 from core.answers import AnswerRule, extract, matches
 from core.numerals import number
 from core.problems import jsonl
@@ -272,75 +266,6 @@ HOSTILE = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
-def test_the_first_formula_has_its_time_for_itself() -> None:
-    """What it loads would otherwise come out of it: on a busy machine the first right answer was a wrong one."""
-    said = """
-import sys
-from core import symbolic
-symbolic._load()
-before = set(sys.modules)
-for text in (r"\\sqrt[99999]{9999999}", r"\\frac{3}{8}", "y+2", "(3,4)", "7 \\cdot 3"):
-    symbolic._verified(text, "72")
-print(sorted(set(sys.modules) - before))
-"""
-    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("in_the_middle", "right"),
-    [
-        pytest.param("time.sleep(4)", True, id="a machine that stands still makes no right answer wrong"),
-        pytest.param("while True: pass", False, id="what computes without end is ended"),
-        pytest.param(
-            "class Dies:\n def __del__(self):\n  while True: pass\nDies()\nwhile True: pass",
-            False,
-            id="also where Python swallows what is raised",
-        ),
-    ],
-)
-def test_a_formula_has_a_time_of_the_processor(in_the_middle: str, right: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    from math_verify import parser
-
-    monkeypatch.setattr(symbolic, "SECONDS", 0.5)
-    real = parser.latex2sympy
-
-    def held(*given: Any, **named: Any) -> Any:
-        exec(in_the_middle, {"time": time})
-        return real(*given, **named)
-
-    symbolic._load()
-    monkeypatch.setattr(parser, "latex2sympy", held)
-    with monkeypatch.context() as patch:  # Python says what it swallows, which is no fault here
-        patch.setattr(sys, "unraisablehook", lambda _: None)
-        assert symbolic._verified.__wrapped__(r"\frac{1}{7}", r"\frac{2}{14}") is right
-    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
-    signal.raise_signal(signal.SIGVTALRM)  # one that was on its way ends nothing any more
-
-
-@pytest.mark.slow
-def test_ticks_end_neither_the_process_nor_what_other_threads_do() -> None:
-    """A tick is for the process: that of another thread may come when the comparison is over."""
-    said = """
-import hashlib, threading
-from core import symbolic
-symbolic._load()
-symbolic.LOOK_SECONDS = 0.001
-data, over = bytes(1 << 20), threading.Event()
-def burn():
-    while not over.is_set(): hashlib.sha256(data)
-threads = [threading.Thread(target=burn) for _ in range(6)]
-for t in threads: t.start()
-print(sum(symbolic._verified.__wrapped__(r"\\frac{1}{7}", r"\\frac{2}{14}") for _ in range(400)))
-over.set()
-for t in threads: t.join()
-"""
-    done = subprocess.run([sys.executable, "-W", "error", "-c", said], capture_output=True, text=True)
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "400", "")
-
-
 @pytest.mark.timeout(30)  # a hang fails here, and not the whole suite
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=[ascii(name) for name in HOSTILE])
 def test_hostile_text_neither_raises_nor_hangs(text: str) -> None:
@@ -416,17 +341,6 @@ def test_only_the_same_number_matches(a: int, b: int) -> None:
 @given(st.decimals(-(10**6), 10**6, places=3), st.sampled_from(["#### {}", "the answer is {}.", "so {}", r"\boxed{{{}}}"]))
 def test_a_number_is_itself_however_it_is_stated(value: object, form: str) -> None:
     assert matches(extract(form.format(value), "lenient"), str(value))
-
-
-@pytest.mark.slow
-def test_a_verdict_is_the_same_in_every_thread() -> None:
-    # math-verify's time limit needs the main thread; a page runs in another one, and must not judge otherwise than training.
-    said: list[bool] = []
-    other = threading.Thread(target=lambda: said.append(same_expression("y+3", "3+y")))
-    other.start()
-    other.join()
-    assert said == [True]
-    assert same_expression("y+3", "3+y")
 
 
 @pytest.mark.slow
