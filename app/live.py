@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from app.wire import Card, Had, Said, word
+from core.csv_cells import cell_text
 from core.errors import ShowdownError
 from core.metrics.series import Series
 
@@ -97,7 +98,10 @@ def known(token: str) -> Answer | None:
 
 def asked(body: bytes) -> list[tuple[str, Had | None]]:
     """A request's tokens with what the browser has of each. ValueError for what is none."""
-    asks = json.loads(body)
+    try:
+        asks = json.loads(body)
+    except RecursionError:
+        raise ValueError("give a list of asks, no deeper") from None
     if not isinstance(asks, list) or len(asks) > MOST_ASKS:
         raise ValueError(f"give a list of at most {MOST_ASKS} asks")
     found: list[tuple[str, Had | None]] = []
@@ -162,7 +166,7 @@ def csv_of(card: Card) -> str:
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     unit = card["layout"]["yaxis"].get("ticksuffix", "").strip()
-    table.writerow([card.get("axis") or "x", *(f"{name} ({unit})" if unit else name for name in columns)])
+    table.writerow([card.get("axis") or "x", *(cell_text(f"{name} ({unit})" if unit else name) for name in columns)])
     for x in sorted({x for column in columns.values() for x in column}):
         found = (column.get(x, np.nan) for column in columns.values())
         table.writerow([f"{x:.12g}", *("" if np.isnan(y) else f"{y:.9g}" for y in found)])

@@ -1,7 +1,6 @@
 """Charts as bytes: the browser makes of them what was sent, whole or by tails, and notices what is lost."""
 
 import base64
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +19,6 @@ from app.figures import base
 from app.figures.overlay import overlay
 from app.figures.shown import View
 from app.memo import Memo
-from app.parts.all_metrics import pattern
 from app.series import SeriesStore
 from core.store import claims, queries, records
 from tests.support.browser import browser, chromium
@@ -292,16 +290,3 @@ def test_who_asks_for_what_is_being_made_waits_for_it(fails: bool, times: int) -
         go_on.set()
         assert [t.result(20) for t in others] == ["value", "value"] and len(made) == times
         assert (first.exception(20) is not None) == fails
-
-
-@pytest.mark.parametrize(
-    ("text", "fine"),
-    [("^score/|kl", True), ("", True), ("eval/.*acc", True), (r"(\w|\w)*!", False), ("(a+)+b", False), ("a*a*a*a*b", False),
-     ("score/(", False), ("(a){2,}", False), ("a{99999999999}", False), ("(" * 5000 + ")" * 5000, False)],
-)  # fmt: skip
-def test_what_could_look_for_ever_is_refused(text: str, fine: bool) -> None:
-    if fine:
-        assert pattern(text)
-    else:
-        with pytest.raises(re.error):
-            pattern(text)
