@@ -12,12 +12,15 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app import live, parts
+from app.hosts import Hosts
 from app.untrusted import slug
+from core.settings import settings
 
 MOST_BYTES = 100_000
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -25,13 +28,15 @@ NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 async def feed(request: Request) -> Response:
     """What the asking browser lacks of its live charts."""
-    body = await request.body()
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            return PlainTextResponse(f"give at most {MOST_BYTES} bytes", 413)
     try:
-        asks = live.asked(body) if len(body) <= MOST_BYTES else None
+        asks = live.asked(body)
     except ValueError as error:
         return PlainTextResponse(str(error), 400)
-    if asks is None:
-        return PlainTextResponse(f"give at most {MOST_BYTES} bytes", 413)
     content = await run_in_threadpool(live.answered, asks)
     # Said to be encoded already, or Streamlit's server compresses each answer anew, which takes longer than making it.
     headers = {**NO_STORE, "Content-Encoding": "identity"}
@@ -66,4 +71,5 @@ BASE = "/".join(["", *filter(None, [str(st.get_option("server.baseUrlPath")).str
 app = st.App(
     Path(__file__).parent / "main.py",
     routes=[Route(f"{BASE}/showdown/feed", feed, methods=["POST"]), Route(f"{BASE}/showdown/table/{{token}}", table)],
+    middleware=[Middleware(Hosts, allowed=settings().hosts)],
 )

@@ -180,7 +180,7 @@ def _watch(made: Browser, base: str, pid: int, times: dict[str, list[float]], wo
 
     seen = made.new_page(viewport={"width": 1440, "height": 3200})
     wait_for("the dashboard", lambda: _opens(seen, f"{base}/workers"), 60)
-    seen.wait_for_function("window.Plotly", timeout=20_000)  # loaded when a page has been open for a moment
+    seen.wait_for_function("() => window.Plotly", timeout=20_000)  # loaded when a page has been open for a moment
     began, before = time.perf_counter(), _processor(pid)
     seen.get_by_role("link", name="Compare", exact=True).first.click()
     looked = (

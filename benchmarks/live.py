@@ -92,7 +92,7 @@ def in_browser(server: Server, page: str, seconds: int, idle: float, wrote: dict
         opened = chrome.new_page(viewport={"width": 1440, "height": 2000})
         begin = time.monotonic()
         opened.goto(server.url + page)
-        opened.wait_for_function("[...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=60_000)
+        opened.wait_for_function("() => [...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=60_000)
         print(f"open until the first chart is drawn: {time.monotonic() - begin:.1f} s (cold)")
         time.sleep(5)
         before, mine, steps = server.processor(), processor_of(browsers()), len(wrote)

@@ -130,7 +130,7 @@ def main() -> None:
         with own_home() as home:
             ids = growing_runs(args.runs, args.steps, 2 * args.steps)
             with Server(home) as server, keep_growing(ids, args.steps + 1):
-                drawn = "[...(window.showdownCharts ?? [])].filter((ui) => ui.shown).length >= 6"
+                drawn = "() => [...(window.showdownCharts ?? [])].filter((ui) => ui.shown).length >= 6"
                 took["showdown"] = measure(page, server.url + OVERLAY, ".plot", drawn, lambda: server.pids, args.seconds)
         with trackio(args.python, args.runs, args.steps) as (url, pids):
             drawn = "document.querySelectorAll('.vega-embed canvas').length >= 6"

@@ -69,7 +69,7 @@ def seen(page: Page, url: str, ids: Sequence[int], seconds: float) -> dict[str, 
     """Name and step -> when it was drawn."""
     query = "&".join(f"metrics={quote(key, safe='')}" for key in KEYS)
     page.goto(f"{url}/runs?runs={'-'.join(map(str, ids))}&{query}")
-    page.wait_for_function("[...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=120_000)
+    page.wait_for_function("() => [...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=120_000)
     page.evaluate(STAMP)
     time.sleep(seconds)
     return stamped(page)

@@ -24,7 +24,7 @@ from cli.processes import Group
 from core import presets, queue
 from core.errors import BrokerError, SetupError
 from core.revision import revision
-from core.settings import settings
+from core.settings import EVERYWHERE, settings
 from core.store import queries, runs
 from migrations import upgrade
 from worker import shared
@@ -38,8 +38,11 @@ def prepare_home() -> None:
     """The data directory exists and can be written to."""
     home = settings().home
     os.environ["SHOWDOWN_HOME"] = str(home)  # whole, whatever directory a child runs in
+    os.umask(0o077)  # drafts, completions, logs and checkpoints are this user's: nobody else may read them
     try:
         home.mkdir(parents=True, exist_ok=True)
+        if home.stat().st_uid == os.getuid():
+            home.chmod(0o700)
         probe = home / f".write-{os.getpid()}"
         probe.touch()
         probe.unlink()
@@ -90,7 +93,8 @@ def check_port() -> None:
 def url() -> str:
     """Where the dashboard is."""
     host = settings().host
-    return f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{settings().port}"
+    name = "localhost" if host in ("127.0.0.1", *EVERYWHERE) else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{settings().port}"
 
 
 # Streamlit runs every page in a thread of its own, and glibc gives threads memory of their own: a megabyte a minute was lost.
@@ -160,7 +164,7 @@ def up(demo: bool, say: Say) -> None:
 
 def _start(group: Group, demo: bool, say: Say) -> None:
     # First: it takes longest to answer, and reads only the database.
-    group.start("app", app_command(), environment=APP_ENVIRONMENT)
+    group.start("app", app_command(), environment=APP_ENVIRONMENT, vital=True)
     start_broker(group)
     if demo:
         try:
@@ -170,16 +174,17 @@ def _start(group: Group, demo: bool, say: Say) -> None:
     start_worker(group)
 
 
-def start_broker(group: Group) -> None:
+def start_broker(group: Group, vital: bool = False) -> None:
     """The private broker, where it is the one to use and does not run; and the database at its newest revision."""
     if not settings().broker_url and not broker.answers():
-        group.start("broker", broker.command())
+        group.start("broker", broker.command(), vital=vital)
     upgrade()
     if not settings().broker_url:
         broker.wait()
 
 
-def start_worker(group: Group) -> None:
-    """What trains: a worker, and the reaper that puts lost runs back."""
-    group.start("worker", [sys.executable, "-m", "worker.celery_app"], grace_seconds=settings().stop_grace_seconds + 10)
-    group.start("reaper", [sys.executable, "-m", "worker.reaper"])
+def start_worker(group: Group, vital: bool = False) -> None:
+    """What trains: a worker, and the reaper that puts lost runs back. `vital`: there is nothing else to go on."""
+    grace = settings().stop_grace_seconds + 10
+    group.start("worker", [sys.executable, "-m", "worker.celery_app"], grace_seconds=grace, vital=vital)
+    group.start("reaper", [sys.executable, "-m", "worker.reaper"], vital=vital)

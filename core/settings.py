@@ -5,15 +5,19 @@ Defaults describe the laptop: everything under one data directory, SQLite, a pri
 
 import hashlib
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.errors import SetupError
 from core.faults import said
 
+EVERYWHERE = ("0.0.0.0", "::", "")  # addresses that are none: every interface of the machine
 SOCKET_PATH_LIMIT = 100  # bytes: a unix socket path is cut at 108 on Linux and 104 on macOS
 
 
@@ -32,6 +36,8 @@ class Settings(BaseSettings):
     """Address the dashboard listens on."""
     port: int = Field(8501, ge=1, le=65535)
     """Port the dashboard listens on."""
+    allowed_hosts: str = ""
+    """Host names under which browsers reach the dashboard, with commas between. This machine's own are always allowed."""
     components: Path | None = None
     """Directory of one's own reward components. Empty: `components` in the data directory."""
     checkpoints: str = ""
@@ -73,6 +79,12 @@ class Settings(BaseSettings):
         return f"{head}{slashes}{Path(path).expanduser().absolute()}"
 
     @property
+    def hosts(self) -> list[str]:
+        """The host names that are allowed beside the machine's own: those named, and the address that is listened on."""
+        named = [name.strip() for name in self.allowed_hosts.split(",") if name.strip()]
+        return named if self.host in EVERYWHERE else [*named, self.host]
+
+    @property
     def own_components(self) -> Path:
         """Where the user's own components are looked for."""
         return self.components or self.home / "components"
@@ -87,16 +99,34 @@ class Settings(BaseSettings):
 
     @property
     def broker_socket(self) -> Path:
-        """The private broker's socket; moved to the temporary directory where the path would be too long."""
+        """The private broker's socket; where its path would be too long, in a folder that nobody else may open."""
         path = self.home / "broker.sock"
         if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
             return path
         name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"showdown-{os.getuid()}-{name}.sock"
+        return own_folder() / f"{name}.sock"
 
     def run_folder(self, run_id: int) -> Path:
         """Where a run keeps its log, checkpoints and adapter."""
         return self.home / "runs" / str(run_id)
+
+
+def own_folder() -> Path:
+    """A folder of this user's with a short path; SetupError where somebody else could have put something into it."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    parents = (
+        [Path(runtime)] if runtime and len(os.fsencode(runtime)) <= SOCKET_PATH_LIMIT // 2 and os.path.isdir(runtime) else []
+    )
+    folder = [*parents, Path(tempfile.gettempdir())][0] / f"showdown-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise SetupError(
+            f"{folder} is not a folder that only you may open: remove it, or set SHOWDOWN_HOME to a directory with a "
+            "shorter path"
+        )
+    return folder
 
 
 @lru_cache(maxsize=1)

@@ -228,13 +228,13 @@ def test_the_table_of_runs_sorts_and_is_saved(page: Page) -> None:
     head.focus()
     page.keyboard.press("Enter")
     assert names(page) == given
-    page.wait_for_function("!location.search.includes('order=')")
+    page.wait_for_function("() => !location.search.includes('order=')")
     expect(group).to_be_visible()
     name, square = page.get_by_role("link", name="hard, beta 0, seed 0", exact=True), page.locator(".run .square").nth(1)
     expect(square).to_have_css("background-color", "rgb(47, 111, 228)")  # --hard
     expect(name).to_have_css("color", "rgb(20, 24, 31)")  # --ink: no grey of what is disabled
     page.set_viewport_size({"width": 390, "height": 900})
-    page.wait_for_function("document.documentElement.clientWidth === 390")
+    page.wait_for_function("() => document.documentElement.clientWidth === 390")
     box = name.bounding_box()  # whole on a phone, in two lines
     assert box and box["width"] > 100 and box["height"] < 60, box
     with page.expect_download() as saved:

@@ -279,7 +279,7 @@ def test_the_address_holds_the_view_and_the_theme_is_the_readers(dashboard: str,
     picture = Path(file.value.path()).read_bytes()
     assert picture.startswith(b"\x89PNG\r\n\x1a\n") and len(picture) > 5_000
     page.set_viewport_size({"width": 390, "height": 800})
-    page.wait_for_function("document.documentElement.clientWidth === 390")
+    page.wait_for_function("() => document.documentElement.clientWidth === 390")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -297,7 +297,7 @@ def test_a_press_in_one_message_with_the_word_of_a_pulse_is_heard(dashboard: str
     run_id, page = watched(chrome, dashboard)
     page.evaluate(HOLD)
     grow(run_id, 21, 21)
-    page.wait_for_function("window.showdownSaid()")
+    page.wait_for_function("() => window.showdownSaid()")
     page.get_by_role("tab", name="Config", exact=True).click()
     page.evaluate("window.showdownLet()")
     expect(page.get_by_text("gradient_checkpointing").first).to_be_visible()

@@ -104,7 +104,7 @@ def test_replay_and_export_are_cancelled_and_done(url: str, home: Path, chrome: 
     make = button(page, "Make the file of 20,000 samples")
     page.evaluate(CANCEL, "Writing the file: ")  # the file is there in two seconds, a hand may be later
     make.click()
-    page.wait_for_function("window.showdownCancelled")
+    page.wait_for_function("() => window.showdownCancelled")
     expect(button(page, "Cancel")).to_have_count(0)
     expect(page.get_by_text("Download 20,000 rows")).to_have_count(0)
     make.click()

@@ -113,7 +113,7 @@ def arrived(page: Page, name: str) -> None:
     expect(page).to_have_url(re.compile(f"/{name.lower()}"))
     expect(page).to_have_title(f"{name} · Showdown")
     settle(page)
-    page.wait_for_function("window.showdownEntries")  # of the last element of the first page
+    page.wait_for_function("() => window.showdownEntries")  # of the last element of the first page
 
 
 def test_a_run_is_stopped_from_its_page_after_being_asked_and_cloned_from_there(dashboard: str, chrome: Browser) -> None:

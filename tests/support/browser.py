@@ -172,7 +172,7 @@ def drawn(page: Page) -> None:
     """Until no element is a placeholder, and every chart in view is drawn, or says why it is not."""
     out = "(ui) => ui.visible === false || (ui.visible && (ui.shown || !ui.says.hidden))"
     loaded = "!document.querySelector('[data-testid=stSkeleton]')"
-    page.wait_for_function(f"{loaded} && [...(window.showdownCharts ?? [])].every({out})", timeout=120_000)
+    page.wait_for_function(f"() => {loaded} && [...(window.showdownCharts ?? [])].every({out})", timeout=120_000)
 
 
 def card(page: Page, title: str) -> dict[str, Any]:
