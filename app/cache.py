@@ -17,8 +17,10 @@ from app.memo import Memo
 from app.series import SeriesStore, Version
 from core import health, paths
 from core.config import RunConfig
+from core.errors import ConfigError
 from core.estimate import Past
 from core.metrics.series import Series
+from core.parsing import parse
 from core.store import browse, drafts, evaluations, lines, many, mixes, notes, past, queries, workers
 from core.store.browse import Page, Selection, Sort
 from core.store.drafts import StoredDraft
@@ -100,9 +102,18 @@ def config(run_id: int) -> RunConfig:
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def config_of(run_id: int, config_hash: str) -> RunConfig:
-    """Extending a run changes its settings, and their hash."""
+    """ConfigError for one that this version cannot read. Extending a run changes its settings, and their hash."""
     del config_hash
-    return RunConfig.model_validate(queries.run_detail(run_id).config)
+    return parse(RunConfig, queries.run_detail(run_id).config)
+
+
+def config_fault(run_id: int) -> str:
+    """Why a run's settings cannot be read; empty where they can."""
+    try:
+        config(run_id)
+    except ConfigError as error:
+        return f"Its settings cannot be read by this version: {error}"
+    return ""
 
 
 def of_run(detail: RunDetail, what: Hashable, make: Callable[[], T]) -> T:
@@ -176,6 +187,11 @@ def past_runs(model: str) -> list[Past]:
 @st.cache_data(ttl=5, max_entries=2, show_spinner=False)
 def system() -> health.System:
     return health.system()
+
+
+@st.cache_data(ttl=5, max_entries=2, show_spinner=False)
+def failing() -> list[str]:
+    return health.failing()
 
 
 @st.cache_data(ttl=LIVE_SECONDS, max_entries=4, show_spinner=False)

@@ -15,22 +15,27 @@ from functools import partial
 from pathlib import Path
 
 from core.errors import SetupError
+from core.health import failing_file
 
-RESTARTS, RESTART_WINDOW = 5, 60.0  # more restarts than this within so many seconds: something is broken, give up
+RESTARTS, RESTART_WINDOW = 5, 60.0  # more restarts than this within so many seconds: something is broken
+REST_SECONDS = 60.0  # until it is tried again, where the others can do without it
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass
 class Process:
-    """One child: its name, its command, how long it may take to end."""
+    """One child: its name, its command, how long it may take to end. `vital`: without it the others are of no use."""
 
     name: str
     command: list[str]
     grace_seconds: float
     log_file: Path
+    vital: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     popen: subprocess.Popen[bytes] | None = None
     restarted_at: list[float] = field(default_factory=list)
+    failing: bool = False
+    rests_until: float = 0.0
 
     def start(self) -> None:
         with self.log_file.open("ab") as log:
@@ -71,24 +76,43 @@ class Group:
         logs.mkdir(parents=True, exist_ok=True)
 
     def start(
-        self, name: str, command: list[str], grace_seconds: float = 10.0, environment: Mapping[str, str] | None = None
-    ) -> None:
-        process = Process(name, command, grace_seconds, self.logs / f"{name}.log", environment or {})
+        self, name: str, command: list[str], grace_seconds: float = 10.0, *,
+        environment: Mapping[str, str] | None = None, vital: bool = False,
+    ) -> None:  # fmt: skip
+        process = Process(name, command, grace_seconds, self.logs / f"{name}.log", vital, environment or {})
+        failing_file(name).unlink(missing_ok=True)
         process.start()
         self.processes.append(process)
 
     def keep_alive(self, say: Callable[[str], None]) -> None:
-        """Start again what has ended by itself; SetupError when it does not stay up."""
+        """Start again what has ended by itself. What does not stay up is tried now and then; SetupError when it is vital."""
         for process in self.processes:
-            if process.popen is None or process.popen.poll() is None:
-                continue
             now = time.monotonic()
-            process.restarted_at = [t for t in process.restarted_at if now - t < RESTART_WINDOW] + [now]
-            code = process.popen.returncode
-            if len(process.restarted_at) > RESTARTS:
-                raise SetupError(f"{process.name} keeps ending (code {code}); its last words are in {process.log_file}")
+            if process.popen is None:
+                continue
+            if process.popen.poll() is None:
+                if process.failing and now - process.restarted_at[-1] > RESTART_WINDOW:
+                    process.failing = False
+                    failing_file(process.name).unlink(missing_ok=True)
+            elif now >= process.rests_until:
+                self._again(process, now, say)
+
+    def _again(self, process: Process, now: float, say: Callable[[str], None]) -> None:
+        assert process.popen
+        code = process.popen.returncode
+        process.restarted_at = [t for t in process.restarted_at if now - t < RESTART_WINDOW] + [now]
+        if process.failing:
+            process.rests_until = now + REST_SECONDS
+        elif len(process.restarted_at) > RESTARTS:
+            said = f"{process.name} keeps ending (code {code}); its last words are in {process.log_file}"
+            if process.vital:
+                raise SetupError(said)
+            process.failing, process.rests_until = True, now + REST_SECONDS
+            failing_file(process.name).write_text(said)
+            say(f"{said}; the others go on, and it is tried again every {REST_SECONDS:.0f} s")
+        else:
             say(f"{process.name} ended (code {code}), starting it again; log: {process.log_file}")
-            process.start()
+        process.start()
 
     def end(self) -> None:
         for process in reversed(self.processes):

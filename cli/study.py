@@ -67,8 +67,8 @@ def _hands(say: Say) -> Iterator[Group]:
     try:
         with up.only_instance():
             try:
-                up.start_broker(group)
-                up.start_worker(group)
+                up.start_broker(group, vital=True)
+                up.start_worker(group, vital=True)
                 yield group
             finally:
                 if any(p.popen for p in group.processes):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from platform import python_version
 
 from core import queue
@@ -25,6 +26,16 @@ class System:
     broker_fault: str
     messages: int | None
     versions: dict[str, str]
+
+
+def failing_file(name: str) -> Path:
+    """Where `showdown up` writes that a process of its own does not stay up, for as long as that is so."""
+    return settings().home / "logs" / f"{name}.failing"
+
+
+def failing() -> list[str]:
+    """What is said of processes of this machine that do not stay up."""
+    return [path.read_text() for path in sorted(failing_file("").parent.glob("*.failing"))]
 
 
 def _version(package: str) -> str:

@@ -19,6 +19,7 @@ from worker import gpus, supervisor
 BEAT_SECONDS = 5.0
 NAME = f"{socket.gethostname()}-{os.getpid()}"
 app = client()
+app.conf.worker_consumer = "worker.consumer:Consumer"
 
 
 @app.task(name=TRAIN)  # type: ignore[untyped-decorator]
