@@ -23,6 +23,7 @@ from core.config import RunConfig
 from core.errors import DataError, SetupError
 from core.metrics.series import best_step
 from core.parsing import parse
+from core.regular_files import regular
 from core.settings import settings
 from core.store import transfer
 from core.store.records import THREADS
@@ -40,6 +41,10 @@ FILES = {  # in the order in which they are written and read: samples before the
     "notes.parquet": "sample_note",
     "labels.parquet": "sample_label",
 }
+MOST_ROWS = 500_000_000
+MOST_TEXT = 1_000_000_000  # bytes of a column in a piece
+MOST_LIST = 100_000_000  # bytes of run.json
+PARTS = {"run": dict, "events": list, "rows": dict, "files": dict, "from": dict}  # of it, and what each is
 SAMPLES = ("samples.parquet", "scores.parquet", "notes.parquet", "labels.parquet")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -47,6 +52,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def _arrow() -> Any:
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
         raise SetupError("Parquet needs pyarrow, which is not installed here: pip install pyarrow") from error
@@ -71,12 +77,45 @@ def _write(path: Path, name: str, rows: Iterator[transfer.Row]) -> int:
 
 def _read(path: Path, name: str) -> Iterator[dict[str, Sequence[Any]]]:
     pa = _arrow()
+    kinds = transfer.columns(name)
     try:
-        with pa.parquet.ParquetFile(path, pre_buffer=False) as file:  # buffered ahead, a million samples took 400 MB more
+        schema = pa.parquet.read_schema(regular(path))
+        for field in schema:
+            if field.name in kinds and not _fits(pa, field.type, kinds[field.name]):
+                raise DataError(f"{path}: the column {field.name!r} is {field.type}, not {kinds[field.name]}")
+        texts = [name for name in schema.names if kinds.get(name) in ("text", "json")]
+        # Buffered ahead, a million samples took 400 MB more. Texts stay as they lie in the file, each once: see _bounded.
+        with pa.parquet.ParquetFile(path, pre_buffer=False, read_dictionary=texts) as file:
+            if file.metadata.num_rows > MOST_ROWS:
+                raise DataError(f"{path} has {file.metadata.num_rows:,} rows; the most is {MOST_ROWS:,}")
             for piece in file.iter_batches(transfer.PIECE[name]):
+                _bounded(pa, path, piece)
                 yield piece.to_pydict()
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError, MemoryError) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}") from error
+
+
+def _fits(pa: Any, type_: Any, kind: str) -> bool:
+    """A column of this type holds values of the kind, and none that a database does not."""
+    types = pa.types
+    if types.is_dictionary(type_):
+        type_ = type_.value_type
+    if kind in ("text", "json"):
+        return bool(types.is_string(type_) or types.is_large_string(type_) or types.is_null(type_))
+    is_kind = {"int": types.is_signed_integer, "float": types.is_floating, "bool": types.is_boolean}[kind]
+    return bool(is_kind(type_) or types.is_null(type_))
+
+
+def _bounded(pa: Any, path: Path, piece: Any) -> None:
+    """DataError before texts are written out, of which a small file can name a large one a million times."""
+    for column, name in zip(piece.columns, piece.schema.names, strict=True):
+        if pa.types.is_dictionary(column.type):
+            lengths = pa.compute.binary_length(column.dictionary)
+            total = pa.compute.sum(lengths.take(column.indices)).as_py() or 0
+            if total > MOST_TEXT:
+                raise DataError(
+                    f"{path}: the column {name!r} has {total:,} bytes in {len(column):,} rows; the most is {MOST_TEXT:,}"
+                )
 
 
 def export_run(run_id: int, folder: Path, samples: bool = True) -> dict[str, Any]:
@@ -154,10 +193,12 @@ def _best(seen: transfer.View) -> dict[str, Any] | None:
 def _whole(folder: Path) -> dict[str, Any]:
     """What run.json says of a folder, which is then known to be complete and unchanged. DataError otherwise."""
     try:
-        made = json.loads((folder / RUN).read_text())
+        if regular(folder / RUN).stat().st_size > MOST_LIST:
+            raise DataError(f"{folder / RUN} has more than {MOST_LIST:,} bytes: it is no export's")
+        made = json.loads((folder / RUN).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{folder} has no {RUN}: it is no export, or one that was not finished") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{folder / RUN} cannot be read: {error}") from error
     if not isinstance(made, dict) or made.get("format") != FORMAT:
         raise DataError(f"{folder / RUN} does not describe an exported run")
@@ -166,9 +207,11 @@ def _whole(folder: Path) -> dict[str, Any]:
             f"{folder} is an export of version {made.get('version')} (by Showdown {made.get('showdown')}); "
             f"this Showdown {version('showdown')} reads version {VERSION}"
         )
-    missing = sorted({"run", "events", "rows", "files", "from"} - set(made))
+    missing = sorted(name for name, kind in PARTS.items() if not isinstance(made.get(name), kind))
     if missing:
         raise DataError(f"{folder / RUN} says nothing of {missing[0]!r}: it was changed after the export")
+    if not all(isinstance(event, dict) for event in made["events"]) or not {"run", "host"} <= set(made["from"]):
+        raise DataError(f"{folder / RUN} has events or an origin that are none: it was changed after the export")
     for name in sorted({CONFIG, *made["rows"], *(f for f in FILES if f not in SAMPLES)} - set(made["files"])):
         raise DataError(f"{folder / RUN} does not name {name}: it was changed after the export")
     for name, said in made["files"].items():
@@ -177,6 +220,8 @@ def _whole(folder: Path) -> dict[str, Any]:
             raise DataError(f"{folder / RUN} names {name!r}, which lies outside the folder")
         if not path.is_file():
             raise DataError(f"{folder} is incomplete: {name} is missing")
+        if any(p.is_symlink() for p in (path, *path.parents) if p != folder and p.is_relative_to(folder)):
+            raise DataError(f"{path} is a link: only files of the folder itself are taken")
         if digest(path) != said:
             raise DataError(f"{path} is not what was exported: its size or hash differs")
     return made

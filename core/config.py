@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from core.answers import AnswerRule
 from core.faults import NAME
 from core.frozen import Frozen
-from core.grpo import GrpoConfig
+from core.grpo import MOST_STEPS, GrpoConfig
 from core.metrics import FAMILIES, METRICS, describe
 from core.mix import Mix
 from core.problems import arithmetic
@@ -65,7 +65,7 @@ class DataSource(Frozen):
     """Field that holds the question."""
     answer: str = "answer"
     """Field that holds the answer; the gold answer is what stands after `####`, or the whole field."""
-    size: int | None = Field(None, ge=1)
+    size: int | None = Field(None, ge=1, le=100_000_000)
     """Use the first so many problems; empty: all (tiny-arithmetic: 4096 to train, 128 to evaluate)."""
 
     @model_validator(mode="after")
@@ -94,7 +94,7 @@ class LoraConfig(Frozen):
 
     r: int = Field(16, ge=1, le=1024)
     """Rank of the adapter."""
-    lora_alpha: int = Field(32, ge=1)
+    lora_alpha: int = Field(32, ge=1, le=1_000_000)
     """Scale of the adapter: lora_alpha / r."""
     lora_dropout: float = Field(0.0, ge=0, lt=1)
     """Dropout on the adapter's input."""
@@ -115,24 +115,24 @@ class LoraConfig(Frozen):
 class EvaluationConfig(Frozen):
     """How gold accuracy is measured: the same problems, decoding and random numbers at every evaluation of every arm."""
 
-    every: int = Field(10, ge=1)
+    every: int = Field(10, ge=1, le=MOST_STEPS)
     """Steps between evaluations; the start and the last step are always evaluated."""
-    num_samples: int = Field(2, ge=1)
+    num_samples: int = Field(2, ge=1, le=4096)
     """Completions per held-out problem; pass@k and maj@k come from them."""
     greedy: bool = False
     """Also answer every problem once greedily."""
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature; 0: greedy."""
-    batch_size: int = Field(256, ge=1)
+    batch_size: int = Field(256, ge=1, le=1_000_000)
     """Completions generated at once."""
 
 
 class CheckpointConfig(Frozen):
     """When a run saves what it needs to go on."""
 
-    every: int = Field(10, ge=1)
+    every: int = Field(10, ge=1, le=MOST_STEPS)
     """Steps between checkpoints; a stop always writes one."""
-    keep: int = Field(2, ge=1)
+    keep: int = Field(2, ge=1, le=MOST_STEPS)
     """How many of the newest are kept."""
     best: bool = True
     """Also keep the one whose step had the highest eval/accuracy; of equal ones the later."""
@@ -141,9 +141,9 @@ class CheckpointConfig(Frozen):
 class JournalConfig(Frozen):
     """How much a training keeps in its folder while the database is away; beyond it the training waits."""
 
-    max_steps: int = Field(1000, ge=1)
+    max_steps: int = Field(1000, ge=1, le=MOST_STEPS)
     """Steps, at most."""
-    max_megabytes: float = Field(256.0, gt=0)
+    max_megabytes: float = Field(256.0, gt=0, le=1_000_000)
     """Size of the file, at most."""
 
 
@@ -163,7 +163,7 @@ class Guard(Frozen):
     """It is bad above this."""
     below: float | None = None
     """It is bad below this."""
-    for_steps: int = Field(1, ge=1)
+    for_steps: int = Field(1, ge=1, le=MOST_STEPS)
     """So many recorded values in a row must be bad; an eval/ metric is recorded once an evaluation."""
     action: Literal["warn", "stop"] = "warn"
     """warn: one event. stop: the run ends as STOPPED, with a checkpoint, and the event says why."""

@@ -8,14 +8,25 @@ import inspect
 from functools import cache
 from itertools import pairwise
 from textwrap import dedent
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
+
+MOST = 10**12
 
 
 class Frozen(BaseModel):
     """Base class with these rules."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _has_a_bound(cls, value: Any) -> Any:
+        """Of whole numbers, whatever a field says: what counts or searches up to one must come to an end."""
+        if isinstance(value, int) and abs(value) > MOST:
+            raise ValueError(f"is beyond {MOST:,}, the most that a whole number in a config may be; give a smaller one")
+        return value
 
 
 @cache

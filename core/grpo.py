@@ -6,29 +6,31 @@ from pydantic import Field, field_validator, model_validator
 
 from core.frozen import Frozen
 
+MOST_STEPS, MOST_TOKENS = 10_000_000, 10_000_000
+MOST_COMPLETIONS = 1_000_000  # of a step
 CISPO_EPSILON_HIGH = 5.0  # TRL's documentation of epsilon_high recommends it for cispo, after arXiv 2510.13786
 
 
 class GrpoConfig(Frozen):
     """TRL's GRPOConfig, under its names; plus prompts_per_step. A step is an optimizer step."""
 
-    num_generations: int = Field(8, ge=2)
+    num_generations: int = Field(8, ge=2, le=4096)
     """Completions per prompt: the group size G."""
-    prompts_per_step: int = Field(8, ge=1)
+    prompts_per_step: int = Field(8, ge=1, le=65_536)
     """Prompts per optimizer step; completions per step = prompts_per_step x num_generations."""
-    num_iterations: int = Field(1, ge=1)
+    num_iterations: int = Field(1, ge=1, le=1000)
     """Steps that train on each rollout (mu of the GRPO paper). Above 1 the policy ratio leaves 1, and clipping acts."""
     num_processes: int = Field(1, ge=1, le=64)
     """Processes that share each step (accelerate's num_processes): one a GPU, all on one machine."""
-    per_device_train_batch_size: int | None = Field(None, ge=1)
+    per_device_train_batch_size: int | None = Field(None, ge=1, le=1_000_000)
     """Completions per forward pass of a process; smaller saves memory through gradient accumulation. Empty: all it has."""
     learning_rate: float = Field(1e-5, gt=0, lt=1)
     """AdamW's learning rate."""
     lr_scheduler_type: Literal["constant", "linear", "cosine", "constant_with_warmup"] = "constant"
     """How the learning rate moves."""
-    warmup_steps: int = Field(0, ge=0)
+    warmup_steps: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps of learning-rate warm-up."""
-    max_steps: int = Field(200, ge=1)
+    max_steps: int = Field(200, ge=1, le=MOST_STEPS)
     """Optimizer steps of the run."""
     beta: float = Field(0.0, ge=0)
     """Coefficient of the KL penalty to the starting model; 0 loads no reference."""
@@ -62,9 +64,9 @@ class GrpoConfig(Frozen):
     """Sampling temperature."""
     top_p: float = Field(1.0, gt=0, le=1)
     """Nucleus sampling."""
-    top_k: int = Field(0, ge=0)
+    top_k: int = Field(0, ge=0, le=MOST_TOKENS)
     """Top-k sampling; 0: off."""
-    max_completion_length: int = Field(256, ge=1)
+    max_completion_length: int = Field(256, ge=1, le=MOST_TOKENS)
     """Tokens a completion may have."""
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients are clipped to this norm."""
@@ -82,11 +84,11 @@ class GrpoConfig(Frozen):
     """server: its address, e.g. http://localhost:8000."""
     vllm_gpu_memory_utilization: float = Field(0.3, gt=0, le=1)
     """colocate: share of the GPU's memory that vLLM takes."""
-    vllm_max_model_length: int | None = Field(None, ge=1)
+    vllm_max_model_length: int | None = Field(None, ge=1, le=MOST_TOKENS)
     """colocate: tokens of prompt and completion together; empty: all that the model can take."""
     vllm_enable_sleep_mode: bool = False
     """colocate: vLLM gives its memory back while the policy is trained, and takes it again."""
-    vllm_tensor_parallel_size: int = Field(1, ge=1)
+    vllm_tensor_parallel_size: int = Field(1, ge=1, le=64)
     """colocate: processes that share one vLLM; divides their number."""
     vllm_importance_sampling_correction: bool = True
     """Weigh completions by the ratio of the policy's probability to vLLM's, which differ a little."""
@@ -120,6 +122,16 @@ class GrpoConfig(Frozen):
         if not isinstance(size, int) or not isinstance(group, int) or group < 1 or size % group:
             raise ValueError(f"generation_batch_size {size} is not divisible by num_generations {group}")
         return {**values, "prompts_per_step": size // group}
+
+    @model_validator(mode="after")
+    def _a_step_has_an_end(self) -> "GrpoConfig":
+        completions = self.prompts_per_step * self.num_generations
+        if completions > MOST_COMPLETIONS:
+            raise ValueError(
+                f"prompts_per_step {self.prompts_per_step} x num_generations {self.num_generations} are {completions:,} "
+                f"completions a step, and {MOST_COMPLETIONS:,} are the most; make one of them smaller"
+            )
+        return self
 
     @model_validator(mode="after")
     def _loss_is_whole(self) -> "GrpoConfig":

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,6 +22,7 @@ from core.replies import opened
 
 BATCH = 512  # rows after which a batch ends with its group, where the rows say no step
 MOST_NLL = 1e6
+MOST_LINE = 16_000_000  # bytes
 UNREADABLE = "the gold answer cannot be read"
 NEEDED = ("prompt", "completion", "gold")
 
@@ -82,8 +84,10 @@ def rows(path: Path, bad: Callable[[BadRow], None], progress: Callable[[int], No
     """The good rows of a file; each bad one goes to `bad`. `progress` is told the bytes read."""
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(partial(file.readline, MOST_LINE), b""), 1):
                 progress(len(line))
+                if len(line) == MOST_LINE:
+                    raise DataError(f"{path}, line {number}: longer than {MOST_LINE:,} bytes; one sample is one line")
                 if not line.strip():
                     continue
                 try:

@@ -1,5 +1,6 @@
 """A run, an experiment or a mix from a YAML file. Called by core.presets, the CLI, the replay tab and the design page."""
 
+from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,14 +11,33 @@ from core.errors import ConfigError
 from core.experiment import ExperimentConfig
 from core.mix import Mix
 from core.parsing import parse
+from core.regular_files import regular
 
-MOST_NODES = 20_000
-NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)  # a date of no day, bytes of no text, brackets too deep
+MOST_CHARACTERS = 250_000
+MOST_VALUES = 20_000  # once aliases and merges are written out: each counts as often as it is used
+MOST_DEPTH = 40
+MOST_DIGITS = 100  # of a number; those to the base of 60 (`1:59:59`) take a time that grows with the square of their length
+NOT_YAML = (yaml.YAMLError, ValueError, RecursionError)  # a date of no day, bytes of no text
 MERGE = "tag:yaml.org,2002:merge"
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as it is meant: a key that is given twice is refused, where PyYAML silently takes the last one."""
+    """YAML as it is meant, and no more of it than a config may have, looked at before anything is made of it.
+
+    A key that is given twice is refused, where PyYAML silently takes the last one.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A node with all inside it."""
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise _refused(f"more than {MOST_DEPTH} levels deep", self.peek_event())  # type: ignore[no-untyped-call]
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """As it is written: what `<<` brings in later may be given anew."""
@@ -26,20 +46,51 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != MERGE:
                 if (key.tag, key.value) in seen:
-                    said = f"{key.value!r} is given twice; remove one"
-                    raise yaml.composer.ComposerError(None, None, said, key.start_mark)
+                    raise _refused(f"{key.value!r} is given twice; remove one", key)
                 seen.add((key.tag, key.value))
         return node
 
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        if node.tag in NUMBERS and len(node.value) > MOST_DIGITS:
+            raise _refused(f"a number of more than {MOST_DIGITS} characters", node)
+        return node
 
-def _load(text: str | TextIO) -> Any:
-    return yaml.load(text, _Loader)
+
+def _refused(what: str, where: Any) -> yaml.MarkedYAMLError:
+    return yaml.composer.ComposerError(None, None, what, where.start_mark)
+
+
+def _size(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
+    """Values of a node with all inside it, aliases and merges written out. `known`: of nodes that were looked at."""
+    if node not in known:
+        known[node] = MOST_VALUES + 1  # of one inside itself
+        inner = [one for pair in node.value for one in pair] if isinstance(node, yaml.MappingNode) else node.value
+        known[node] = 1 + (0 if isinstance(node, yaml.ScalarNode) else sum(_size(one, known) for one in inner))
+    return known[node]
+
+
+def _load(file: TextIO) -> Any:
+    text = file.read(MOST_CHARACTERS + 1)
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"more than {MOST_CHARACTERS:,} characters")
+    loader = _Loader(text)
+    loader.name = getattr(file, "name", loader.name)  # YAML's errors name it
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _size(node, {}) > MOST_VALUES:
+            raise _refused(f"more than {MOST_VALUES:,} values once its aliases are written out", node)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file; ConfigError naming file and place when it cannot be read."""
     try:
-        with path.open(encoding="utf-8") as file:  # as a file: YAML's errors then name it
+        with regular(path).open(encoding="utf-8") as file:
             return _load(file)
     except OSError as error:
         raise ConfigError([(str(path), f"cannot be read: {error.strerror}")]) from error
@@ -58,27 +109,14 @@ def load(path: Path) -> RunConfig | ExperimentConfig:
 def of_text(text: str, where: str = "the text") -> RunConfig | ExperimentConfig | Mix:
     """A run, an experiment or a mix from the text of such a file; ConfigError that names the line where it is no YAML."""
     try:
-        values = _load(text)
+        values = _load(StringIO(text))
     except NOT_YAML as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else where
         raise ConfigError([(place, f"is not YAML: {getattr(error, 'problem', None) or error}")]) from error
     if not isinstance(values, dict):
         raise ConfigError([(where, "holds no settings; a run needs `mix`, an experiment `arms`, a mix `terms`")])
-    if _larger(values, MOST_NODES):
-        raise ConfigError([(where, f"is larger than {MOST_NODES:,} values once its aliases are written out")])
     return parse(Mix, values) if "terms" in values else _parsed(values)
-
-
-def _larger(values: Any, most: int) -> bool:
-    """It has more than `most` values; an alias counts as often as it is used."""
-    left, waiting = most, [values]
-    while waiting and left >= 0:
-        now = waiting.pop()
-        inner = list(now.values()) if isinstance(now, dict) else list(now) if isinstance(now, list) else []
-        left -= len(inner)
-        waiting += inner
-    return left < 0
 
 
 def _parsed(values: dict[str, Any]) -> RunConfig | ExperimentConfig:

@@ -18,6 +18,7 @@ from app import address, cache, prose, theme, words
 from app.elements.runs import run_table
 from app.parts.run_filters import BASE, Group, Shown, plain, setting
 from app.places import number
+from core.csv_cells import cell_text
 from core.metrics import describe
 from core.store.queries import RunRow
 
@@ -142,7 +143,7 @@ def _csv(heads: Sequence[Mapping[str, str]], lines: Sequence[Mapping[str, Any]])
     out = csv.writer(file, lineterminator="\n")
     out.writerow(["run", *(_titled(heads[i]) for i in kept)])
     for line in lines:
-        out.writerow([line["name"], *(_said(line["cells"][i], heads[i]) for i in kept)])
+        out.writerow([cell_text(line["name"]), *(_said(line["cells"][i], heads[i]) for i in kept)])
     return file.getvalue()
 
 
@@ -154,7 +155,7 @@ def _titled(head: Mapping[str, str]) -> str:
 
 def _said(cell: Cell, head: Mapping[str, str]) -> Any:
     if not isinstance(cell, list):
-        return cell
+        return cell_text(cell) if isinstance(cell, str) else cell
     if head["key"] == "age":
         return datetime.fromtimestamp(cell[0], UTC).isoformat(timespec="seconds")
     return round(100 * cell[0], 1) if head["kind"] == "bar" else cell[0]

@@ -5,13 +5,13 @@ import io
 import math
 
 from core.compare.table import Cell, Column, Table
+from core.csv_cells import cell_text
 
 # What LaTeX reads as a command, and what stands for it. The dash is ours, for "no number".
 TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "–": "--", "\n": " ",
 }  # fmt: skip
-FORMULAS = "=+-@\t\r"  # what a spreadsheet takes for the beginning of a formula
 
 
 def to_csv(table: Table) -> str:
@@ -38,7 +38,7 @@ def _extras(table: Table, at: int) -> tuple[str, ...]:
 
 
 def _csv_cell(cell: Cell, extras: tuple[str, ...]) -> list[str]:
-    said = _number(cell.value) if extras or math.isfinite(cell.value) else _safe(cell.text)
+    said = _number(cell.value) if extras or math.isfinite(cell.value) else cell_text(cell.text)
     made = {"low": _number(cell.low), "high": _number(cell.high), "runs": " ".join(map(str, cell.runs)),
             "step": "" if cell.step is None else str(cell.step)}  # fmt: skip
     return [said, *(made[name] for name in extras)]
@@ -46,11 +46,6 @@ def _csv_cell(cell: Cell, extras: tuple[str, ...]) -> list[str]:
 
 def _number(value: float) -> str:
     return f"{value:.12g}" if math.isfinite(value) else ""
-
-
-def _safe(text: str) -> str:
-    """A name that a spreadsheet shows and does not compute."""
-    return f"'{text}" if text[:1] and text[0] in FORMULAS else text
 
 
 def tex(text: str) -> str:

@@ -6,14 +6,17 @@ Every fault names file and line.
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.answers import read_gold
 from core.errors import DataError
 from core.problems.problem import Problem
+from core.regular_files import regular
 
 SENTENCE = re.compile(r"[^\W\d_]+(?:\W+[^\W\d_]+)+\W*")  # words alone: more likely the wrong field than an answer
+MOST_LINE = 10_000_000  # characters
 MOST_ID = 200  # characters of a problem's id that the database stores
 
 
@@ -53,12 +56,16 @@ def to_problem(row: Any, where: str, problem_id: str, question: str = "question"
 
 def _rows(path: Path) -> Iterator[tuple[int, Any]]:
     try:
-        with path.open(encoding="utf-8") as lines:
-            for line_number, line in enumerate(lines, 1):
+        with regular(path).open(encoding="utf-8") as lines:
+            for line_number, line in enumerate(iter(partial(lines.readline, MOST_LINE + 1), ""), 1):
+                if len(line) > MOST_LINE:
+                    raise DataError(
+                        f"{path}, line {line_number}: longer than {MOST_LINE:,} characters; one problem is one line"
+                    )
                 if line.strip():
                     try:
                         yield line_number, json.loads(line)
-                    except json.JSONDecodeError as error:
+                    except (ValueError, RecursionError) as error:  # also a number of thousands of digits, brackets too deep
                         raise DataError(f"{path}, line {line_number}: not JSON ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}; check the path") from error

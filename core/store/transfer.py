@@ -172,7 +172,10 @@ class Restore:
         if unknown:
             raise DataError(f"{name} has the column {unknown[0]!r}, which this version does not know: a newer one exported it")
         kinds = columns(name)
-        of = {k: [v and json.loads(v) for v in values] if kinds[k] == "json" else values for k, values in given.items()}
+        try:
+            of = {k: [v and json.loads(v) for v in values] if kinds[k] == "json" else values for k, values in given.items()}
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{name} has a value that is no JSON: {type(error).__name__}") from error
         count = len(next(iter(of.values())))
         try:
             keys = self._keys(name, of, count)
@@ -195,9 +198,30 @@ class Restore:
         return {"run_id": [self.run_id] * count}
 
 
+PYTHON: dict[Kind, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "text": (str,),
+    "bool": (bool,),
+    "json": (dict, list),
+}
+
+
+def _check(what: str, values: Mapping[str, Any], table: Table) -> None:
+    """DataError for values that its columns do not hold: SQLite would take a text for a number, and a page break on it."""
+    for name, value in values.items():
+        if name not in table.c or name in OWN:
+            raise DataError(f"{what} has {name!r}, which this version does not know: a newer one exported it")
+        kind = _kind(table.c[name])
+        number_as_bool = isinstance(value, bool) and kind != "bool"
+        too_large = isinstance(value, int) and abs(value) >= 2**63
+        if value is not None and (not isinstance(value, PYTHON[kind]) or number_as_bool or too_large):
+            raise DataError(f"{what} has {name!r} as {type(value).__name__}, not {kind}: it was changed after the export")
+
+
 @contextmanager
 def restoring(
-    head: Mapping[str, Any], events: Iterable[Mapping[str, Any]], metrics: Iterable[str], whence: str
+    head: Mapping[str, Any], events: Sequence[Mapping[str, Any]], metrics: Iterable[str], whence: str
 ) -> Iterator[Restore]:
     """A new run from what a View gave: all of it is there when the block ends, nothing when it raises.
 
@@ -206,8 +230,11 @@ def restoring(
     unknown = sorted(set(head) - set(_head_columns()))
     if unknown:
         raise DataError(f"the run has {unknown[0]!r}, which this version does not know: a newer one exported it")
+    _check("the run", head, run)
+    for event in events:
+        _check("an event", event, run_event)
     parse(RunConfig, head.get("config"))  # a config this version cannot read would break every page that shows the run
-    if head.get("status") not in [x.value for x in Status if x.finished]:
+    if head.get("status") not in [x.value for x in Status if x.finished and x != Status.UNKNOWN]:
         raise DataError(f"the run is {head.get('status')!r}; only a run that has ended can be imported")
     ids = metric_ids.register(list(metrics))
     try:

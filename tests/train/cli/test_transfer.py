@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -237,7 +238,82 @@ BROKEN: list[tuple[str, Callable[[Path], Any]]] = [
     ("the run has 'mood', which this version does not know", lambda f: _change_run(f, mood="good")),
     ("only a run that has ended", lambda f: _change_run(f, status="running")),
     ("does not hold together", lambda f: _change_run(f, arm=None)),
+    ("the run has 'step' as str, not int", lambda f: _change_run(f, step="7")),
+    ("the run has 'step' as int, not int", lambda f: _change_run(f, step=2**70)),
+    ("the run has 'swept' as int, not json", lambda f: _change_run(f, swept=1)),
+    ("the run has 'queued_at' as list, not float", lambda f: _change_run(f, queued_at=[1])),
+    ("an event has 'kind' as dict, not text", lambda f: _change(f, events=[{"at": 1.0, "kind": {}, "detail": "x"}])),
+    ("an event has 'mood', which this version does not know", lambda f: _change(f, events=[{"mood": 1}])),
+    ("has events or an origin that are none", lambda f: _change(f, events=["x"])),
+    ("says nothing of 'rows'", lambda f: _change(f, rows=7)),
+    ("cannot be read", lambda f: (f / "run.json").write_text("[" * 100_000)),
+    ("is a link", lambda f: _linked(f, f / "config.yaml")),
 ]
+
+
+def _linked(folder: Path, file: Path) -> None:
+    """The same bytes, from somewhere else."""
+    elsewhere = folder.with_name("elsewhere")
+    file.rename(elsewhere)
+    file.symlink_to(elsewhere)
+
+
+def _with_column(folder: Path, file: str, name: str, values: pa.Array) -> None:
+    """Another column under a name that a file has; hashes that fit."""
+    table = pq.read_table(folder / file)
+    pq.write_table(table.set_column(table.schema.get_field_index(name), name, values), folder / file)
+    files = json.loads((folder / "run.json").read_text())["files"]
+    _change(folder, files={**files, file: digest(folder / file)})
+
+
+def _all(folder: Path, file: str, value: Any, kind: Any) -> pa.Array:
+    return pa.array([value] * pq.read_metadata(folder / file).num_rows, kind)
+
+
+COLUMNS: list[tuple[str, Callable[[Path], Any]]] = [
+    (
+        "'completion' is list<",
+        lambda f: _with_column(f, "samples.parquet", "completion", _all(f, "samples.parquet", ["x"], pa.list_(pa.string()))),
+    ),
+    (
+        "'step' is string, not int",
+        lambda f: _with_column(f, "samples.parquet", "step", _all(f, "samples.parquet", "7", pa.string())),
+    ),
+    (
+        "'step' is uint64, not int",
+        lambda f: _with_column(f, "samples.parquet", "step", _all(f, "samples.parquet", 2**64 - 1, pa.uint64())),
+    ),
+    (
+        "'value' is bool, not float",
+        lambda f: _with_column(f, "metrics.parquet", "value", _all(f, "metrics.parquet", True, pa.bool_())),
+    ),
+    (
+        "the most is",
+        lambda f: _with_column(f, "samples.parquet", "completion", _all(f, "samples.parquet", "x" * 50_000, pa.string())),
+    ),
+    (
+        "cannot be read as Parquet",
+        lambda f: (
+            (f / "scores.parquet").write_bytes(b"PAR1" * 9),
+            _change(
+                f, files={**json.loads((f / "run.json").read_text())["files"], "scores.parquet": digest(f / "scores.parquet")}
+            ),
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "breaks"), COLUMNS, ids=[m for m, _ in COLUMNS])
+def test_a_column_that_holds_something_else_is_refused_before_it_is_read(
+    exported: Any, sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str, breaks: Callable[[Path], Any]
+) -> None:
+    monkeypatch.setattr("cli.transfer.MOST_TEXT", 1_000_000)
+    folder = tmp_path / "copy"
+    shutil.copytree(exported("hybrid"), folder)
+    breaks(folder)
+    with pytest.raises(DataError, match=re.escape(message)):
+        import_run(folder)
+    assert queries.run_list() == []
 
 
 @pytest.mark.parametrize(("message", "breaks"), BROKEN, ids=[m for m, _ in BROKEN])

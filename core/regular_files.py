@@ -1,0 +1,17 @@
+"""Opens nothing that is no file: a device or a pipe under a file's name gives bytes without end, or waits for them.
+
+Called by what reads a path that somebody typed: configs, data, imports.
+"""
+
+import stat
+from pathlib import Path
+
+
+def regular(path: Path) -> Path:
+    """The path, where it leads to a regular file; OSError as if it could not be opened where it does not."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(21, "is a folder")
+    if not stat.S_ISREG(mode):
+        raise OSError(22, "is no regular file")
+    return path
