@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
+from core import model_folders
 from core.config import SHIPPED_MODELS, DataConfig, DataSource, ModelConfig, RunConfig
 from core.errors import ConfigError, DataError
 from core.experiment import ExperimentConfig
@@ -30,9 +31,8 @@ def _folder_fault(path: str, otherwise: str) -> str | None:
         return f"{path!r} is no model; did you mean {slip[0]}?" if slip else None
     if not local.is_dir():
         return f"{path!r} does not exist; give {otherwise}"
-    if not (local / "config.json").is_file():
-        return f"{path!r} has no config.json; give a folder written by save_pretrained"
-    return None
+    why = model_folders.fault(local)
+    return f"{path!r} {why}" if why else None
 
 
 def _mixes(config: RunConfig | ExperimentConfig) -> list[tuple[str, Mix]]:

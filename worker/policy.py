@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from core import model_folders
 from core.config import SHIPPED_MODELS, ModelConfig
 from core.errors import ModelError
 from worker import options, tiny
@@ -16,8 +17,8 @@ def location(path: str) -> str:
         return str(tiny.folder(path))
     local = Path(path).expanduser()
     if local.exists():
-        if not (local / "config.json").is_file():
-            raise ModelError(f"model folder {local} has no config.json; give a folder written by save_pretrained")
+        if why := model_folders.fault(local):
+            raise ModelError(f"model folder {local} {why}")
         return str(local)
     if local.is_absolute() or path.startswith((".", "~")):
         raise ModelError(f"model path {path!r} does not exist; give a folder, a hub name, tiny or tiny-sparse")
@@ -35,8 +36,10 @@ def load(config: ModelConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]
     """The base model and its tokenizer, padding on the left. No code from the model's repository is run."""
     where, kind = location(config.path), dtype(config)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=kind, **options.model_arguments(config, kind))
+        tokenizer = AutoTokenizer.from_pretrained(where, padding_side="left", trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            where, dtype=kind, trust_remote_code=False, **options.model_arguments(config, kind)
+        )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"model {config.path!r} cannot be loaded: {error}") from error
     options.keep_trainable(model)

@@ -1,0 +1,42 @@
+"""Whether a folder holds a model that is loaded. Called by core.launch, when a run is submitted, and worker.policy."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from core.regular_files import regular
+
+CONFIG = "config.json"
+WITH_CODE = (CONFIG, "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
+MOST_BYTES = 50_000_000
+
+
+def fault(folder: Path) -> str | None:
+    """Why no model is loaded from here; None for one that may be tried.
+
+    Code that a model brings is never run: not by transformers, which is told so, nor asked for in a terminal that is not there.
+    """
+    if not (folder / CONFIG).exists():
+        return f"has no {CONFIG}; give a folder written by save_pretrained"
+    for name in WITH_CODE:
+        try:
+            values = _object(folder / name) if (folder / name).exists() else {}
+        except OSError as error:
+            return f"has a {name} that cannot be read: {error.strerror}"
+        except (ValueError, RecursionError):
+            return f"has a {name} that holds no JSON object; write the folder again with save_pretrained"
+        if "auto_map" in values:
+            return (
+                f"brings code of its own (auto_map in {name}), which is never run; give a model that transformers knows "
+                "itself, or remove auto_map where it knows this one"
+            )
+    return None
+
+
+def _object(path: Path) -> dict[str, Any]:
+    if regular(path).stat().st_size > MOST_BYTES:
+        raise ValueError
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict):
+        raise ValueError
+    return values

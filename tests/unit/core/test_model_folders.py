@@ -1,0 +1,52 @@
+"""Folders that hold a model, and those that do not: said when a run is submitted, before anything is loaded."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import model_folders
+from core.config import RunConfig
+from core.launch import problems_here
+from core.parsing import parse
+from tests.support.samples import HARD
+
+CONFIG = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}
+AUTO_MAP = {"auto_map": {"AutoModelForCausalLM": "modeling.Mine"}}
+
+
+def written(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text)
+
+
+FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "code for the model": (lambda f: written(f, "config.json", json.dumps(CONFIG | AUTO_MAP)), "brings code of its own"),
+    "code for the tokenizer": (lambda f: written(f, "tokenizer_config.json", json.dumps(AUTO_MAP)), "brings code of its own"),
+    "code for the processor": (lambda f: written(f, "processor_config.json", json.dumps(AUTO_MAP)), "brings code of its own"),
+    "no config": (lambda f: (f / "config.json").unlink(), "has no config.json"),
+    "half a config": (lambda f: written(f, "config.json", '{"model_type"'), "holds no JSON object"),
+    "a config that is a list": (lambda f: written(f, "config.json", "[]"), "holds no JSON object"),
+    "a deep config": (lambda f: written(f, "config.json", "[" * 100_000), "holds no JSON object"),
+    "a config nobody writes into": (
+        lambda f: ((f / "config.json").unlink(), os.mkfifo(f / "config.json")),
+        "cannot be read: is no regular file",
+    ),
+    "a config without end": (
+        lambda f: ((f / "config.json").unlink(), (f / "config.json").symlink_to("/dev/zero")),
+        "cannot be read: is no regular file",
+    ),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("made", "why"), FOLDERS.values(), ids=list(FOLDERS))
+def test_a_model_that_brings_code_is_refused_by_name(made: Callable[[Path], object], why: str, tmp_path: Path) -> None:
+    written(tmp_path, "config.json", json.dumps(CONFIG))
+    assert model_folders.fault(tmp_path) is None
+    made(tmp_path)
+    assert why in (model_folders.fault(tmp_path) or "")
+    config = parse(RunConfig, {"model": {"path": str(tmp_path)}, "mix": {"terms": HARD}})
+    ((field, message),) = problems_here(config)
+    assert field == "model.path" and str(tmp_path) in message and why in message
