@@ -10,13 +10,16 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 
 from core.engine import RewardEngine
 from core.errors import DiskFull
 from worker.judge import Counts, Judge
+from worker.shared import digest
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+HASHES = "hashes.json"
 SAYINGS = ("No space left", "quota exceeded")
 NEARLY_FULL = 2**20  # bytes: torch says "file write failed" and keeps the reason to itself
 WHOLE = ("trainer_state.json", "reward_engine.json")  # the last the trainer writes, and the last we do
@@ -51,9 +54,17 @@ def complete(checkpoint: Path, engine: RewardEngine, judges: Mapping[str, Judge]
     with saving(checkpoint):
         if judges:
             judges_file(checkpoint).write_text(json.dumps({key: asdict(asked.counts) for key, asked in judges.items()}))
-        part = checkpoint / "reward_engine.part"
-        part.write_text(json.dumps(engine.state()))
-        part.replace(engine_file(checkpoint))
+        seal(checkpoint, engine.state())
+
+
+def seal(checkpoint: Path, engine_state: object) -> None:
+    """Write the engine's state, and before it takes its name the hashes of all files."""
+    part = checkpoint / "reward_engine.part"
+    part.write_text(json.dumps(engine_state))
+    files = {p.relative_to(checkpoint).as_posix(): p for p in checkpoint.rglob("*") if p.is_file() and p.name != HASHES}
+    files[engine_file(checkpoint).name] = files.pop(part.name)
+    (checkpoint / HASHES).write_text(json.dumps({name: digest(files[name]) for name in sorted(files)}))
+    part.replace(engine_file(checkpoint))
 
 
 def whole(folder: Path, step: int | None) -> Path | None:
@@ -62,6 +73,32 @@ def whole(folder: Path, step: int | None) -> Path | None:
         return None
     found = path(folder, step)
     return found if all((found / name).is_file() for name in WHOLE) else None
+
+
+def damage(checkpoint: Path) -> str:
+    """What of a whole checkpoint is not as it was written; empty where all is. One of before there were hashes is not known."""
+    file = checkpoint / HASHES
+    if not file.exists():
+        return ""
+    try:
+        written = json.loads(file.read_text())
+        for name, said in written.items():
+            if not (checkpoint / name).is_file():
+                return f"{name} is missing"
+            if digest(checkpoint / name) != said:
+                return f"{name} has another size or hash than when it was written"
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        return f"{HASHES} cannot be read: {type(error).__name__}"
+    return ""
+
+
+def set_aside(checkpoint: Path) -> Path:
+    """Keep a damaged checkpoint where nothing goes on from it; returns where."""
+    for n in count(1):
+        aside = checkpoint.with_name(f"damaged-{checkpoint.name}" + (f".{n}" if n > 1 else ""))
+        if not aside.exists():
+            break
+    return checkpoint.rename(aside)
 
 
 def forget_after(folder: Path, step: int) -> None:

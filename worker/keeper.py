@@ -22,7 +22,12 @@ from worker import checkpoints
 from worker.journal import Journal, patiently
 from worker.shared import Shared, is_same
 
-LOST, NOT_SHARED, SHARED_AGAIN = "checkpoint lost", "not shared", "shared again"  # kinds of a run's events
+LOST, DAMAGED, NOT_SHARED, SHARED_AGAIN = (
+    "checkpoint lost",
+    "checkpoint damaged",
+    "not shared",
+    "shared again",
+)  # kinds of a run's events
 log = logging.getLogger("showdown.keeper")
 
 
@@ -51,6 +56,8 @@ class Keeper:
         if begin is None and claim.checkpoint_step is not None:
             where = f"{self.folder}" + (f" nor in {self.shared.folder}" if self.shared else "; SHOWDOWN_CHECKPOINTS is not set")
             self._say(LOST, f"that of step {claim.checkpoint_step} lies not in {where}: the run begins anew")
+        if begin is not None:
+            begin = self._undamaged(begin)
         at = -1 if begin is None else begin
         checkpoints.forget_after(self.folder, at)
         if self.shared:
@@ -111,6 +118,27 @@ class Keeper:
                 return step
             self._say(NOT_SHARED, f"waits for the checkpoint of step {step}: {error}")
         return step if patiently(lambda: self._fetch(name), self.stop) else None
+
+    def _undamaged(self, step: int) -> int | None:
+        """The step, or that of the newest checkpoint before it which is as it was written; None where there is none.
+
+        Those that are not are kept aside, and said.
+        """
+        there = [s for s in reversed(checkpoints.steps(self.folder)) if s <= step and checkpoints.whole(self.folder, s)]
+        damaged: dict[int, str] = {}
+        for at in there:
+            why = checkpoints.damage(checkpoints.path(self.folder, at))
+            if not why:
+                break
+            damaged[at] = why
+        sound = next((s for s in there if s not in damaged), None)
+        goes_on = "the run begins anew" if sound is None else f"the run goes on from step {sound}"
+        if damaged and sound is not None:
+            self.journal.write_checkpoint(sound, self.stop)  # first: who is killed now must not look for the damaged one
+        for at, why in damaged.items():
+            aside = checkpoints.set_aside(checkpoints.path(self.folder, at))
+            self._say(DAMAGED, f"that of step {at} is damaged ({why}) and kept as {aside.name}: {goes_on}")
+        return sound
 
     def _fetch(self, name: str) -> bool:
         assert self.shared is not None

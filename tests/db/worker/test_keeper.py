@@ -22,7 +22,7 @@ from tests.support.places import machine
 from tests.support.samples import run_config
 from worker import checkpoints
 from worker.journal import Journal
-from worker.keeper import LOST, NOT_SHARED, SHARED_AGAIN, Keeper
+from worker.keeper import DAMAGED, LOST, NOT_SHARED, SHARED_AGAIN, Keeper
 from worker.shared import Shared
 
 
@@ -55,8 +55,9 @@ class Attempt:
         self.journal.write_step(StepRecord(step, metrics), nobody_stops)
         folder = checkpoints.path(self.keeper.folder, step)
         folder.mkdir()
-        for name in checkpoints.WHOLE:
-            (folder / name).write_text(json.dumps({"step": step, "attempt": self.journal.attempt}))
+        (folder / "trainer_state.json").write_text(json.dumps({"step": step, "attempt": self.journal.attempt}))
+        (folder / "optimizer.pt").write_bytes(bytes(1000))
+        checkpoints.seal(folder, {"step": step, "attempt": self.journal.attempt})
         self.keeper.saved(step)
 
 
@@ -331,3 +332,59 @@ def test_a_note_that_leads_nowhere_is_forgotten(on: Callable[[str], None], left:
         note.with_suffix(".part").rename(note)
     assert Attempt().begin == 1 and not note.exists()
     assert not (settings().run_folder(1) / "fetching-checkpoint-3").exists()
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "cut short": lambda c: (c / "optimizer.pt").write_bytes(bytes(500)),
+    "a bit is another": lambda c: (c / "optimizer.pt").write_bytes(b"\x01" + bytes(999)),
+    "emptied": lambda c: (c / "optimizer.pt").write_bytes(b""),
+    "a file is gone": lambda c: (c / "optimizer.pt").unlink(),
+    "a folder in its place": lambda c: ((c / "optimizer.pt").unlink(), (c / "optimizer.pt").mkdir()),
+    "another step's state": lambda c: (c / "trainer_state.json").write_text('{"step": 1}'),
+    "the engine's state is none": lambda c: (c / "reward_engine.json").write_text("{"),
+    "the hashes are none": lambda c: (c / "hashes.json").write_text("["),
+    "the hashes are of something else": lambda c: (c / "hashes.json").write_text('["optimizer.pt"]'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=list(DAMAGES))
+def test_a_damaged_checkpoint_is_kept_aside_and_the_run_goes_on_from_the_one_before(
+    on: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], object]
+) -> None:
+    monkeypatch.delenv("SHOWDOWN_CHECKPOINTS", raising=False)
+    forget_settings()
+    first = Attempt()
+    for step in (1, 2, 3):
+        first.step(step)
+    folder = settings().run_folder(1)
+    damage(checkpoints.path(folder, 3))
+    again = Attempt()
+    assert (again.begin, announced()) == (2, 2) and again.resume == checkpoints.path(folder, 2)
+    assert (folder / "damaged-checkpoint-3").is_dir() and here() == [2]
+    (said,) = (e.detail for e in queries.events(1) if e.kind == DAMAGED)
+    assert "step 3" in said and "damaged-checkpoint-3" in said and "goes on from step 2" in said
+    again.step(3)
+    assert Attempt().begin == 3, "what is written anew is whole"
+
+
+def test_where_every_checkpoint_is_damaged_the_run_begins_anew(
+    on: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SHOWDOWN_CHECKPOINTS", raising=False)
+    forget_settings()
+    first = Attempt()
+    for step in (1, 2):
+        first.step(step)
+    for step in (1, 2):
+        (checkpoints.path(settings().run_folder(1), step) / "optimizer.pt").write_bytes(b"")
+    assert Attempt().begin == -1
+    assert kinds(DAMAGED) == [DAMAGED, DAMAGED]
+
+
+def test_a_damaged_checkpoint_that_is_shared_comes_from_there(on: Callable[[str], None]) -> None:
+    first = Attempt()
+    for step in (1, 2):
+        first.step(step)
+    (checkpoints.path(settings().run_folder(1), 2) / "optimizer.pt").write_bytes(b"")
+    assert Attempt().begin == 2
+    assert kinds(DAMAGED) == []
