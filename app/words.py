@@ -20,6 +20,7 @@ STATUS: dict[Status, tuple[str, Tone]] = {
     Status.FAILED: ("Failed", "bad"),
     Status.STOPPED: ("Stopped", "neutral"),
     Status.LOST: ("Lost", "warn"),
+    Status.UNKNOWN: ("Unknown", "bad"),
 }
 TOTAL = "What the mix made of the scores: the sum of the contributions, or what the rule makes of them."
 ADVANTAGE = "Advantage: what GRPO trains on. Its sum stands in the sample's own table."

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import address, cache, places, prose
 from app.compared import Question
+from app.parts.unreadable import parted, said
 from core.compare.catalogue import MEASURED, SCORES
 from core.compare.comparison import PRIMARY
 from core.compare.evidence import GOLD
@@ -92,6 +93,8 @@ def asked() -> Asked | None:
     rows = cache.rows(ids) if ids else cache.runs_of(chosen.id) if chosen else []
     if len(rows) < len(ids):
         faults.append(f"{len(ids) - len(rows)} of the {len(ids)} runs of this link are not there.")
+    rows, unreadable = parted(rows)
+    faults += [said(r.id) for r in unreadable]
     if not rows:
         return None
     config = cache.experiment_config(chosen.id) if chosen else {}

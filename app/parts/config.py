@@ -47,7 +47,8 @@ def _siblings(row: RunRow, made: RunConfig) -> None:
     others: dict[str, RunRow] = {}
     for other in cache.run_list(row.experiment_id) if row.experiment_id is not None else []:
         known = others.get(other.arm)
-        if other.arm != row.arm and (known is None or distance(other) < distance(known)):
+        nearer = known is None or distance(other) < distance(known)
+        if other.arm != row.arm and nearer and not cache.config_fault(other.id):
             others[other.arm] = other
     if not others:
         return

@@ -11,6 +11,7 @@ import streamlit as st
 from app import cache, cards, elements, prose
 from app.figures.overlay import labels_of
 from app.parts.chart_view import chart_view
+from app.parts.unreadable import readable
 from core.metrics import described
 from core.store.queries import RunRow
 
@@ -19,6 +20,7 @@ MOST_LINES, MOST_CHARTS = 12, 12
 
 def overlays(chosen: Sequence[RunRow]) -> None:
     """The section, whole."""
+    chosen = readable(chosen)
     shown = sorted(chosen, key=lambda r: r.id)[:MOST_LINES]
     known = [n for n in cache.metric_names() if described(n)]
     with st.container(horizontal=True, vertical_alignment="bottom"):

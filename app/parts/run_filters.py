@@ -57,7 +57,9 @@ def choose(rows: Sequence[RunRow], paths: Iterable[str], metrics: Iterable[str])
             text = st.text_input(
                 "Find", key="find", bind="query-params", placeholder="run, arm, worker, error", icon=":material/search:"
             )
-            states = st.multiselect("State", [STATES[s] for s in Status], key="state", bind="query-params", placeholder="any")
+            states = st.multiselect(
+                "State", [STATES[s] for s in Status if s != Status.UNKNOWN], key="state", bind="query-params", placeholder="any"
+            )
             arms = st.multiselect("Arm", sorted({r.arm for r in rows}), key="arms", bind="query-params", placeholder="any")
             experiment = st.selectbox("Experiment", experiments, None, key="experiment", bind="query-params", placeholder="any")
         left, right = st.columns([1, 3])

@@ -4,13 +4,11 @@
 (docs/decisions/0024-feed.md), and pulses have the head and the open tab drawn again when there is a new step.
 """
 
-import re
-
 import streamlit as st
 
 from app import actions, address, cache, draft, elements, places, prose, theme, words
 from app.figures.shown import View
-from app.parts.all_metrics import all_metrics, choose
+from app.parts.all_metrics import Pattern, all_metrics, choose
 from app.parts.chart_view import chart_view
 from app.parts.config import config
 from app.parts.log import log
@@ -24,6 +22,7 @@ from core.config import RunConfig
 from core.errors import NotFound
 from core.estimate import seconds_per_step
 from core.store.queries import RunDetail, RunRow
+from core.store.states import Status
 
 TICK_SECONDS = 1.0
 RECENT = 20  # rollouts whose median says how long one takes
@@ -140,7 +139,7 @@ def _overview(run_id: int, view: View, lives: bool) -> None:
     _pulse("overview", detail.row)
 
 
-def _metrics(run_id: int, view: View, wanted: re.Pattern[str], lives: bool) -> None:
+def _metrics(run_id: int, view: View, wanted: Pattern, lives: bool) -> None:
     detail = cache.run_detail(run_id)
     all_metrics(detail, view, wanted, lives)
     _pulse("metrics", detail.row)
@@ -176,6 +175,9 @@ def main() -> None:
         detail = None
     if run_id is None or detail is None:
         return _no_run()
+    if fault := cache.config_fault(run_id) or (detail.row.status == Status.UNKNOWN and detail.row.error_message):
+        prose.title(detail.row.name, crumb=f"{detail.row.experiment} / run {run_id}")
+        return prose.error_box("Unreadable", fault, detail.log_tail or "")
     st.fragment(_head, key="run-head")(run_id, not detail.row.status.finished)
     tabs = dict(zip(TABS, st.tabs(TABS, on_change="rerun", key="tab", bind="query-params"), strict=True))
     open_tab = next((name for name, tab in tabs.items() if tab.open), TABS[0])

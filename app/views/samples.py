@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import address, cache, places, prose, words
 from app.parts.samples import samples_of
+from app.parts.unreadable import readable
 from core.store.queries import RunRow
 from core.sweep import said
 
@@ -49,7 +50,7 @@ def _choose(key: str) -> None:
 
 def _runs(experiment_id: int) -> list[RunRow]:
     """The runs of the arms, swept settings and seeds chosen; none chosen: all."""
-    runs = sorted(cache.run_list(experiment_id), key=lambda r: (r.arm, r.variant, r.seed))
+    runs = sorted(readable(cache.run_list(experiment_id)), key=lambda r: (r.arm, r.variant, r.seed))
     arms = st.multiselect(
         "Arms", list(dict.fromkeys(r.arm for r in runs)), key="in_arm", bind="query-params", placeholder="all arms", width=260
     )

@@ -26,13 +26,13 @@ def evidence(run_ids: Sequence[int], names: Sequence[str] = READ) -> list[Eviden
     return [
         Evidence(
             run_id=r.id,
-            arm=variant(r.arm, r.swept),
+            arm=variant(r.arm, r.swept if isinstance(r.swept, dict) else None),
             seed=r.seed,
             status=r.status,
             step=r.step,
             max_steps=r.max_steps,
             series=lines[r.id],
-            config=r.config,
+            config=r.config or {},
             environment=r.environment or {},
             **held.get(r.id, {}),
         )

@@ -23,7 +23,7 @@ def gold(run_ids: Sequence[int]) -> dict[int, Series]:
 def configs(run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The configs of some runs."""
     with reading() as c:
-        return {row.id: row.config for row in c.execute(select(run.c.id, run.c.config).where(run.c.id.in_(run_ids)))}
+        return {row.id: row.config or {} for row in c.execute(select(run.c.id, run.c.config).where(run.c.id.in_(run_ids)))}
 
 
 def metric_names() -> list[str]:
@@ -45,7 +45,7 @@ def newest_of(run_ids: Sequence[int], name: str) -> dict[int, float]:
 def experiment_config(experiment_id: int) -> dict[str, Any]:
     """An experiment as it was queued; NotFound when there is none."""
     with reading() as c:
-        found: dict[str, Any] | None = c.execute(select(experiment.c.config).where(experiment.c.id == experiment_id)).scalar()
-    if found is None:
+        row = c.execute(select(experiment.c.config).where(experiment.c.id == experiment_id)).first()
+    if row is None:
         raise NotFound(f"there is no experiment {experiment_id}")
-    return found
+    return row.config if isinstance(row.config, dict) else {}

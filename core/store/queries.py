@@ -7,7 +7,8 @@ touch no points.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
 
@@ -61,6 +62,13 @@ class RunRow:
     def name(self) -> str:
         """hybrid, beta 0.04, seed 1."""
         return sweep.run_name(self.arm, self.swept, self.seed)
+
+
+HINTS = {name: hint for name, hint in get_type_hints(RunRow).items() if name != "status"}
+KINDS = {name: tuple(get_origin(kind) or kind for kind in (get_args(hint) if isinstance(hint, UnionType) else (hint,)))
+         for name, hint in HINTS.items()}  # fmt: skip
+KINDS |= {name: (*kinds, int) for name, kinds in KINDS.items() if float in kinds}
+EMPTY: dict[type, Any] = {int: 0, float: 0.0, str: "", bool: False}
 
 
 class Standing(NamedTuple):
@@ -172,8 +180,16 @@ def _select_of(run_ids: tuple[int, ...]) -> Select[Any]:
 
 
 def _run_row(row: Row[Any]) -> RunRow:
+    """A row; one that this version cannot read, or somebody changed by hand, has what can be read and says the rest."""
     values = row._asdict()
-    return RunRow(**{f: values[f] for f in RunRow.__dataclass_fields__} | {"status": Status(row.status)})
+    made = {name: values[name] for name in RunRow.__dataclass_fields__} | {"status": Status(row.status)}
+    wrong = [name for name, kinds in KINDS.items() if not isinstance(made[name], kinds)]
+    if wrong or made["status"] == Status.UNKNOWN:
+        what = " and ".join([*wrong, *(["status"] if made["status"] == Status.UNKNOWN else [])])
+        said = f"what the database has as its {what} is not read by this version; nothing else of the run is lost"
+        made |= {name: EMPTY.get(KINDS[name][0]) if NoneType not in KINDS[name] else None for name in wrong}
+        made |= {"status": Status.UNKNOWN, "error_kind": "Unreadable", "error_message": said}
+    return RunRow(**made)
 
 
 def run_list(experiment_id: int | None = None, limit: int = 500) -> list[RunRow]:
@@ -187,17 +203,17 @@ def run_list(experiment_id: int | None = None, limit: int = 500) -> list[RunRow]
 
 def unfinished(limit: int = 1000) -> list[RunRow]:
     """Runs that train, then those that wait, in the order in which they are taken."""
-    ended = [s.value for s in Status if s.finished]
+    going_on = [s.value for s in Status if not s.finished]
     waits = case((run.c.status == Status.QUEUED.value, 1), else_=0)
-    query = _run_select().where(run.c.status.not_in(ended))
+    query = _run_select().where(run.c.status.in_(going_on))
     with reading() as c:
         return [_run_row(r) for r in c.execute(query.order_by(waits, *in_order()).limit(limit))]
 
 
 def standing(first: int) -> list[Standing]:
     """The runs from this id on that have not ended, by id."""
-    ended = ", ".join(f"'{s.value}'" for s in Status if s.finished)
-    here = f"id >= {int(first)} AND status NOT IN ({ended}) ORDER BY id"
+    going_on = ", ".join(f"'{s.value}'" for s in Status if not s.finished)
+    here = f"id >= {int(first)} AND status IN ({going_on}) ORDER BY id"
     said = f"SELECT {', '.join(Standing._fields)} FROM {run.name} WHERE {here}"
     with reading() as c, c.exec_driver_sql(said) as result:  # as `versions`
         return [Standing(i, Status(status), *more) for i, status, *more in result.cursor.fetchall()]
@@ -230,7 +246,8 @@ def run_detail(run_id: int) -> RunDetail:
         row = c.execute(query.where(run.c.id == run_id)).first()
     if row is None:
         raise NotFound(f"there is no run {run_id}")
-    return RunDetail(_run_row(row), row.config, row.config_hash, row.revision, row.log_tail, row.environment or {})
+    config, environment = (value if isinstance(value, dict) else {} for value in (row.config, row.environment))
+    return RunDetail(_run_row(row), config, row.config_hash, row.revision, row.log_tail, environment)
 
 
 def events(run_id: int) -> list[Event]:

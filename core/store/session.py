@@ -4,6 +4,7 @@ SQLite runs in WAL mode with foreign keys on; a writer takes its lock at BEGIN, 
 failing in the middle. PostgreSQL is told how long anybody waits, for a lock or for a machine that fell silent.
 """
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,13 +29,23 @@ def _make(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         given = {k: v for k, v in _patience().items() if k not in parsed.query}
-        return create_engine(parsed, pool_pre_ping=True, connect_args=given)
+        return create_engine(parsed, pool_pre_ping=True, connect_args=given, json_deserializer=_json)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": settings().busy_seconds, "check_same_thread": False})
+    engine = create_engine(
+        parsed, connect_args={"timeout": settings().busy_seconds, "check_same_thread": False}, json_deserializer=_json
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _json(text: str) -> Any:
+    """The value of a JSON column; None where it holds something else: one bad row must not keep a list from being read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _patience() -> dict[str, Any]:

@@ -13,11 +13,17 @@ class Status(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     LOST = "lost"
+    UNKNOWN = "unknown"
+    """Of a row that this version cannot read; never written."""
+
+    @classmethod
+    def _missing_(cls, _value: object) -> "Status":
+        return cls.UNKNOWN
 
     @property
     def finished(self) -> bool:
         """Nothing more happens by itself."""
-        return self in (Status.DONE, Status.FAILED, Status.STOPPED)
+        return self in (Status.DONE, Status.FAILED, Status.STOPPED, Status.UNKNOWN)
 
     @property
     def claimed(self) -> bool:

@@ -90,7 +90,8 @@ def forget_silent(seen_before: float) -> None:
 def machines(seen_after: float) -> list[Machine]:
     """Workers heard of since a time, by name, with their GPUs and runs."""
     with reading() as c:
-        found = c.execute(select(worker).where(worker.c.seen_at > seen_after).order_by(worker.c.name)).all()
+        rows = c.execute(select(worker).where(worker.c.seen_at > seen_after).order_by(worker.c.name)).all()
+        found = [w for w in rows if all(isinstance(n, int | float) for n in (w.pid, w.slots, w.started_at, w.seen_at))]
         columns = [gpu.c[f.name] for f in fields(Gpu)]
         cards = defaultdict(list)
         for owner, *values in c.execute(select(gpu.c.worker, *columns).order_by(gpu.c.worker, gpu.c.index)):
@@ -106,13 +107,18 @@ def machines(seen_after: float) -> list[Machine]:
             w.name, w.host, w.pid, w.slots, w.started_at, w.seen_at,
             tuple(cards[w.name]),
             tuple(
-                Held(**{**{n: getattr(h, n) for n in names}, "status": Status(h.status)})
-                for h in held if h.worker == w.name
+                Held(**{**{n: getattr(h, n) for n in names}, "status": Status(h.status), "swept": _swept(h.swept)})
+                for h in held
+                if h.worker == w.name and all(isinstance(n, int) for n in (h.seed, h.step, h.max_steps, h.num_processes))
             ),
             {g.uuid: leased[g.uuid] for g in cards[w.name] if g.uuid in leased},
         )
         for w in found
     ]  # fmt: skip
+
+
+def _swept(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
 
 
 def waiting() -> list[int]:

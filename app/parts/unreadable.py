@@ -1,0 +1,34 @@
+"""Runs that this version cannot read are left out of what is shown of many, and said. Called where runs are shown together."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import cache, prose
+from core.store.queries import RunRow
+from core.store.states import Status
+
+MOST_SAID = 5
+
+
+def parted(runs: Sequence[RunRow]) -> tuple[list[RunRow], list[RunRow]]:
+    """Runs whose row and settings can be read, and the others."""
+    bad = {r.id for r in runs if r.status == Status.UNKNOWN or cache.config_fault(r.id)}
+    return [r for r in runs if r.id not in bad], [r for r in runs if r.id in bad]
+
+
+def said(run_id: int) -> str:
+    return f"Run {run_id} cannot be read by this version, and is left out."
+
+
+def readable(runs: Sequence[RunRow]) -> list[RunRow]:
+    """Those that can be read; each of the others is named, with a link to what there is of it."""
+    found, unreadable = parted(runs)
+    for r in unreadable[:MOST_SAID]:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            prose.note(said(r.id))
+            label = f"What there is of run {r.id}"
+            st.page_link("views/run.py", label=label, icon=":material/show_chart:", query_params={"run": str(r.id)})
+    if len(unreadable) > MOST_SAID:
+        prose.note(f"So are {len(unreadable) - MOST_SAID} others.")
+    return found
