@@ -6,6 +6,7 @@ and `lora` are TRL's and peft's own. The same shape everywhere.
 
 import hashlib
 import json
+import re
 from typing import Any, Literal
 
 import yaml
@@ -20,6 +21,7 @@ from core.mix import Mix
 from core.problems import arithmetic
 
 NEWER_THAN_HASHES = {"num_iterations": 1}  # of grpo: at its default it is not hashed, so that older configs keep their hash
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 SHIPPED_MODELS = ("tiny", "tiny-sparse")  # worker.tiny holds their weights
 
 
@@ -73,6 +75,8 @@ class DataSource(Frozen):
         if bool(self.name) == bool(self.path):
             given = f"name {self.name!r} and path {self.path!r}" if self.name else "neither name nor path"
             raise ValueError(f"got {given}; give exactly one: a data set's name, or the path of a JSONL file")
+        if self.name and not HUB_NAME.fullmatch(self.name):
+            raise ValueError(f"name {self.name!r} is no name on the hub, such as openai/gsm8k; give a file as path")
         return self
 
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from celery import Celery
 from kombu.exceptions import OperationalError
-from kombu.utils.url import maybe_sanitize_url
 
 from core.errors import BrokerError
 from core.settings import settings
+from core.urls import shown
 
 TRAIN = "train_run"
 QUEUE = "train"
@@ -50,7 +50,7 @@ def enqueue(run_id: int) -> None:
 
 
 def _away() -> str:
-    return f"the broker at {maybe_sanitize_url(settings().broker)} does not answer"  # without its password
+    return f"the broker at {shown(settings().broker)} does not answer"  # without its password
 
 
 def waiting() -> int:

@@ -30,6 +30,10 @@ def problems(source: DataSource, split: str) -> list[Problem]:
 
 
 def _from_hub(source: DataSource, split: str) -> list[Problem]:
+    if Path(source.name).exists():  # datasets would read what lies there, and quote from it where it is no data
+        raise DataError(
+            f"data set {source.name!r} is a file or folder here, not a name on the hub; give a JSONL file as `path`"
+        )
     try:
         rows = load_dataset(source.name, source.subset or None, split=split)
     except Exception as error:  # datasets raises many kinds; all of them mean: this source cannot be had

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from core import urls
 from core.errors import PlaceUnavailable, SetupError, TrainingError
 from core.settings import settings
 from worker import stall
@@ -36,8 +37,8 @@ def digest(path: Path) -> dict[str, Any]:
 
 
 def shown() -> str:
-    """The setting as it may be said: without the user and password that a URL may carry."""
-    return f"{SETTING}={re.sub('//[^/@]*@', '//', settings().checkpoints)}"
+    """The setting as it may be said."""
+    return f"{SETTING}={urls.shown(settings().checkpoints)}"
 
 
 def file_system() -> tuple[Any, str]:

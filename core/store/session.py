@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.errors import StoreUnavailable
 from core.settings import settings
+from core.urls import shown
 
 IDLE_SECONDS = 300  # a transaction that nobody goes on with for so long is ended by the server, and its locks with it
 AWAY = ("25006", "25P03", "57P01")  # SQLSTATEs, whatever class a driver gives them: read-only (a failover), idle, shut down
@@ -94,11 +95,11 @@ def named_failures() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise StoreUnavailable(f"the database {engine().url!r} does not answer: {error}") from error
+        raise StoreUnavailable(f"the database {shown(settings().database)} does not answer: {error}") from error
     except DBAPIError as error:
         if not isinstance(error, OperationalError | InterfaceError) and getattr(error.orig, "sqlstate", None) not in AWAY:
             raise
-        raise StoreUnavailable(f"the database {engine().url!r} does not answer: {error.orig}") from error
+        raise StoreUnavailable(f"the database {shown(settings().database)} does not answer: {error.orig}") from error
 
 
 @contextmanager

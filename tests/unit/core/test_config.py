@@ -36,6 +36,21 @@ VLLM = {"use_vllm": True}
         ),
         ({"mix": {"terms": [{**CONTINUOUS[0], "params": {"flor": 1}}]}}, "mix.terms.0.params.flor", "no such setting"),
         ({"mix": {"terms": []}}, "mix.terms", "at least 1 item"),
+        *(
+            ({"mix": MIX, "data": {"train": {"name": name}}}, "data.train", "is no name on the hub")
+            for name in (
+                "/etc",
+                "../data",
+                "~/data",
+                ".",
+                "a b",
+                "openai/gsm8k/main",
+                "https://x.example/a",
+                "a\\b",
+                "a/",
+                "x" * 200,
+            )
+        ),
         ({"mix": {"terms": HARD + HARD}}, "mix.terms", "two terms are called 'correctness'"),
         ({"mix": {"terms": HARD + CONTINUOUS}}, "mix", "hard and continuous terms but no blend"),
         ({"mix": {**HYBRID, "blend": {"type": "constant", "value": 1.5}}}, "mix", "the blend reaches 1.5"),
