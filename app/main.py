@@ -8,6 +8,7 @@ from app import address, draft, elements
 from app.jobs import PAGE
 from app.parts.next_step import PRESSED
 from app.parts.sample_filters import CAME
+from core.settings import settings
 
 HERE = Path(__file__).parent
 
@@ -34,6 +35,8 @@ def main() -> None:
     if another:
         st.session_state[PAGE], st.session_state[CAME] = page.url_path, True
         st.session_state.pop(PRESSED, None)
+    if settings().is_public:
+        st.warning("There is no login: whoever reaches this address may do everything here.", icon=":material/lock_open:")
     page.run()
     elements.warm()
     draft.keep(in_address=page.url_path in ("design", "queue"))

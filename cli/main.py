@@ -28,6 +28,7 @@ from core.experiment import ExperimentConfig
 from core.launch import settled
 from core.lint import cannot_act, cannot_act_in
 from core.revision import revision
+from core.settings import settings
 from core.store import queries, runs
 from worker import shared
 
@@ -51,23 +52,38 @@ def main() -> None:
     """Design, run and compare reward structures for GRPO."""
 
 
+def _insist(_context: click.Context, _option: click.Parameter, insecure: bool) -> None:
+    if insecure:
+        os.environ["SHOWDOWN_INSECURE"] = "1"
+        settings.cache_clear()
+
+
+INSECURE = click.option(
+    "--insecure", is_flag=True, expose_value=False, callback=_insist,
+    help="Serve the dashboard beyond this machine, though it has no login.",
+)  # fmt: skip
+
+
 @main.command()
+@INSECURE
 def demo() -> None:
     """Everything on this machine, with a first experiment queued."""
     instance.up(demo=True, say=click.echo)
 
 
 @main.command()
+@INSECURE
 def up() -> None:
     """Everything on this machine: broker, worker, dashboard."""
     instance.up(demo=False, say=click.echo)
 
 
 @main.command()
+@INSECURE
 def app() -> None:
     """The dashboard alone (the database and broker come from the environment)."""
     instance.open_store()
-    instance.check_port()
+    instance.check_address()
     command = instance.app_command()
     os.execve(command[0], command, os.environ | instance.APP_ENVIRONMENT)
 

@@ -61,7 +61,7 @@ def open_store() -> None:
 @contextmanager
 def only_instance() -> Iterator[None]:
     """Hold the data directory's lock; SetupError when another instance has it."""
-    with (settings().home / "up.lock").open("a+") as lock:
+    with (settings().home / "up.lock").open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -76,9 +76,15 @@ def only_instance() -> Iterator[None]:
         yield
 
 
-def check_port() -> None:
-    """The dashboard's port is free."""
+def check_address() -> None:
+    """The dashboard's address is this machine's alone, unless that was given up on purpose; and its port is free."""
     host, port = settings().host, settings().port
+    if settings().is_public and not settings().insecure:
+        raise SetupError(
+            f"SHOWDOWN_HOST={host} lets others than this machine reach the dashboard, which has no login: whoever does may do "
+            "everything. Leave it at 127.0.0.1 and use an SSH tunnel or a proxy with a login, or insist: --insecure, or "
+            "SHOWDOWN_INSECURE=1"
+        )
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -148,7 +154,7 @@ def up(demo: bool, say: Say) -> None:
     prepare_home()
     shared.check()
     with only_instance():
-        check_port()
+        check_address()
         group, stop = Group(settings().home / "logs"), asked_to_stop()
         try:
             _start(group, demo, say)

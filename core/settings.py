@@ -9,6 +9,7 @@ import stat
 import tempfile
 from contextlib import suppress
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator
@@ -34,6 +35,8 @@ class Settings(BaseSettings):
     """Celery broker URL. Empty: a private Valkey or Redis on a unix socket."""
     host: str = "127.0.0.1"
     """Address the dashboard listens on."""
+    insecure: bool = False
+    """Serve the dashboard beyond this machine, though there is no login: whoever reaches it may do everything."""
     port: int = Field(8501, ge=1, le=65535)
     """Port the dashboard listens on."""
     allowed_hosts: str = ""
@@ -77,6 +80,14 @@ class Settings(BaseSettings):
         if not head.startswith("sqlite") or not path or path.startswith((":memory:", "/", "file:")):
             return url
         return f"{head}{slashes}{Path(path).expanduser().absolute()}"
+
+    @property
+    def is_public(self) -> bool:
+        """Others than this machine may reach the dashboard's address. A name counts as one: it may lead anywhere."""
+        try:
+            return not ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
 
     @property
     def hosts(self) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.up import check_address
 from core.errors import SetupError
 from core.settings import Settings, settings
 from tests.conftest import forget_settings
@@ -100,3 +101,25 @@ def test_a_folder_of_somebody_else_is_no_place_for_the_socket(long_home: Path, k
             pytest.skip("only root can give a folder away")
     with pytest.raises(SetupError, match="not a folder that only you may open"):
         _ = settings().broker_socket
+
+
+@pytest.mark.parametrize(
+    ("host", "public"),
+    [
+        ("127.0.0.1", False), ("127.0.0.2", False), ("::1", False), ("localhost", False), ("0.0.0.0", True), ("::", True),
+        ("192.168.1.5", True), ("10.0.0.7", True), ("showdown.example.org", True), ("localhost.example.org", True), ("", True),
+    ],
+)  # fmt: skip
+def test_an_address_that_others_reach_is_refused_unless_one_insists(
+    host: str, public: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOWDOWN_INSECURE", "0")
+    made = Settings(host=host)
+    assert made.is_public is public
+    monkeypatch.setattr("cli.up.settings", lambda: made)
+    try:
+        check_address()
+    except SetupError as error:
+        assert ("which has no login" in str(error)) is public  # a name or address that is not this machine's has another fault
+    else:
+        assert not public
