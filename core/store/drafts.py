@@ -1,6 +1,6 @@
 """Experiments being designed, kept so that nothing typed is lost. Called by app.cache (reads) and app.actions (writes).
 
-Nothing in a draft is checked here: it may be wrong while it is typed.
+Nothing in a draft is checked here but its shape: it may be wrong while it is typed. One of another shape is not there.
 """
 
 import time
@@ -30,7 +30,7 @@ class StoredDraft:
 def load(draft_id: str) -> StoredDraft | None:
     with reading() as c:
         row = c.execute(select(draft).where(draft.c.id == draft_id)).first()
-    return None if row is None else StoredDraft(**row._asdict())
+    return None if row is None or not _is_draft(row.config) else StoredDraft(**row._asdict())
 
 
 def save(draft_id: str, config: dict[str, Any], typed: dict[str, str], version: int) -> bool:
@@ -55,4 +55,26 @@ def save(draft_id: str, config: dict[str, Any], typed: dict[str, str], version: 
 def recent(limit: int = 6) -> list[StoredDraft]:
     """The drafts written last."""
     with reading() as c:
-        return [StoredDraft(**r._asdict()) for r in c.execute(select(draft).order_by(draft.c.updated_at.desc()).limit(limit))]
+        rows = c.execute(select(draft).order_by(draft.c.updated_at.desc()).limit(limit))
+        return [StoredDraft(**r._asdict()) for r in rows if _is_draft(r.config)]
+
+
+def _is_draft(values: Any) -> bool:
+    """It has what the pages look at, in the shape of an ExperimentConfig. A row changed by hand may not."""
+    match values:
+        case {
+            "name": str(), "question": str(), "seeds": list(), "arms": [_, *_] as arms,
+            "run": {"model": dict(), "lora": dict(), "grpo": dict(), "evaluation": dict(), "checkpoint": dict(),
+                    "data": {"train": dict(), "eval": dict(), "answer_rule": str()}},
+        }:  # fmt: skip
+            return all(_is_arm(arm) for arm in arms)
+    return False
+
+
+def _is_arm(values: Any) -> bool:
+    match values:
+        case {"name": str(), "mix": {"terms": list() as terms, "rule": dict(), "advantage": dict()}}:
+            return all(
+                isinstance(t, dict) and isinstance(t.get("component"), str) and {"side", "weight"} <= set(t) for t in terms
+            )
+    return False

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from app import cache
+from core.store import drafts
 from core.store.session import writing
 from core.store.workers import beat
 from tests.support.grow import grow, growing
@@ -60,3 +61,17 @@ def test_a_run_that_cannot_be_read_is_named_where_others_are_shown(three: list[i
         said = prose(page(name, experiment="1"))
         assert "Run 2 cannot be read by this version, and is left out." in said, name
     assert "no component is called &#x27;was_here_once&#x27;" in prose(page("run", run="2"))
+
+
+DRAFTS = ["null", "[]", "{}", '"x"', '{"name": 1}', '{"arms"', "{'arms': []}", '[{"name": "x"}]']
+
+
+@pytest.mark.parametrize("config", DRAFTS)
+def test_a_draft_that_is_none_is_not_there(sqlite: Path, config: str) -> None:
+    assert drafts.save("0123456789ab", {"name": "kept"}, {}, 0)
+    with writing() as c:
+        c.execute(text("UPDATE draft SET config = :config"), {"config": config})
+    for name in ("design", "queue", "home"):
+        at = page(name, draft="0123456789ab")
+        assert not at.exception, (name, at.exception)
+    assert "There is no draft 0123456789ab" in prose(page("design", draft="0123456789ab"))

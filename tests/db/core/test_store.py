@@ -565,13 +565,20 @@ def test_what_a_comparison_reads() -> None:
     assert len(evidence.rewarded(other.run_id, range(11)).step) == 0
 
 
+SECTIONS = ("model", "lora", "grpo", "evaluation", "checkpoint")
+DRAFT = {
+    "name": "x", "question": "", "seeds": [0], "arms": [{"name": "a", "mix": {"terms": [], "rule": {}, "advantage": {}}}],
+    "run": {**{name: {} for name in SECTIONS}, "data": {"train": {}, "eval": {}, "answer_rule": "strict"}},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(("days", "kept"), [(0, True), (89, True), (91, False)])
 def test_drafts_that_nobody_wrote_to_are_let_go(database: str, monkeypatch: pytest.MonkeyPatch, days: int, kept: bool) -> None:
     old, new = "0" * 12, "1" * 12
-    assert drafts.save(old, {"name": "old"}, {}, 0)
+    assert drafts.save(old, DRAFT, {}, 0)
     then = time.time() + days * 86_400
     monkeypatch.setattr(drafts.time, "time", lambda: then)
-    assert drafts.save(new, {"name": "new"}, {}, 0)
+    assert drafts.save(new, DRAFT, {}, 0)
     assert (drafts.load(old) is not None) == kept and drafts.load(new) is not None
 
 
