@@ -40,7 +40,7 @@ def policy() -> str:
     Streamlit styles with inline sheets, imports the script of an element from a `blob:`, compiles WebAssembly, and shows
     pictures that it has made.
     """
-    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text()
+    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in SCRIPT.findall(page)]
     scripts = " ".join(["'self'", "blob:", "'wasm-unsafe-eval'", *(f"'sha256-{found}'" for found in hashes)])
     return "; ".join(

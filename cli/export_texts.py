@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 OUT = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "trained")
 OUT.mkdir(parents=True, exist_ok=True)
 
-config = parse(RunConfig, yaml.safe_load((HERE / "config.yaml").read_text()))
+config = parse(RunConfig, yaml.safe_load((HERE / "config.yaml").read_text(encoding="utf-8")))
 options.check(config)
 problems = data.problems(config.data.train, "train")
 set_seed(config.seed)  # before the model: the adapter begins with random numbers
@@ -142,7 +142,7 @@ class Steps(TrainerCallback):
             step = {"step": state.global_step, **logs}
             reward = f"reward {logs['reward']:.4f}, " if "reward" in logs else ""  # of the steps that generate
             print(f"step {state.global_step}: {reward}loss {logs['loss']:.6f}", flush=True)
-            with (OUT / "steps.jsonl").open("a") as file:
+            with (OUT / "steps.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(step) + "\\n")
 
 

@@ -99,8 +99,8 @@ def component(name: str) -> None:
             raise SetupError(f"{taken} exists; choose another name, or remove it")
     folder.mkdir(parents=True, exist_ok=True)
     title = name.replace("_", " ").capitalize()
-    path.write_text(COMPONENT.format(name=name, title=title))
-    test.write_text(TEST.format(name=name, test=test))
+    path.write_text(COMPONENT.format(name=name, title=title), encoding="utf-8")
+    test.write_text(TEST.format(name=name, test=test), encoding="utf-8")
     click.echo(f"wrote {_short(path)} and {_short(test)}")
     click.echo("It is listed under Add term when the dashboard and the workers start again.")
 

@@ -108,7 +108,7 @@ class Group:
             if process.vital:
                 raise SetupError(said)
             process.failing, process.rests_until = True, now + REST_SECONDS
-            failing_file(process.name).write_text(said)
+            failing_file(process.name).write_text(said, encoding="utf-8")
             say(f"{said}; the others go on, and it is tried again every {REST_SECONDS:.0f} s")
         else:
             say(f"{process.name} ended (code {code}), starting it again; log: {process.log_file}")

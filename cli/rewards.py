@@ -94,7 +94,7 @@ def score(
     half = target.with_name(target.name + ".part")
     size = source.stat().st_size if source.is_file() else 0
     try:
-        with half.open("w", errors="backslashreplace") as out, _bar("scoring", size, as_json) as bar:
+        with half.open("w", encoding="utf-8", errors="backslashreplace") as out, _bar("scoring", size, as_json) as bar:
             tally = scorefile.score_file(
                 made, source, out, step, answer_rule or rule, strict,
                 bad=lambda row: click.echo(f"showdown: {row}", err=True),
@@ -253,7 +253,7 @@ def replay_command(run_id: int, mix: Path, arm: str | None, out: Path | None, as
 def _write_csv(path: Path, table: SampleTable, before: replay.Outcome, after: replay.Outcome) -> None:
     names = ("sample", "step", "group", "correct", "total_before", "total_after", "advantage_before", "advantage_after")
     columns = (table.id, table.step, table.group, table.correct, before.total, after.total, before.advantage, after.advantage)
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)
         writer.writerows(zip(*(c.tolist() for c in columns), strict=True))

@@ -140,7 +140,7 @@ def export_run(run_id: int, folder: Path, samples: bool = True) -> dict[str, Any
 def _fill(folder: Path, seen: transfer.View, samples: bool) -> dict[str, Any]:
     head = dict(seen.head)
     values = head.pop("config")
-    (folder / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    (folder / CONFIG).write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
     rows = {}
     for file, name in FILES.items():
         if samples or file not in SAMPLES:
@@ -149,8 +149,8 @@ def _fill(folder: Path, seen: transfer.View, samples: bool) -> dict[str, Any]:
     best = _best(seen)
     own, mixed = version("showdown"), any(event["kind"] == THREADS for event in seen.events)
     text = script(parse(RunConfig, values), seen.run_id, own, head["environment"] or {}, mixed)
-    (folder / "train_standalone.py").write_text(text)
-    (folder / "README.md").write_text(readme(seen.run_id, head, rows, adapter, best, mixed))
+    (folder / "train_standalone.py").write_text(text, encoding="utf-8")
+    (folder / "README.md").write_text(readme(seen.run_id, head, rows, adapter, best, mixed), encoding="utf-8")
     made = {
         "format": FORMAT,
         "version": VERSION,
@@ -164,7 +164,7 @@ def _fill(folder: Path, seen: transfer.View, samples: bool) -> dict[str, Any]:
         "files": {p.relative_to(folder).as_posix(): digest(p) for p in sorted(folder.rglob("*")) if p.is_file()},
     }
     half = folder / f"{RUN}.part"
-    half.write_text(json.dumps(made, indent=1))
+    half.write_text(json.dumps(made, indent=1), encoding="utf-8")
     half.replace(folder / RUN)
     return made
 

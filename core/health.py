@@ -35,7 +35,7 @@ def failing_file(name: str) -> Path:
 
 def failing() -> list[str]:
     """What is said of processes of this machine that do not stay up."""
-    return [path.read_text() for path in sorted(failing_file("").parent.glob("*.failing"))]
+    return [path.read_text(encoding="utf-8") for path in sorted(failing_file("").parent.glob("*.failing"))]
 
 
 def _version(package: str) -> str:

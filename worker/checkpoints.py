@@ -43,7 +43,7 @@ def judges_file(checkpoint: Path) -> Path:
 def restore_judges(judges: Mapping[str, Judge], checkpoint: Path) -> None:
     """Let judges go on counting where a checkpoint left them. What a killed attempt asked after it is not counted."""
     file = judges_file(checkpoint)
-    kept = json.loads(file.read_text()) if judges and file.is_file() else {}
+    kept = json.loads(file.read_text(encoding="utf-8")) if judges and file.is_file() else {}
     for key, counts in kept.items():
         if key in judges:
             judges[key].counts = Counts(**counts)
@@ -53,17 +53,19 @@ def complete(checkpoint: Path, engine: RewardEngine, judges: Mapping[str, Judge]
     """Write what the trainer does not know of; after this the checkpoint is whole."""
     with saving(checkpoint):
         if judges:
-            judges_file(checkpoint).write_text(json.dumps({key: asdict(asked.counts) for key, asked in judges.items()}))
+            judges_file(checkpoint).write_text(
+                json.dumps({key: asdict(asked.counts) for key, asked in judges.items()}), encoding="utf-8"
+            )
         seal(checkpoint, engine.state())
 
 
 def seal(checkpoint: Path, engine_state: object) -> None:
     """Write the engine's state, and before it takes its name the hashes of all files."""
     part = checkpoint / "reward_engine.part"
-    part.write_text(json.dumps(engine_state))
+    part.write_text(json.dumps(engine_state), encoding="utf-8")
     files = {p.relative_to(checkpoint).as_posix(): p for p in checkpoint.rglob("*") if p.is_file() and p.name != HASHES}
     files[engine_file(checkpoint).name] = files.pop(part.name)
-    (checkpoint / HASHES).write_text(json.dumps({name: digest(files[name]) for name in sorted(files)}))
+    (checkpoint / HASHES).write_text(json.dumps({name: digest(files[name]) for name in sorted(files)}), encoding="utf-8")
     part.replace(engine_file(checkpoint))
 
 
@@ -81,7 +83,7 @@ def damage(checkpoint: Path) -> str:
     if not file.exists():
         return ""
     try:
-        written = json.loads(file.read_text())
+        written = json.loads(file.read_text(encoding="utf-8"))
         for name, said in written.items():
             if not (checkpoint / name).is_file():
                 return f"{name} is missing"

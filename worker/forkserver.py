@@ -82,7 +82,9 @@ def _check() -> None:
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    threads = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in os.listdir("/proc/self/task")]
+    threads = [
+        Path(f"/proc/self/task/{task}/comm").read_text(encoding="utf-8").strip() for task in os.listdir("/proc/self/task")
+    ]
     if len(threads) > 1:
         names = [thread.name for thread in threading.enumerate()]
         sys.exit(f"importing the training stack started threads: {', '.join(threads)}; of Python: {', '.join(names)}")
@@ -154,7 +156,7 @@ def _set_environment(environment: dict[str, str]) -> None:
 
 def _set_title(words: list[str]) -> None:
     """Show the command in /proc/PID/cmdline, and so in ps, in the memory of the command this process was started with."""
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end, the 48th and 49th of proc_pid_stat(5)
     room = end - start
     title = b"\0".join(os.fsencode(word) for word in words)[: room - 1]

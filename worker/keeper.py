@@ -90,7 +90,7 @@ class Keeper:
         """A checkpoint newer than the announced one, left here by the attempt before: no other machine has trained since."""
         if not self._late_file.exists():
             return None
-        found = json.loads(self._late_file.read_text())
+        found = json.loads(self._late_file.read_text(encoding="utf-8"))
         step = int(found["step"])
         stored = patiently(lambda: queries.run_detail(self.run_id).row.step, self.stop)
         own = found["attempt"] in (self.attempt - 1, self.attempt)
@@ -180,7 +180,7 @@ class Keeper:
     def _share(self, step: int) -> bool:
         """Send a checkpoint. False: it could not be, and is remembered as one that only this machine has."""
         part = self._late_file.with_suffix(".part")  # before: who is killed while sending must find it again
-        part.write_text(json.dumps({"attempt": self.attempt, "step": step}))
+        part.write_text(json.dumps({"attempt": self.attempt, "step": step}), encoding="utf-8")
         part.replace(self._late_file)
         if not self._try(lambda: self.shared.send(checkpoints.path(self.folder, step), f"checkpoint-{step}", step)):
             return False

@@ -56,7 +56,7 @@ def _file(folder: Path) -> Path:
 def fitted(config: RunConfig, folder: Path) -> RunConfig:
     """The config with the micro-batch that this machine was found to have room for."""
     try:
-        size = int(_file(folder).read_text())
+        size = int(_file(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # none, or what an older version left of one on a full disk
         return config
     grpo = config.grpo.model_copy(update={"per_device_train_batch_size": size})
@@ -71,7 +71,7 @@ def smaller(config: RunConfig, folder: Path) -> str | None:
     share = grpo.completions_per_process
     half = next(n for n in range(grpo.micro_batch // 2, 0, -1) if share % n == 0)
     part = _file(folder).with_suffix(".part")
-    part.write_text(str(half))
+    part.write_text(str(half), encoding="utf-8")
     part.replace(_file(folder))
     return (
         f"out of memory with per_device_train_batch_size {grpo.micro_batch}: goes on with {half} and "

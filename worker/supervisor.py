@@ -151,7 +151,7 @@ def _wait_for_imports(claim: Claim, folder: Path) -> None:
 
 def _start(claim: Claim, folder: Path, warm: bool) -> Children:
     log_file, n = folder / "train.log", claim.config.grpo.num_processes
-    with log_file.open("a") as file:
+    with log_file.open("a", encoding="utf-8") as file:
         file.write(logs.attempt_line(claim.attempt))
     command = [sys.executable, "-m", "worker.train", str(claim.run_id), str(claim.attempt)]
     environment = {**_environment(n), **gpus.environment(claim.gpus)}
@@ -250,7 +250,7 @@ def _why(code: int, folder: Path, claim: Claim) -> tuple[str, str]:
             hint = f"; the system kills the largest process when memory runs out. If that was it: {step}"
         return name, f"the training was ended by signal {name}{hint}"
     try:
-        error = json.loads((folder / "error.json").read_text())
+        error = json.loads((folder / "error.json").read_text(encoding="utf-8"))
         return error["kind"], error["message"]
     except (OSError, ValueError, KeyError):
         return "ExitCode", f"the training ended with code {code} and said no reason; see the log"

@@ -68,7 +68,7 @@ class StopFlag:
 def say(folder: Path, kind: str, message: str) -> None:
     """Leave the reason of an ending to the supervisor. The first process that says one is right: the others lost a partner."""
     part = folder / f"error-{ranks.rank()}.part"
-    part.write_text(json.dumps({"kind": kind, "message": message}))
+    part.write_text(json.dumps({"kind": kind, "message": message}), encoding="utf-8")
     try:
         os.link(part, folder / "error.json")  # whole or not there: an empty one would keep the others from saying theirs
     except FileExistsError:
@@ -133,7 +133,7 @@ def _train(
     surroundings["begun"] = evaluator.begun[0]  # what the chat template writes of every completion: replay needs it
     resume, begin = ranks.from_first(lambda: _prepare(claim, keeper, surroundings, threads, stop))
     if resume is not None:
-        made.engine.restore(json.loads(checkpoints.engine_file(resume).read_text()))
+        made.engine.restore(json.loads(checkpoints.engine_file(resume).read_text(encoding="utf-8")))
     log.info("ready after %.1f s; %s", time.perf_counter() - began, f"resuming {resume.name}" if resume else "fresh start")
     if begin == config.grpo.max_steps and resume:
         if ranks.first():

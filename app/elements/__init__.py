@@ -42,7 +42,7 @@ def serve_plotly() -> None:
 
 
 def _read(*names: str) -> str:
-    return "".join((HERE / name).read_text() for name in names)
+    return "".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
 def define(name: str, *with_: str) -> Any:
@@ -60,7 +60,7 @@ def define(name: str, *with_: str) -> Any:
         for old in BUILT.glob(f"{name}-*.js"):
             old.unlink(missing_ok=True)
         half = served.with_suffix(f".{os.getpid()}")
-        half.write_text(script)
+        half.write_text(script, encoding="utf-8")
         half.replace(served)  # another process that starts now must not serve half a file
     loader = LOADER.replace("FILE", f"app/static/built/{served.name}")
     return st.components.v2.component(f"showdown_{name}", js=loader, html="<div class='root'></div>")

@@ -29,14 +29,16 @@ HERE = Path(__file__).parent
 def html(d: Document, cards: Mapping[str, Card]) -> str:
     """The page."""
     data = json.dumps([_plain(card) for card in cards.values()], allow_nan=False).replace("<", "\\u003c")
-    style = f"{palette.tokens()}\n{(HERE / 'report.css').read_text()}"
-    script = f"{(APP / 'elements' / 'shared.js').read_text()}\n{(HERE / 'report.js').read_text()}"
+    style = f"{palette.tokens()}\n{(HERE / 'report.css').read_text(encoding='utf-8')}"
+    script = (
+        f"{(APP / 'elements' / 'shared.js').read_text(encoding='utf-8')}\n{(HERE / 'report.js').read_text(encoding='utf-8')}"
+    )
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(d.name)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body><main>\n'
         f"{body(d, cards)}\n</main>"
         f'<script type="application/json" id="cards">{data}</script>'
-        f"<script>{PLOTLY.read_text()}</script><script>{script}</script></body></html>\n"
+        f"<script>{PLOTLY.read_text(encoding='utf-8')}</script><script>{script}</script></body></html>\n"
     )
 
 

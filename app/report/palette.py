@@ -11,12 +11,12 @@ TOKEN = re.compile(r"--([\w-]+): light-dark\((#[0-9A-Fa-f]{6}), (#[0-9A-Fa-f]{6}
 @lru_cache(1)
 def light() -> dict[str, str]:
     """Role -> colour on white."""
-    return {name: colour for name, colour, _ in TOKEN.findall(STYLE.read_text())}
+    return {name: colour for name, colour, _ in TOKEN.findall(STYLE.read_text(encoding="utf-8"))}
 
 
 def tokens() -> str:
     """The roles as custom properties that follow the reader's theme."""
-    pairs = (f"--{name}: light-dark({one}, {two});" for name, one, two in TOKEN.findall(STYLE.read_text()))
+    pairs = (f"--{name}: light-dark({one}, {two});" for name, one, two in TOKEN.findall(STYLE.read_text(encoding="utf-8")))
     return f":root {{ color-scheme: light dark; {' '.join(pairs)} }}"
 
 

@@ -16,6 +16,7 @@ from core.problems.problem import Problem
 from core.regular_files import regular
 
 SENTENCE = re.compile(r"[^\W\d_]+(?:\W+[^\W\d_]+)+\W*")  # words alone: more likely the wrong field than an answer
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 MOST_LINE = 10_000_000  # characters
 MOST_ID = 200  # characters of a problem's id that the database stores
 
@@ -44,6 +45,8 @@ def to_problem(row: Any, where: str, problem_id: str, question: str = "question"
     for field in (question, answer):
         if row.get(field) is None:
             raise DataError(f"{where}: no field {field!r}; it has {', '.join(map(repr, row)) or 'none'}")
+        if SURROGATE.search(str(row[field])):
+            raise DataError(f"{where}: field {field!r} holds half a character (a lone surrogate), which no file or model takes")
     text = str(row[answer])
     gold = gold_answer(text)
     if gold is None:

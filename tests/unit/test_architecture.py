@@ -64,6 +64,22 @@ def test_file_is_one_documented_idea(path: Path) -> None:
             assert length <= 60, f"{node.name} has {length} lines"
 
 
+def as_text(call: ast.Call) -> bool:
+    """It reads or writes a file as text."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    modes = [a.value for a in call.args[:1] if isinstance(a, ast.Constant)]
+    return name in ("read_text", "write_text") or (
+        name == "open" and bool(modes) and modes[0] in ("r", "w", "a", "x", "a+", "r+")
+    )
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(REPO)))
+def test_a_text_is_utf_8_whatever_the_locale_is(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call) and as_text(node)]
+    bare = [call.lineno for call in calls if "encoding" not in [k.arg for k in call.keywords]]
+    assert bare == [], f"lines {bare} of {path.name} use the encoding of the locale"
+
+
 def test_the_readme_shows_the_real_tree() -> None:
     shown = next(block for block in TREE.findall((REPO / "README.md").read_text()) if block.startswith("core/"))
     listed, at = set(), [""]

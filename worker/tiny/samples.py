@@ -20,7 +20,7 @@ PROBLEMS, GENERATIONS, TOKENS, SEED = 64, 8, 40, 20_251_121
 def main(out: Path) -> None:
     """Write the rows: the first half of the problems answered by tiny, the second by tiny-sparse."""
     found = arithmetic.problems(PROBLEMS, "train", seed=SEED)
-    with out.open("w") as file:
+    with out.open("w", encoding="utf-8") as file:
         for name, part in (("tiny", found[: PROBLEMS // 2]), ("tiny-sparse", found[PROBLEMS // 2 :])):
             model, tokenizer = policy.load(ModelConfig(path=name))
             torch.manual_seed(SEED)

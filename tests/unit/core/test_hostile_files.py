@@ -118,6 +118,8 @@ LINES = {
     "brackets": ("[" * 100_000, "not JSON"),
     "a number of 5,000 digits": ('{"question": ' + "1" * 5_000 + "}", "not JSON"),
     "a list": ("[1]", "expected an object"),
+    "half a character": ('{"question": "a\\ud800", "answer": "2"}', "field 'question' holds half a character"),
+    "half a character in the answer": ('{"question": "a", "answer": "\\udc00 2"}', "field 'answer' holds half a character"),
 }
 
 
