@@ -8,4 +8,4 @@ SECRET = re.compile(r"([?&;][^=&;]*(?:pass|secret|key|token|credential|auth)[^=&
 
 def shown(url: str) -> str:
     """The URL without user, password and secret settings."""
-    return SECRET.sub(r"\1***", SIGN_IN.sub("***@", url))
+    return SECRET.sub(r"\1***", SIGN_IN.sub("", url))

@@ -565,11 +565,7 @@ def test_what_a_comparison_reads() -> None:
     assert len(evidence.rewarded(other.run_id, range(11)).step) == 0
 
 
-SECTIONS = ("model", "lora", "grpo", "evaluation", "checkpoint")
-DRAFT = {
-    "name": "x", "question": "", "seeds": [0], "arms": [{"name": "a", "mix": {"terms": [], "rule": {}, "advantage": {}}}],
-    "run": {**{name: {} for name in SECTIONS}, "data": {"train": {}, "eval": {}, "answer_rule": "strict"}},
-}  # fmt: skip
+DRAFT = {"name": "x", "seeds": [0], "arms": [{"name": "a", "mix": {"terms": []}}], "run": {}}
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, True), (89, True), (91, False)])
