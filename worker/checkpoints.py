@@ -16,7 +16,7 @@ from pathlib import Path
 from core.engine import RewardEngine
 from core.errors import DiskFull
 from worker.judge import Counts, Judge
-from worker.shared import digest
+from worker.shared import difference, digest
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 HASHES = "hashes.json"
@@ -83,15 +83,9 @@ def damage(checkpoint: Path) -> str:
     if not file.exists():
         return ""
     try:
-        written = json.loads(file.read_text(encoding="utf-8"))
-        for name, said in written.items():
-            if not (checkpoint / name).is_file():
-                return f"{name} is missing"
-            if digest(checkpoint / name) != said:
-                return f"{name} has another size or hash than when it was written"
+        return difference(checkpoint, json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         return f"{HASHES} cannot be read: {type(error).__name__}"
-    return ""
 
 
 def set_aside(checkpoint: Path) -> Path:

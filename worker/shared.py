@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -210,4 +210,14 @@ def _size(files: dict[str, Any]) -> int:
 
 def is_same(folder: Path, said: dict[str, Any]) -> bool:
     """The folder holds the files of a list, byte for byte."""
-    return all((folder / n).is_file() and digest(folder / n) == known for n, known in said["files"].items())
+    return not difference(folder, said["files"])
+
+
+def difference(folder: Path, files: Mapping[str, Any]) -> str:
+    """What is another in the folder than the size and hash that are said of each file; empty where nothing is."""
+    for name, known in files.items():
+        if not (folder / name).is_file():
+            return f"{name} is missing"
+        if digest(folder / name) != known:
+            return f"{name} has another size or hash than when it was written"
+    return ""

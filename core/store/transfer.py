@@ -207,12 +207,14 @@ PYTHON: dict[Kind, tuple[type, ...]] = {
 }
 
 
-def _check(what: str, values: Mapping[str, Any], table: Table) -> None:
-    """DataError for values that its columns do not hold: SQLite would take a text for a number, and a page break on it."""
+def _check(what: str, values: Mapping[str, Any], columns: Sequence[Column[Any]]) -> None:
+    """DataError for values that these columns do not hold: SQLite would take a text for a number, and a page break on it."""
+    kinds = {column.name: _kind(column) for column in columns}
+    unknown = sorted(set(values) - set(kinds))
+    if unknown:
+        raise DataError(f"{what} has {unknown[0]!r}, which this version does not know: a newer one exported it")
     for name, value in values.items():
-        if name not in table.c or name in OWN:
-            raise DataError(f"{what} has {name!r}, which this version does not know: a newer one exported it")
-        kind = _kind(table.c[name])
+        kind = kinds[name]
         number_as_bool = isinstance(value, bool) and kind != "bool"
         too_large = isinstance(value, int) and abs(value) >= 2**63
         if value is not None and (not isinstance(value, PYTHON[kind]) or number_as_bool or too_large):
@@ -227,12 +229,9 @@ def restoring(
 
     `metrics`: every name its points will use. `whence`: said in the event that marks the run as imported.
     """
-    unknown = sorted(set(head) - set(_head_columns()))
-    if unknown:
-        raise DataError(f"the run has {unknown[0]!r}, which this version does not know: a newer one exported it")
-    _check("the run", head, run)
+    _check("the run", head, [run.c[name] for name in _head_columns()])
     for event in events:
-        _check("an event", event, run_event)
+        _check("an event", event, _plain(run_event))
     parse(RunConfig, head.get("config"))  # a config this version cannot read would break every page that shows the run
     if head.get("status") not in [x.value for x in Status if x.finished and x != Status.UNKNOWN]:
         raise DataError(f"the run is {head.get('status')!r}; only a run that has ended can be imported")
