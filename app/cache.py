@@ -169,6 +169,18 @@ def settings_of(runs: tuple[tuple[int, int], ...]) -> dict[int, dict[str, Any]]:
     return {run_id: paths.flatten(config) for run_id, config in many.configs([run_id for run_id, _ in runs]).items()}
 
 
+@st.cache_data(ttl=600, max_entries=8, show_spinner=False)
+def without_settings(runs: tuple[tuple[int, int], ...]) -> set[int]:
+    """Those of some runs whose settings cannot be read; a run is (id, max_steps), as above. One query, and each parsed once."""
+    unreadable = set()
+    for run_id, values in many.configs([run_id for run_id, _ in runs]).items():
+        try:
+            parse(RunConfig, values)
+        except ConfigError:
+            unreadable.add(run_id)
+    return unreadable
+
+
 @st.cache_data(ttl=30, max_entries=2, show_spinner=False)
 def metric_names() -> list[str]:
     return many.metric_names()

@@ -11,7 +11,7 @@ import streamlit as st
 from app import cache, cards, elements, prose
 from app.figures.overlay import labels_of
 from app.parts.chart_view import chart_view
-from app.parts.unreadable import readable
+from app.parts.unreadable import parted, say
 from core.metrics import described
 from core.store.queries import RunRow
 
@@ -20,7 +20,8 @@ MOST_LINES, MOST_CHARTS = 12, 12
 
 def overlays(chosen: Sequence[RunRow]) -> None:
     """The section, whole."""
-    chosen = readable(chosen)
+    chosen, unreadable = parted(chosen)
+    say(unreadable)
     shown = sorted(chosen, key=lambda r: r.id)[:MOST_LINES]
     known = [n for n in cache.metric_names() if described(n)]
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -13,7 +13,8 @@ MOST_SAID = 5
 
 def parted(runs: Sequence[RunRow]) -> tuple[list[RunRow], list[RunRow]]:
     """Runs whose row and settings can be read, and the others."""
-    bad = {r.id for r in runs if r.status == Status.UNKNOWN or cache.config_fault(r.id)}
+    bad = cache.without_settings(tuple((r.id, r.max_steps) for r in runs))
+    bad = bad | {r.id for r in runs if r.status == Status.UNKNOWN}
     return [r for r in runs if r.id not in bad], [r for r in runs if r.id in bad]
 
 
@@ -21,9 +22,8 @@ def said(run_id: int) -> str:
     return f"Run {run_id} cannot be read by this version, and is left out."
 
 
-def readable(runs: Sequence[RunRow]) -> list[RunRow]:
-    """Those that can be read; each of the others is named, with a link to what there is of it."""
-    found, unreadable = parted(runs)
+def say(unreadable: Sequence[RunRow]) -> None:
+    """Name each, with a link to what there is of it."""
     for r in unreadable[:MOST_SAID]:
         with st.container(horizontal=True, vertical_alignment="center"):
             prose.note(said(r.id))
@@ -31,4 +31,3 @@ def readable(runs: Sequence[RunRow]) -> list[RunRow]:
             st.page_link("views/run.py", label=label, icon=":material/show_chart:", query_params={"run": str(r.id)})
     if len(unreadable) > MOST_SAID:
         prose.note(f"So are {len(unreadable) - MOST_SAID} others.")
-    return found

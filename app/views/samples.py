@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import address, cache, places, prose, words
 from app.parts.samples import samples_of
-from app.parts.unreadable import readable
+from app.parts.unreadable import parted, say
 from core.store.queries import RunRow
 from core.sweep import said
 
@@ -48,9 +48,9 @@ def _choose(key: str) -> None:
     address.put(sample="", run="", experiment=str(st.session_state[key]))
 
 
-def _runs(experiment_id: int) -> list[RunRow]:
+def _runs(found: list[RunRow]) -> list[RunRow]:
     """The runs of the arms, swept settings and seeds chosen; none chosen: all."""
-    runs = sorted(readable(cache.run_list(experiment_id)), key=lambda r: (r.arm, r.variant, r.seed))
+    runs = sorted(found, key=lambda r: (r.arm, r.variant, r.seed))
     arms = st.multiselect(
         "Arms", list(dict.fromkeys(r.arm for r in runs)), key="in_arm", bind="query-params", placeholder="all arms", width=260
     )
@@ -83,7 +83,9 @@ def main() -> None:
     _run_of_address()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         experiment_id = _experiment()
-        runs = _runs(experiment_id) if experiment_id is not None else []
+        found, unreadable = parted(cache.run_list(experiment_id) if experiment_id is not None else [])
+        runs = _runs(found) if experiment_id is not None else []
+    say(unreadable)
     if not any(r.step > 0 for r in runs):
         with st.container(key="card-nosamples"):
             if experiment_id is None:
