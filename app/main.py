@@ -40,7 +40,7 @@ def main() -> None:
     if another:
         st.session_state[PAGE], st.session_state[CAME] = page.url_path, True
         st.session_state.pop(PRESSED, None)
-    if settings().is_public and not settings().login:
+    if settings().is_public and not settings().has_login:
         st.warning("There is no login: whoever reaches this address may do everything here.", icon=":material/lock_open:")
     page.run()
     elements.warm()
@@ -55,7 +55,7 @@ def sign_out() -> None:
 
 
 def _can_sign_out() -> bool:
-    return settings().login != "proxy" or bool(settings().sign_out_url)
+    return settings().login != "proxy" or bool(settings().sign_out_address)
 
 
 main()

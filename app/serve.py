@@ -72,5 +72,5 @@ BASE = "/".join(["", *filter(None, [str(st.get_option("server.baseUrlPath")).str
 app = st.App(
     Path(__file__).parent / "main.py",
     routes=[Route(f"{BASE}/showdown/feed", feed, methods=["POST"]), Route(f"{BASE}/showdown/table/{{token}}", table)],
-    middleware=[Middleware(Hosts, allowed=settings().hosts), *([Middleware(Gate, base=BASE)] if settings().login else [])],
+    middleware=[Middleware(Hosts, allowed=settings().hosts), *([Middleware(Gate, base=BASE)] if settings().has_login else [])],
 )

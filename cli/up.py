@@ -80,7 +80,7 @@ def only_instance() -> Iterator[None]:
 def check_address() -> None:
     """Others than this machine reach the dashboard only where they sign in, unless one insists; and its port is free."""
     host, port = settings().host, settings().port
-    if settings().is_public and not settings().insecure and not settings().login:
+    if settings().is_public and not settings().insecure and not settings().has_login:
         raise SetupError(
             f"SHOWDOWN_HOST={host} lets others than this machine reach the dashboard without signing in: whoever does may do "
             "everything. Set SHOWDOWN_LOGIN to password, oidc or proxy, or leave SHOWDOWN_HOST at 127.0.0.1, or insist: "

@@ -5,6 +5,7 @@ Defaults describe the laptop: everything under one data directory, SQLite, a pri
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
 from contextlib import suppress
@@ -38,8 +39,8 @@ class Settings(BaseSettings):
     """Address the dashboard listens on."""
     insecure: bool = False
     """Serve the dashboard beyond this machine without a login: whoever reaches it may do everything."""
-    login: Literal["", "password", "oidc", "proxy"] = ""
-    """How people sign in to the dashboard. Empty: nobody has to, and it is served to this machine alone."""
+    login: Literal["none", "password", "oidc", "proxy"] = "none"
+    """How people sign in to the dashboard. With `none` nobody has to, and it is served to this machine alone."""
     session_hours: float = Field(12.0, gt=0, le=720)
     """A sign-in ends after this many hours."""
     allowed_users: str = ""
@@ -51,9 +52,9 @@ class Settings(BaseSettings):
     """With `oidc`: Streamlit's secrets.toml with its section [auth]. Empty: `secrets.toml` in the data directory."""
     proxies: str = ""
     """Addresses or networks of the proxies in front, with commas between: what they say of who asks is believed."""
-    user_header: str = Field("X-Forwarded-User", pattern=r"^[A-Za-z0-9-]{1,60}$")
+    user_header: str = "X-Forwarded-User"
     """With `proxy`: the header in which the proxy says who asks."""
-    sign_out_url: str = Field("", max_length=500, pattern=r"^(|/[^/\\].*|https?://.+)$")
+    sign_out_address: str = ""
     """With `proxy`: where a user is sent to sign out of the proxy. Empty: the pages have no "Sign out"."""
     port: int = Field(8501, ge=1, le=65535)
     """Port the dashboard listens on."""
@@ -99,6 +100,23 @@ class Settings(BaseSettings):
             return url
         return f"{head}{slashes}{Path(path).expanduser().absolute()}"
 
+    @field_validator("user_header")
+    @classmethod
+    def _header(cls, name: str) -> str:
+        if not re.fullmatch("[A-Za-z0-9-]{1,60}", name):
+            raise ValueError("SHOWDOWN_USER_HEADER is no name of a header: use letters, digits and -")
+        return name
+
+    @field_validator("sign_out_address")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        is_path = url.startswith("/") and not url.startswith(("//", "/\\"))
+        if url and not is_path and not url.startswith(("http://", "https://")):
+            raise ValueError(
+                "SHOWDOWN_SIGN_OUT_ADDRESS is no address: begin it with https:// or, for one of this host, with /"
+            )
+        return url
+
     @property
     def is_public(self) -> bool:
         """Others than this machine may reach the dashboard's address. A name counts as one: it may lead anywhere."""
@@ -112,6 +130,11 @@ class Settings(BaseSettings):
         """The host names that are allowed beside the machine's own: those named, and the address that is listened on."""
         named = [name.strip() for name in self.allowed_hosts.split(",") if name.strip()]
         return named if self.host in EVERYWHERE else [*named, self.host]
+
+    @property
+    def has_login(self) -> bool:
+        """People must sign in to the dashboard."""
+        return self.login != "none"
 
     @property
     def allowed(self) -> frozenset[str]:

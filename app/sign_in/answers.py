@@ -1,7 +1,7 @@
 """What the door answers by itself: the form or the way to the provider, a refusal, a sign-out. Used by app.sign_in.gate."""
 
 import logging
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -28,13 +28,8 @@ log = logging.getLogger(__name__)
 
 def safe_next(address: str) -> str:
     """A path and query of this dashboard to go on to; "/" for anything that could lead elsewhere."""
-    if len(address) > MAX_NEXT_LENGTH or not address.isprintable() or "\\" in address or not address.startswith("/"):
-        return "/"
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "/"
-    return "/" if parts.scheme or parts.netloc or parts.path.startswith("//") else parts._replace(fragment="").geturl()
+    is_path = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
+    return address.partition("#")[0] if is_path and len(address) <= MAX_NEXT_LENGTH else "/"
 
 
 class Answers:
@@ -146,7 +141,7 @@ class Answers:
         if settings().login == "oidc":
             return None
         if settings().login == "proxy":
-            return _redirect(settings().sign_out_url or f"{self._base}/")
+            return _redirect(settings().sign_out_address or f"{self._base}/")
         from app.sign_in import password
 
         response = _redirect(f"{self._base}{SIGN_IN}")

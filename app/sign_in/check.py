@@ -15,7 +15,7 @@ EXAMPLE = "see docs/deploy.md, Who may sign in"
 
 
 def check() -> None:
-    """SetupError that names the setting or the key to repair, where `SHOWDOWN_LOGIN` is set and cannot work."""
+    """SetupError that names the setting or the key to repair, where nobody could sign in."""
     CHECKS[settings().login]()
 
 
@@ -71,4 +71,4 @@ def faults_of(text: str) -> list[str]:
     return faults
 
 
-CHECKS = {"": lambda: None, "password": _password, "proxy": _proxy, "oidc": _oidc}
+CHECKS = {"none": lambda: None, "password": _password, "proxy": _proxy, "oidc": _oidc}

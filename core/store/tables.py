@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -43,7 +44,7 @@ experiment = Table(
     Column("question", Text, nullable=False, default=""),
     Column("config", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
-    Column("by", String(200), nullable=False, default="", server_default=""),
+    Column("by", String(200), nullable=False, server_default=text("''")),
 )
 
 run = Table(
@@ -90,7 +91,7 @@ run_event = Table(
     Column("step", Integer),
     Column("kind", String(32), nullable=False),
     Column("detail", Text, nullable=False, default=""),
-    Column("by", String(200), nullable=False, default="", server_default=""),
+    Column("by", String(200), nullable=False, server_default=text("''")),
 )
 
 metric = Table(
