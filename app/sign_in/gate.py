@@ -28,12 +28,13 @@ class Gate:
 
     def __init__(self, app: ASGIApp, base: str = "") -> None:
         self._app = app
+        self._health = base + HEALTH
         self._ended = EndedSessions()
         self._answers = Answers(base, self._ended)
         self._user_of, self._open_paths, self._secure = _way(base)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or scope["path"].endswith(HEALTH):
+        if scope["type"] not in ("http", "websocket") or scope["path"] == self._health:
             return await self._app(scope, receive, send)
         user = self._user_of(HTTPConnection(scope))
         if user is not None and await self._ended.has(user.session):

@@ -57,7 +57,12 @@ def test_compose_itself_reads_the_file(missing: str | None, tmp_path: Path) -> N
     compose = shutil.which("docker-compose", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if compose is None:
         pytest.skip("no docker-compose on PATH")
-    given = {"SHOWDOWN_VERSION": "0.1.0", "SHOWDOWN_SECRETS": str(tmp_path), "SHOWDOWN_LOGIN": "password", "PATH": os.environ["PATH"]}
+    given = {
+        "SHOWDOWN_VERSION": "0.1.0",
+        "SHOWDOWN_SECRETS": str(tmp_path),
+        "SHOWDOWN_LOGIN": "password",
+        "PATH": os.environ["PATH"],
+    }
     given.pop(missing or "", None)
     command = [compose, "--env-file", os.devnull, "--profile", "nvidia", "--profile", "cpu", "config", "--format", "json"]
     made = subprocess.run(command, cwd=REPO, env=given, capture_output=True, text=True)

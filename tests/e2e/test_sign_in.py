@@ -62,7 +62,7 @@ CLOSED = [
     ("PUT", "/_stcore/upload_file/a/b"), ("POST", "/showdown/feed"), ("GET", "/showdown/table/a"), ("GET", "/auth/login"),
     ("GET", "/oauth2callback?state=a"), ("GET", "/showdown/sign-in/continue"), ("GET", "/_stcore/stream"),
     ("OPTIONS", "/"), ("HEAD", "/"), ("GET", "/x/../showdown/sign-in/../../run"), ("GET", "/showdown/sign-in/x"), ("GET", "//"),
-    ("GET", "/_stcore/health/../host-config"), ("GET", "/run/_stcore/healthy"),
+    ("GET", "/_stcore/health/../host-config"), ("GET", "/run/_stcore/healthy"), ("GET", "/run/_stcore/health"),
 ]  # fmt: skip
 
 
