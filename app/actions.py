@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app import cache
+from app.sign_in import current
 from core import queue
 from core.errors import BrokerError, ConfigError, TrainingError
 from core.experiment import ExperimentConfig
@@ -19,20 +20,20 @@ from core.store.notes import Marks
 def launch(config: ExperimentConfig) -> tuple[int, list[int], str]:
     """Queue an experiment: (its id, run ids, a warning or ""). ConfigError when it cannot work on this machine."""
     config = settled(config)
-    experiment_id, run_ids = runs.create_experiment(config, revision())
+    experiment_id, run_ids = runs.create_experiment(config, revision(), current.name())
     return experiment_id, run_ids, _send(run_ids)
 
 
 def stop(run_id: int) -> str:
     """Ask a run to stop."""
-    state = runs.request_stop(run_id)
+    state = runs.request_stop(run_id, current.name())
     return "It writes a checkpoint at the next step boundary, then ends." if state.claimed else f"It is {state} now."
 
 
 def requeue(run_id: int) -> str:
     """Put a stopped or failed run back; it goes on from its last checkpoint."""
     try:
-        if not runs.requeue(run_id):
+        if not runs.requeue(run_id, current.name()):
             return "It cannot be put back: it is not stopped or failed any more."
     except TrainingError as error:  # imported, without a checkpoint
         return str(error)
@@ -49,14 +50,14 @@ def requeue_all(run_ids: list[int]) -> str:
 
 def stop_experiment(experiment_id: int) -> str:
     """Ask every run of an experiment to stop."""
-    stopped = runs.request_stop_experiment(experiment_id)
+    stopped = runs.request_stop_experiment(experiment_id, current.name())
     return f"{len(stopped)} runs stop; those that train write a checkpoint first."
 
 
 def extend(run_id: int, max_steps: int) -> str:
     """Let an ended run go on to more steps; says so where that is not more than it has."""
     try:
-        if not runs.extend(run_id, max_steps):
+        if not runs.extend(run_id, max_steps, current.name()):
             return "It cannot be extended: it has not ended."
     except (ConfigError, TrainingError) as error:  # too few steps; imported, without a checkpoint
         return str(error)
@@ -65,7 +66,7 @@ def extend(run_id: int, max_steps: int) -> str:
 
 def set_priority(run_id: int, priority: int) -> str:
     """Runs with a higher priority are taken first."""
-    runs.set_priority(run_id, priority)
+    runs.set_priority(run_id, priority, current.name())
     return f"Priority {priority}."
 
 

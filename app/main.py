@@ -8,9 +8,12 @@ from app import address, draft, elements
 from app.jobs import PAGE
 from app.parts.next_step import PRESSED
 from app.parts.sample_filters import CAME
+from app.sign_in import current
+from app.untrusted import plain
 from core.settings import settings
 
 HERE = Path(__file__).parent
+MOST_SHOWN = 32  # characters of a user's name beside the pages
 
 
 def main() -> None:
@@ -27,7 +30,9 @@ def main() -> None:
         st.Page("views/workers.py", title="Workers", icon=":material/memory:", url_path="workers"),
         st.Page("views/run.py", title="Run", icon=":material/monitoring:", url_path="run", visibility="hidden"),
     ]
-    page = st.navigation(pages, position="top")
+    user = current.name()
+    account = [st.Page(sign_out, title="Sign out", icon=":material/logout:", url_path="sign-out")] if _can_sign_out() else []
+    page = st.navigation({"": pages, plain(user[:MOST_SHOWN]): account} if user and account else pages, position="top")
     if page.url_path:  # Home stays "Showdown"; of many tabs each says what is in it
         st.set_page_config(page_title=f"{page.title} · Showdown")  # adds to the first: icon and layout stay
     another = st.session_state.get(PAGE) != page.url_path
@@ -35,11 +40,22 @@ def main() -> None:
     if another:
         st.session_state[PAGE], st.session_state[CAME] = page.url_path, True
         st.session_state.pop(PRESSED, None)
-    if settings().is_public:
+    if settings().is_public and not settings().has_login:
         st.warning("There is no login: whoever reaches this address may do everything here.", icon=":material/lock_open:")
     page.run()
     elements.warm()
+    if user:
+        elements.session_end(current.seconds_left())
     draft.keep(in_address=page.url_path in ("design", "queue"))
+
+
+def sign_out() -> None:
+    """The browser goes to the gate's route, which ends the sign-in."""
+    st.logout()
+
+
+def _can_sign_out() -> bool:
+    return settings().login != "proxy" or bool(settings().sign_out_address)
 
 
 main()

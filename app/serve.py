@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from app import live, parts
 from app.hosts import Hosts
+from app.sign_in.gate import Gate
 from app.untrusted import slug
 from core.settings import settings
 
@@ -71,5 +72,5 @@ BASE = "/".join(["", *filter(None, [str(st.get_option("server.baseUrlPath")).str
 app = st.App(
     Path(__file__).parent / "main.py",
     routes=[Route(f"{BASE}/showdown/feed", feed, methods=["POST"]), Route(f"{BASE}/showdown/table/{{token}}", table)],
-    middleware=[Middleware(Hosts, allowed=settings().hosts)],
+    middleware=[Middleware(Hosts, allowed=settings().hosts), *([Middleware(Gate, base=BASE)] if settings().has_login else [])],
 )

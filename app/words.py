@@ -58,6 +58,12 @@ def ago(at: float | None) -> str:
     return "" if at is None else f"{duration(max(0.0, time.time() - at))} ago"
 
 
+def submitted(question: str, at: float, by: str) -> str:
+    """An experiment's question, when it was submitted and by whom."""
+    user = f" by {by}" if by else ""
+    return f"{question} · queued {ago(at)}{user}".removeprefix(" · ")
+
+
 def end(text: str, characters: int) -> str:
     """The end of a text on one line: that is where a completion's answer is."""
     return " ".join(text.split())[-characters:]

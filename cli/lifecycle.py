@@ -2,6 +2,7 @@
 
 import click
 
+from cli.operator import operator
 from cli.up import open_store
 from core import queue
 from core.config import RunConfig
@@ -31,14 +32,14 @@ def stop(run_id: int | None, experiment: int | None) -> None:
         raise click.UsageError("give a run, or --experiment ID")
     open_store()
     if experiment is not None:
-        stopped = runs.request_stop_experiment(experiment)
+        stopped = runs.request_stop_experiment(experiment, operator())
         click.echo(
             f"experiment {experiment}: {len(stopped)} runs stop" + (f" ({', '.join(map(str, stopped))})" if stopped else "")
         )
     elif run_id is not None:
         if (ended := queries.run_detail(run_id).row.status).finished:
             raise ShowdownError(f"run {run_id} is {ended} already; there is nothing to stop")
-        state = runs.request_stop(run_id)
+        state = runs.request_stop(run_id, operator())
         click.echo(f"run {run_id}: {state}" + (", stops at its next step" if state.claimed else ""))
 
 
@@ -48,7 +49,7 @@ def requeue(run_id: int) -> None:
     """Put a stopped or failed run back in the queue; it goes on from its last checkpoint."""
     open_store()
     state = queries.run_detail(run_id).row.status
-    if not runs.requeue(run_id):
+    if not runs.requeue(run_id, operator()):
         raise ShowdownError(f"run {run_id} is {state}; only stopped and failed runs can be put back")
     wake(run_id)
     click.echo(f"run {run_id}: queued")
@@ -61,7 +62,7 @@ def extend(run_id: int, max_steps: int) -> None:
     """Let an ended run go on to MAX_STEPS steps, from its last checkpoint."""
     open_store()
     state = queries.run_detail(run_id).row.status
-    if not runs.extend(run_id, max_steps):
+    if not runs.extend(run_id, max_steps, operator()):
         raise ShowdownError(f"run {run_id} is {state}; only runs that have ended can be extended; stop it first")
     wake(run_id)
     click.echo(f"run {run_id}: queued, up to step {max_steps}")
@@ -73,7 +74,7 @@ def extend(run_id: int, max_steps: int) -> None:
 def priority(run_id: int, value: int) -> None:
     """Runs with a higher priority are taken first; it is 0 unless said."""
     open_store()
-    runs.set_priority(run_id, value)
+    runs.set_priority(run_id, value, operator())
     click.echo(f"run {run_id}: priority {value}")
 
 
@@ -83,7 +84,7 @@ def priority(run_id: int, value: int) -> None:
 def limit(run_id: int, minutes: float | None) -> None:
     """Stop a run at a step boundary after so many MINUTES of training in all; without MINUTES: no limit."""
     open_store()
-    runs.set_time_limit(run_id, None if minutes is None else 60 * minutes)
+    runs.set_time_limit(run_id, None if minutes is None else 60 * minutes, operator())
     click.echo(f"run {run_id}: " + ("no time limit" if minutes is None else f"stops after {minutes:g} minutes of training"))
 
 
@@ -96,6 +97,6 @@ def clone(run_id: int, seed: int | None) -> None:
     config = parse(RunConfig, queries.run_detail(run_id).config)
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
-    made = runs.create_run(config, revision())
+    made = runs.create_run(config, revision(), operator())
     wake(made)
     click.echo(f"queued run {made}")

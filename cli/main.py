@@ -17,6 +17,7 @@ from cli import lifecycle, rewards
 from cli import up as instance
 from cli.logs import logs_command
 from cli.new import new
+from cli.operator import operator
 from cli.report import report
 from cli.run import run_command
 from cli.samples import samples_command
@@ -89,6 +90,21 @@ def app() -> None:
 
 
 @main.command()
+def password() -> None:
+    """Set the password with which people sign in to the dashboard (SHOWDOWN_LOGIN=password)."""
+    from app.sign_in.password import write
+
+    instance.prepare_home()
+    typed = (
+        click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        if sys.stdin.isatty()
+        else sys.stdin.readline().rstrip("\n")
+    )
+    write(typed, settings().password)
+    click.echo(f"the hash of the password is in {settings().password}; every sign-in with the one before is over")
+
+
+@main.command()
 @click.option("--reaper", is_flag=True, help="The reaper alone: puts lost runs back in the queue.")
 def worker(reaper: bool) -> None:
     """A worker: takes runs from the queue and trains them."""
@@ -113,9 +129,9 @@ def submit(config: Path, as_json: bool) -> None:
         click.echo(f"showdown: {': '.join(filter(None, finding))}", err=True)
     instance.open_store()
     if isinstance(made, ExperimentConfig):
-        experiment_id, run_ids = runs.create_experiment(made, revision())
+        experiment_id, run_ids = runs.create_experiment(made, revision(), operator())
     else:
-        experiment_id, run_ids = None, [runs.create_run(made, revision())]
+        experiment_id, run_ids = None, [runs.create_run(made, revision(), operator())]
     lifecycle.wake(*run_ids)
     if as_json:
         click.echo(json.dumps({"experiment": experiment_id, "runs": run_ids}))
@@ -159,7 +175,7 @@ def show(run_id: int, as_json: bool) -> None:
         click.echo(f"{r.error_kind}: {r.error_message}")
     for e in history:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(e.at))
-        click.echo(f"  {at}  {e.kind:<16} {'' if e.step is None else f'step {e.step}':<10} {e.detail}")
+        click.echo(f"  {at}  {e.kind:<16} {'' if e.step is None else f'step {e.step}':<10} {e.text}")
 
 
 @main.group()

@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 
+from cli.operator import operator
 from cli.progress import Pace, Seen, display
 from cli.up import open_store
 from core import presets
@@ -91,7 +92,7 @@ def _take_up(run_id: int) -> None:
     if row.status.claimed:
         raise ShowdownError(f"run {run_id} is {row.status}, with {row.worker}")
     if row.status != Status.QUEUED:
-        runs.requeue(run_id)
+        runs.requeue(run_id, operator())
 
 
 class Training(threading.Thread):
@@ -132,7 +133,7 @@ def _follow(training: Training, shown: Any, asked: threading.Event) -> None:
         training.join(LOOK_SECONDS)
         try:
             if asked.is_set() and not told:
-                runs.request_stop(run_id)
+                runs.request_stop(run_id, operator())
                 told = True
                 shown.say("stopping at the next step, with a checkpoint ...")
             row = queries.run_detail(run_id).row

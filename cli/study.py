@@ -18,6 +18,7 @@ import click
 
 from cli import up
 from cli.lifecycle import wake
+from cli.operator import operator
 from cli.processes import Group
 from cli.report import write
 from core.errors import ConfigError, SetupError, StoreUnavailable
@@ -54,7 +55,7 @@ def _queued(config: ExperimentConfig, path: Path, say: Say) -> int:
     if found is not None:
         say(f"{path} is experiment {found} already: it goes on")
         return found
-    made, run_ids = runs.create_experiment(config, revision())
+    made, run_ids = runs.create_experiment(config, revision(), operator())
     of = f"{count(len(config.arms), 'arm')}, {count(len(config.seeds), 'seed')}"
     say(f"queued experiment {made}: {count(len(run_ids), 'run')} ({of})")
     return made

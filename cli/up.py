@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.error import URLError
 
+from app.sign_in import check as sign_in
 from cli import broker
 from cli.processes import Group
 from core import presets, queue
@@ -77,14 +78,15 @@ def only_instance() -> Iterator[None]:
 
 
 def check_address() -> None:
-    """The dashboard's address is this machine's alone, unless that was given up on purpose; and its port is free."""
+    """Others than this machine reach the dashboard only where they sign in, unless one insists; and its port is free."""
     host, port = settings().host, settings().port
-    if settings().is_public and not settings().insecure:
+    if settings().is_public and not settings().insecure and not settings().has_login:
         raise SetupError(
-            f"SHOWDOWN_HOST={host} lets others than this machine reach the dashboard, which has no login: whoever does may do "
-            "everything. Leave it at 127.0.0.1 and use an SSH tunnel or a proxy with a login, or insist: --insecure, or "
-            "SHOWDOWN_INSECURE=1"
+            f"SHOWDOWN_HOST={host} lets others than this machine reach the dashboard without signing in: whoever does may do "
+            "everything. Set SHOWDOWN_LOGIN to password, oidc or proxy, or leave SHOWDOWN_HOST at 127.0.0.1, or insist: "
+            "--insecure, or SHOWDOWN_INSECURE=1"
         )
+    sign_in.check()
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -103,14 +105,19 @@ def url() -> str:
     return f"http://{name}:{settings().port}"
 
 
-# Streamlit runs every page in a thread of its own, and glibc gives threads memory of their own: a megabyte a minute was lost.
-APP_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+APP_ENVIRONMENT = {
+    # Streamlit runs each page in a thread of its own, and glibc gives threads memory of its own: that lost a megabyte a minute.
+    "MALLOC_ARENA_MAX": "2",
+    # Uvicorn believes what a program on this machine says in X-Forwarded-For; app.sign_in needs the connection's own address.
+    "FORWARDED_ALLOW_IPS": "",
+}
 
 
 def app_command() -> list[str]:
     """The dashboard's command line; its other settings are in app/.streamlit/config.toml."""
     where = ["--server.address", settings().host, "--server.port", str(settings().port)]
-    return [sys.executable, "-m", "streamlit", "run", str(APP_FOLDER / "serve.py"), *where]
+    provider = ["--secrets.files", str(settings().oidc)] if settings().login == "oidc" else []
+    return [sys.executable, "-m", "streamlit", "run", str(APP_FOLDER / "serve.py"), *where, *provider]
 
 
 def seed_demo(say: Say) -> None:

@@ -5,12 +5,14 @@ Defaults describe the laptop: everything under one data directory, SQLite, a pri
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,7 +38,24 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     """Address the dashboard listens on."""
     insecure: bool = False
-    """Serve the dashboard beyond this machine, though there is no login: whoever reaches it may do everything."""
+    """Serve the dashboard beyond this machine without a login: whoever reaches it may do everything."""
+    login: Literal["none", "password", "oidc", "proxy"] = "none"
+    """How people sign in to the dashboard. With `none` nobody has to, and it is served to this machine alone."""
+    session_hours: float = Field(12.0, gt=0, le=720)
+    """A sign-in ends after this many hours."""
+    allowed_users: str = ""
+    """Who may sign in, with commas between: e-mail addresses that the provider has verified, `@domain` for all of a domain,
+    `*` for everybody whom the provider knows. Needed with `oidc`; with `proxy` empty means everybody whom it lets in."""
+    password_file: Path | None = None
+    """With `password`: the hash that `showdown password` writes. Empty: `password` in the data directory."""
+    oidc_file: Path | None = None
+    """With `oidc`: Streamlit's secrets.toml with its section [auth]. Empty: `secrets.toml` in the data directory."""
+    proxies: str = ""
+    """Addresses or networks of the proxies in front, with commas between: what they say of who asks is believed."""
+    user_header: str = "X-Forwarded-User"
+    """With `proxy`: the header in which the proxy says who asks."""
+    sign_out_address: str = ""
+    """With `proxy`: where a user is sent to sign out of the proxy. Empty: the pages have no "Sign out"."""
     port: int = Field(8501, ge=1, le=65535)
     """Port the dashboard listens on."""
     allowed_hosts: str = ""
@@ -62,7 +81,7 @@ class Settings(BaseSettings):
     warm: bool = True
     """Fork trainings from a process that has imported the training stack, which saves the import of each. Linux only."""
 
-    @field_validator("home", "components")
+    @field_validator("home", "components", "password_file", "oidc_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Processes may run in another directory than the command that starts them: all must mean the same place."""
@@ -81,6 +100,23 @@ class Settings(BaseSettings):
             return url
         return f"{head}{slashes}{Path(path).expanduser().absolute()}"
 
+    @field_validator("user_header")
+    @classmethod
+    def _header(cls, name: str) -> str:
+        if not re.fullmatch("[A-Za-z0-9-]{1,60}", name):
+            raise ValueError("SHOWDOWN_USER_HEADER is no name of a header: use letters, digits and -")
+        return name
+
+    @field_validator("sign_out_address")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        is_path = url.startswith("/") and not url.startswith(("//", "/\\"))
+        if url and not is_path and not url.startswith(("http://", "https://")):
+            raise ValueError(
+                "SHOWDOWN_SIGN_OUT_ADDRESS is no address: begin it with https:// or, for one of this host, with /"
+            )
+        return url
+
     @property
     def is_public(self) -> bool:
         """Others than this machine may reach the dashboard's address. A name counts as one: it may lead anywhere."""
@@ -94,6 +130,26 @@ class Settings(BaseSettings):
         """The host names that are allowed beside the machine's own: those named, and the address that is listened on."""
         named = [name.strip() for name in self.allowed_hosts.split(",") if name.strip()]
         return named if self.host in EVERYWHERE else [*named, self.host]
+
+    @property
+    def has_login(self) -> bool:
+        """People must sign in to the dashboard."""
+        return self.login != "none"
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The entries of `allowed_users` in small letters."""
+        return frozenset(entry.strip().lower() for entry in self.allowed_users.split(",") if entry.strip())
+
+    @property
+    def password(self) -> Path:
+        """Where the hash of the shared password lies."""
+        return self.password_file or self.home / "password"
+
+    @property
+    def oidc(self) -> Path:
+        """Where Streamlit reads the OIDC provider from."""
+        return self.oidc_file or self.home / "secrets.toml"
 
     @property
     def own_components(self) -> Path:

@@ -72,7 +72,7 @@ _warm = define("warm", "plotly", "patience", "entries")
 _step_bar, _sum_table, _marked_text, _group, _log_view, _sample_list, _problem_time = map(
     define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "sample_list", "problem_time")
 )
-_arms_table = define("arms_table")
+_arms_table, _session_end = map(define, ("arms_table", "session_end"))
 _curve_editor = define("curve_editor", "curve_laws")
 
 
@@ -115,6 +115,11 @@ def warm() -> None:
     """Draws nothing; has the browser load what charts are drawn with, for the page that is opened next, open that no sooner
     than what was typed on this one has been heard, and make one entry of its history for each press."""
     _warm(key="warm")
+
+
+def session_end(seconds: float) -> None:
+    """Draws nothing; has the browser load the page again when its sign-in is over, in `seconds` or because it was ended."""
+    _session_end(key="session-end", data={"seconds": round(seconds)})
 
 
 def step_bar(key: str, data: dict[str, Any], pick: Callable[[int], None]) -> None:

@@ -49,7 +49,7 @@ def card(e: ExperimentRow | None, runs: list[RunRow], why: dict[int, str]) -> No
     with st.container(key=f"card-experiment-{name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch", key=f"title-experiment-{name}"):
-                note = f"{e.question} · queued {words.ago(e.created_at)}".removeprefix(" · ") if e else "submitted one by one"
+                note = words.submitted(e.question, e.created_at, e.by) if e else "submitted one by one"
                 prose.head(e.name if e else "Runs of their own", note)
             if e:
                 _whole(e, runs)

@@ -52,5 +52,5 @@ def log(detail: RunDetail) -> None:
         for event in cache.events(row.id):
             at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at))
             where = "" if event.step is None else f"step {event.step}"
-            lines.append(f"{at}  {event.kind:<10}  {', '.join(filter(None, (where, event.detail)))}".rstrip())
+            lines.append(f"{at}  {event.kind:<10}  {', '.join(filter(None, (where, event.text)))}".rstrip())
         st.code("\n".join(lines), language=None, wrap_lines=True)

@@ -81,7 +81,7 @@ def _experiment(e: ExperimentRow, runs: list[RunRow], first: bool) -> None:
     with st.container(key=f"card-experiment-{e.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch"):
-                prose.head(e.name, f"{e.question} · queued {words.ago(e.created_at)}".removeprefix(" · "))
+                prose.head(e.name, words.submitted(e.question, e.created_at, e.by))
             compare_link(e.id, runs)
         bar(f"home-cells-{e.id}", runs)
         apart = len({r.step for r in runs if r.accuracy is not None}) > 1

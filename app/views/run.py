@@ -45,9 +45,20 @@ def _header(row: RunRow, made: RunConfig) -> None:
         ("worker", row.worker or "none yet"),
         *([("processes", str(row.num_processes))] if row.num_processes > 1 else []),
         ("attempt", str(row.attempt)),
+        *_people(row),
     ]
     crumb = " / ".join(filter(None, [row.experiment, f"arm {row.arm}", f"seed {row.seed}", f"run {row.id}"]))
     prose.title(row.name, crumb=crumb, role=theme.arm_role(row.structure), chips=chips, facts=facts)
+
+
+def _people(row: RunRow) -> list[tuple[str, str]]:
+    """Who launched the run, and who stopped it, where people sign in."""
+    events = cache.events(row.id)
+    launched_by = next((event.by for event in events if event.kind == "queued"), "")
+    stops = [event.by for event in events if event.kind in ("stop_requested", "stopped") and event.by]
+    is_stopped = row.stop_requested or row.status.value == "stopped"
+    facts = [("launched by", launched_by), ("stopped by", stops[-1] if stops and is_stopped else "")]
+    return [(label, user) for label, user in facts if user]
 
 
 def _more(row: RunRow, made: RunConfig) -> None:

@@ -32,9 +32,12 @@ def at_step(run_id: int) -> ScalarSelect[int]:
     return select(run.c.step).where(run.c.id == run_id).scalar_subquery()
 
 
-def add_event(c: Connection, run_id: int, kind: str, detail: str = "", step: int | ScalarSelect[int] | None = None) -> None:
-    """One line in the run's history."""
-    c.execute(insert(run_event).values(run_id=run_id, at=time.time(), step=step, kind=kind, detail=clean(detail)))
+def add_event(
+    c: Connection, run_id: int, kind: str, detail: str = "", step: int | ScalarSelect[int] | None = None, by: str = ""
+) -> None:
+    """One line in the run's history. `by`: the user who caused it; "" where no user did, or where nobody signs in."""
+    values = {"run_id": run_id, "at": time.time(), "step": step, "kind": kind, "detail": clean(detail), "by": clean(by)}
+    c.execute(insert(run_event).values(values))
 
 
 def move(
@@ -44,9 +47,13 @@ def move(
     detail: str = "",
     attempt: int | None = None,
     among: Iterable[Status] = tuple(Status),
+    by: str = "",
     **values: Any,
 ) -> bool:
-    """Change the status if that is legal from where it is (one of `among`, held by `attempt`); record the event."""
+    """Change the status if that is legal from where it is (one of `among`, held by `attempt`); record the event.
+
+    `by`: the user who wants it; "" where no user does.
+    """
     where = [run.c.id == run_id, run.c.status.in_([s for s in sources(to) if s in among])]
     if attempt is not None:
         where.append(run.c.attempt == attempt)
@@ -56,7 +63,8 @@ def move(
     if moved and not to.claimed:
         c.execute(delete(gpu_lease).where(gpu_lease.c.run_id == run_id))
     if moved:
-        add_event(c, run_id, to.value, detail, at_step(run_id) if to.finished or to == Status.LOST else None)
+        step = at_step(run_id) if to.finished or to == Status.LOST else None
+        add_event(c, run_id, to.value, detail, step, by)
     return moved
 
 
@@ -68,9 +76,14 @@ def new_id(made: CursorResult[Any]) -> int:
 
 
 def insert_run(
-    c: Connection, config: RunConfig, experiment_id: int | None, revision: str, swept: Mapping[str, Any] | None = None
+    c: Connection,
+    config: RunConfig,
+    experiment_id: int | None,
+    revision: str,
+    swept: Mapping[str, Any] | None = None,
+    by: str = "",
 ) -> int:
-    """A run that waits. `swept`: the settings in which it differs from others of its arm."""
+    """A run that waits. `swept`: the settings in which it differs from others of its arm. `by`: the user who submits it."""
     now = time.time()
     made = c.execute(
         insert(run).values(
@@ -90,7 +103,7 @@ def insert_run(
         )
     )
     run_id = new_id(made)
-    add_event(c, run_id, Status.QUEUED.value)
+    add_event(c, run_id, Status.QUEUED.value, by=by)
     return run_id
 
 

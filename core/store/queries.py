@@ -101,6 +101,12 @@ class Event:
     step: int | None
     kind: str
     detail: str
+    by: str = ""
+
+    @property
+    def text(self) -> str:
+        """The detail, and the user who caused it."""
+        return ", ".join(filter(None, (self.detail, self.by and f"by {self.by}")))
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,7 @@ class ExperimentRow:
     name: str
     question: str
     created_at: float
+    by: str = ""
 
 
 def _accuracy(newest: bool) -> ColumnElement[Any]:
@@ -252,7 +259,7 @@ def run_detail(run_id: int) -> RunDetail:
 
 def events(run_id: int) -> list[Event]:
     """A run's history, oldest first."""
-    columns = (run_event.c.at, run_event.c.step, run_event.c.kind, run_event.c.detail)
+    columns = (run_event.c.at, run_event.c.step, run_event.c.kind, run_event.c.detail, run_event.c.by)
     with reading() as c:
         rows = c.execute(select(*columns).where(run_event.c.run_id == run_id).order_by(run_event.c.id))
         return [Event(*r) for r in rows]
@@ -304,7 +311,7 @@ def samples_by_id(ids: Sequence[int]) -> list[SampleView]:
 
 def experiments(limit: int = 100) -> list[ExperimentRow]:
     """Experiments, newest first."""
-    columns = (experiment.c.id, experiment.c.name, experiment.c.question, experiment.c.created_at)
+    columns = (experiment.c.id, experiment.c.name, experiment.c.question, experiment.c.created_at, experiment.c.by)
     with reading() as c:
         return [ExperimentRow(*r) for r in c.execute(select(*columns).order_by(experiment.c.id.desc()).limit(limit))]
 

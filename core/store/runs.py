@@ -1,4 +1,4 @@
-"""What people do to runs: make, stop, requeue, extend, order and limit them. Called by app.actions and the CLI.
+"""What people do to runs: make, stop, requeue, extend, order and limit them. `by` is who does it, for the run's history.
 
 What workers do to them is in core.store.claims.
 """
@@ -20,13 +20,13 @@ from core.store.tables import experiment, run, run_event
 ENDED = (Status.FAILED, Status.STOPPED)
 
 
-def create_run(config: RunConfig, revision: str = "") -> int:
+def create_run(config: RunConfig, revision: str = "", by: str = "") -> int:
     """A run of its own, QUEUED. Send its message after this returns: the row must be there first."""
     with writing() as c:
-        return insert_run(c, config, None, revision)
+        return insert_run(c, config, None, revision, by=by)
 
 
-def create_experiment(config: ExperimentConfig, revision: str = "") -> tuple[int, list[int]]:
+def create_experiment(config: ExperimentConfig, revision: str = "", by: str = "") -> tuple[int, list[int]]:
     """An experiment and all its runs, QUEUED, in one transaction."""
     with writing() as c:
         made = c.execute(
@@ -35,10 +35,11 @@ def create_experiment(config: ExperimentConfig, revision: str = "") -> tuple[int
                 question=clean(config.question),
                 config=config.model_dump(mode="json", by_alias=True),
                 created_at=time.time(),
+                by=clean(by),
             )
         )
         experiment_id = new_id(made)
-        return experiment_id, [insert_run(c, p.config, experiment_id, revision, p.swept) for p in config.planned()]
+        return experiment_id, [insert_run(c, p.config, experiment_id, revision, p.swept, by) for p in config.planned()]
 
 
 def experiment_of(config: ExperimentConfig) -> int | None:
@@ -49,21 +50,21 @@ def experiment_of(config: ExperimentConfig) -> int | None:
         return next((r.id for r in c.execute(here.order_by(experiment.c.id.desc())) if r.config == wanted), None)
 
 
-def request_stop(run_id: int) -> Status:
+def request_stop(run_id: int, by: str = "") -> Status:
     """Stop a run: at once when it waits, at the next step boundary when it trains. Returns the state it is in now."""
     with writing() as c:
         state = c.execute(select(run.c.status).where(run.c.id == run_id)).scalar()
         if state is None:
             raise NotFound(f"there is no run {run_id}")
         if Status(state) in (Status.QUEUED, Status.LOST):
-            move(c, run_id, Status.STOPPED, "before it started")
+            move(c, run_id, Status.STOPPED, "before it started", by=by)
         elif Status(state).claimed:
             c.execute(update(run).where(run.c.id == run_id).values(stop_requested=True))
-            add_event(c, run_id, "stop_requested", step=at_step(run_id))
+            add_event(c, run_id, "stop_requested", step=at_step(run_id), by=by)
         return Status(c.execute(select(run.c.status).where(run.c.id == run_id)).scalar_one())
 
 
-def request_stop_experiment(experiment_id: int) -> list[int]:
+def request_stop_experiment(experiment_id: int, by: str = "") -> list[int]:
     """Stop every run of an experiment that has not ended; returns their ids."""
     with reading() as c:
         if c.execute(select(experiment.c.id).where(experiment.c.id == experiment_id)).first() is None:
@@ -71,11 +72,11 @@ def request_stop_experiment(experiment_id: int) -> list[int]:
         here = (run.c.experiment_id == experiment_id, run.c.status.not_in([s.value for s in Status if s.finished]))
         found = list(c.execute(select(run.c.id).where(*here).order_by(run.c.id.desc())).scalars())
     for run_id in found:  # the last first: none that waits is started while the others are being stopped
-        request_stop(run_id)
+        request_stop(run_id, by)
     return found[::-1]
 
 
-def requeue(run_id: int) -> bool:
+def requeue(run_id: int, by: str = "") -> bool:
     """Put a stopped or failed run back in the queue; it goes on from its last checkpoint.
 
     A time limit that is over is lifted: whoever resumes the run wants it to go on. TrainingError for an imported one that
@@ -84,7 +85,7 @@ def requeue(run_id: int) -> bool:
     with writing() as c:
         _refuse_imported(c, run_id)
         again: dict[str, Any] = {"queued_at": time.time(), "stop_requested": False, "time_limit": _limit()}
-        return move(c, run_id, Status.QUEUED, "by hand", among=ENDED, **again)
+        return move(c, run_id, Status.QUEUED, "by hand", among=ENDED, by=by, **again)
 
 
 def _limit() -> ColumnElement[Any]:
@@ -104,7 +105,7 @@ def _refuse_imported(c: Connection, run_id: int) -> None:
         )
 
 
-def extend(run_id: int, max_steps: int) -> bool:
+def extend(run_id: int, max_steps: int, by: str = "") -> bool:
     """Let an ended run go on to more steps, from its last checkpoint. False when it has not ended.
 
     Schedules in percent keep the curve they had: they were drawn for the old length. ConfigError when `max_steps` is not
@@ -124,19 +125,20 @@ def extend(run_id: int, max_steps: int) -> bool:
         values: dict[str, Any] = {"config": longer.resolved(), "config_hash": longer.hash(), "max_steps": max_steps}
         ended = (*ENDED, Status.DONE)
         again: dict[str, Any] = {"queued_at": time.time(), "stop_requested": False, "time_limit": _limit()}
-        return move(c, run_id, Status.QUEUED, f"extended to {max_steps} steps", among=ended, **again, **values)
+        return move(c, run_id, Status.QUEUED, f"extended to {max_steps} steps", among=ended, by=by, **again, **values)
 
 
-def set_priority(run_id: int, priority: int) -> None:
+def set_priority(run_id: int, priority: int, by: str = "") -> None:
     """Runs with a higher priority are taken first; 0 unless said."""
     with writing() as c:
         if c.execute(update(run).where(run.c.id == run_id).values(priority=priority)).rowcount == 0:
             raise NotFound(f"there is no run {run_id}")
-        add_event(c, run_id, "priority", str(priority))
+        add_event(c, run_id, "priority", str(priority), by=by)
 
 
-def set_time_limit(run_id: int, seconds: float | None) -> None:
+def set_time_limit(run_id: int, seconds: float | None, by: str = "") -> None:
     """Stop the run at a step boundary after so many seconds of training in all; None: no limit."""
     with writing() as c:
         if c.execute(update(run).where(run.c.id == run_id).values(time_limit=seconds)).rowcount == 0:
             raise NotFound(f"there is no run {run_id}")
+        add_event(c, run_id, "limit", "none" if seconds is None else f"{seconds:.0f} s of training", by=by)

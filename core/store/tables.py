@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -43,6 +44,7 @@ experiment = Table(
     Column("question", Text, nullable=False, default=""),
     Column("config", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("by", String(200), nullable=False, server_default=text("''")),
 )
 
 run = Table(
@@ -89,6 +91,7 @@ run_event = Table(
     Column("step", Integer),
     Column("kind", String(32), nullable=False),
     Column("detail", Text, nullable=False, default=""),
+    Column("by", String(200), nullable=False, server_default=text("''")),
 )
 
 metric = Table(
@@ -263,4 +266,12 @@ saved_mix = Table(
     Column("parent_id", Integer, ForeignKey("saved_mix.id"), nullable=True),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("name", "version"),
+)
+
+# Sign-ins that were ended before their time: a signed cookie cannot be taken back from a browser that keeps it.
+signed_out = Table(
+    "signed_out",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("expires_at", Float, nullable=False),
 )

@@ -52,12 +52,17 @@ def test_the_schema_of_compose_holds() -> None:
     jsonschema.validate(FILE, schema)
 
 
-@pytest.mark.parametrize("missing", [None, "SHOWDOWN_VERSION", "SHOWDOWN_SECRETS"])
+@pytest.mark.parametrize("missing", [None, "SHOWDOWN_VERSION", "SHOWDOWN_SECRETS", "SHOWDOWN_LOGIN"])
 def test_compose_itself_reads_the_file(missing: str | None, tmp_path: Path) -> None:
     compose = shutil.which("docker-compose", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if compose is None:
         pytest.skip("no docker-compose on PATH")
-    given = {"SHOWDOWN_VERSION": "0.1.0", "SHOWDOWN_SECRETS": str(tmp_path), "PATH": os.environ["PATH"]}
+    given = {
+        "SHOWDOWN_VERSION": "0.1.0",
+        "SHOWDOWN_SECRETS": str(tmp_path),
+        "SHOWDOWN_LOGIN": "password",
+        "PATH": os.environ["PATH"],
+    }
     given.pop(missing or "", None)
     command = [compose, "--env-file", os.devnull, "--profile", "nvidia", "--profile", "cpu", "config", "--format", "json"]
     made = subprocess.run(command, cwd=REPO, env=given, capture_output=True, text=True)
@@ -154,7 +159,7 @@ def test_what_must_be_set_says_so_and_what_may_be_has_a_default() -> None:
     found = {name: kind for name, kind, _ in VARIABLE.findall(TEXT)}
     assert all(found.values()), "a bare ${VAR} is empty without a word"
     required = {name for name, kind in found.items() if kind == ":?"}
-    assert required == {"SHOWDOWN_VERSION", "SHOWDOWN_SECRETS"}
+    assert required == {"SHOWDOWN_VERSION", "SHOWDOWN_SECRETS", "SHOWDOWN_LOGIN"}
     assert set(re.findall(r"^(\w+)=", example, re.M)) == required
     assert set(re.findall(r"^#(\w+)=", example, re.M)) == set(found) - required
 

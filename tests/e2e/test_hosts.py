@@ -1,7 +1,6 @@
 """Whom the dashboard answers: under which names, to pages of which origin; and what its own pages may do in a real browser."""
 
 import http.client
-import socket
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +16,7 @@ from core.store import claims
 from core.store.states import Status
 from tests.support.browser import chromium, drawn, go, settle
 from tests.support.grow import grow, growing
+from tests.support.requests import upgraded
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on PATH: install Debian's `chromium`")
 
@@ -57,18 +57,6 @@ def status(address: str, method: str, path: str, headers: list[tuple[str, str]],
     answer.read()
     connection.close()
     return answer.status
-
-
-def upgraded(address: str, headers: list[tuple[str, str]]) -> int:
-    """What it answers to somebody who wants a WebSocket."""
-    place = urlsplit(address)
-    lines = [
-        "GET /_stcore/stream HTTP/1.1", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", *(f"{name}: {value}" for name, value in headers),
-    ]  # fmt: skip
-    with socket.create_connection((str(place.hostname), place.port or 80), timeout=60) as line:
-        line.sendall("\r\n".join([*lines, "", ""]).encode())
-        return int(line.recv(64).split()[1])
 
 
 PORT = "{port}"  # of the dashboard

@@ -76,9 +76,9 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str) -> Iterator[str]:
+def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str, port: int | None = None) -> Iterator[str]:
     """The dashboard's URL while `showdown COMMAND` runs."""
-    port = free_port()
+    port = port or free_port()
     monkeypatch.setenv("SHOWDOWN_PORT", str(port))
     forget_settings()
     log = home / "served.log"

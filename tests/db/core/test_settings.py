@@ -120,6 +120,6 @@ def test_an_address_that_others_reach_is_refused_unless_one_insists(
     try:
         check_address()
     except SetupError as error:
-        assert ("which has no login" in str(error)) is public  # a name or address that is not this machine's has another fault
+        assert ("without signing in" in str(error)) is public  # a name or address that is not this machine's has another fault
     else:
         assert not public
