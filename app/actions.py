@@ -6,12 +6,14 @@ from typing import Any
 from app import cache
 from app.sign_in import current
 from core import queue
+from core.config import RunConfig
 from core.errors import BrokerError, ConfigError, TrainingError
 from core.experiment import ExperimentConfig
-from core.launch import settled
+from core.launch import refuse_outside, settled
 from core.mix import Mix
+from core.parsing import parse
 from core.revision import revision
-from core.store import drafts, mixes, notes, runs
+from core.store import drafts, mixes, notes, queries, runs
 from core.store.lines import Place
 from core.store.mixes import SavedMix
 from core.store.notes import Marks
@@ -33,9 +35,10 @@ def stop(run_id: int) -> str:
 def requeue(run_id: int) -> str:
     """Put a stopped or failed run back; it goes on from its last checkpoint."""
     try:
+        refuse_outside(parse(RunConfig, queries.run_detail(run_id).config))
         if not runs.requeue(run_id, current.name()):
             return "It cannot be put back: it is not stopped or failed any more."
-    except TrainingError as error:  # imported, without a checkpoint
+    except (ConfigError, TrainingError) as error:  # outside the data roots; imported, without a checkpoint
         return str(error)
     return _send([run_id]) or "Queued; it goes on from its last checkpoint."
 
@@ -57,9 +60,10 @@ def stop_experiment(experiment_id: int) -> str:
 def extend(run_id: int, max_steps: int) -> str:
     """Let an ended run go on to more steps; says so where that is not more than it has."""
     try:
+        refuse_outside(parse(RunConfig, queries.run_detail(run_id).config))
         if not runs.extend(run_id, max_steps, current.name()):
             return "It cannot be extended: it has not ended."
-    except (ConfigError, TrainingError) as error:  # too few steps; imported, without a checkpoint
+    except (ConfigError, TrainingError) as error:  # too few steps, outside the data roots; imported, without a checkpoint
         return str(error)
     return _send([run_id]) or f"Queued; it goes on to step {max_steps}."
 

@@ -4,7 +4,6 @@ A run is read anew when it has been evaluated again or has ended, not at every s
 of the points, so that many long runs are on screen at once; then all (`whole`), in a thread.
 """
 
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from app import cache
+from app import cache, failures
 from app.memo import Memo
 from core.compare.comparison import PRIMARY, Comparison
 from core.compare.evidence import EVALUATED, READ, Evidence
@@ -182,9 +181,9 @@ def _read_whole(question: Question, at: tuple[Version, ...]) -> None:
         reading.failures.pop(key, None)
     except ShowdownError as error:  # nobody waits for this thread: the page says it
         reading.failures = {key: (time.monotonic(), str(error))}
-    except Exception:
-        logging.getLogger("showdown.app").exception("what each step of runs %s left cannot be compared", question.runs)
-        reading.failures = {key: (time.monotonic(), "a fault of Showdown's; the dashboard's log has it")}
+    except Exception as error:
+        message = failures.logged(error, f"what each step of runs {question.runs} left cannot be compared")
+        reading.failures = {key: (time.monotonic(), message)}
     finally:
         with reading.lock:
             del reading.threads[key]

@@ -17,6 +17,7 @@ from core import presets
 from core.config import RunConfig
 from core.errors import ConfigError
 from core.experiment import ExperimentConfig
+from core.launch import outside
 from core.mix import Mix
 from core.parsing import parse
 from core.sweep import size
@@ -262,11 +263,13 @@ def undo(back: bool = True) -> None:
 
 
 def check(draft: Draft) -> tuple[ExperimentConfig | None, Faults]:
-    """The draft as a config, or what is wrong with it as (field path, message)."""
+    """The draft as a config, or what is wrong with it as (field path, message); also a path outside the data roots."""
     try:
-        return parse(ExperimentConfig, draft), []
+        config = parse(ExperimentConfig, draft)
     except ConfigError as error:
         return None, error.problems
+    faults = outside(config)
+    return (None if faults else config), faults
 
 
 def check_mix(mix: dict[str, Any]) -> tuple[Mix | None, Faults]:

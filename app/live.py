@@ -9,7 +9,6 @@ browser's end is elements/feed.js.
 import csv
 import io
 import json
-import logging
 import secrets
 import struct
 from collections import OrderedDict
@@ -20,6 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from app import failures
 from app.wire import Card, Had, Said, word
 from core.csv_cells import cell_text
 from core.errors import ShowdownError
@@ -133,9 +133,8 @@ def _one(token: str, had: Had | None) -> bytes:
         return word("gone") if found is None else found.since(had)
     except ShowdownError as error:  # the database is away, a run is gone: the other charts are still answered
         return word("fault", said=str(error))
-    except Exception:
-        logging.getLogger("showdown.app").exception("a chart of the feed cannot be drawn")
-        return word("fault", said="a fault of Showdown's; the dashboard's log has it")
+    except Exception as error:
+        return word("fault", said=failures.logged(error, "a chart of the feed cannot be drawn"))
 
 
 def file_of(token: str) -> tuple[str, str] | None:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app import live, parts
+from app import failures, live, parts
 from app.hosts import Hosts
 from app.sign_in.gate import Gate
 from app.untrusted import slug
@@ -27,6 +27,7 @@ MOST_BYTES = 100_000
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
+@failures.told
 async def feed(request: Request) -> Response:
     """What the asking browser lacks of its live charts."""
     body = b""
@@ -44,6 +45,7 @@ async def feed(request: Request) -> Response:
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
+@failures.told
 async def table(request: Request) -> Response:
     """A chart's points as a file."""
     found = await run_in_threadpool(live.file_of, request.path_params["token"])
@@ -63,6 +65,7 @@ def of_one_who_left(record: logging.LogRecord) -> bool:
 
 websocket = logging.getLogger("streamlit.web.server.starlette.starlette_websocket")
 websocket.addFilter(lambda record: not of_one_who_left(record))
+logging.getLogger("streamlit.error_util").addFilter(lambda record: not failures.is_without_id(record))
 quiet = logging.getLogger("streamlit.runtime.caching.cache_data_api")  # caches are made before there is a runtime
 quiet.setLevel(logging.ERROR)
 for part in pkgutil.iter_modules(parts.__path__):  # what pages import: not when the first reader waits for one
@@ -73,4 +76,5 @@ app = st.App(
     Path(__file__).parent / "main.py",
     routes=[Route(f"{BASE}/showdown/feed", feed, methods=["POST"]), Route(f"{BASE}/showdown/table/{{token}}", table)],
     middleware=[Middleware(Hosts, allowed=settings().hosts), *([Middleware(Gate, base=BASE)] if settings().has_login else [])],
+    on_script_error=failures.of_page,
 )

@@ -23,6 +23,7 @@ import sys
 if os.environ.get("WORLD_SIZE", "1") != "{processes}":
     sys.exit("this run trained in {processes} process(es), and in another number of them it is another run. Start it with:\\n"
              "    {start} train_standalone.py")
+os.environ.setdefault("SHOWDOWN_DATA_ROOTS", "/")  # you start this yourself: it may read what config.yaml names
 
 {imports}{threads_set}
 HERE = Path(__file__).resolve().parent

@@ -7,9 +7,11 @@ from cli.up import open_store
 from core import queue
 from core.config import RunConfig
 from core.errors import BrokerError, ShowdownError
+from core.launch import refuse_outside
 from core.parsing import parse
 from core.revision import revision
 from core.store import queries, runs
+from core.store.queries import RunRow
 
 RUN = click.argument("run_id", type=int)
 
@@ -21,6 +23,13 @@ def wake(*run_ids: int) -> None:
             queue.enqueue(run_id)
     except BrokerError as error:
         click.echo(f"showdown: {error}", err=True)
+
+
+def _readable(run_id: int) -> RunRow:
+    """The run's row; ConfigError where this machine would not read what its config names."""
+    detail = queries.run_detail(run_id)
+    refuse_outside(parse(RunConfig, detail.config))
+    return detail.row
 
 
 @click.command()
@@ -48,7 +57,7 @@ def stop(run_id: int | None, experiment: int | None) -> None:
 def requeue(run_id: int) -> None:
     """Put a stopped or failed run back in the queue; it goes on from its last checkpoint."""
     open_store()
-    state = queries.run_detail(run_id).row.status
+    state = _readable(run_id).status
     if not runs.requeue(run_id, operator()):
         raise ShowdownError(f"run {run_id} is {state}; only stopped and failed runs can be put back")
     wake(run_id)
@@ -61,7 +70,7 @@ def requeue(run_id: int) -> None:
 def extend(run_id: int, max_steps: int) -> None:
     """Let an ended run go on to MAX_STEPS steps, from its last checkpoint."""
     open_store()
-    state = queries.run_detail(run_id).row.status
+    state = _readable(run_id).status
     if not runs.extend(run_id, max_steps, operator()):
         raise ShowdownError(f"run {run_id} is {state}; only runs that have ended can be extended; stop it first")
     wake(run_id)
@@ -97,6 +106,7 @@ def clone(run_id: int, seed: int | None) -> None:
     config = parse(RunConfig, queries.run_detail(run_id).config)
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
+    refuse_outside(config)
     made = runs.create_run(config, revision(), operator())
     wake(made)
     click.echo(f"queued run {made}")

@@ -111,6 +111,8 @@ def worker(reaper: bool) -> None:
     instance.open_store()
     if not reaper:
         shared.check()
+        # Nothing here says who may queue runs, as SHOWDOWN_HOST does for `showdown up`: no file of the user's without a word.
+        os.environ.setdefault("SHOWDOWN_DATA_ROOTS", str(settings().home))
     module = "worker.reaper" if reaper else "worker.celery_app"
     os.execv(sys.executable, [sys.executable, "-m", module])
 

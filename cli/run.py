@@ -45,7 +45,13 @@ METRICS = ("reward/total", "eval/accuracy", "speed/generated_tokens_per_second")
 
 
 def _asked(config: Path, arm: str | None) -> RunConfig:
-    """The run of a file or preset; of an experiment, the run of one arm with its first seed."""
+    """The run of a file or preset; of an experiment, the run of one arm with its first seed.
+
+    Whoever names a file on this command line may read all that it names, so the training may too. A run of the database
+    (--resume) may have been written by somebody else: there the data roots decide.
+    """
+    os.environ["SHOWDOWN_DATA_ROOTS"] = "/"
+    settings.cache_clear()
     made = settled(presets.named_or_file(config))
     found = mix_of(made, arm, str(config))[1] if isinstance(made, ExperimentConfig) else made
     for place, message in cannot_act(found.mix, found.grpo):

@@ -21,11 +21,12 @@ from cli.export_texts import readme, script
 from cli.up import open_store
 from core.config import RunConfig
 from core.errors import DataError, SetupError
+from core.launch import outside
 from core.metrics.series import best_step
 from core.parsing import parse
 from core.regular_files import regular
 from core.settings import settings
-from core.store import transfer
+from core.store import queries, transfer
 from core.store.records import THREADS
 from core.yaml_files import read_yaml
 from worker.shared import Shared, digest
@@ -289,4 +290,6 @@ def import_command(folder: Path, as_json: bool) -> None:
     """Take a folder that `showdown export` wrote back in, as a new run."""
     open_store()
     run_id = import_run(folder.absolute())
+    for field, why in outside(parse(RunConfig, queries.run_detail(run_id).config)):
+        click.echo(f"showdown: run {run_id} can be looked at but not trained here: {field}: {why}", err=True)
     click.echo(json.dumps({"run": run_id}) if as_json else f"imported {folder} as run {run_id}")

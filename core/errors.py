@@ -27,6 +27,10 @@ class ModelError(ShowdownError):
     """A model that cannot be loaded: names the path and what was looked for."""
 
 
+class OutsideRoots(ShowdownError):
+    """A path of a config that may not be read: names the data roots, and how to move them."""
+
+
 class TrainingError(ShowdownError):
     """A training that cannot go on: says at which step and why."""
 

@@ -4,15 +4,17 @@ and the CLI at the moment of submitting.
 With a broker of one's own (SHOWDOWN_BROKER_URL) the workers may be elsewhere, and paths are theirs to judge.
 """
 
+import os
+from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from core import model_folders
+from core import model_folders, roots
 from core.config import SHIPPED_MODELS, DataConfig, DataSource, ModelConfig, RunConfig
-from core.errors import ConfigError, DataError
+from core.errors import ConfigError, DataError, OutsideRoots
 from core.experiment import ExperimentConfig
 from core.mix import Mix
 from core.problems import jsonl
@@ -25,13 +27,18 @@ T = TypeVar("T", RunConfig, ExperimentConfig, RunConfig | ExperimentConfig)
 
 def _folder_fault(path: str, otherwise: str) -> str | None:
     """Why a model's path cannot work on this machine; None for a usable folder and for every hub name."""
-    local = Path(path).expanduser()
-    if not local.is_absolute() and not path.startswith("."):
-        slip = [] if path in SHIPPED_MODELS or local.is_dir() else get_close_matches(path, SHIPPED_MODELS, 1, 0.7)
+    if path in SHIPPED_MODELS:
+        return None
+    if not roots.is_path(path):
+        slip = get_close_matches(path, SHIPPED_MODELS, 1, 0.7)
         return f"{path!r} is no model; did you mean {slip[0]}?" if slip else None
-    if not local.is_dir():
-        return f"{path!r} does not exist; give {otherwise}"
-    why = model_folders.fault(local)
+    try:
+        folder = roots.folder(path)
+    except OutsideRoots as error:
+        return str(error)
+    if not os.path.isdir(folder):
+        return f"{roots.shown(path)} does not exist; give {otherwise}"
+    why = model_folders.fault(folder)
     return f"{path!r} {why}" if why else None
 
 
@@ -45,17 +52,19 @@ def _mixes(config: RunConfig | ExperimentConfig) -> list[tuple[str, Mix]]:
 @lru_cache(maxsize=64)  # the runs of a sweep share their files
 def _unreadable(path: str, question: str, answer: str, size: int | None, _changed: float) -> str:
     try:  # the file is parsed whole: a bad line is said now
-        jsonl.read(Path(path), question, answer, size)
-    except DataError as error:
+        jsonl.read(Path(path), question, answer, size, roots.open_text)
+    except (DataError, OutsideRoots) as error:
         return str(error)
     return ""
 
 
 def _file_fault(source: DataSource) -> str:
     """Why a data file cannot be used; empty for a good one."""
-    path = Path(source.path).expanduser()
-    changed = path.stat().st_mtime if path.is_file() else 0.0
-    return _unreadable(str(path), source.question, source.answer, source.size, changed)
+    if why := roots.fault(source.path):
+        return why
+    path = os.path.expanduser(source.path)
+    changed = os.stat(path).st_mtime if os.path.isfile(path) else 0.0
+    return _unreadable(path, source.question, source.answer, source.size, changed)
 
 
 def packages_used(run: RunConfig) -> list[tuple[str, str, str]]:
@@ -103,10 +112,42 @@ def problems_here(config: RunConfig | ExperimentConfig) -> list[tuple[str, str]]
     return found
 
 
+def _places(config: RunConfig | ExperimentConfig) -> Iterator[tuple[str, str]]:
+    """(field path, path) of all that a config names on a machine, for every value that is swept."""
+    sweep: dict[str, tuple[Any, ...]] = {}
+    if isinstance(config, RunConfig):
+        model, data = config.model, config.data
+    else:
+        model = ModelConfig.model_validate(config.run.get("model", {}))
+        data = DataConfig.model_validate(config.run.get("data", {}))
+        sweep = config.sweep
+    for field, path in zip(PATHS, (model.path, data.train.path, data.eval.path), strict=True):
+        for value in map(str, sweep.get(field, (path,))):
+            if value not in ("", *SHIPPED_MODELS) and (field != "model.path" or roots.is_path(value)):
+                yield field, value
+    for where, mix in _mixes(config):
+        for i, term in enumerate(mix.terms):
+            if term.component == reward_model.NAME and (path := str(term.params["path"])) and roots.is_path(path):
+                yield f"{where}.terms.{i}.params.path", path
+
+
+def outside(config: RunConfig | ExperimentConfig) -> list[tuple[str, str]]:
+    """(field path, message) for every path that this machine would not read. Opens nothing: quick enough for every rerun of a
+    page. Empty with a broker of one's own, where the workers' data roots decide."""
+    if settings().broker_url:
+        return []
+    return [(field, why) for field, path in _places(config) if (why := roots.fault(path))]
+
+
+def refuse_outside(config: RunConfig | ExperimentConfig) -> None:
+    """ConfigError for paths that this machine would not read, before a config from the database is trained again."""
+    if faults := outside(config):
+        raise ConfigError(faults)
+
+
 def _whole(path: str) -> str:
     """A local path from the root; hub names and the shipped models as they are."""
-    local = Path(path).expanduser()
-    return str(local.absolute()) if path and (local.exists() or path.startswith((".", "~"))) else path
+    return str(Path(os.path.expanduser(path)).absolute()) if path and roots.is_path(path) else path
 
 
 def _with_whole_paths(run: RunConfig) -> dict[str, ModelConfig | DataConfig]:

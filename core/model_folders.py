@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from core import roots
 from core.regular_files import regular
 
 CONFIG = "config.json"
+ADAPTER = "adapter_config.json"
 WITH_CODE = (CONFIG, "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
 MOST_BYTES = 50_000_000
 
@@ -19,18 +21,37 @@ def fault(folder: Path) -> str | None:
     if not (folder / CONFIG).exists():
         return f"has no {CONFIG}; give a folder written by save_pretrained"
     for name in WITH_CODE:
-        try:
-            values = _object(folder / name) if (folder / name).exists() else {}
-        except OSError as error:
-            return f"has a {name} that cannot be read: {error.strerror}"
-        except (ValueError, RecursionError):
-            return f"has a {name} that holds no JSON object; write the folder again with save_pretrained"
+        values, why = _values(folder, name)
+        if why:
+            return why
         if "auto_map" in values:
             return (
                 f"brings code of its own (auto_map in {name}), which is never run; give a model that transformers knows "
                 "itself, or remove auto_map where it knows this one"
             )
-    return None
+    return base_fault(folder)
+
+
+def base_fault(folder: Path) -> str | None:
+    """Why the model of an adapter in the folder is not loaded, which transformers takes in the folder's place; None without."""
+    values, why = _values(folder, ADAPTER)
+    base = values.get("base_model_name_or_path")
+    if isinstance(base, str) and roots.is_path(base) and roots.fault(base):
+        return (
+            f"holds an adapter whose model ({ADAPTER}: base_model_name_or_path) lies outside the data roots; give the folder "
+            "of a whole model, or name that of the adapter's model in SHOWDOWN_DATA_ROOTS"
+        )
+    return why
+
+
+def _values(folder: Path, name: str) -> tuple[dict[str, Any], str | None]:
+    """What a JSON file of the folder holds, nothing where it is not there; and why it cannot be read."""
+    try:
+        return (_object(folder / name) if (folder / name).exists() else {}), None
+    except OSError as error:
+        return {}, f"has a {name} that cannot be read: {error.strerror}"
+    except (ValueError, RecursionError):
+        return {}, f"has a {name} that holds no JSON object; write the folder again with save_pretrained"
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import SetupError
-from core.faults import said
+from core.faults import said, shown
 
 EVERYWHERE = ("0.0.0.0", "::", "")  # addresses that are none: every interface of the machine
+MOST_ROOTS = 64
 SOCKET_PATH_LIMIT = 100  # bytes: a unix socket path is cut at 108 on Linux and 104 on macOS
 
 
@@ -60,6 +61,9 @@ class Settings(BaseSettings):
     """Port the dashboard listens on."""
     allowed_hosts: str = ""
     """Host names under which browsers reach the dashboard, with commas between. This machine's own are always allowed."""
+    data_roots: str = ""
+    """Folders (or single files) in which a config may name data and models, with `:` between, as in PATH; the data directory is
+    always one. Empty: the user's home as well, unless others may queue runs."""
     components: Path | None = None
     """Directory of one's own reward components. Empty: `components` in the data directory."""
     checkpoints: str = ""
@@ -91,6 +95,22 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute_place(cls, place: str) -> str:
         return place if not place or "://" in place else str(Path(place).expanduser().absolute())
+
+    @field_validator("data_roots")
+    @classmethod
+    def _absolute_roots(cls, given: str) -> str:
+        """A root that depended on the current directory would be another one in another process."""
+        roots = [os.path.expanduser(root) for root in given.split(os.pathsep) if root.strip()]
+        for root in roots:
+            if not os.path.isabs(root):
+                raise ValueError(
+                    f"SHOWDOWN_DATA_ROOTS: {shown(root)} does not begin at the root or with ~; write the whole path"
+                )
+        if len(roots) > MOST_ROOTS:
+            raise ValueError(
+                f"SHOWDOWN_DATA_ROOTS names {len(roots)} folders, more than {MOST_ROOTS}; name one that holds them"
+            )
+        return os.pathsep.join(roots)
 
     @field_validator("database_url")
     @classmethod
@@ -124,6 +144,21 @@ class Settings(BaseSettings):
             return not ip_address(self.host).is_loopback
         except ValueError:
             return self.host != "localhost"
+
+    @property
+    def is_shared(self) -> bool:
+        """Others than this machine's user may queue runs: through the dashboard, a proxy before it, a broker or a database."""
+        own_database = not self.database_url or self.database_url.startswith("sqlite")
+        served = self.is_public or self.has_login or bool(self.allowed_hosts.strip())
+        return served or bool(self.broker_url) or not own_database
+
+    @property
+    def roots(self) -> list[Path]:
+        """The data roots (core.roots). A home that is the root of the machine, as some containers have, is none."""
+        named = [Path(root) for root in self.data_roots.split(os.pathsep) if root]
+        home = Path.home()
+        own = [] if named or self.is_shared or home == Path(home.anchor) else [home]
+        return [self.home, *named, *own]
 
     @property
     def hosts(self) -> list[str]:

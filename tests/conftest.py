@@ -34,6 +34,7 @@ hypothesis.load_profile("untimed")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
+ROOTS = "SHOWDOWN_DATA_ROOTS"
 TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser"}  # folder -> marker
 STORES = {"sqlite", "database", "empty_database", "postgres_server", "broker", "trained_home", "s3_url"}
 SHORTER = ("db", "unit")  # in this order
@@ -82,11 +83,23 @@ def forget_settings() -> None:
         cached.cache_clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_roots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests give data and models in pytest's folders, which lie in no home: they, the repository and GSM8K are the data roots.
+
+    Whoever asks what the default is, or what lies outside, sets SHOWDOWN_DATA_ROOTS for himself.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ROOTS, os.pathsep.join(map(str, (tmp_path_factory.getbasetemp(), REPO, GSM8K))))
+        forget_settings()
+        yield
+
+
 @contextmanager
 def home_of(folder: Path) -> Iterator[pytest.MonkeyPatch]:
     """For what several tests share: this process and its children use this data directory, which has a database at head."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [n for n in os.environ if n.startswith("SHOWDOWN_")]:
+        for name in [n for n in os.environ if n.startswith("SHOWDOWN_") and n != ROOTS]:
             patch.delenv(name)
         patch.setenv("SHOWDOWN_HOME", str(folder))
         forget_settings()
@@ -101,9 +114,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "home"
     folder.mkdir()
     for name in list(os.environ):
-        if name.startswith("SHOWDOWN_"):
+        if name.startswith("SHOWDOWN_") and name != ROOTS:
             monkeypatch.delenv(name)
     monkeypatch.setenv("SHOWDOWN_HOME", str(folder))
+    monkeypatch.setenv(ROOTS, os.environ[ROOTS])  # put back afterwards: `showdown run` widens it for its own process
     forget_settings()
     yield folder
     forget_settings()

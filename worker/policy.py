@@ -1,28 +1,32 @@
 """Model and tokenizer from the config. Called by worker.train. The real path: tiny, a folder, or a hub name."""
 
-from pathlib import Path
+import os
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from core import model_folders
+from core import model_folders, roots
 from core.config import SHIPPED_MODELS, ModelConfig
-from core.errors import ModelError
+from core.errors import ModelError, OutsideRoots
 from worker import options, tiny
 
 
 def location(path: str) -> str:
-    """Where a model is loaded from: the shipped folder, a local folder, or the hub name unchanged."""
+    """Where a model is loaded from: the shipped folder, a folder under the data roots by its real path, or the hub name
+    unchanged."""
     if path in SHIPPED_MODELS:
         return str(tiny.folder(path))
-    local = Path(path).expanduser()
-    if local.exists():
-        if why := model_folders.fault(local):
-            raise ModelError(f"model folder {local} {why}")
-        return str(local)
-    if local.is_absolute() or path.startswith((".", "~")):
+    if not roots.is_path(path):
+        return path
+    try:
+        folder = roots.folder(path)
+    except OutsideRoots as error:
+        raise OutsideRoots(f"model.path: {error}") from None
+    if not os.path.exists(folder):
         raise ModelError(f"model path {path!r} does not exist; give a folder, a hub name, tiny or tiny-sparse")
-    return path
+    if why := model_folders.fault(folder):
+        raise ModelError(f"model folder {path} {why}")
+    return str(folder)
 
 
 def dtype(config: ModelConfig) -> torch.dtype:

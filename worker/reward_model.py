@@ -3,16 +3,17 @@
 Loaded once per run, in the training child. Knows nothing of mixes and trainings. Axes: n samples.
 """
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from core import model_folders, roots
 from core.config import ModelConfig
-from core.errors import ModelError
+from core.errors import ModelError, OutsideRoots
 from core.groups import FloatArray
 from core.rewards.reward_model import Params
 from worker import policy
@@ -20,12 +21,19 @@ from worker import policy
 
 def location(path: str) -> str:
     """Where it is loaded from: a local folder, or the hub name unchanged."""
-    local = Path(path).expanduser()
     if not path:
         raise ModelError("reward_model has no path; give the folder or hub name of a sequence-classification model")
-    if not local.is_dir() and (local.is_absolute() or path.startswith((".", "~"))):
+    if not roots.is_path(path):
+        return path
+    try:
+        folder = roots.folder(path)
+    except OutsideRoots as error:
+        raise OutsideRoots(f"the path of a reward_model: {error}") from None
+    if not os.path.isdir(folder):
         raise ModelError(f"reward model {path!r} does not exist; give a folder written by save_pretrained, or a hub name")
-    return str(local) if local.is_dir() else path
+    if why := model_folders.base_fault(folder):
+        raise ModelError(f"reward model {path} {why}")
+    return str(folder)
 
 
 class RewardModel:

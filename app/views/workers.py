@@ -45,7 +45,10 @@ def _machine(m: Machine) -> None:
         prose.head(m.host, note, chips=[chip])
         for g in m.gpus:
             _gpu(g, m.leased.get(g.uuid))
-        if not m.gpus:
+        if m.unread_gpus:
+            left_out = "is left out" if m.unread_gpus == 1 else "are left out"
+            st.caption(f"{words.count(m.unread_gpus, 'row')} of its GPUs cannot be read, and {left_out}.")
+        elif not m.gpus:
             st.caption("No NVIDIA driver answers here: it trains on the CPU.")
         for r in m.runs:
             _run(r)

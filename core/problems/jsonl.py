@@ -5,15 +5,15 @@ Every fault names file and line.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from core.answers import read_gold
 from core.errors import DataError
 from core.problems.problem import Problem
-from core.regular_files import regular
+from core.regular_files import open_text
 
 SENTENCE = re.compile(r"[^\W\d_]+(?:\W+[^\W\d_]+)+\W*")  # words alone: more likely the wrong field than an answer
 SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -57,9 +57,9 @@ def to_problem(row: Any, where: str, problem_id: str, question: str = "question"
     return Problem(problem_id, str(row[question]).strip(), gold, text)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+def _rows(path: Path, opened: Callable[[Path], TextIO]) -> Iterator[tuple[int, Any]]:
     try:
-        with regular(path).open(encoding="utf-8") as lines:
+        with opened(path) as lines:
             for line_number, line in enumerate(iter(partial(lines.readline, MOST_LINE + 1), ""), 1):
                 if len(line) > MOST_LINE:
                     raise DataError(
@@ -76,10 +76,19 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
         raise DataError(f"{path}: not UTF-8 text ({error})") from error
 
 
-def read(path: Path, question: str = "question", answer: str = "answer", size: int | None = None) -> list[Problem]:
-    """The first `size` problems of a file (all when None). Ids are `<file stem>/<line number>`."""
+def read(
+    path: Path,
+    question: str = "question",
+    answer: str = "answer",
+    size: int | None = None,
+    opened: Callable[[Path], TextIO] = open_text,
+) -> list[Problem]:
+    """The first `size` problems of a file (all when None). Ids are `<file stem>/<line number>`.
+
+    `opened` opens the file: core.roots.open_text where a config names it, which is not its user's own word.
+    """
     problems: list[Problem] = []
-    for line_number, row in _rows(path):
+    for line_number, row in _rows(path, opened):
         where = f"{path}, line {line_number}"
         problems.append(to_problem(row, where, f"{path.stem}/{line_number}", question, answer))
         if size is not None and len(problems) == size:

@@ -1,9 +1,9 @@
 """Who trains: the workers' heartbeats, their GPUs, and what each of them runs. Called by worker.celery_app and app.cache."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -13,6 +13,8 @@ from core.store.session import reading, writing
 from core.store.states import Status
 from core.store.tables import gpu, gpu_lease, run, worker
 from core.sweep import run_name
+
+MOST_BYTES, MOST_COUNT, MOST_SECONDS = 1e15, 2**31, 1e11  # of a GPU's memory, of anything that is counted, of a time
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,31 @@ class Machine:
     runs: tuple[Held, ...]
     leased: Mapping[str, int]
     """uuid of a GPU -> the run that has it, whichever worker trains that."""
+    unread_gpus: int = 0
+    """Rows of its GPUs that hold what no GPU has, and are left out."""
+
+
+def _within(value: Any, most: float, least: float = 0.0) -> bool:
+    """A number, and a possible one: SQLite stores texts under numbers, and both databases infinity."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most  # never of NaN
+
+
+def _gpu(values: Sequence[Any]) -> Gpu | None:
+    """A row's GPU; None where it cannot be one. Of its utilisation alone it is said that it is not known."""
+    card = Gpu(*values)
+    sizes = _within(card.memory_bytes, MOST_BYTES, 1.0) and _within(card.memory_used, MOST_BYTES)
+    texts = isinstance(card.name, str) and isinstance(card.uuid, str)
+    if not (sizes and texts and isinstance(card.index, int) and _within(card.index, MOST_COUNT)):
+        return None
+    return card if _within(card.utilisation, 1.0) else replace(card, utilisation=None)
+
+
+def _is_worker(row: Any) -> bool:
+    counts, times = (row.pid, row.slots), (row.started_at, row.seen_at)
+    numbers = all(isinstance(n, int) and _within(n, MOST_COUNT) for n in counts) and all(
+        _within(t, MOST_SECONDS) for t in times
+    )
+    return numbers and isinstance(row.name, str) and isinstance(row.host, str)
 
 
 def beat(name: str, host: str, pid: int, slots: int, gpus: Sequence[Gpu] = ()) -> None:
@@ -91,11 +118,14 @@ def machines(seen_after: float) -> list[Machine]:
     """Workers heard of since a time, by name, with their GPUs and runs."""
     with reading() as c:
         rows = c.execute(select(worker).where(worker.c.seen_at > seen_after).order_by(worker.c.name)).all()
-        found = [w for w in rows if all(isinstance(n, int | float) for n in (w.pid, w.slots, w.started_at, w.seen_at))]
+        found = [w for w in rows if _is_worker(w)]
         columns = [gpu.c[f.name] for f in fields(Gpu)]
-        cards = defaultdict(list)
+        cards, unread = defaultdict(list), Counter[str]()
         for owner, *values in c.execute(select(gpu.c.worker, *columns).order_by(gpu.c.worker, gpu.c.index)):
-            cards[owner].append(Gpu(*values))
+            if card := _gpu(values):
+                cards[owner].append(card)
+            else:
+                unread[owner] += 1
         claimed = [s.value for s in Status if s.claimed]
         names = tuple(f.name for f in fields(Held))
         held = c.execute(
@@ -112,6 +142,7 @@ def machines(seen_after: float) -> list[Machine]:
                 if h.worker == w.name and all(isinstance(n, int) for n in (h.seed, h.step, h.max_steps, h.num_processes))
             ),
             {g.uuid: leased[g.uuid] for g in cards[w.name] if g.uuid in leased},
+            unread[w.name],
         )
         for w in found
     ]  # fmt: skip

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 
 from app import cache
+from cli.main import main
 from core.store import drafts
 from core.store.session import writing
-from core.store.workers import beat
+from core.store.workers import Gpu, beat, machines
 from tests.support.grow import grow, growing
 from tests.support.pages import page, prose
 
@@ -36,8 +38,63 @@ def three(sqlite: Path) -> list[int]:
     found = growing(["hard", "hybrid", "continuous"], [0], 40)
     for run_id in found:
         grow(run_id, 0, 20)
-    beat("worker", "here", 1, 1)
+    beat("worker", "here", 1, 1, [Gpu(0, "A100", 80e9, 1e9, 0.5, "GPU-0"), Gpu(1, "A100", 80e9, 1e9, 0.25, "GPU-1")])
     return found
+
+
+BAD_GPUS = {
+    "memory that is a text": "memory_bytes = 'much'",
+    "memory that is a blob": "memory_bytes = x'00ff'",
+    "no memory": "memory_bytes = 0",
+    "less than no memory": "memory_used = -1",
+    "endless memory": "memory_bytes = 9e999",
+    "more memory than there is": "memory_used = 1e300",
+    "an index that is a text": "\"index\" = 'first'",
+    "an index below zero": '"index" = -1',
+    "a name that is a blob": "name = x'ff'",
+    "an id that is a blob": "uuid = x'ff'",
+}
+ODD_GPUS = {  # all the rest of the row is right
+    "a utilisation that is a text": "utilisation = 'busy'",
+    "a utilisation that is a blob": "utilisation = x'ff'",
+    "no utilisation": "utilisation = NULL",
+    "a utilisation of very much": "utilisation = 1e308",
+    "an endless utilisation": "utilisation = -9e999",
+    "a utilisation in percent": "utilisation = 55",
+}
+BAD_WORKERS = {
+    "an endless time": "started_at = 9e999",
+    "a time before all times": "started_at = -1e300",
+    "a huge time": "seen_at = 1e308",
+    "a time that is a blob": "seen_at = x'ff'",
+    "slots that are a fraction": "slots = 1.5",
+    "fewer than no slots": "slots = -1",
+    "a process that is a text": "pid = 'init'",
+    "a host that is a blob": "host = x'ff'",
+}
+ROWS = {
+    **{name: (f"UPDATE gpu SET {change} WHERE uuid = 'GPU-1'", 1, 1) for name, change in BAD_GPUS.items()},
+    **{name: (f"UPDATE gpu SET {change} WHERE uuid = 'GPU-1'", 2, 0) for name, change in ODD_GPUS.items()},
+    **{name: (f"UPDATE worker SET {change}", None, 0) for name, change in BAD_WORKERS.items()},
+}
+
+
+@pytest.mark.parametrize(("bad", "gpus", "unread"), ROWS.values(), ids=list(ROWS))
+def test_numbers_of_a_worker_that_are_none_break_no_page(three: list[int], bad: str, gpus: int | None, unread: int) -> None:
+    """`gpus` that are shown, None where the worker itself is left out; `unread` ones are counted on the Workers page."""
+    with writing() as c:
+        c.execute(text(bad))
+    assert [(len(m.gpus), m.unread_gpus) for m in machines(0.0)] == ([] if gpus is None else [(gpus, unread)])
+    for name in ("workers", "queue"):  # the others ask only whether there are workers and GPUs
+        cache.forget_all()
+        at = page(name)
+        assert not at.exception, (name, at.exception)
+        if name == "workers" and gpus is None:
+            assert "No worker listens" in prose(at)
+        elif name == "workers":
+            assert "GPU 0: A100" in prose(at) and ("load unknown" in prose(at)) == ("utilisation" in bad)
+            assert any("1 row of its GPUs cannot be read" in c.value for c in at.caption) == bool(unread)
+    assert CliRunner().invoke(main, ["ls"]).exit_code == 0
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=list(BAD))

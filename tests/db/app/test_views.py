@@ -267,11 +267,11 @@ def test_what_cannot_act_at_these_settings_is_said_before_it_is_queued(sqlite: P
 
 def test_a_model_folder_that_is_not_there_is_refused_before_queueing(sqlite: Path) -> None:
     at = page("queue")
-    at.session_state["draft"]["run"]["model"]["path"] = "/no/such/model"  # AppTest's selectbox knows listed ones only
+    at.session_state["draft"]["run"]["model"]["path"] = str(sqlite / "none")  # AppTest's selectbox knows listed ones only
     at.session_state["edition"] += 1
     at.run()
     next(b for b in at.button if b.label == "Queue 3 runs").click().run()
-    assert "&#x27;/no/such/model&#x27; does not exist" in prose(at) and queries.run_list() == []
+    assert "/none&#x27; does not exist" in prose(at) and queries.run_list() == []
 
 
 def test_every_preset_can_be_started_from(sqlite: Path) -> None:

@@ -188,3 +188,19 @@ def test_the_time_left_comes_from_the_steps_seen_here(sqlite: Path) -> None:
     assert clock(100.4) == "1:40" and clock(3723) == "1:02:03"
     assert Seen(Status.RUNNING, 5, 10, 0.5, 0.25, 1234.0, 61.0).words() == "ETA 1:01  reward 0.500  gold 25.0%  1,234 tok/s"
     assert Seen(Status.STARTING, 0, 10, None, None, None, None).words() == "starting"
+
+
+def test_the_users_own_command_line_reads_what_it_names_and_a_run_of_the_database_does_not(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file lies under no data root: whoever names it here may read it. The row may be somebody else's."""
+    monkeypatch.setenv("SHOWDOWN_DATA_ROOTS", str(tmp_path / "roots"))
+    forget_settings()
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(f'{{"question": "{i}+1?", "answer": "{i + 1}"}}\n' for i in range(8)))
+    config = run_config(data={"train": {"path": str(data)}}, grpo={"max_steps": 1, "prompts_per_step": 2})
+    code, _, err = ends(start(written(tmp_path, config)))
+    assert code == 0, err
+    again = runs.create_run(config)
+    code, _, err = ends(start("--resume", str(again)))
+    assert code == 1 and "data.train.path" in err and "leads out of the data roots" in err

@@ -199,6 +199,16 @@ def test_a_stopped_run_stays_stopped_and_a_waiting_one_is_not_exported(sqlite: P
     assert queries.run_detail(again).config_hash == queries.run_detail(run_id).config_hash
 
 
+def test_an_imported_run_that_reads_outside_the_data_roots_is_named(sqlite: Path, tmp_path: Path) -> None:
+    """What was trained elsewhere may be looked at; here it is not trained on."""
+    run_id = runs.create_run(run_config(data={"eval": {"path": "/somewhere/else.jsonl"}}))
+    runs.request_stop(run_id)
+    export_run(run_id, tmp_path / "x")
+    done = showdown("import", str(tmp_path / "x"))
+    assert done.exit_code == 0 and "imported" in done.output
+    assert "can be looked at but not trained here: data.eval.path: " in done.output and "SHOWDOWN_DATA_ROOTS" in done.output
+
+
 def test_a_folder_in_use_is_left_alone(sqlite: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     run_id = runs.create_run(run_config())

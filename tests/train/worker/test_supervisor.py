@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.launch import settled
 from core.settings import settings
 from core.store import claims, queries, runs
 from core.store.states import Status
@@ -46,11 +47,20 @@ def test_stop_ends_at_a_step_boundary_and_resume_equals_never_stopped(sqlite: Pa
     assert same(stopped[0], straight[0]) and stopped[1] == straight[1]
 
 
+RATED = {"component": "reward_model", "side": "continuous", "params": {"path": "/etc"}}
 FAILURES = [
     ({"data": {"train": {"name": "tiny-arithmetic", "size": 2}}}, "DataError", "2 problems to train on are fewer than"),
-    ({"model": {"path": "/no/such/model"}}, "ModelError", "'/no/such/model' does not exist; give a folder"),
-    ({"model": {"path": "."}}, "ModelError", "has no config.json"),
-    ({"data": {"train": {"path": "/no/such.jsonl"}}}, "DataError", "/no/such.jsonl: cannot be read"),
+    ({"model": {"path": "./no-such-model"}}, "ModelError", "'./no-such-model' does not exist; give a folder"),
+    ({"model": {"path": "docs"}}, "ModelError", "has no config.json"),
+    ({"data": {"train": {"path": "./no-such.jsonl"}}}, "DataError", "no-such.jsonl: cannot be read"),
+    ({"model": {"path": "/no/such/model"}}, "OutsideRoots", "model.path: '/no/such/model' leads out of the data roots"),
+    (
+        {"data": {"train": {"path": "/etc/passwd"}}},
+        "OutsideRoots",
+        "data.train.path: '/etc/passwd' leads out of the data roots",
+    ),
+    ({"data": {"eval": {"path": "../../etc/passwd"}}}, "OutsideRoots", "data.eval.path: '../../etc/passwd' leads out of"),
+    ({"mix": {"terms": [RATED]}}, "OutsideRoots", "the path of a reward_model: '/etc' leads out of the data roots"),
 ]
 
 
@@ -60,6 +70,19 @@ def test_a_failure_is_said_with_kind_message_and_log(change: dict[str, Any], kin
     assert detail.row.status == Status.FAILED
     assert detail.row.error_kind == kind and message in (detail.row.error_message or "")
     assert "Traceback" in (detail.log_tail or "")
+
+
+def test_a_link_that_was_changed_after_the_run_was_queued_is_not_followed(tmp_path: Path) -> None:
+    """Submitted while it led to data; when the worker comes to open it, it leads elsewhere."""
+    (tmp_path / "good.jsonl").write_text('{"question": "2+2?", "answer": "4"}\n')
+    link = tmp_path / "link.jsonl"
+    link.symlink_to("good.jsonl")
+    config = settled(run_config(data={"train": {"path": str(link)}}))
+    link.unlink()
+    link.symlink_to("/etc/passwd")
+    detail = queries.run_detail(train(config))
+    assert detail.row.status == Status.FAILED and detail.row.error_kind == "OutsideRoots"
+    assert "root:" not in f"{detail.row.error_message} {detail.log_tail}"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from core import model_folders
 from core.config import RunConfig
 from core.launch import problems_here
 from core.parsing import parse
+from tests.conftest import forget_settings
 from tests.support.samples import HARD
 
 CONFIG = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}
@@ -40,9 +41,20 @@ FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.fixture
+def whole_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No path lies outside the data roots: those that do are test_roots.py's."""
+    monkeypatch.setenv("SHOWDOWN_DATA_ROOTS", "/")
+    forget_settings()
+    yield
+    forget_settings()
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(("made", "why"), FOLDERS.values(), ids=list(FOLDERS))
-def test_a_model_that_brings_code_is_refused_by_name(made: Callable[[Path], object], why: str, tmp_path: Path) -> None:
+def test_a_model_that_brings_code_is_refused_by_name(
+    made: Callable[[Path], object], why: str, tmp_path: Path, whole_machine: None
+) -> None:
     written(tmp_path, "config.json", json.dumps(CONFIG))
     assert model_folders.fault(tmp_path) is None
     made(tmp_path)
@@ -50,3 +62,20 @@ def test_a_model_that_brings_code_is_refused_by_name(made: Callable[[Path], obje
     config = parse(RunConfig, {"model": {"path": str(tmp_path)}, "mix": {"terms": HARD}})
     ((field, message),) = problems_here(config)
     assert field == "model.path" and str(tmp_path) in message and why in message
+
+
+BASES = {
+    "a name on the hub": ("Qwen/Qwen3-4B", ""),
+    "a folder outside": ("/etc", "outside the data roots"),
+    "up and out": ("../../../../../../etc", "outside the data roots"),
+    "no text": (7, ""),
+}
+
+
+@pytest.mark.parametrize(("base", "why"), BASES.values(), ids=list(BASES))
+def test_an_adapter_does_not_lead_to_a_model_outside_the_data_roots(base: object, why: str, tmp_path: Path) -> None:
+    """transformers loads the model that an adapter names in place of what lies beside it. Its name is not repeated."""
+    written(tmp_path, "config.json", json.dumps(CONFIG))
+    written(tmp_path, "adapter_config.json", json.dumps({"base_model_name_or_path": base}))
+    fault = model_folders.fault(tmp_path) or ""
+    assert why in fault and bool(why) == bool(fault) and "/etc" not in fault
