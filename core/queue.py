@@ -21,7 +21,7 @@ QUEUE = "train"
 # Redis transport: how long a message held by a dead worker stays hidden, and how often that is looked at. Correctness
 # does not depend on them (the database decides who runs); see docs/decisions/0003-database-decides.md.
 TRANSPORT = {"visibility_timeout": 3600, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
-# Who sends does not wait for a server that is silent, as one without TLS is to one who begins with it. A worker listens for ever.
+# Who sends does not wait for a server that is silent, as one without TLS is to one that begins with it. A worker listens on.
 IMPATIENT = TRANSPORT | {"socket_connect_timeout": 5.0, "socket_timeout": 5.0}
 AWAY = (OperationalError, RedisError, OSError)  # not there, not for us (a password, TLS), or no Redis
 SERVERS, SOCKET = ("redis", "rediss"), "redis+socket"
