@@ -23,6 +23,7 @@ SQLITE = {  # primary result codes, https://sqlite.org/rescode.html
     14: "cannot be opened; it must be a file in a folder, and both must belong to this user",
     26: DAMAGED,
 }
+TOO_LARGE = "a number is larger than a database holds: there is nothing of that number, and nothing can have it"
 SQLITE_ERROR, PRIMARY = 1, 0xFF
 OTHER_TABLES = ("no such table", "no such column", "already exists", "has no column")
 
@@ -30,6 +31,11 @@ OTHER_TABLES = ("no such table", "no such column", "already exists", "has no col
 def database() -> str:
     """The database of this process's settings, as it may be said."""
     return f"the database {shown(settings().database)}"
+
+
+def too_large(error: DBAPIError) -> bool:
+    """A whole number had more bits than its column."""
+    return getattr(error.orig, "sqlstate", None) == "22003"
 
 
 def said(error: DBAPIError) -> str | None:

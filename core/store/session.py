@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.errors import SetupError, StoreUnavailable
+from core.errors import NotFound, SetupError, StoreUnavailable
 from core.settings import settings
 from core.store import failures
 
@@ -106,12 +106,17 @@ def forget_engines() -> None:
 
 @contextmanager
 def named_failures() -> Iterator[None]:
-    """A database that is away, locked, damaged or another version's is StoreUnavailable; every other error is a bug."""
+    """A database that is away, locked, damaged or another version's is StoreUnavailable, a number that none can hold
+    NotFound; every other error is a bug."""
     try:
         yield
     except PoolTimeout as error:
         raise StoreUnavailable(f"{failures.database()} does not answer: {error}") from error
+    except OverflowError as error:  # SQLite's driver says it by itself
+        raise NotFound(failures.TOO_LARGE) from error
     except DBAPIError as error:
+        if failures.too_large(error):
+            raise NotFound(failures.TOO_LARGE) from error
         if (said := failures.said(error)) is None:
             raise
         raise StoreUnavailable(said) from error
