@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-.PHONY: install demo up quick test check format shots
+.PHONY: install demo up quick test check audit format shots
 
 install: $(STAMP)
 
@@ -33,6 +33,9 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: install  # the pins against known advisories; pip-audit is asked where it is installed
+	$(BIN)/python -m tests.support.advisories
 
 format: install
 	$(BIN)/ruff format .

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import address, draft, elements
+from app import address, draft, elements, outages
 from app.jobs import PAGE
 from app.parts.next_step import PRESSED
 from app.parts.sample_filters import CAME
@@ -42,11 +42,12 @@ def main() -> None:
         st.session_state.pop(PRESSED, None)
     if settings().is_public and not settings().has_login:
         st.warning("There is no login: whoever reaches this address may do everything here.", icon=":material/lock_open:")
-    page.run()
-    elements.warm()
+    with outages.said():
+        page.run()
+        elements.warm()
+        draft.keep(in_address=page.url_path in ("design", "queue"))
     if user:
         elements.session_end(current.seconds_left())
-    draft.keep(in_address=page.url_path in ("design", "queue"))
 
 
 def sign_out() -> None:

@@ -1,5 +1,7 @@
 """Commands that move runs: stop, put back, extend, order, limit, clone. Called by cli.main."""
 
+import math
+
 import click
 
 from cli.operator import operator
@@ -13,6 +15,7 @@ from core.revision import revision
 from core.store import queries, runs
 from core.store.queries import RunRow
 
+MOST_MINUTES = 10_000_000  # nineteen years
 RUN = click.argument("run_id", type=int)
 
 
@@ -89,9 +92,11 @@ def priority(run_id: int, value: int) -> None:
 
 @click.command()
 @RUN
-@click.argument("minutes", type=click.FloatRange(0, min_open=True), required=False)
+@click.argument("minutes", type=click.FloatRange(0, MOST_MINUTES, min_open=True), required=False)
 def limit(run_id: int, minutes: float | None) -> None:
     """Stop a run at a step boundary after so many MINUTES of training in all; without MINUTES: no limit."""
+    if minutes is not None and math.isnan(minutes):
+        raise click.UsageError("give MINUTES as a number")
     open_store()
     runs.set_time_limit(run_id, None if minutes is None else 60 * minutes, operator())
     click.echo(f"run {run_id}: " + ("no time limit" if minutes is None else f"stops after {minutes:g} minutes of training"))
@@ -99,7 +104,7 @@ def limit(run_id: int, minutes: float | None) -> None:
 
 @click.command()
 @RUN
-@click.option("--seed", type=click.IntRange(0), help="Another seed than the run's.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Another seed than the run's.")
 def clone(run_id: int, seed: int | None) -> None:
     """Queue a run's config again, from its beginning."""
     open_store()

@@ -3,6 +3,7 @@
 `--json` prints a list or a result for programs. Errors of ours are one line on standard error, never a traceback.
 """
 
+import io
 import json
 import os
 import sys
@@ -51,6 +52,9 @@ class Commands(click.Group):
 @click.version_option(package_name="showdown")
 def main() -> None:
     """Design, run and compare reward structures for GRPO."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal of Latin letters, or half a character in a run's text: \ud83d for it
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _insist(_context: click.Context, _option: click.Parameter, insecure: bool) -> None:

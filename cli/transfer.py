@@ -92,7 +92,7 @@ def _read(path: Path, name: str) -> Iterator[dict[str, Sequence[Any]]]:
             for piece in file.iter_batches(transfer.PIECE[name]):
                 _bounded(pa, path, piece)
                 yield piece.to_pydict()
-    except (pa.ArrowException, OSError, MemoryError) as error:
+    except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}") from error
 
 
@@ -197,6 +197,7 @@ def _whole(folder: Path) -> dict[str, Any]:
         if regular(folder / RUN).stat().st_size > MOST_LIST:
             raise DataError(f"{folder / RUN} has more than {MOST_LIST:,} bytes: it is no export's")
         made = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        json.dumps(made, ensure_ascii=False).encode("utf-8")  # half a character, which JSON can write and a database cannot
     except FileNotFoundError as error:
         raise DataError(f"{folder} has no {RUN}: it is no export, or one that was not finished") from error
     except (OSError, ValueError, RecursionError) as error:

@@ -36,7 +36,8 @@ APP_SECONDS = 60.0  # how long the dashboard may take to answer
 
 
 def prepare_home() -> None:
-    """The data directory exists and can be written to."""
+    """The data directory exists and can be written to; and the broker's URL is one."""
+    queue.check()
     home = settings().home
     os.environ["SHOWDOWN_HOME"] = str(home)  # whole, whatever directory a child runs in
     os.umask(0o077)  # drafts, completions, logs and checkpoints are this user's: nobody else may read them

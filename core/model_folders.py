@@ -10,6 +10,7 @@ from core.regular_files import regular
 CONFIG = "config.json"
 ADAPTER = "adapter_config.json"
 WITH_CODE = (CONFIG, "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
+INDEXES = "*.index.json"  # which file holds which weight, where there are several
 MOST_BYTES = 50_000_000
 
 
@@ -29,7 +30,7 @@ def fault(folder: Path) -> str | None:
                 f"brings code of its own (auto_map in {name}), which is never run; give a model that transformers knows "
                 "itself, or remove auto_map where it knows this one"
             )
-    return base_fault(folder)
+    return base_fault(folder) or next(filter(None, map(_fault_of_index, sorted(folder.glob(INDEXES)))), None)
 
 
 def base_fault(folder: Path) -> str | None:
@@ -52,6 +53,21 @@ def _values(folder: Path, name: str) -> tuple[dict[str, Any], str | None]:
         return {}, f"has a {name} that cannot be read: {error.strerror}"
     except (ValueError, RecursionError):
         return {}, f"has a {name} that holds no JSON object; write the folder again with save_pretrained"
+
+
+def _fault_of_index(path: Path) -> str | None:
+    """Why the files that an index of weights names are not read; transformers opens whatever path it gives (CVE-2026-75104)."""
+    try:
+        files = set(_object(path)["weight_map"].values())
+        outside = any(not isinstance(name, str) or name in ("", "..") or {"/", "\\", "\0"}.intersection(name) for name in files)
+        if not outside:
+            for name in sorted(files):
+                regular(path.parent / name)
+    except OSError as error:
+        return f"has a {path.name} that names a file that cannot be read: {error.strerror}"
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return f"has a {path.name} without a weight_map of file names; write the folder again with save_pretrained"
+    return f"has a {path.name} that names a file outside the folder, which is not read" if outside else None
 
 
 def _object(path: Path) -> dict[str, Any]:

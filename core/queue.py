@@ -3,26 +3,35 @@
 Tasks are sent by name, so that this side needs no worker code. The message carries the run id and nothing else.
 """
 
+import re
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.utils.url import parse_url
+from redis.exceptions import RedisError
 
-from core.errors import BrokerError
+from core.errors import BrokerError, SetupError
 from core.settings import settings
-from core.urls import shown
+from core.urls import said_of, shown
 
 TRAIN = "train_run"
 QUEUE = "train"
 # Redis transport: how long a message held by a dead worker stays hidden, and how often that is looked at. Correctness
 # does not depend on them (the database decides who runs); see docs/decisions/0003-database-decides.md.
 TRANSPORT = {"visibility_timeout": 3600, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
+# Who sends does not wait for a server that is silent, as one without TLS is to one that begins with it. A worker listens on.
+IMPATIENT = TRANSPORT | {"socket_connect_timeout": 5.0, "socket_timeout": 5.0}
+AWAY = (OperationalError, RedisError, OSError)  # not there, not for us (a password, TLS), or no Redis
+SERVERS, SOCKET = ("redis", "rediss"), "redis+socket"
 FAIL_FAST = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 
 
 @lru_cache(maxsize=1)
 def client() -> Celery:
-    """The Celery application, on the broker of this process's settings."""
+    """The Celery application, on the broker of this process's settings. SetupError as `check`."""
+    check()
     app = Celery("showdown", broker=settings().broker)
     app.conf.update(
         task_acks_late=True,
@@ -36,7 +45,7 @@ def client() -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # for ever: with Celery's 100, a worker gives up after 46 minutes
-        broker_transport_options=TRANSPORT,
+        broker_transport_options=IMPATIENT,
     )
     return app
 
@@ -45,12 +54,40 @@ def enqueue(run_id: int) -> None:
     """Wake a worker for a run whose row is committed. BrokerError when the broker does not answer."""
     try:
         client().send_task(TRAIN, args=[run_id], queue=QUEUE, retry_policy=FAIL_FAST)
-    except OperationalError as error:
-        raise BrokerError(f"{_away()} ({error}); run {run_id} stays queued and is sent as soon as it does") from error
+    except AWAY as error:
+        raise BrokerError(f"{_away(error)}; run {run_id} stays queued and is sent as soon as it does") from error
 
 
-def _away() -> str:
-    return f"the broker at {shown(settings().broker)} does not answer"  # without its password
+def check() -> None:
+    """SetupError where SHOWDOWN_BROKER_URL is not the URL of a Redis: Celery would ask another, or fail at it later."""
+    if settings().broker_url and not _names_a_redis(settings().broker_url):
+        raise SetupError(
+            "SHOWDOWN_BROKER_URL is not the URL of a Redis; give redis://:password@host:6379/0, rediss:// for one with TLS, "
+            "or redis+socket:///path, or unset it for the private broker"
+        )
+
+
+def _names_a_redis(url: str) -> bool:
+    scheme = url.partition("://")[0]
+    if re.search(r"[\s\x00-\x1f]", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        if scheme == SOCKET:
+            return not parts.netloc and len(parts.path) > 1
+        if scheme not in SERVERS or parts.port == 0:
+            return False
+        parse_url(url)  # as Celery reads it, which fails at what it does not know of TLS
+    except (ValueError, KeyError, TypeError):
+        return False
+    return bool(parts.hostname) and bool(re.fullmatch(r"/?\d*", parts.path))
+
+
+def _away(error: Exception) -> str:
+    """Without the broker's password, which what a library says may quote."""
+    name = "SHOWDOWN_BROKER_URL: " if settings().broker_url else ""
+    url = settings().broker
+    return f"{name}the broker at {shown(url)} does not answer ({said_of(url, error)})"
 
 
 def waiting() -> int:
@@ -59,5 +96,5 @@ def waiting() -> int:
         with client().connection_for_read() as connection:
             connection.ensure_connection(**FAIL_FAST)  # else kombu tries for six seconds
             return int(connection.default_channel.client.llen(QUEUE))
-    except (OperationalError, *client().connection_for_read().recoverable_connection_errors) as error:
-        raise BrokerError(f"{_away()}: {error}") from error
+    except AWAY as error:
+        raise BrokerError(_away(error)) from error

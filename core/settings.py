@@ -132,9 +132,7 @@ class Settings(BaseSettings):
     def _address(cls, url: str) -> str:
         is_path = url.startswith("/") and not url.startswith(("//", "/\\"))
         if url and not is_path and not url.startswith(("http://", "https://")):
-            raise ValueError(
-                "SHOWDOWN_SIGN_OUT_ADDRESS is no address: begin it with https:// or, for one of this host, with /"
-            )
+            raise ValueError("SHOWDOWN_SIGN_OUT_ADDRESS is no address: begin it with https:// or, for one of this host, with /")
         return url
 
     @property

@@ -4,8 +4,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
+from core.errors import StoreUnavailable
+from core.store import failures
 from core.store.session import engine, named_failures
 
 HERE = Path(__file__).parent
@@ -21,8 +24,11 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade() -> None:
-    """Bring the database to the newest revision. Safe to call from several processes at once."""
+    """Bring the database to the newest revision; StoreUnavailable for one of a newer version. Several processes may call it."""
     with named_failures(), engine().connect().execution_options(writes=True) as connection, connection.begin():
         if connection.dialect.name == "postgresql":  # SQLite's writer lock does this by itself
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-        command.upgrade(config(connection), "head")
+        try:
+            command.upgrade(config(connection), "head")
+        except CommandError as error:  # a revision that is not in our folder
+            raise StoreUnavailable(f"{failures.database()} {failures.ANOTHER}") from error

@@ -41,6 +41,11 @@ def shown() -> str:
     return f"{SETTING}={urls.shown(settings().checkpoints)}"
 
 
+def _said(error: object) -> str:
+    """What a file system says, which may quote the URL."""
+    return urls.said_of(settings().checkpoints, error)
+
+
 def file_system() -> tuple[Any, str]:
     """fsspec's file system of the place, and the path in it. SetupError where the URL or a package is at fault; asks nobody."""
     try:
@@ -50,9 +55,11 @@ def file_system() -> tuple[Any, str]:
         return found
     except ImportError as error:
         known = "pip install 'showdown[s3]'" if "s3fs" in str(error) else "install the package that fsspec names"
-        raise SetupError(f"{shown()} needs a package that is not installed here ({error}): {known}") from error
+        raise SetupError(f"{shown()} needs a package that is not installed here ({_said(error)}): {known}") from error
     except Exception as error:  # every file system has its own words for a bad URL
-        raise SetupError(f"{shown()} cannot be used: {error}; give a folder, or a URL like s3://bucket/prefix") from error
+        raise SetupError(
+            f"{shown()} cannot be used: {_said(error)}; give a folder, or a URL like s3://bucket/prefix"
+        ) from error
 
 
 def ask(system: Any, method: str, *words: Any, size: float = 0.0, **named: Any) -> Any:
@@ -99,7 +106,7 @@ def check() -> None:
         ask(system, "rm_file", probe)
     except Exception as error:  # as above
         raise SetupError(
-            f"{shown()} cannot be written to ({type(error).__name__}: {error}); it must be there, "
+            f"{shown()} cannot be written to ({type(error).__name__}: {_said(error)}); it must be there, "
             "and this machine must be allowed to write. Unset it to keep checkpoints in the data directory alone"
         ) from error
 
@@ -121,7 +128,7 @@ class Shared:
             self.system.invalidate_cache()  # other machines write there too
             yield
         except Exception as error:
-            said = f"{type(error).__name__}: {error}"
+            said = f"{type(error).__name__}: {_said(error)}"
             raise PlaceUnavailable(f"{shown()} does not answer as it should ({said})") from error
 
     @property

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import jobs, prose, words
+from app import jobs, outages, prose, words
 from app.parts.sample_filters import Listed
 from core import sample_files
 from core.errors import ShowdownError
@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[sample_files.Kind, str, str]] = {
 
 def export(listed: Listed, page: Page) -> None:
     """A popover: choose a form, make the file with progress, download it. A fragment: the page beside it stays as it is."""
-    st.fragment(_export, key="export-list")(listed, page)
+    outages.fragment(_export, key="export-list")(listed, page)
 
 
 def _export(listed: Listed, page: Page) -> None:

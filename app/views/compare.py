@@ -9,7 +9,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import address, cache, compared, elements, prose, theme, words
+from app import address, cache, compared, elements, outages, prose, theme, words
 from app.compared import Compared
 from app.figures import compare as figures
 from app.figures import compare_truth as truth
@@ -219,9 +219,9 @@ def main() -> None:
             said = "Queue an experiment: its arms and seeds are compared here."
             prose.empty("Nothing to compare yet", said, ("queue", "Queue one", "layers"))
         return
-    st.fragment(_head, key="compare-head")()
+    outages.fragment(_head, key="compare-head")()
     controls(a, {str(e.id): f"{e.name} ({e.id})" for e in cache.experiments()})
-    st.fragment(_body, key="compare-body")()
+    outages.fragment(_body, key="compare-body")()
 
 
 main()

@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from app import actions, cache, elements, prose, visits, words
+from app import actions, cache, elements, outages, prose, visits, words
 from app.elements.runs import remember_visit
 from app.figures.overlay import overlay
 from app.parts.changes import changes, recent
@@ -122,7 +122,7 @@ def _page(rows: list[RunRow], visit: visits.Visit) -> None:
     if experiments and not first:
         prose.section(None, "Experiments")
     live = any(not r.status.finished for r in rows)
-    st.fragment(_live, run_every=TICK_SECONDS if live else None, key="home-live")(first)
+    outages.fragment(_live, run_every=TICK_SECONDS if live else None, key="home-live")(first)
     alone = sum(r.experiment_id is None for r in rows)
     with st.container(horizontal=True):
         st.page_link("views/queue.py", label="Queue", icon=":material/layers:")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, prose, waits
+from app import cache, outages, prose, waits
 from app.elements.runs import run_rows
 from app.parts import experiments, run_actions
 from app.parts.launch import launch_card
@@ -58,7 +58,7 @@ def main() -> None:
     prose.title("Queue", sub="Launch an experiment, and watch what waits and runs.")
     launch_card()
     live = any(not r.status.finished for r in cache.run_list())
-    st.fragment(_live, run_every=TICK_SECONDS if live else None, key="queue-live")()
+    outages.fragment(_live, run_every=TICK_SECONDS if live else None, key="queue-live")()
 
 
 main()

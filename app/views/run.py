@@ -6,7 +6,7 @@
 
 import streamlit as st
 
-from app import actions, address, cache, draft, elements, places, prose, theme, words
+from app import actions, address, cache, draft, elements, outages, places, prose, theme, words
 from app.figures.shown import View
 from app.parts.all_metrics import Pattern, all_metrics, choose
 from app.parts.chart_view import chart_view
@@ -189,7 +189,7 @@ def main() -> None:
     if fault := cache.config_fault(run_id) or (detail.row.status == Status.UNKNOWN and detail.row.error_message):
         prose.title(detail.row.name, crumb=f"{detail.row.experiment} / run {run_id}")
         return prose.error_box("Unreadable", fault, detail.log_tail or "")
-    st.fragment(_head, key="run-head")(run_id, not detail.row.status.finished)
+    outages.fragment(_head, key="run-head")(run_id, not detail.row.status.finished)
     tabs = dict(zip(TABS, st.tabs(TABS, on_change="rerun", key="tab", bind="query-params"), strict=True))
     open_tab = next((name for name, tab in tabs.items() if tab.open), TABS[0])
     with tabs[open_tab]:
@@ -201,9 +201,9 @@ def _tab(name: str, run_id: int, detail: RunDetail) -> None:
         view = _view(bar=name == "Overview", live=not detail.row.status.finished)
         lives = not detail.row.status.finished and st.session_state.get("live", True)
         if name == "Overview":
-            st.fragment(_overview, key="run-overview")(run_id, view, lives)
+            outages.fragment(_overview, key="run-overview")(run_id, view, lives)
         elif wanted := choose():
-            st.fragment(_metrics, key="run-metrics")(run_id, view, wanted, lives)
+            outages.fragment(_metrics, key="run-metrics")(run_id, view, wanted, lives)
     elif name == "Samples":
         samples(detail)
     elif name == "Replay":
@@ -212,7 +212,7 @@ def _tab(name: str, run_id: int, detail: RunDetail) -> None:
         config(detail)
     else:
         live = None if detail.row.status.finished else TICK_SECONDS  # a log also grows between two steps
-        st.fragment(lambda: log(cache.run_detail(run_id)), run_every=live, key="run-log")()
+        outages.fragment(lambda: log(cache.run_detail(run_id)), run_every=live, key="run-log")()
 
 
 main()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, elements, prose, words
+from app import cache, elements, outages, prose, words
 from app.parts.no_worker import no_worker
 from app.parts.overlays import overlays
 from app.parts.run_filters import Shown, choose, groups
@@ -67,7 +67,7 @@ def main() -> None:
     shown = choose(rows, {path for found in settings.values() for path in found}, cache.metric_names())
     asked = in_url()
     chosen = [r for r in rows if r.id in asked and shown.fits(r)]
-    st.fragment(_live, key="runs-live")(shown, {r.id for r in chosen})
+    outages.fragment(_live, key="runs-live")(shown, {r.id for r in chosen})
     if chosen:
         overlays(chosen)
 

@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from app import cache, prose, theme, waits, words
+from app import cache, outages, prose, theme, waits, words
 from app.parts.system import system
 from core.store.workers import Gpu, Held, Machine
 
@@ -77,8 +77,8 @@ def _system() -> None:
 
 def main() -> None:
     prose.title("Workers", sub="Machines that train, and what they are doing.")
-    st.fragment(_live, run_every=TICK_SECONDS, key="workers-live")()
-    st.fragment(_system, run_every=SYSTEM_SECONDS, key="workers-system")()
+    outages.fragment(_live, run_every=TICK_SECONDS, key="workers-live")()
+    outages.fragment(_system, run_every=SYSTEM_SECONDS, key="workers-system")()
 
 
 main()

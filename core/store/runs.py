@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, case, insert, select, update
 from core.config import RunConfig
 from core.errors import ConfigError, NotFound, TrainingError
 from core.experiment import ExperimentConfig
+from core.grpo import MOST_STEPS
 from core.parsing import parse
 from core.store.moves import add_event, at_step, clean, insert_run, move, new_id
 from core.store.session import reading, writing
@@ -116,6 +117,8 @@ def extend(run_id: int, max_steps: int, by: str = "") -> bool:
         if row is None:
             raise NotFound(f"there is no run {run_id}")
         config = parse(RunConfig, row.config)
+        if max_steps > MOST_STEPS:
+            raise ConfigError([("max_steps", f"the most steps that a run can have are {MOST_STEPS:,}")])
         if max_steps <= config.grpo.max_steps:
             raise ConfigError([("max_steps", f"{max_steps} is not above the {config.grpo.max_steps} steps run {run_id} has")])
         _refuse_imported(c, run_id)

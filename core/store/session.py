@@ -13,21 +13,36 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.errors import StoreUnavailable
+from core.errors import NotFound, SetupError, StoreUnavailable
 from core.settings import settings
-from core.urls import shown
+from core.store import failures
 
+KINDS = ("sqlite", "postgresql")
+GIVE = "give postgresql+psycopg://user:password@host/name or sqlite:////folder/file.db, or unset it"
 IDLE_SECONDS = 300  # a transaction that nobody goes on with for so long is ended by the server, and its locks with it
-AWAY = ("25006", "25P03", "57P01")  # SQLSTATEs, whatever class a driver gives them: read-only (a failover), idle, shut down
 _engines: dict[str, Engine] = {}
 _making = threading.Lock()
 
 
 def _make(url: str) -> Engine:
+    """SetupError where the URL names no database that we know."""
+    try:
+        return _made(url)
+    except (ArgumentError, ValueError) as error:  # whose messages quote it, and its password
+        raise SetupError(f"SHOWDOWN_DATABASE_URL is not the URL of a database; {GIVE}") from error
+    except ImportError as error:
+        raise SetupError(f"SHOWDOWN_DATABASE_URL needs a driver that is not installed ({error.name}); {GIVE}") from error
+    except OSError as error:
+        raise SetupError(f"the folder of {failures.database()} cannot be made ({error.strerror}); give another") from error
+
+
+def _made(url: str) -> Engine:
     parsed = make_url(url)
+    if parsed.get_backend_name() not in KINDS:
+        raise ArgumentError
     if parsed.get_backend_name() != "sqlite":
         given = {k: v for k, v in _patience().items() if k not in parsed.query}
         return create_engine(parsed, pool_pre_ping=True, connect_args=given, json_deserializer=_json)
@@ -91,15 +106,20 @@ def forget_engines() -> None:
 
 @contextmanager
 def named_failures() -> Iterator[None]:
-    """A database that is away or locked is StoreUnavailable; every other error is a bug and passes as it is."""
+    """A database that is away, locked, damaged or another version's is StoreUnavailable, a number that none can hold
+    NotFound; every other error is a bug."""
     try:
         yield
     except PoolTimeout as error:
-        raise StoreUnavailable(f"the database {shown(settings().database)} does not answer: {error}") from error
+        raise StoreUnavailable(f"{failures.database()} does not answer: {error}") from error
+    except OverflowError as error:  # SQLite's driver says it by itself
+        raise NotFound(failures.TOO_LARGE) from error
     except DBAPIError as error:
-        if not isinstance(error, OperationalError | InterfaceError) and getattr(error.orig, "sqlstate", None) not in AWAY:
+        if failures.too_large(error):
+            raise NotFound(failures.TOO_LARGE) from error
+        if (said := failures.said(error)) is None:
             raise
-        raise StoreUnavailable(f"the database {shown(settings().database)} does not answer: {error.orig}") from error
+        raise StoreUnavailable(said) from error
 
 
 @contextmanager

@@ -1,19 +1,24 @@
 """The commands that need no training: what they print, and how they end."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from cli.main import main
 from core.samples import SHIPPED
 from core.settings import settings
 from core.store import claims, moves, queries, runs
+from core.store.session import writing
 from core.store.states import Status
+from tests.conftest import REPO
 from tests.support import stored
+from tests.support.grow import growing
 from tests.support.samples import HARD, run_config
 from tests.support.terminal import seen
 
@@ -192,3 +197,44 @@ def test_samples_go_to_a_file_of_the_form_its_name_says(sqlite: Path, tmp_path: 
         result = run(main, ["samples", *words])
         assert result.exit_code == 2 and said in result.output
     assert run(main, ["samples", "x.jsonl", "--run", "99"]).exit_code == 1
+
+
+HUGE = "9" * 30
+LARGE = [
+    ("show", HUGE), ("stop", HUGE), ("logs", HUGE), ("requeue", HUGE), ("export", HUGE, "out"), ("clone", HUGE),
+    ("run", "--resume", HUGE), ("stop", "--experiment", HUGE), ("priority", "1", HUGE), ("extend", "1", HUGE),
+    ("extend", "1", "100000000000"),
+]  # fmt: skip
+
+
+def test_a_number_that_no_database_holds_is_a_message(database: str) -> None:
+    (run_id,) = growing(["hard"], [0], 4)
+    runs.request_stop(run_id)
+    for words in LARGE:
+        made = showdown(*words)
+        assert made.exit_code == 1 and isinstance(made.exception, SystemExit), (words, made.exception)
+        assert made.stderr.startswith("showdown: ") and made.stderr.count("\n") == 1, (words, made.stderr)
+
+
+@pytest.mark.parametrize("seed", ["-1", "2147483648", HUGE])
+def test_a_seed_is_one_that_a_config_takes(home: Path, seed: str) -> None:
+    assert showdown("clone", "1", "--seed", seed).exit_code == 2
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "1e400", "inf", "nan", "9" * 30])
+def test_a_limit_is_a_time(home: Path, minutes: str) -> None:
+    assert showdown("limit", "1", "--", minutes).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("latin-1", b"d\xe9j\xe0 \\u65e5"), ("utf-8", "déjà 日".encode())],
+    ids=["Latin letters alone", "all"],
+)
+def test_a_text_that_a_terminal_cannot_show_ends_no_command(encoding: str, said: bytes, sqlite: Path) -> None:
+    (run_id,) = growing(["hard"], [0], 4)
+    with writing() as c:
+        c.execute(text("UPDATE run SET status = 'failed', error_kind = 'Bad', error_message = 'déjà 日'"))
+    environment = os.environ | {"PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+    made = subprocess.run([sys.executable, "-m", "cli", "show", str(run_id)], env=environment, capture_output=True, cwd=REPO)
+    assert (made.returncode, made.stderr) == (0, b"") and said in made.stdout, (made.stdout, made.stderr)

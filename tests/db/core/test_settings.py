@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.up import check_address
+from cli.up import check_address, url
 from core.errors import SetupError
 from core.settings import Settings, settings
 from tests.conftest import forget_settings
@@ -123,3 +123,21 @@ def test_an_address_that_others_reach_is_refused_unless_one_insists(
         assert ("without signing in" in str(error)) is public  # a name or address that is not this machine's has another fault
     else:
         assert not public
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("127.0.0.1", "http://localhost:8622"),
+        ("::1", "http://[::1]:8622"),
+        ("2001:db8::7", "http://[2001:db8::7]:8622"),
+        ("0.0.0.0", "http://localhost:8622"),
+        ("::", "http://localhost:8622"),
+        ("lab.example", "http://lab.example:8622"),
+    ],
+)
+def test_the_address_that_is_said_can_be_opened(host: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOWDOWN_HOST", host)
+    monkeypatch.setenv("SHOWDOWN_PORT", "8622")
+    forget_settings()
+    assert url() == said

@@ -258,6 +258,12 @@ BROKEN: list[tuple[str, Callable[[Path], Any]]] = [
     ("says nothing of 'rows'", lambda f: _change(f, rows=7)),
     ("cannot be read", lambda f: (f / "run.json").write_text("[" * 100_000)),
     ("is a link", lambda f: _linked(f, f / "config.yaml")),
+    ("is a link: only files", lambda f: _linked(f, f / "adapter")),
+    ("surrogates not allowed", lambda f: _change_run(f, arm="\ud800")),
+    ("cannot be read", lambda f: (f / "run.json").write_text('{"a": ' + "9" * 5000 + "}")),
+    ("cannot be read", lambda f: (f / "run.json").write_bytes(b"\xff\xfe")),
+    ("does not describe an exported run", lambda f: (f / "run.json").write_text('"export"')),
+    ("does not describe an exported run", lambda f: (f / "run.json").write_text("[]")),
 ]
 
 
@@ -280,6 +286,12 @@ def _all(folder: Path, file: str, value: Any, kind: Any) -> pa.Array:
     return pa.array([value] * pq.read_metadata(folder / file).num_rows, kind)
 
 
+def _no_text(folder: Path, file: str) -> pa.Array:
+    """A column of texts that are not UTF-8."""
+    count = pq.read_metadata(folder / file).num_rows
+    return pa.array([b"\xff"] * count, pa.binary()).view(pa.string())
+
+
 COLUMNS: list[tuple[str, Callable[[Path], Any]]] = [
     (
         "'completion' is list<",
@@ -296,6 +308,10 @@ COLUMNS: list[tuple[str, Callable[[Path], Any]]] = [
     (
         "'value' is bool, not float",
         lambda f: _with_column(f, "metrics.parquet", "value", _all(f, "metrics.parquet", True, pa.bool_())),
+    ),
+    (
+        "cannot be read as Parquet: 'utf-8'",
+        lambda f: _with_column(f, "samples.parquet", "completion", _no_text(f, "samples.parquet")),
     ),
     (
         "the most is",

@@ -79,3 +79,44 @@ def test_an_adapter_does_not_lead_to_a_model_outside_the_data_roots(base: object
     written(tmp_path, "adapter_config.json", json.dumps({"base_model_name_or_path": base}))
     fault = model_folders.fault(tmp_path) or ""
     assert why in fault and bool(why) == bool(fault) and "/etc" not in fault
+
+
+def index(*files: object) -> str:
+    return json.dumps({"metadata": {}, "weight_map": {f"layer.{i}": name for i, name in enumerate(files)}})
+
+
+INDEXES: dict[str, tuple[str, str | None]] = {
+    "files of the folder": (index("model-1.safetensors", "model-2.safetensors"), None),
+    "a file above": (index("model-1.safetensors", "../secret.safetensors"), "names a file outside the folder"),
+    "an absolute path": (index("/etc/passwd"), "names a file outside the folder"),
+    "a path of Windows": (index("..\\secret.safetensors"), "names a file outside the folder"),
+    "the folder above": (index(".."), "names a file outside the folder"),
+    "a name with an end inside": (index("model-1.safetensors\0"), "names a file outside the folder"),
+    "a number": (index(1), "names a file outside the folder"),
+    "a list": (index(["model-1.safetensors"]), "without a weight_map of file names"),
+    "a file that is not there": (index("model-3.safetensors"), "cannot be read: No such file"),
+    "a pipe that nobody writes into": (index("pipe"), "cannot be read: is no regular file"),
+    "a text": ('"weights"', "without a weight_map of file names"),
+    "a weight_map that is a text": ('{"weight_map": "model-1.safetensors"}', "without a weight_map of file names"),
+    "no weight_map": ("{}", "without a weight_map of file names"),
+    "too deep": ("[" * 100_000, "without a weight_map of file names"),
+    "an integer of 5,000 digits": ('{"weight_map": ' + "9" * 5000 + "}", "without a weight_map of file names"),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", ["model.safetensors.index.json", "pytorch_model.bin.index.json", "model.x.index.json"])
+@pytest.mark.parametrize(("text", "why"), INDEXES.values(), ids=list(INDEXES))
+def test_an_index_names_files_of_its_folder_alone(text: str, why: str | None, name: str, tmp_path: Path) -> None:
+    """transformers joins the names to the folder as they are, and opens what is there."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    written(tmp_path, "secret.safetensors", "")
+    written(folder, "config.json", json.dumps(CONFIG))
+    for shard in ("model-1.safetensors", "model-2.safetensors"):
+        written(folder, shard, "")
+    os.mkfifo(folder / "pipe")
+    written(folder, name, text)
+    found = model_folders.fault(folder)
+    assert found is None if why is None else found is not None and f"a {name}" in found and why in found
+    assert "secret" not in (found or "") and "passwd" not in (found or "")

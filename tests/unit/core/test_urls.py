@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.urls import shown
+from core.urls import said_of, shown
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,36 @@ from core.urls import shown
 )
 def test_nothing_secret_is_said(url: str, said: str) -> None:
     assert shown(url) == said
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "said"),
+    [
+        ("redis://:hush@b:1/0", "cannot reach redis://:hush@b:1/0", "cannot reach redis://b:1/0"),
+        ("redis://:hush@b:1/0", "WRONGPASS 'hush'\n  is wrong", "WRONGPASS '***' is wrong"),
+        ("redis://:hu%40sh@b:1/0", "login hu@sh, of hu%40sh", "login ***, of ***"),
+        ("postgresql:///db?password=hush&user=me", 'option "password"="hush" of me', 'option "password"="***" of me'),
+        ("postgresql://me:hush@b/db", 'role "me" does not exist', 'role "me" does not exist'),
+        (
+            "s3://AKIAIOSFODNN7EXAMPLE:SEC/RET@bucket/x",
+            "AKIAIOSFODNN7EXAMPLE:SEC/RET@bucket is no bucket",
+            "***:***@bucket is no bucket",
+        ),
+        ("redis://:a@b:1/0", "a letter is no secret", "a letter is no secret"),
+        ("sqlite:////home/me/showdown.db", "unable to open", "unable to open"),
+        ("", "nothing", "nothing"),
+    ],
+    ids=[
+        "quoted whole",
+        "over two lines",
+        "escaped",
+        "in a setting",
+        "a user's name",
+        "an access key",
+        "too short",
+        "a file",
+        "no URL",
+    ],
+)
+def test_a_librarys_message_is_said_without_what_the_url_keeps_secret(url: str, error: str, said: str) -> None:
+    assert said_of(url, ValueError(error)) == said
