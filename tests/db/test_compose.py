@@ -57,6 +57,9 @@ def test_compose_itself_reads_the_file(missing: str | None, tmp_path: Path) -> N
     compose = shutil.which("docker-compose", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if compose is None:
         pytest.skip("no docker-compose on PATH")
+    version = subprocess.run([compose, "version", "--short"], capture_output=True, text=True).stdout
+    if version.startswith("1."):
+        pytest.skip(f"docker-compose is Compose {version.strip()}; docs/deploy.md asks for 2.24 or newer")
     given = {"SHOWDOWN_VERSION": "0.1.0", "SHOWDOWN_SECRETS": str(tmp_path), "PATH": os.environ["PATH"]}
     given.pop(missing or "", None)
     command = [compose, "--env-file", os.devnull, "--profile", "nvidia", "--profile", "cpu", "config", "--format", "json"]
@@ -85,7 +88,7 @@ def test_a_service_is_pinned_unprivileged_and_watched(name: str) -> None:
     assert service["user"].split(":")[0] not in ("", "0", "root")
     assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
     assert not {"privileged", "network_mode", "pid", "ipc", "devices", "cap_add"} & set(service)
-    assert not [v for v in service["volumes"] if "docker.sock" in v]
+    assert not [v for v in service.get("volumes", []) if "docker.sock" in v]
     if name == "migrate":
         assert service["restart"] == "no" and "healthcheck" not in service
     else:
@@ -103,7 +106,54 @@ def test_ours_start_in_order_and_on_fixed_numbers(name: str) -> None:
     assert service["user"] == "10001:10001" and "--uid 10001" in DOCKERFILE
     assert service["init"] is True
     assert service["build"]["target"] == ("worker" if name in WORKERS else "app")
-    assert service["volumes"] == ["${SHOWDOWN_DATA:-data}:/data"] and service["environment"]["SHOWDOWN_HOME"] == "/data"
+
+
+DATA, COMPONENTS = "${SHOWDOWN_DATA:-data}:/data", "${SHOWDOWN_COMPONENTS:-components}:/components:ro"
+TMP = "/tmp:mode=1777,size=512m"
+WORKER_TMP = "/tmp:exec,mode=1777,size=2g"  # Triton loads what it compiled there
+POSTGRES_TMP = ["/tmp:mode=1777,size=64m", "/var/run/postgresql:mode=1777,size=1m"]
+
+
+@pytest.mark.parametrize(
+    ("name", "volumes", "tmpfs", "home"),
+    [
+        pytest.param("postgres", ["postgres:/var/lib/postgresql/data"], POSTGRES_TMP, None, id="postgres"),
+        pytest.param("redis", ["redis:/data"], [], None, id="redis"),
+        pytest.param("migrate", [], [TMP], "/tmp/showdown", id="migrate-needs-the-database-alone"),
+        pytest.param("app", [f"{DATA}:ro", COMPONENTS], [TMP], "/tmp/showdown", id="app-only-reads-what-workers-load"),
+        pytest.param("reaper", [], [TMP], "/tmp/showdown", id="reaper-needs-the-database-alone"),
+        pytest.param("worker", [DATA, COMPONENTS], [WORKER_TMP], "/data", id="worker-writes-no-code"),
+        pytest.param("worker-cpu", [DATA, COMPONENTS], [WORKER_TMP], "/data", id="worker-cpu-writes-no-code"),
+    ],
+)
+def test_a_service_writes_where_the_file_says_and_nowhere_else(
+    name: str, volumes: list[str], tmpfs: list[str], home: str | None
+) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service.get("volumes", []) == volumes and service.get("tmpfs", []) == tmpfs
+    given = service.get("environment", {})
+    assert given.get("SHOWDOWN_HOME") == home
+    if name in OURS:  # `~` is in the image, where nothing is written
+        assert given["HOME"] == "/tmp" and given["SHOWDOWN_COMPONENTS"] == "/components"
+
+
+def bytes_of(amount: str) -> int:
+    """What a size of Compose means: 512m, 2g."""
+    number, unit = re.fullmatch(r"(\d+)(m|g|gb|mb)", without_variables(amount)).groups()  # type: ignore[union-attr]
+    return int(number) * {"m": 2**20, "g": 2**30}[unit[0]]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_has_limits_that_hold_what_it_keeps_in_memory(name: str) -> None:
+    service = SERVICES[name]
+    assert not {"limits"} & set(service.get("deploy", {}).get("resources", {})), "one way to say it, for both profiles"
+    in_memory = sum(bytes_of(re.search(r"size=(\w+)", place)[1]) for place in service.get("tmpfs", []))  # type: ignore[index]
+    assert bytes_of(service["mem_limit"]) >= in_memory + bytes_of(service.get("shm_size", "64m")) + 256 * 2**20
+    assert 64 <= service["pids_limit"] <= 8192
+    if name in {"postgres", "redis", "app"} | WORKERS:  # what grows with the use of it
+        part = "WORKER" if name in WORKERS else name.upper()
+        assert service["mem_limit"].startswith(f"${{SHOWDOWN_{part}_MEMORY:-")
 
 
 @pytest.mark.parametrize("name", sorted(WORKERS))
@@ -163,10 +213,16 @@ def test_the_images_are_built_from_pinned_parts() -> None:
     stages = re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.M)
     assert len(stages) == len(re.findall(r"^FROM", DOCKERFILE, re.M))
     outside = [image for i, (image, _) in enumerate(stages) if image not in {name for _, name in stages[:i]}]
-    assert outside == ["python:${PYTHON}"]
-    assert re.search(r"^ARG PYTHON=3\.\d+\.\d+-slim-\w+$", DOCKERFILE, re.M)
+    assert outside == ["${BASE}"]
+    assert re.search(r"^ARG BASE=python:3\.\d+\.\d+-slim-\w+$", DOCKERFILE, re.M)
+    assert "python3 -m venv /opt/venv" in DOCKERFILE, "Debian's own base has no `python`"
     assert not re.search(r"https?://|\bapt-get\b|\bcurl\b|\bADD\b|^# syntax", DOCKERFILE, re.M)
     installs = re.findall(r"pip install ([^\n\\;]+)", DOCKERFILE)
+    mounts = DOCKERFILE.count("RUN --mount=type=secret,id=pip,target=/etc/pip.conf \\\n")
+    assert mounts == len(re.findall(r"^RUN (?:.*\\\n.*)*?\bpip install", DOCKERFILE, re.M)), (
+        "where packages come from is a secret"
+    )
+    assert "ARG PIP" not in DOCKERFILE and "import app.serve" in DOCKERFILE, "all that the dashboard serves is made here"
     assert installs and all("--constraint constraints.txt" in i or "--no-deps" in i for i in installs)
     for target in ("app", "worker"):
         last = DOCKERFILE.split(f" AS {target}\n")[1].split("FROM ")[0]
