@@ -34,7 +34,7 @@ hypothesis.load_profile("untimed")
 GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
-TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser"}  # folder -> marker
+TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser", "images": "images"}  # folder -> marker
 STORES = {"sqlite", "database", "empty_database", "postgres_server", "broker", "trained_home", "s3_url"}
 SHORTER = ("db", "unit")  # in this order
 
