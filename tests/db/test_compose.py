@@ -1,4 +1,4 @@
-"""docker-compose.yml, docker/ and .dockerignore keep their rules. No Docker engine is needed.
+"""docker-compose.yml and what its containers start with keep their rules. No Docker engine is needed.
 
 The schema is checked where the package `check-jsonschema` is installed (it ships the one of compose-spec), and the file
 is read by Compose itself where `docker-compose` is on PATH; the rules of our own are checked always.
@@ -12,35 +12,22 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from cli.main import main
 from core.settings import Settings
 from tests.conftest import REPO, free_port
+from tests.support.compose import DOCKERFILE, FILE, OURS, SERVICES, TEXT, VARIABLE, WORKERS, without_variables
 
-TEXT = (REPO / "docker-compose.yml").read_text()
-FILE: dict[str, Any] = yaml.safe_load(TEXT)
-SERVICES: dict[str, dict[str, Any]] = FILE["services"]
-DOCKERFILE = (REPO / "docker" / "Dockerfile").read_text()
 ENTRYPOINT = REPO / "docker" / "entrypoint.sh"
-OURS = {"migrate", "app", "reaper", "worker", "worker-cpu"}
-WORKERS = {"worker", "worker-cpu"}
-VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?:(:[?-])([^}]*))?\}")
 PINNED = re.compile(r"^[\w./-]+:[\w.-]*\d+\.\d+[\w.-]*$")
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def seconds(duration: str) -> float:
     return sum(float(n) * UNITS[u] for n, u in re.findall(r"([\d.]+)([smh])", duration))
-
-
-def without_variables(text: str) -> str:
-    """Required variables as 0.1.0, others as their default."""
-    return VARIABLE.sub(lambda m: "0.1.0" if m[2] == ":?" else m[3], text)
 
 
 def test_the_schema_of_compose_holds() -> None:
@@ -207,38 +194,6 @@ def test_what_must_be_set_says_so_and_what_may_be_has_a_default() -> None:
     assert required == {"SHOWDOWN_VERSION", "SHOWDOWN_SECRETS"}
     assert set(re.findall(r"^(\w+)=", example, re.M)) == required
     assert set(re.findall(r"^#(\w+)=", example, re.M)) == set(found) - required
-
-
-def test_the_images_are_built_from_pinned_parts() -> None:
-    stages = re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.M)
-    assert len(stages) == len(re.findall(r"^FROM", DOCKERFILE, re.M))
-    outside = [image for i, (image, _) in enumerate(stages) if image not in {name for _, name in stages[:i]}]
-    assert outside == ["${BASE}"]
-    assert re.search(r"^ARG BASE=python:3\.\d+\.\d+-slim-\w+$", DOCKERFILE, re.M)
-    assert "python3 -m venv /opt/venv" in DOCKERFILE, "Debian's own base has no `python`"
-    assert not re.search(r"https?://|\bapt-get\b|\bcurl\b|\bADD\b|^# syntax", DOCKERFILE, re.M)
-    installs = re.findall(r"pip install ([^\n\\;]+)", DOCKERFILE)
-    mounts = DOCKERFILE.count("RUN --mount=type=secret,id=pip,target=/etc/pip.conf \\\n")
-    assert mounts == len(re.findall(r"^RUN (?:.*\\\n.*)*?\bpip install", DOCKERFILE, re.M)), (
-        "where packages come from is a secret"
-    )
-    assert "ARG PIP" not in DOCKERFILE and "import app.serve" in DOCKERFILE, "all that the dashboard serves is made here"
-    assert installs and all("--constraint constraints.txt" in i or "--no-deps" in i for i in installs)
-    for target in ("app", "worker"):
-        last = DOCKERFILE.split(f" AS {target}\n")[1].split("FROM ")[0]
-        assert "USER 10001:10001" in last and "entrypoint.sh" in last and "pip" not in last
-        assert f"--from={target}-packages" in last
-    assert "torch" not in DOCKERFILE.split("AS worker-packages")[0].replace('find_spec("torch")', "").split("RUN", 1)[1]
-
-
-def test_nothing_but_the_sources_can_enter_an_image() -> None:
-    lines = [x for x in (REPO / ".dockerignore").read_text().splitlines() if x and not x.startswith("#")]
-    assert lines[0] == "*"
-    allowed = {x[1:] for x in lines if x.startswith("!")}
-    copied = {w for c in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.M) for w in c.split()}
-    assert allowed == copied
-    assert all((REPO / name).exists() for name in copied)
-    assert not [n for n in allowed if ".env" in n or "secret" in n]
 
 
 def enter(secrets: Path, *words: str, **given: str) -> subprocess.CompletedProcess[str]:

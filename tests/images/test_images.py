@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.conftest import REPO, free_port, wait_for
+from tests.conftest import free_port, wait_for
+from tests.support import compose
 from tests.support.gate import small
 from tests.support.samples import HYBRID, run_config
 
 VERSION, STORES = os.environ.get("TEST_IMAGES", ""), os.environ.get("TEST_STORES", "")
-FILE: dict[str, Any] = yaml.safe_load((REPO / "docker-compose.yml").read_text())
-SERVICES = {name: service for name, service in FILE["services"].items() if name != "worker"}  # no GPU is asked for
+SERVICES = {name: service for name, service in compose.SERVICES.items() if name != "worker"}  # no GPU is asked for
 OURS = ("app", "reaper", "worker-cpu")
 STEPS = 4
 SECONDS = 600.0  # a worker loads its training stack for minutes where the machine is busy
@@ -46,7 +46,7 @@ class Project:
         for made in (secrets, components):
             made.mkdir()
             made.chmod(0o755)  # the containers' users are others than this one
-        texts = {secrets / name: "p@ss/word 1%\n" for name in FILE["secrets"]}
+        texts = {secrets / name: "p@ss/word 1%\n" for name in compose.FILE["secrets"]}
         for path, text in (texts | {components / "mine.py": COMPONENT}).items():
             path.write_text(text)
             path.chmod(0o444)
@@ -61,7 +61,7 @@ class Project:
         self.compose = [*program, "--file", str(path), "--project-name", self.name, "--profile", "cpu"]
         stand_ins = {name: {**SERVICES[name], "image": STORES} for name in ("postgres", "redis")} if STORES else {}
         # All but its name, which Compose 1 does not know.
-        parts = {"services": SERVICES | stand_ins, "secrets": FILE["secrets"], "volumes": FILE["volumes"]}
+        parts = {"services": SERVICES | stand_ins, "secrets": compose.FILE["secrets"], "volumes": compose.FILE["volumes"]}
         path.write_text(yaml.safe_dump(parts))
 
     def run(self, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
