@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from core.store.states import Status
 from tests.conftest import free_port, wait_for
 from tests.support import compose
 from tests.support.gate import small
@@ -159,10 +160,10 @@ def test_a_run_that_the_dashboards_container_submits_is_trained_and_outlives_its
 
     def finished() -> dict[str, Any] | None:
         shown = project.run_state(run_id)
-        return shown if shown["row"]["status"] in ("DONE", "FAILED", "STOPPED") else None
+        return shown if Status(shown["row"]["status"]).finished else None
 
     shown = wait_for(f"the end of run {run_id}", finished, SECONDS)
-    assert isinstance(shown, dict) and shown["row"]["status"] == "DONE" and shown["row"]["step"] == STEPS, shown
+    assert isinstance(shown, dict) and shown["row"]["status"] == Status.DONE and shown["row"]["step"] == STEPS, shown
     files = f"/data/runs/{run_id}/adapter/adapter_config.json"
     assert project.inside("app", f"cat {files}").returncode == 0, "what a worker wrote can be read by the dashboard"
     assert "Read-only" in project.inside("app", f"rm {files}").stderr
@@ -176,4 +177,4 @@ def test_a_run_that_the_dashboards_container_submits_is_trained_and_outlives_its
     project.must("down", "--timeout", "150")
     project.must("up", "--detach", "--no-build")
     project.wait_healthy()
-    assert project.run_state(run_id)["row"]["status"] == "DONE"
+    assert project.run_state(run_id)["row"]["status"] == Status.DONE
