@@ -97,10 +97,16 @@ def component(name: str) -> None:
     for taken in (path, test):
         if taken.exists():
             raise SetupError(f"{taken} exists; choose another name, or remove it")
-    folder.mkdir(parents=True, exist_ok=True)
     title = name.replace("_", " ").capitalize()
-    path.write_text(COMPONENT.format(name=name, title=title), encoding="utf-8")
-    test.write_text(TEST.format(name=name, test=test), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(COMPONENT.format(name=name, title=title), encoding="utf-8")
+        test.write_text(TEST.format(name=name, test=test), encoding="utf-8")
+    except OSError as error:  # a container's is read-only
+        raise SetupError(
+            f"the components directory {folder} cannot be written to ({error.strerror}); run this where it can, or set "
+            "SHOWDOWN_COMPONENTS to a directory of yours"
+        ) from error
     click.echo(f"wrote {_short(path)} and {_short(test)}")
     click.echo("It is listed under Add term when the dashboard and the workers start again.")
 

@@ -1,6 +1,7 @@
 """Is this container well? `python health.py app|worker|reaper` exits 0, or with a sentence. Called by docker-compose.yml.
 
-It asks what a user of the part would notice, not whether a process exists: Docker starts an ended one again by itself.
+It asks what a user of the part would notice, not whether a process exists: Docker starts an ended one again by itself. A part
+imports only what it asks with, as a check is a new process every time.
 """
 
 import socket
@@ -9,7 +10,6 @@ import time
 import urllib.request
 
 from core.settings import settings
-from core.store import moves
 
 HEARD_SECONDS = 30.0  # a worker says every 5 s that it lives
 
@@ -31,6 +31,7 @@ def worker() -> None:
 def reaper() -> None:
     """What the reaper asks every few seconds is answered. It has no heartbeat of its own."""
     from core import queue
+    from core.store import moves
 
     moves.queued()
     queue.waiting()

@@ -35,7 +35,7 @@ GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
 ROOTS = "SHOWDOWN_DATA_ROOTS"
-TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser"}  # folder -> marker
+TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser", "images": "images"}  # folder -> marker
 STORES = {"sqlite", "database", "empty_database", "postgres_server", "broker", "trained_home", "s3_url"}
 SHORTER = ("db", "unit")  # in this order
 

@@ -90,6 +90,16 @@ def test_a_new_component_works_from_its_first_minute(home: Path, tmp_path: Path)
     assert bad.returncode == 1 and "lower case letters" in bad.stderr
 
 
+def test_a_components_directory_that_cannot_be_written_to_is_named(home: Path, tmp_path: Path) -> None:
+    """In a container it is read-only; a file in its place fails for root too."""
+    (tmp_path / "file").touch()
+    environment = {**os.environ, "SHOWDOWN_COMPONENTS": str(tmp_path / "file" / "components")}
+    command = [sys.executable, "-m", "cli", "new", "component", "politeness"]
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert made.returncode == 1 and "Traceback" not in made.stderr
+    assert f"the components directory {tmp_path}/file/components cannot be written to" in made.stderr
+
+
 def test_annotations_may_be_text_and_fields_may_have_aliases(tmp_path: Path) -> None:
     text = "from __future__ import annotations\nfrom pydantic import Field\n" + GOOD.format(
         value=0.5, reshape="", name="mine", low=0.0, needs="['text']"

@@ -112,7 +112,9 @@ class Topology:
     def environment(self, service: str) -> dict[str, str]:
         given = {k: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(v)) for k, v in SERVICES[service].get("environment", {}).items()}
         here = {
+            "HOME": str(self.home),
             "SHOWDOWN_HOME": str(self.home),
+            "SHOWDOWN_COMPONENTS": str(self.home / "components"),
             "SHOWDOWN_HOST": "127.0.0.1",
             "SHOWDOWN_PORT": str(self.app_port),
             "POSTGRES_AT": f"127.0.0.1:{self.postgres.port}",
