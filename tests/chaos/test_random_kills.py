@@ -1,0 +1,129 @@
+"""Child, worker, broker, reaper, dashboard and database are killed and stopped at random while runs train.
+
+In the end every run is what it would have been alone: each step, sample, score and evaluation is stored once and is equal bit
+for bit, and so is the adapter. How to run it for long: CONTRIBUTING.md.
+"""
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from core.config import RunConfig
+from core.store import queries, runs
+from core.store.states import Status
+from tests.chaos.arms import config
+from tests.chaos.conftest import Chaos
+from tests.chaos.ledger import Ledger, compared, ledger
+from tests.chaos.operator import Operator
+from tests.chaos.parts import parts_of
+from tests.chaos.report import Report
+from tests.chaos.stages import LEASE_SECONDS, STAGES, Compose, Laptop, set_here
+from tests.chaos.storm import Pace, Storm
+from tests.conftest import home_of, wait_for
+from tests.support.topology import NEEDS
+from worker import supervisor
+
+SHORT = {("adaptive", 0): 12, ("hybrid", 1): 12}  # (arm, seed) -> steps
+LONG = {(arm, seed): steps for arm, steps in (("hard", 40), ("hybrid", 30), ("adaptive", 40)) for seed in (0, 1)}
+SHORT_SECONDS, SHORT_PACE = 10.0, Pace(1.2, LEASE_SECONDS + 1)
+LONG_PACE = Pace(6.0, 2 * LEASE_SECONDS)
+AT_ONCE = 4  # runs that have not ended: two train, two wait
+CALM_SECONDS = 600.0  # for all of them to end once nothing is killed any more
+LOOK_SECONDS = 0.05
+
+
+@pytest.fixture(scope="module")
+def straight(chaos: Chaos, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Ledger]:
+    """(arm, seed) -> what its run leaves behind where nothing is killed."""
+    lengths = LONG if chaos.minutes else SHORT
+    with home_of(tmp_path_factory.mktemp("straight")) as patch:
+        set_here(patch)
+        made = {key: runs.create_run(config(*key, steps)) for key, steps in lengths.items()}
+
+        def train_all() -> None:
+            while supervisor.supervise("straight") is not None:
+                pass
+
+        trainers = [Thread(target=train_all) for _ in range(2)]
+        for trainer in trainers:
+            trainer.start()
+        for trainer in trainers:
+            trainer.join()
+        for run_id in made.values():
+            detail = queries.run_detail(run_id)
+            assert (detail.row.status, detail.row.attempt) == (Status.DONE, 1), detail.log_tail
+        ledgers = {key: ledger(run_id) for key, run_id in made.items()}
+    for key, steps in lengths.items():
+        assert ledgers[key].steps() == steps and ledgers[key].count("evaluation") > 2
+    return ledgers
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS)])
+def stage(request: pytest.FixtureRequest, tmp_path: Path, straight: object) -> Iterator[Laptop | Compose]:
+    """Each set-up, before anything of it but the database and a broker has been started."""
+    home, secrets = tmp_path / "home", tmp_path / "secrets"
+    home.mkdir()
+    secrets.mkdir()
+    with STAGES[request.param](home, secrets) as made:
+        yield made
+
+
+def configs(chaos: Chaos) -> Iterator[RunConfig]:
+    """Each once where it is short, else for ever in turns."""
+    lengths = LONG if chaos.minutes else SHORT
+    for key, steps in itertools.cycle(lengths.items()) if chaos.minutes else lengths.items():
+        yield config(*key, steps)
+
+
+def test_runs_end_as_if_nothing_had_been_killed(
+    stage: Laptop | Compose, chaos: Chaos, straight: dict[tuple[str, int], Ledger], capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = Report(stage.name, chaos)
+    storm = Storm(stage, chaos.seed, LONG_PACE if chaos.minutes else SHORT_PACE, report.say)
+    operator = Operator(configs(chaos), AT_ONCE, lambda run_id: storm.killed[run_id])
+
+    def look() -> None:
+        stage.keep_alive()
+        operator.done()  # raises what went wrong
+        time.sleep(LOOK_SECONDS)
+
+    def trains() -> bool:
+        stage.keep_alive()
+        return any(row.step for row in operator.rows)
+
+    try:
+        operator.start()
+        wait_for("the first step", trains)
+        until = time.monotonic() + (60 * chaos.minutes or SHORT_SECONDS)
+        while time.monotonic() < until:
+            storm.tick()
+            look()
+        operator.no_more()
+        storm.calm()
+        report.say("calm")
+        until = time.monotonic() + CALM_SECONDS
+        while not operator.done() and time.monotonic() < until:
+            look()
+        assert operator.done(), [(row.id, row.status, row.step) for row in operator.rows if row.status != Status.DONE]
+        wait_for("the dashboard", lambda: stage.keep_alive() or stage.healthy())
+        operator.leave()
+        stage.end()
+        wait_for("no process to be left", lambda: not parts_of(stage.home))
+        differences = {row.id: compared(ledger(row.id), straight[row.arm, row.seed]) for row in operator.rows}
+        report.count(storm, operator, stage.ends, straight, differences)
+    except BaseException:
+        report.fail(storm, operator, stage)
+        raise
+    finally:
+        storm.calm()
+        operator.leave()
+    with capsys.disabled() if chaos.minutes else nullcontext():
+        report.print()
+    bad = {i: {table: d for table, d in tables.items() if d} for i, tables in differences.items()}
+    assert not {i: tables for i, tables in bad.items() if tables}
+    assert len(operator.rows) >= len(straight) or chaos.minutes
