@@ -15,6 +15,7 @@ KILL, END, STAND = "SIGKILL", "SIGTERM", "SIGSTOP"
 SIGNALS = {KILL: signal.SIGKILL, END: signal.SIGTERM, STAND: signal.SIGSTOP}
 DATABASE, EVERYTHING = "database", "everything"
 CRASH, LOCK, ONE = "crash", "lock", "SIGKILL of a backend"  # what else may happen to a database
+RARELY = 0.3  # how often everything at once, where each part alone is 1: after it nothing trains for long
 SHORTEST_PAUSE = 0.1  # seconds
 Undo = Callable[[], None]
 Say = Callable[[str], None]
@@ -72,7 +73,8 @@ class Storm:
 
     def _blow(self) -> None:
         """The same numbers are drawn whatever is met, so that a seed means the same blows."""
-        part = self.random.choice(list(self.stage.victims))
+        parts = list(self.stage.victims)
+        (part,) = self.random.choices(parts, [RARELY if part == EVERYTHING else 1.0 for part in parts])
         action = self.random.choice(self.stage.victims[part])
         seconds, turn = self.random.uniform(0.2, self.pace.longest), self.random.random()
         if part == EVERYTHING:

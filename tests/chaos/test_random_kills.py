@@ -29,7 +29,7 @@ from tests.support.topology import NEEDS
 from worker import supervisor
 
 SHORT = {("adaptive", 0): 12, ("hybrid", 1): 12}  # (arm, seed) -> steps
-LONG = {(arm, seed): steps for arm, steps in (("hard", 40), ("hybrid", 30), ("adaptive", 40)) for seed in (0, 1)}
+LONG = {(arm, seed): steps for arm, steps in (("hard", 24), ("hybrid", 20), ("adaptive", 24)) for seed in (0, 1)}
 SHORT_SECONDS, SHORT_PACE = 10.0, Pace(1.2, LEASE_SECONDS + 1)
 LONG_PACE = Pace(6.0, 2 * LEASE_SECONDS)
 AT_ONCE = 4  # runs that have not ended: two train, two wait
