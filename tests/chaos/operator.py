@@ -31,6 +31,7 @@ class Operator(threading.Thread):
         self.resumed: Counter[tuple[int, str]] = Counter()
         self.error: BaseException | None = None
         self.rows: list[RunRow] = []
+        self.trained = 0  # how often a run was seen further than before
         self._no_more, self._leave = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -62,6 +63,8 @@ class Operator(threading.Thread):
         for row in rows:
             if row.status in (Status.FAILED, Status.STOPPED):
                 self._resume(row)
+        before = {row.id: row.step for row in self.rows}
+        self.trained += sum(row.step > before.get(row.id, 0) for row in rows)
         going_on = sum(row.status != Status.DONE for row in rows)
         self.rows = rows
         if going_on < self.at_once and not self._no_more.is_set() and (config := next(self.made, None)):

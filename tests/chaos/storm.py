@@ -35,10 +35,12 @@ class Stage(Protocol):
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds between two blows on average, and the longest that something stands still or is away."""
+    """Seconds between two blows on average, the longest that something stands still or is away, and the longest wait for a
+    step to be trained since the last blow: on a slow machine a worker would else be killed again before it trains."""
 
     pause: float
     longest: float
+    patience: float
 
 
 class Storm:
@@ -52,14 +54,16 @@ class Storm:
         self.missed = 0
         self._undo: list[tuple[float, Undo]] = []
         self._next = time.monotonic()
+        self._trained = 0
 
-    def tick(self) -> None:
-        """End what is over, and blow when it is time."""
-        self._recover(time.monotonic())
-        if time.monotonic() >= self._next:
+    def tick(self, trained: int) -> None:
+        """End what is over, and blow when it is time. `trained`: a number that grows while runs train."""
+        now = time.monotonic()
+        self._recover(now)
+        if now >= self._next and (trained > self._trained or now >= self._next + self.pace.patience):
             self._blow()
-            pause = self.random.expovariate(1 / self.pace.pause)
-            self._next = time.monotonic() + min(max(pause, SHORTEST_PAUSE), 4 * self.pace.pause)
+            self._trained = trained
+            self._next = time.monotonic() + max(self.random.expovariate(1 / self.pace.pause), SHORTEST_PAUSE)
 
     def calm(self) -> None:
         """End every blow that still lasts."""

@@ -30,8 +30,8 @@ from worker import supervisor
 
 SHORT = {("adaptive", 0): 12, ("hybrid", 1): 12}  # (arm, seed) -> steps
 LONG = {(arm, seed): steps for arm, steps in (("hard", 24), ("hybrid", 20), ("adaptive", 24)) for seed in (0, 1)}
-SHORT_SECONDS, SHORT_PACE = 10.0, Pace(1.2, LEASE_SECONDS + 1)
-LONG_PACE = Pace(6.0, 2 * LEASE_SECONDS)
+SHORT_SECONDS, SHORT_PACE = 10.0, Pace(1.0, LEASE_SECONDS + 1, 2.0)
+LONG_PACE = Pace(4.0, 2 * LEASE_SECONDS, 20.0)
 AT_ONCE = 4  # runs that have not ended: two train, two wait
 CALM_SECONDS = 600.0  # for all of them to end once nothing is killed any more
 LOOK_SECONDS = 0.05
@@ -101,7 +101,7 @@ def test_runs_end_as_if_nothing_had_been_killed(
         wait_for("the first step", trains)
         until = time.monotonic() + (60 * chaos.minutes or SHORT_SECONDS)
         while time.monotonic() < until:
-            storm.tick()
+            storm.tick(operator.trained)
             look()
         operator.no_more()
         storm.calm()
