@@ -70,8 +70,8 @@ def second(step: StepRecord) -> StepRecord:
         ),
         pytest.param(lambda: left(STEP), {"point": (4, 0, 0), "run": (0, 0, 1), "event": (1, 1, 0)}, id="a-step-lost"),
         pytest.param(
-            lambda: left(STEP, second(STEP), replace(second(STEP), step=3)), {"point": (0, 4, 0), "run": (0, 0, 1), "event": (1, 1, 0)},
-            id="a-step-too-many",
+            lambda: left(STEP, second(STEP), replace(second(STEP), step=3)),
+            {"point": (0, 4, 0), "run": (0, 0, 1), "event": (1, 1, 0)}, id="a-step-too-many",
         ),
         pytest.param(
             lambda: left(replace(STEP, metrics=METRICS | {"policy/loss": NEXT}), second(STEP)), {"point": (0, 0, 1)},
