@@ -14,12 +14,12 @@ from core.urls import shown
 
 TRAIN = "train_run"
 QUEUE = "train"
-# Redis transport: how long a message held by a dead worker stays hidden, and how often that is looked at. Correctness
-# does not depend on them (the database decides who runs); see docs/decisions/0003-database-decides.md.
-TRANSPORT = {"visibility_timeout": 3600, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
 # A broker that takes connections and never answers (frozen, or its machine fell silent) is away: without a bound a page, the
 # reaper or a worker that reports the end of a run would wait for it without end.
 PATIENCE = {"socket_timeout": 5.0, "socket_connect_timeout": 5.0, "socket_keepalive": True}
+# Redis transport: how long a message held by a dead worker stays hidden, and how often that is looked at. Correctness
+# does not depend on them (the database decides who runs); see docs/decisions/0003-database-decides.md.
+TRANSPORT = {"visibility_timeout": 3600, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
 FAIL_FAST = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 
 

@@ -29,6 +29,7 @@ SETTINGS = {
     "SHOWDOWN_REAP_SECONDS": "0.5",
     "SHOWDOWN_BUSY_SECONDS": "3",
     "SHOWDOWN_STOP_GRACE_SECONDS": "8",
+    "SHOWDOWN_SLOTS": "2",
     "OMP_NUM_THREADS": "1",  # the number decides the last bits; the reference has it too (docs/decisions/0034)
 }
 SIGNALLED = dict.fromkeys((TRAINING, FORKSERVER, WORKER, REAPER, DASHBOARD, BROKER), (KILL, END, STAND))
@@ -37,7 +38,7 @@ AGAIN_SECONDS = 0.5  # until an ended process is started again by whoever does t
 
 
 class Laptop:
-    """`showdown up` with its embedded broker and SQLite, two runs at once."""
+    """`showdown up` with its embedded broker and SQLite."""
 
     name = "sqlite"
     victims = {**SIGNALLED, UP: (KILL, END, STAND), DATABASE: (LOCK,), EVERYTHING: (KILL,)}
@@ -58,7 +59,7 @@ class Laptop:
             self.ends[f"showdown up ended with code {self._up.returncode}"] += 1
             self._up, self._again_at = None, now + AGAIN_SECONDS
         if self._up is None and now >= self._again_at:
-            environment = {**os.environ, "SHOWDOWN_PORT": str(self.port), "SHOWDOWN_SLOTS": "2"}
+            environment = {**os.environ, "SHOWDOWN_PORT": str(self.port)}
             with (self.home / "up.log").open("ab") as log:
                 command = [sys.executable, "-m", "cli", "up"]
                 self._up = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
@@ -88,19 +89,18 @@ class Laptop:
 
 
 class Compose:
-    """The services of docker-compose.yml with two workers, PostgreSQL and Redis; restarted as Docker would."""
+    """The services of docker-compose.yml with PostgreSQL and Redis; restarted as Docker would."""
 
     name = "postgresql"
     victims = {**SIGNALLED, DATABASE: (CRASH, STAND, ONE), EVERYTHING: (KILL,)}
-    wanted = {"redis": 1, "reaper": 1, "app": 1, "worker-cpu": 2}
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, workers: int) -> None:
         self.topology, self.home = topology, topology.home
+        self.wanted = {"redis": 1, "reaper": 1, "app": 1, "worker-cpu": workers}
         self.ends: Counter[str] = Counter()
         self._down = False
-        self._running: dict[str, list[subprocess.Popen[bytes]]] = {
-            "redis": [topology.running("redis")], "reaper": [], "app": [], "worker-cpu": []
-        }  # fmt: skip
+        self._running: dict[str, list[subprocess.Popen[bytes]]] = {service: [] for service in self.wanted}
+        self._running["redis"].append(topology.running("redis"))
         self._again_at = dict.fromkeys(self.wanted, 0.0)
 
     def processes(self) -> dict[str, list[Process]]:
@@ -176,7 +176,7 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def laptop(home: Path, _secrets: Path) -> Iterator[Laptop]:
+def laptop(home: Path, _secrets: Path, _workers: int) -> Iterator[Laptop]:
     with home_of(home) as patch:
         set_here(patch)
         made = Laptop(home)
@@ -187,13 +187,13 @@ def laptop(home: Path, _secrets: Path) -> Iterator[Laptop]:
 
 
 @contextmanager
-def compose(home: Path, secrets: Path) -> Iterator[Compose]:
+def compose(home: Path, secrets: Path, workers: int) -> Iterator[Compose]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", SETTINGS["OMP_NUM_THREADS"])
         with topology_of(home, secrets, SETTINGS) as topology:
             set_here(patch)
             try:
-                yield Compose(topology)
+                yield Compose(topology, workers)
             finally:
                 end_all(home)
 

@@ -28,10 +28,10 @@ from tests.conftest import home_of, wait_for
 from tests.support.topology import NEEDS
 from worker import supervisor
 
-SHORT = {("adaptive", 0): 12, ("hybrid", 1): 12}  # (arm, seed) -> steps
+SHORT = {("adaptive", 0): 8, ("hybrid", 1): 8}  # (arm, seed) -> steps
 LONG = {(arm, seed): steps for arm, steps in (("hard", 24), ("hybrid", 20), ("adaptive", 24)) for seed in (0, 1)}
-SHORT_SECONDS, SHORT_PACE = 10.0, Pace(1.0, LEASE_SECONDS + 1, 2.0)
-LONG_PACE = Pace(4.0, 2 * LEASE_SECONDS, 20.0)
+SHORT_SECONDS, SHORT_PACE = 8.0, Pace(1.0, LEASE_SECONDS + 1, 2.0)
+LONG_PACE = Pace(4.0, 2 * LEASE_SECONDS, 60.0)
 AT_ONCE = 4  # runs that have not ended: two train, two wait
 CALM_SECONDS = 600.0  # for all of them to end once nothing is killed any more
 LOOK_SECONDS = 0.05
@@ -64,12 +64,12 @@ def straight(chaos: Chaos, tmp_path_factory: pytest.TempPathFactory) -> dict[tup
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS)])
-def stage(request: pytest.FixtureRequest, tmp_path: Path, straight: object) -> Iterator[Laptop | Compose]:
+def stage(request: pytest.FixtureRequest, tmp_path: Path, chaos: Chaos, straight: object) -> Iterator[Laptop | Compose]:
     """Each set-up, before anything of it but the database and a broker has been started."""
     home, secrets = tmp_path / "home", tmp_path / "secrets"
     home.mkdir()
     secrets.mkdir()
-    with STAGES[request.param](home, secrets) as made:
+    with STAGES[request.param](home, secrets, 2 if chaos.minutes else 1) as made:
         yield made
 
 
