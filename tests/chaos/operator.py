@@ -16,9 +16,6 @@ from core.store.queries import RunRow
 from core.store.states import Status
 
 LOOK_SECONDS = 0.5
-# docs/deploy.md, "What may fail": a training that got SIGKILL may have filled the memory, and one that was lost again and again
-# may end its worker each time. Both are left to a person, who resumes them.
-BY_HAND = ("SIGKILL", "Lost")
 LIMIT = 100_000  # rows of a list
 
 
@@ -71,9 +68,13 @@ class Operator(threading.Thread):
             self._queue(runs.create_run(config))
 
     def _resume(self, row: RunRow) -> None:
-        """AssertionError where nobody would have expected the run to fail."""
+        """AssertionError where nobody would have expected the run to fail.
+
+        A training that got SIGKILL may have filled the memory, and one that was lost five times without a checkpoint may end
+        its worker each time: both are left to a person (docs/deploy.md, "What may fail").
+        """
         kind = str(row.error_kind)
-        allowed = {"SIGKILL": self.killed(row.id), "Lost": claims.MOST_LOSSES * row.attempt}.get(kind, 0)
+        allowed = {"SIGKILL": self.killed(row.id), "Lost": row.attempt // claims.MOST_LOSSES}.get(kind, 0)
         assert self.resumed[row.id, kind] < allowed, f"run {row.id} is {row.status}: {row.error_message}"
         if runs.requeue(row.id):
             self.resumed[row.id, kind] += 1

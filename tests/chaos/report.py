@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from core.store import queries
@@ -24,7 +24,6 @@ class Report:
 
     def __init__(self, name: str, chaos: Chaos) -> None:
         self.name, self.chaos, self.began = name, chaos, time.monotonic()
-        self.table: list[tuple[str, object]] = []
         if chaos.report:
             chaos.report.mkdir(parents=True, exist_ok=True)
         self.say(f"seed {chaos.seed}: --chaos-seed {chaos.seed} --chaos-minutes {chaos.minutes:g} draws the same blows")
@@ -37,37 +36,34 @@ class Report:
         self, storm: Storm, operator: Operator, ends: Counter[str], straight: Mapping[tuple[str, int], Ledger],
         differences: Mapping[int, Mapping[str, Difference]],
     ) -> None:  # fmt: skip
-        """Make the table."""
+        """The table."""
         ids = [row.id for row in operator.rows]
         kinds = Counter(event.kind for run_id in ids for event in queries.events(run_id))
         by_hand = Counter(kind for (_, kind), n in operator.resumed.items() for _ in range(n))
         whole = [straight[row.arm, row.seed] for row in operator.rows]
-        self.table = [("database", self.name), ("seed", self.chaos.seed), ("minutes of blows", self.chaos.minutes or "short")]
-        self.table += [(f"{part}: {action}", n) for (part, action), n in sorted(storm.counts.items())]
-        self.table += [("blows in all", storm.counts.total()), ("blows that met nothing", storm.missed)]
-        self.table += sorted(ends.items())
-        self.table += [("runs", len(ids)), ("attempts", sum(row.attempt for row in operator.rows))]
-        self.table += [(f"events “{kind}”", kinds[kind]) for kind in EVENTS]
-        self.table += [(f"resumed by hand after {kind}", n) for kind, n in sorted(by_hand.items())]
-        self.table += [("steps compared", sum(each.steps() for each in whole))]
-        for table, title in TABLES.items():
-            if table != "adapter":
-                self.table.append((f"{title} compared", sum(each.count(table) for each in whole)))
-            found = [tables[table] for tables in differences.values()]
+        table: list[tuple[str, object]] = [("database", self.name), ("seed", self.chaos.seed)]
+        table += [("minutes of blows", self.chaos.minutes or "short")]
+        table += [(f"{part}: {action}", n) for (part, action), n in sorted(storm.counts.items())]
+        table += [("blows in all", storm.counts.total()), ("blows that met nothing", storm.missed), *sorted(ends.items())]
+        table += [("runs", len(ids)), ("attempts", sum(row.attempt for row in operator.rows))]
+        table += [(f"events “{kind}”", kinds[kind]) for kind in EVENTS]
+        table += [(f"resumed by hand after {kind}", n) for kind, n in sorted(by_hand.items())]
+        table += [("steps compared", sum(each.steps() for each in whole))]
+        for name, title in TABLES.items():
+            found = [tables[name] for tables in differences.values()]
             total = (sum(len(d.lost) for d in found), sum(len(d.doubled) for d in found), sum(len(d.changed) for d in found))
-            self.table.append((f"{title} lost / doubled / different", " / ".join(map(str, total))))
+            table += [(f"{title} compared", sum(each.count(name) for each in whole))]
+            table += [(f"{title} lost / doubled / different", " / ".join(map(str, total)))]
+        for name, value in table:
+            self._write(".txt", f"{name:<60} {value}")
 
-    def print(self) -> None:
-        for name, value in self.table:
-            self._write(".txt", f"{name:<50} {value}")
-
-    def fail(self, storm: Storm, operator: Operator, stage: object) -> None:
+    def fail(self, storm: Storm, operator: Operator, logs: Iterable[Path]) -> None:
         """What may say why: the states of runs and the end of every log."""
         for (part, action), n in sorted(storm.counts.items()):
             self.say(f"{part}: {action} {n}")
         for row in operator.rows:
             self.say(f"run {row.id} {row.arm} seed {row.seed}: {row.status}, attempt {row.attempt}, step {row.step}")
-        for path in stage.logs():
+        for path in logs:
             self.say(f"--- {path}\n{_end(path)}")
 
     def _write(self, suffix: str, line: str) -> None:

@@ -16,7 +16,6 @@ SIGNALS = {KILL: signal.SIGKILL, END: signal.SIGTERM, STAND: signal.SIGSTOP}
 DATABASE, EVERYTHING = "database", "everything"
 CRASH, LOCK, ONE = "crash", "lock", "SIGKILL of a backend"  # what else may happen to a database
 RARELY = 0.3  # how often everything at once, where each part alone is 1: after it nothing trains for long
-SHORTEST_PAUSE = 0.1  # seconds
 Undo = Callable[[], None]
 Say = Callable[[str], None]
 
@@ -63,7 +62,7 @@ class Storm:
         if now >= self._next and (trained > self._trained or now >= self._next + self.pace.patience):
             self._blow()
             self._trained = trained
-            self._next = time.monotonic() + max(self.random.expovariate(1 / self.pace.pause), SHORTEST_PAUSE)
+            self._next = time.monotonic() + self.random.expovariate(1 / self.pace.pause)
 
     def calm(self) -> None:
         """End every blow that still lasts."""

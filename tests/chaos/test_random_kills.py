@@ -30,7 +30,7 @@ from worker import supervisor
 
 SHORT = {("adaptive", 0): 8, ("hybrid", 1): 8}  # (arm, seed) -> steps
 LONG = {(arm, seed): steps for arm, steps in (("hard", 24), ("hybrid", 20), ("adaptive", 24)) for seed in (0, 1)}
-SHORT_SECONDS, SHORT_PACE = 8.0, Pace(1.0, LEASE_SECONDS + 1, 2.0)
+SHORT_SECONDS, SHORT_PACE = 6.0, Pace(1.0, LEASE_SECONDS + 1, 3.0)
 LONG_PACE = Pace(4.0, 2 * LEASE_SECONDS, 60.0)
 AT_ONCE = 4  # runs that have not ended: two train, two wait
 CALM_SECONDS = 600.0  # for all of them to end once nothing is killed any more
@@ -80,50 +80,58 @@ def configs(chaos: Chaos) -> Iterator[RunConfig]:
         yield config(*key, steps)
 
 
+def blow(stage: Laptop | Compose, storm: Storm, operator: Operator, seconds: float) -> None:
+    """From the first step on, for so long."""
+
+    def trains() -> int:
+        stage.keep_alive()
+        return operator.trained
+
+    wait_for("the first step", trains, CALM_SECONDS)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        storm.tick(operator.trained)
+        stage.keep_alive()
+        operator.done()  # raises what went wrong
+        time.sleep(LOOK_SECONDS)
+
+
+def settle(stage: Laptop | Compose, operator: Operator) -> None:
+    """Until every run is DONE and the dashboard answers; then everything is ended, and nothing may be left."""
+
+    def over() -> bool:
+        stage.keep_alive()
+        return operator.done() and stage.healthy()
+
+    wait_for("every run to be DONE and the dashboard to answer", over, CALM_SECONDS)
+    operator.leave()
+    stage.end()
+    wait_for("no process to be left", lambda: not parts_of(stage.home))
+
+
 def test_runs_end_as_if_nothing_had_been_killed(
     stage: Laptop | Compose, chaos: Chaos, straight: dict[tuple[str, int], Ledger], capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = Report(stage.name, chaos)
     storm = Storm(stage, chaos.seed, LONG_PACE if chaos.minutes else SHORT_PACE, report.say)
     operator = Operator(configs(chaos), AT_ONCE, lambda run_id: storm.killed[run_id])
-
-    def look() -> None:
-        stage.keep_alive()
-        operator.done()  # raises what went wrong
-        time.sleep(LOOK_SECONDS)
-
-    def trains() -> bool:
-        stage.keep_alive()
-        return any(row.step for row in operator.rows)
-
     try:
         operator.start()
-        wait_for("the first step", trains)
-        until = time.monotonic() + (60 * chaos.minutes or SHORT_SECONDS)
-        while time.monotonic() < until:
-            storm.tick(operator.trained)
-            look()
+        blow(stage, storm, operator, 60 * chaos.minutes or SHORT_SECONDS)
         operator.no_more()
         storm.calm()
         report.say("calm")
-        until = time.monotonic() + CALM_SECONDS
-        while not operator.done() and time.monotonic() < until:
-            look()
-        assert operator.done(), [(row.id, row.status, row.step) for row in operator.rows if row.status != Status.DONE]
-        wait_for("the dashboard", lambda: stage.keep_alive() or stage.healthy())
-        operator.leave()
-        stage.end()
-        wait_for("no process to be left", lambda: not parts_of(stage.home))
+        settle(stage, operator)
         differences = {row.id: compared(ledger(row.id), straight[row.arm, row.seed]) for row in operator.rows}
-        report.count(storm, operator, stage.ends, straight, differences)
     except BaseException:
-        report.fail(storm, operator, stage)
+        report.fail(storm, operator, stage.logs())
         raise
     finally:
         storm.calm()
         operator.leave()
     with capsys.disabled() if chaos.minutes else nullcontext():
-        report.print()
-    bad = {i: {table: d for table, d in tables.items() if d} for i, tables in differences.items()}
-    assert not {i: tables for i, tables in bad.items() if tables}
-    assert len(operator.rows) >= len(straight) or chaos.minutes
+        report.count(storm, operator, stage.ends, straight, differences)
+    assert not {
+        run_id: different for run_id, tables in differences.items() if (different := {t: d for t, d in tables.items() if d})
+    }
+    assert storm.counts.total() and len(operator.rows) >= (1 if chaos.minutes else len(straight))
