@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Of tests/chaos; here, because pytest looks for options in no folder below."""
     group = parser.getgroup("chaos")
-    group.addoption("--chaos-minutes", type=float, default=0.0, help="blow so long at each database; 0: some seconds")
+    group.addoption("--chaos-minutes", type=float, default=0.0, help="blow so long at each database; 0: a few blows")
     group.addoption("--chaos-seed", type=int, help="draw the blows from this seed; default: another each time")
     group.addoption("--chaos-report", help="a folder for the log of blows and the table of counts")
 
