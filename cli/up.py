@@ -179,7 +179,7 @@ def up(demo: bool, say: Say) -> None:
 def _start(group: Group, demo: bool, say: Say) -> None:
     # First: it takes longest to answer, and reads only the database.
     group.start("app", app_command(), environment=APP_ENVIRONMENT, vital=True)
-    start_broker(group)
+    start_broker(group, say)
     if demo:
         try:
             seed_demo(say)
@@ -188,13 +188,16 @@ def _start(group: Group, demo: bool, say: Say) -> None:
     start_worker(group)
 
 
-def start_broker(group: Group, vital: bool = False) -> None:
-    """The private broker, where it is the one to use and does not run; and the database at its newest revision."""
-    if not settings().broker_url and not broker.answers():
-        group.start("broker", broker.command(), vital=vital)
+def start_broker(group: Group, say: Say, vital: bool = False) -> None:
+    """The private broker, where it is the one to use, and the database at its newest revision.
+
+    A broker that answers although no instance runs was left by one that was killed: it is about to end.
+    """
+    if not settings().broker_url:
+        group.start("broker", broker.command(), vital=vital, answers=broker.answers)
     upgrade()
     if not settings().broker_url:
-        broker.wait()
+        broker.wait(lambda: group.keep_alive(say))
 
 
 def start_worker(group: Group, vital: bool = False) -> None:

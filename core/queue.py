@@ -18,11 +18,12 @@ from core.urls import said_of, shown
 
 TRAIN = "train_run"
 QUEUE = "train"
+# A broker that takes connections and never answers (frozen, its machine fell silent, or without the TLS that the URL wants) is away: without a bound a page, the
+# reaper or a worker that reports the end of a run would wait for it without end.
+PATIENCE = {"socket_timeout": 5.0, "socket_connect_timeout": 5.0, "socket_keepalive": True}
 # Redis transport: how long a message held by a dead worker stays hidden, and how often that is looked at. Correctness
 # does not depend on them (the database decides who runs); see docs/decisions/0003-database-decides.md.
 TRANSPORT = {"visibility_timeout": 3600, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
-# Who sends does not wait for a server that is silent, as one without TLS is to one that begins with it. A worker listens on.
-IMPATIENT = TRANSPORT | {"socket_connect_timeout": 5.0, "socket_timeout": 5.0}
 AWAY = (OperationalError, RedisError, OSError)  # not there, not for us (a password, TLS), or no Redis
 SERVERS, SOCKET = ("redis", "rediss"), "redis+socket"
 FAIL_FAST = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
@@ -45,7 +46,7 @@ def client() -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # for ever: with Celery's 100, a worker gives up after 46 minutes
-        broker_transport_options=IMPATIENT,
+        broker_transport_options={**TRANSPORT, **PATIENCE},
     )
     return app
 

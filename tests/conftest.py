@@ -35,12 +35,20 @@ GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
 ROOTS = "SHOWDOWN_DATA_ROOTS"
-TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser", "images": "images"}  # folder -> marker
+TIERS = {
+    "unit": "unit",
+    "db": "db",
+    "train": "train",
+    "e2e": "browser",
+    "images": "images",
+    "chaos": "chaos",
+}  # folder -> marker
 STORES = {"sqlite", "database", "empty_database", "postgres_server", "broker", "trained_home", "s3_url"}
+LATE_SECONDS = 3000.0  # for what comes before and after the blows of tests/chaos, before it counts as hanging
 SHORTER = ("db", "unit")  # in this order
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test with its tier, and put the files in an order that keeps all processors busy.
 
     What trains computes, and what looks at a page mostly waits: files of both begin in turns. The shorter ones come last:
@@ -50,6 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = tier_of(item)
         item.add_marker(TIERS[folder])
+        if folder == "chaos" and (minutes := config.getoption("--chaos-minutes")):
+            item.add_marker(pytest.mark.timeout(60 * minutes + LATE_SECONDS))
         files_by_tier[folder].setdefault(item.path, len(files_by_tier[folder]))
         used = STORES.intersection(getattr(item, "fixturenames", ()))
         if folder == "unit" and used:
@@ -62,6 +72,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 0, files_by_tier[folder][item.path] / len(files_by_tier[folder])
 
     items.sort(key=turn)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Of tests/chaos; here, because pytest looks for options in no folder below."""
+    group = parser.getgroup("chaos")
+    group.addoption("--chaos-minutes", type=float, default=0.0, help="blow so long at each database; 0: a few blows")
+    group.addoption("--chaos-seed", type=int, help="draw the blows from this seed; default: another each time")
+    group.addoption("--chaos-report", help="a folder for the log of blows and the table of counts")
 
 
 @pytest.hookimpl(wrapper=True)

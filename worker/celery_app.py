@@ -12,7 +12,7 @@ from typing import Any
 
 from celery import signals
 
-from core.queue import QUEUE, TRAIN, TRANSPORT, client
+from core.queue import QUEUE, TRAIN, client
 from core.store import workers
 from worker import gpus, supervisor
 
@@ -20,7 +20,6 @@ BEAT_SECONDS = 5.0
 NAME = f"{socket.gethostname()}-{os.getpid()}"
 app = client()
 app.conf.worker_consumer = "worker.consumer:Consumer"
-app.conf.broker_transport_options = TRANSPORT
 
 
 @app.task(name=TRAIN)  # type: ignore[untyped-decorator]

@@ -9,7 +9,7 @@ processes the first stores, and all do what it says. Knows TRL's log keys.
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -180,34 +180,36 @@ class Recorder(TrainerCallback):
             before = patiently(lambda: queries.series(self.journal.run_id), self.stop_asked)
             self.guards.replay({name: dict(zip(found.steps, found.values, strict=True)) for name, found in before.items()})
         if self.due(step):
-            evaluated, kl = ranks.from_first(lambda: patiently(lambda: self._evaluated(step), self.stop_asked))
+            engine = self.trainer.engine
+            of_base = [] if step else engine.observe_evaluation(0.0, 0)  # whoever evaluates it: to itself its KL is none
+            evaluated, kl = ranks.from_first(lambda: patiently(lambda: self._evaluated(step, of_base), self.stop_asked))
             if not evaluated:
-                kl = self._evaluate(step)
-            if kl is not None:
-                self.trainer.engine.observe_evaluation(kl, step)
+                self._evaluate(step, of_base)
+            elif kl is not None:
+                engine.observe_evaluation(kl, step)  # what that switched was stored with it
         if ranks.agree(self.stop_asked() or bool(self.guards.stopped)):
             raise StoppedEarly
 
-    def _evaluate(self, step: int) -> float:
-        """Evaluate the policy a run starts or goes on from, and store that. Its KL to the start."""
+    def _evaluate(self, step: int, of_base: Sequence[str]) -> None:
+        """Evaluate the policy a run starts or goes on from, and store that. `of_base`: what the base's KL switches."""
         found = self.evaluator(self.stop_asked, untrained=step == 0)
         if found is None:
             raise StoppedEarly
         self.keeper.accuracies[step] = found.row.accuracy
+        switched = self.trainer.engine.observe_evaluation(found.kl, step) if step else of_base
         metrics = evaluation_metrics(found)
-        record = StepRecord(step, metrics, sample_rows(found.batch, "eval"), found.row, (), self.guards.observe(metrics))
-        self._store(record)
-        return found.kl
+        samples, guarded = sample_rows(found.batch, "eval"), self.guards.observe(metrics)
+        self._store(StepRecord(step, metrics, samples, found.row, switched, guarded))
 
-    def _evaluated(self, step: int) -> tuple[bool, float | None]:
+    def _evaluated(self, step: int, of_base: Sequence[str]) -> tuple[bool, float | None]:
         """Whether the step's evaluation is stored, and the KL it found; that of the base may come from another run."""
         run_id, key = self.journal.run_id, self.evaluator.key
         if evaluations.evaluated(run_id, step):
             # Stored, but perhaps after the checkpoint was written: a run killed then must not forget what it saw.
             return True, queries.newest(run_id, ["eval/kl"]).get("eval/kl")
-        if step or not key or not records.copy_base(run_id, self.journal.attempt, key):
+        if step or not key or not records.copy_base(run_id, self.journal.attempt, key, of_base):
             return False, None
-        return True, 0.0  # as the evaluation would have found: the policy still is the base
+        return True, None  # seen above
 
     def _store(self, record: StepRecord) -> None:
         if ranks.first():

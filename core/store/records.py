@@ -196,8 +196,11 @@ def write_environment(run_id: int, attempt: int, environment: Mapping[str, objec
         c.execute(update(run).where(run.c.id == run_id).values(environment=dict(environment)))
 
 
-def copy_base(run_id: int, attempt: int, key: str) -> bool:
-    """Take step 0 from another run that evaluated the same model on the same problems in the same way; False: none did."""
+def copy_base(run_id: int, attempt: int, key: str, switched: Sequence[str] = ()) -> bool:
+    """Take step 0 from another run that evaluated the same model on the same problems in the same way; False: none did.
+
+    `switched`: this run's adaptive schedules that the evaluation switches.
+    """
     with writing() as c:
         _fence(c, run_id, attempt)
         same = (evaluation.c.key == key, evaluation.c.step == 0, evaluation.c.run_id != run_id)
@@ -209,6 +212,8 @@ def copy_base(run_id: int, attempt: int, key: str) -> bool:
             rows = select(literal(run_id), *columns).where(table.c.run_id == source, table.c.step == 0)
             c.execute(insert(table).from_select(["run_id", *(x.name for x in columns)], rows))
         add_event(c, run_id, "base", f"evaluation of the base model taken from run {source}", 0)
+        for name in switched:
+            add_event(c, run_id, SWITCHED, name, 0)
         return True
 
 

@@ -1,14 +1,19 @@
 """Processes that are kept alive together: what becomes of the others where one does not stay up."""
 
+import signal
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cli import processes
+from cli import broker, processes
 from cli.processes import RESTARTS, Group
+from cli.up import start_broker
 from core import health
 from core.errors import SetupError
+from core.settings import settings
 from tests.conftest import wait_for
 
 LIVES = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -76,3 +81,65 @@ def test_what_was_written_of_an_earlier_instance_is_not_said_of_this_one(home: P
         assert health.failing() == []
     finally:
         group.end()
+
+
+def left(command: list[str]) -> subprocess.Popen[bytes]:
+    """The broker of an instance that was killed: a moment later it ends, too."""
+    orphan = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    broker.wait()
+    return orphan
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "happens",
+    [
+        pytest.param(lambda server: server.terminate(), id="it-ends"),
+        pytest.param(lambda server: server.send_signal(signal.SIGSTOP), id="it-stands-still"),
+        pytest.param(lambda server: settings().broker_socket.unlink(), id="its-socket-is-gone"),
+    ],
+)
+@pytest.mark.parametrize("ours", [pytest.param(True, id="ours"), pytest.param(False, id="of-an-instance-that-was-killed")])
+def test_a_broker_that_does_not_answer_any_more_is_replaced(
+    home: Path, monkeypatch: pytest.MonkeyPatch, ours: bool, happens: Callable[[subprocess.Popen[bytes]], None]
+) -> None:
+    """Also one that another ends: a frozen one that was told to end takes the name of the socket with it, a moment later."""
+    monkeypatch.setattr(processes, "SILENT_SECONDS", 1.0)
+    orphan = None if ours else left(broker.command())
+    group, said = Group(home / "logs"), list[str]()
+
+    def kept_and_answers() -> bool:
+        group.keep_alive(said.append)
+        return broker.answers()
+
+    try:
+        start_broker(group, said.append)
+        (process,) = group.processes
+        assert (process.popen is None) is not ours
+        server = orphan or process.popen
+        assert server
+        happens(server)
+        wait_for("it not to answer", lambda: not broker.answers())
+        wait_for("one that answers", kept_and_answers)
+        assert process.popen and process.popen is not server and said
+        if orphan is not None:
+            orphan.terminate()
+            orphan.send_signal(signal.SIGCONT)
+            orphan.wait()
+            wait_for("one that answers, whatever the other took with it", kept_and_answers)
+    finally:
+        group.end()
+        if orphan is not None:
+            orphan.kill()
+            orphan.wait()
+
+
+@pytest.mark.timeout(60)
+def test_a_broker_that_stands_still_is_asked_for_a_second(home: Path) -> None:
+    server = left(broker.command())
+    try:
+        server.send_signal(signal.SIGSTOP)
+        assert not broker.answers()
+    finally:
+        server.kill()
+        server.wait()
