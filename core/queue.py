@@ -18,8 +18,8 @@ from core.urls import said_of, shown
 
 TRAIN = "train_run"
 QUEUE = "train"
-# A broker that takes connections and never answers (frozen, its machine fell silent, or without the TLS that the URL wants) is away: without a bound a page, the
-# reaper or a worker that reports the end of a run would wait for it without end.
+# A broker that takes connections and never answers (frozen, its machine fell silent, or it lacks the TLS of the URL) is away.
+# Without a bound a page, the reaper or a worker that reports the end of a run would wait for it without end.
 PATIENCE = {"socket_timeout": 5.0, "socket_connect_timeout": 5.0, "socket_keepalive": True}
 # Redis transport: how long a message held by a dead worker stays hidden, and how often that is looked at. Correctness
 # does not depend on them (the database decides who runs); see docs/decisions/0003-database-decides.md.
