@@ -21,8 +21,8 @@ from tests.chaos.storm import CRASH, DATABASE, END, EVERYTHING, KILL, LOCK, ONE,
 from tests.conftest import forget_settings, free_port, home_of, wait_for
 from tests.support.topology import Topology, topology_of
 
-# As an operator would choose them for a machine on which everything is killed every few seconds. A lock, a frozen worker or a
-# database that is down lasts longer than the first three, at times.
+# As an operator would choose them for a machine on which everything is killed every few seconds. What stands still or is locked
+# may do so for longer than a lease, than a write waits for a lock, and than a training is given to stop.
 LEASE_SECONDS = 6.0
 SETTINGS = {
     "SHOWDOWN_LEASE_SECONDS": str(LEASE_SECONDS),

@@ -116,7 +116,7 @@ class Storm:
         return self._later(go_on, seconds)
 
     def _everything(self, seconds: float) -> bool:
-        """As a machine that loses its power: every process and the database."""
+        """Every process and the database, at once."""
         for processes in self.stage.processes().values():
             for process in processes:
                 self._signal(process, KILL, seconds)

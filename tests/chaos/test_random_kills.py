@@ -28,9 +28,9 @@ from tests.conftest import home_of, wait_for
 from tests.support.topology import NEEDS
 from worker import supervisor
 
-SHORT = {("adaptive", 0): 8, ("hybrid", 1): 8}  # (arm, seed) -> steps
+SHORT = {("adaptive", 0): 6, ("hybrid", 1): 6}  # (arm, seed) -> steps
 LONG = {(arm, seed): steps for arm, steps in (("hard", 24), ("hybrid", 20), ("adaptive", 24)) for seed in (0, 1)}
-SHORT_BLOWS, SHORT_PACE = 4, Pace(1.0, LEASE_SECONDS + 1, 3.0)
+SHORT_BLOWS, SHORT_PACE = 3, Pace(1.0, LEASE_SECONDS + 1, 3.0)
 LONG_PACE = Pace(4.0, 2 * LEASE_SECONDS, 60.0)
 AT_ONCE = 4  # runs that have not ended: two train, two wait
 CALM_SECONDS = 600.0  # for all of them to end once nothing is killed any more
