@@ -59,7 +59,6 @@ ERRORS: dict[str, BaseException] = {
     "one of ours": DataError(WORDS),
     "several": ExceptionGroup(WORDS, [ValueError(WORDS), KeyError(WORDS)]),
     "one that cannot be said": Unspeakable(),
-    "half a character": ValueError(f"{WORDS} \ud800"),
     "a long one": ValueError(WORDS * 100_000),
     "a way out that is caught by nobody": TimeoutError(WORDS),
 }
