@@ -100,12 +100,16 @@ def test_what_cannot_act_is_said_once_an_arm(home: Path, tmp_path: Path) -> None
     [
         ("mix: {terms: [{component: nope, side: hard}]}", "mix.terms.0.component: no component is called 'nope'"),
         (
-            "mix: {terms: [{component: correctness, side: hard}]}\nmodel: {path: /no/model}",
-            "model.path: '/no/model' does not exist",
+            "mix: {terms: [{component: correctness, side: hard}]}\nmodel: {path: ./no/model}",
+            "model.path: './no/model' does not exist",
         ),
         (
-            "mix: {terms: [{component: correctness, side: hard}]}\ndata: {train: {path: /no/file.jsonl}}",
-            "data.train.path: /no/file.jsonl: cannot be read",
+            "mix: {terms: [{component: correctness, side: hard}]}\ndata: {train: {path: ./no/file.jsonl}}",
+            "data.train.path: no/file.jsonl: cannot be read",
+        ),
+        (
+            "mix: {terms: [{component: correctness, side: hard}]}\nmodel: {path: /no/model}",
+            "model.path: '/no/model' leads out of the data roots",
         ),
     ],
 )
