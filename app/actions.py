@@ -35,7 +35,7 @@ def stop(run_id: int) -> str:
 def requeue(run_id: int) -> str:
     """Put a stopped or failed run back; it goes on from its last checkpoint."""
     try:
-        refuse_outside(parse(RunConfig, queries.run_detail(run_id).config))
+        _refuse_outside(run_id)
         if not runs.requeue(run_id, current.name()):
             return "It cannot be put back: it is not stopped or failed any more."
     except (ConfigError, TrainingError) as error:  # outside the data roots; imported, without a checkpoint
@@ -60,7 +60,7 @@ def stop_experiment(experiment_id: int) -> str:
 def extend(run_id: int, max_steps: int) -> str:
     """Let an ended run go on to more steps; says so where that is not more than it has."""
     try:
-        refuse_outside(parse(RunConfig, queries.run_detail(run_id).config))
+        _refuse_outside(run_id)
         if not runs.extend(run_id, max_steps, current.name()):
             return "It cannot be extended: it has not ended."
     except (ConfigError, TrainingError) as error:  # too few steps, outside the data roots; imported, without a checkpoint
@@ -91,6 +91,11 @@ def save_mix(name: str, mix: Mix, parent_id: int | None) -> SavedMix:
 def mark(place: Place, note: str, labels: Sequence[str], shown: Marks) -> None:
     """Put a note and labels on a sample, in place of those that were shown. DataError for what is too long."""
     notes.write(place, note, labels, shown)
+
+
+def _refuse_outside(run_id: int) -> None:
+    """ConfigError where this machine would not read what a stored run names."""
+    refuse_outside(parse(RunConfig, queries.run_detail(run_id).config))
 
 
 def _send(run_ids: list[int]) -> str:

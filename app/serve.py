@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app import failures, live, parts
+from app import failures, live, parts, request_body
 from app.hosts import Hosts
 from app.sign_in.gate import Gate
 from app.untrusted import slug
@@ -30,11 +30,9 @@ NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 @failures.told
 async def feed(request: Request) -> Response:
     """What the asking browser lacks of its live charts."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BYTES:
-            return PlainTextResponse(f"give at most {MOST_BYTES} bytes", 413)
+    body = await request_body.read(request, MOST_BYTES)
+    if body is None:
+        return PlainTextResponse(f"give at most {MOST_BYTES} bytes", 413)
     try:
         asks = live.asked(body)
     except ValueError as error:

@@ -1,6 +1,7 @@
 """Model and tokenizer from the config. Called by worker.train. The real path: tiny, a folder, or a hub name."""
 
 import os
+from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -18,15 +19,20 @@ def location(path: str) -> str:
         return str(tiny.folder(path))
     if not roots.is_path(path):
         return path
-    try:
-        folder = roots.folder(path)
-    except OutsideRoots as error:
-        raise OutsideRoots(f"model.path: {error}") from None
+    folder = folder_of(path, "model.path")
     if not os.path.exists(folder):
         raise ModelError(f"model path {path!r} does not exist; give a folder, a hub name, tiny or tiny-sparse")
     if why := model_folders.fault(folder):
         raise ModelError(f"model folder {path} {why}")
     return str(folder)
+
+
+def folder_of(path: str, field: str) -> Path:
+    """The real path of a model's folder under the data roots; OutsideRoots names the field that led elsewhere."""
+    try:
+        return roots.folder(path)
+    except OutsideRoots as error:
+        raise OutsideRoots(f"{field}: {error}") from None
 
 
 def dtype(config: ModelConfig) -> torch.dtype:

@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from core import model_folders, roots
 from core.config import ModelConfig
-from core.errors import ModelError, OutsideRoots
+from core.errors import ModelError
 from core.groups import FloatArray
 from core.rewards.reward_model import Params
 from worker import policy
@@ -25,10 +25,7 @@ def location(path: str) -> str:
         raise ModelError("reward_model has no path; give the folder or hub name of a sequence-classification model")
     if not roots.is_path(path):
         return path
-    try:
-        folder = roots.folder(path)
-    except OutsideRoots as error:
-        raise OutsideRoots(f"the path of a reward_model: {error}") from None
+    folder = policy.folder_of(path, "the path of a reward_model")
     if not os.path.isdir(folder):
         raise ModelError(f"reward model {path!r} does not exist; give a folder written by save_pretrained, or a hub name")
     if why := model_folders.base_fault(folder):

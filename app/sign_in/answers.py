@@ -7,6 +7,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from app import request_body
 from app.sign_in import pages, proxy
 from app.sign_in.attempts import Attempts
 from app.sign_in.ended import EndedSessions
@@ -164,11 +165,9 @@ def _is_https(request: Request) -> bool:
 
 async def _fields(request: Request) -> dict[str, str] | None:
     """The fields of a form, the last of each name; None for a form that is too long."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_FORM_BYTES:
-            return None
+    body = await request_body.read(request, MAX_FORM_BYTES)
+    if body is None:
+        return None
     try:
         values_by_name = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
     except ValueError:
