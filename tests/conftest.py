@@ -113,6 +113,14 @@ def data_roots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """The usual one for every test: `showdown` run in this process sets its own, and the next test would have it."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @contextmanager
 def home_of(folder: Path) -> Iterator[pytest.MonkeyPatch]:
     """For what several tests share: this process and its children use this data directory, which has a database at head."""

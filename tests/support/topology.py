@@ -42,6 +42,7 @@ class Postgres:
         password.write_text(PASSWORDS["postgres_password"])
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres")
+            shutil.chown(password, "postgres")  # whatever the umask is: a test before may have set ours, as `showdown` does
             self.as_user = ["runuser", "-u", "postgres", "--"]
         self.run("initdb", "-D", self.data, "-U", "showdown", "--auth", "scram-sha-256", "--pwfile", str(password), "--no-sync")
         self.start()
