@@ -26,7 +26,7 @@ quick: install  # the inner loop: about a minute
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q --hypothesis-profile=quick -m "not slow" tests/unit
 
 test: install
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10 -m "not chaos"  # tests/conftest.py orders the files
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=10  # tests/conftest.py orders the files
 
 check: install
 	$(BIN)/ruff format --check .
