@@ -1,1 +1,2 @@
-"""The dashboard. Reads through app.cache, writes through app.actions; never loads the training stack."""
+"""The dashboard. Reads through app.data.reads, writes through app.data.actions; never loads the training
+stack."""

@@ -1,12 +1,14 @@
-"""Answer checking against math-verify alone: the rate on one core, and the accuracy on the same labelled texts.
+"""Answer checking against math-verify alone: the rate on one core, and the accuracy on the same labelled
+texts.
 
     .venv/bin/python -m benchmarks.answers [--limit N] [--sample N]
 
-The labelled set: the gold solutions of GSM8K (train and test), numeric perturbations of them, and many ways in which models
-write an answer, each with the right and with a wrong number. math-verify is used as its README says, `parse` of both texts
-and then `verify`; being slow, it sees a seeded sample. What it needs to parse the gold answer is not counted, since ours
-remembers gold answers as well. Time is the processor's. Even that changes with what else a machine does, so the two take
-turns, and the median of their ratios counts. Limit: 50 times its rate at equal or better accuracy on that sample.
+The labelled set: the gold solutions of GSM8K (train and test), numeric perturbations of them, and many
+ways in which models write an answer, each with the right and with a wrong number. math-verify is used as
+its README says, `parse` of both texts and then `verify`; being slow, it sees a seeded sample. What it
+needs to parse the gold answer is not counted, since ours remembers gold answers as well. Time is the
+processor's. Even that changes with what else a machine does, so the two take turns, and the median of
+their ratios counts. Limit: 50 times its rate at equal or better accuracy on that sample.
 """
 
 import argparse
@@ -21,12 +23,13 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from core.answers import AnswerRule, extract, matches
+from core.grading.answers import AnswerRule, extract, matches
 
 GSM8K = Path(__file__).parents[2] / "shared" / "data" / "gsm8k"
 LIMIT = 50.0
 TURNS = 9
-# Here two checkers may differ in good faith: what a statement of several answers is worth, and what is only thought.
+# Here two checkers may differ in good faith: what a statement of several answers is worth, and what is only
+# thought.
 BY_DEFINITION = frozenset({
     "two named", "two named, unmarked", "many listed, the gold last", "many listed, the gold first", "in the thought only",
     "think tags", "think tags, answer is", "answer tags", "time of day",
@@ -52,8 +55,12 @@ WAYS: dict[str, Write] = {
     "hashes, unit": lambda w, n: f"{w}\n#### {n} apples",
     "hashes, bold": lambda w, n: f"{w}\n**#### {n}**",
     "hashes, bold number": lambda w, n: f"{w}\n#### **{n}**",
-    "hashes, text follows": lambda w, n: f"{w}\n#### {n}\n\nI checked it twice, with 2 methods and 15 steps. " + "Done. " * 80,
-    "hashes, next question follows": lambda w, n: f"{w}\n#### {n}\n\nQuestion: Tom has 5 dogs and 3 cats. How many pets?",
+    "hashes, text follows": lambda w, n: (
+        f"{w}\n#### {n}\n\nI checked it twice, with 2 methods and 15 steps. " + "Done. " * 80
+    ),
+    "hashes, next question follows": lambda w, n: (
+        f"{w}\n#### {n}\n\nQuestion: Tom has 5 dogs and 3 cats. How many pets?"
+    ),
     "hashes, equation": lambda w, n: f"{w}\n#### 3 + 4 = {n}",
     "hashes, twice": lambda w, n: f"#### 17171\nNo, once more.\n{w}\n#### {n}",
     "hashes, headings": lambda w, n: f"#### Step 1: Think\n{w}\n#### Step 2: Conclude\nThe answer is {n}.",
@@ -72,11 +79,15 @@ WAYS: dict[str, Write] = {
     "the answer is, dollars": lambda w, n: f"{w} The answer is ${n}.",
     "the answer is, LaTeX": lambda w, n: f"{w} The answer is $ {n} $.",
     "the answer is, bold": lambda w, n: f"{w}\nSo the final answer is **{n}**.",
-    "the answer is, text follows": lambda w, n: f"{w} The answer is {n}. That is more than 6 and less than a million and 3.",
+    "the answer is, text follows": lambda w, n: (
+        f"{w} The answer is {n}. That is more than 6 and less than a million and 3."
+    ),
     "the answer is, not another": lambda w, n: f"{w} The answer is {n}, not 17171.",
     "the answer is, equation": lambda w, n: f"{w} The answer is 3 + 4 = {n}.",
     "the answer is, new line": lambda w, n: f"{w}\nThe answer is:\n\n{n}",
-    "the answer is, on checking": lambda w, n: f"{w} The answer is {n}. I am sure the answer is correct, by 100%.",
+    "the answer is, on checking": lambda w, n: (
+        f"{w} The answer is {n}. I am sure the answer is correct, by 100%."
+    ),
     "A:": lambda w, n: f"Q: {w}\nA: {n}",
     "A: with reasoning": lambda w, n: f"A: {w}\nIn all that makes {n}.",
     "Answer:": lambda w, n: f"{w}\nAnswer: {n}",
@@ -111,7 +122,12 @@ def _swapped(gold: str) -> str | None:
 def _perturbed(value: int) -> dict[str, str]:
     near = {"+1": str(value + 1), "-1": str(value - 1), "+0.5": f"{value}.5", "+0.01": f"{value}.01"}
     if value:
-        near |= {"sign": str(-value), "x10": str(value * 10), "/10": f"{value / 10:.10g}", "x1000": f"{value * 1000:,}"}
+        near |= {
+            "sign": str(-value),
+            "x10": str(value * 10),
+            "/10": f"{value / 10:.10g}",
+            "x1000": f"{value * 1000:,}",
+        }
     if (other := _swapped(str(value))) and int(other) != value:
         near["digits swapped"] = other
     return near
@@ -139,9 +155,13 @@ def _odd(rng: random.Random, work: str, value: int) -> Iterator[Labelled]:
     yield made("negative, dollars", f"{work}\nThe answer is -${abs(n) + 1}.", f"-{abs(value) + 1}")
     yield made("negative, in words", f"{work}\nThe answer is negative {abs(n) + 1}.", f"-{abs(value) + 1}")
     yield made("sign lost", f"{work}\n#### -{abs(value) + 1}", str(abs(value) + 1), False)
-    yield made("sign lost, with a space", f"{work}\nThe answer is - {abs(value) + 1}.", str(abs(value) + 1), False)
+    yield made(
+        "sign lost, with a space", f"{work}\nThe answer is - {abs(value) + 1}.", str(abs(value) + 1), False
+    )
     yield made("fraction", f"\\boxed{{\\frac{{{4 * n + k}}}{{4}}}}", f"{value + k / 4}")
-    yield made("fraction, in words", f"{work} The answer is $\\frac{{{4 * n + k}}}{{4}}$.", f"{value + k / 4}")
+    yield made(
+        "fraction, in words", f"{work} The answer is $\\frac{{{4 * n + k}}}{{4}}$.", f"{value + k / 4}"
+    )
     yield made("fraction, slash", f"{work}\n#### {4 * n + k}/4", f"{value + k / 4}")
     if n >= 0 and value >= 0:
         yield made("fraction, mixed", f"{work}\nThe answer is {n} {k}/4.", f"{value + k / 4}")
@@ -149,7 +169,11 @@ def _odd(rng: random.Random, work: str, value: int) -> Iterator[Labelled]:
     yield made("decimal for a fraction", f"{work}\n#### {n + k / 4}", f"{4 * value + k}/4")
     yield made("per cent for a share", f"{work}\n#### {n}%", f"{value / 100:.12g}")
     yield made("many listed, the gold last", f"#### {', '.join(map(str, [*listed, value]))}", is_right=False)
-    yield made("many listed, the gold first", f"The answer is {', '.join(map(str, [value, *listed]))}", is_right=False)
+    yield made(
+        "many listed, the gold first",
+        f"The answer is {', '.join(map(str, [value, *listed]))}",
+        is_right=False,
+    )
     yield made("two named", f"{work}\nThe answer is {value} or {value + 1}.", is_right=False)
     yield made("two named, unmarked", f"{work}\nAnswer: {value + 1} or {value}", is_right=False)
     yield made("two boxed in one", f"\\boxed{{{value}, {value + 1}}}", is_right=False)
@@ -165,7 +189,8 @@ def _odd(rng: random.Random, work: str, value: int) -> Iterator[Labelled]:
 
 
 def labelled(rows: list[dict[str, str]], seed: int = 0) -> list[Labelled]:
-    """The labelled set of GSM8K rows: of each its gold solution, 3 perturbations, 4 ways and 2 odd ones, drawn by `seed`."""
+    """The labelled set of GSM8K rows: of each its gold solution, 3 perturbations, 4 ways and 2 odd ones,
+    drawn by `seed`."""
     rng = random.Random(seed)
     made: list[Labelled] = []
     for row in rows:
@@ -177,7 +202,9 @@ def labelled(rows: list[dict[str, str]], seed: int = 0) -> list[Labelled]:
             made.append(Labelled(f"{work}\n#### {near[name]}", gold, False, f"perturbed, {name}"))
         for kind in rng.sample(sorted(WAYS), 4):
             right = rng.random() < 0.5
-            stated = gold if right else near[rng.choice(sorted(near.keys() - {"+0.5", "+0.01", "/10", "x1000"}))]
+            stated = (
+                gold if right else near[rng.choice(sorted(near.keys() - {"+0.5", "+0.01", "/10", "x1000"}))]
+            )
             made.append(Labelled(WAYS[kind](work, stated), gold, right, kind))
         made += rng.sample(list(_odd(rng, work, int(gold))), 2)
     return made
@@ -185,7 +212,11 @@ def labelled(rows: list[dict[str, str]], seed: int = 0) -> list[Labelled]:
 
 def read(folder: Path = GSM8K) -> list[dict[str, str]]:
     """Every row of GSM8K, train and test."""
-    return [json.loads(line) for split in ("train", "test") for line in (folder / f"{split}.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line)
+        for split in ("train", "test")
+        for line in (folder / f"{split}.jsonl").read_text().splitlines()
+    ]
 
 
 def ours(texts: list[Labelled], rule: AnswerRule) -> tuple[list[bool], float]:
@@ -219,7 +250,9 @@ def _errors(name: str, texts: list[Labelled], verdicts: list[bool]) -> None:
     taken = Counter(t.kind for t, v in zip(texts, verdicts, strict=True) if v and not t.is_right)
     print(f"\n{name} errs in {sum(lost.values())} right and {sum(taken.values())} wrong texts")
     for kind, count in (lost + taken).most_common():
-        print(f"  {kind:<36} {count:>5} of {seen[kind]:>5}   right called wrong {lost[kind]}, wrong called right {taken[kind]}")
+        print(
+            f"  {kind:<36} {count:>5} of {seen[kind]:>5}   right called wrong {lost[kind]}, wrong called right {taken[kind]}"
+        )
 
 
 def main() -> None:
@@ -240,7 +273,9 @@ def main() -> None:
         other[turn::turns], other_rates[turn] = theirs(sample[turn::turns])
     strict, strict_rate = ours(texts, "strict")
     on_sample = [lenient[place] for place in places]
-    print(f"{'':<24} {'texts':>7} {'texts/s':>10} {'accuracy':>9}   without kinds that are a matter of definition")
+    print(
+        f"{'':<24} {'texts':>7} {'texts/s':>10} {'accuracy':>9}   without kinds that are a matter of definition"
+    )
     for name, some, made, speed in (
         ("ours, lenient", texts, lenient, median(lenient_rates)),
         ("ours, strict", texts, strict, strict_rate),

@@ -1,7 +1,8 @@
-"""Runs a training with a clock in it: `python -m benchmarks.clock MODULE_OR_SCRIPT ARGS...`. Started by benchmarks.worker.
+"""Runs a training with a clock in it: `python -m benchmarks.clock MODULE_OR_SCRIPT ARGS...`. Started by
+benchmarks.worker.
 
-Any GRPOTrainer that the program trains takes turns with others: it waits for its turn, makes some steps, and says how long
-each took, where the time went and what its loss was, over the socket that CLOCK names.
+Any GRPOTrainer that the program trains takes turns with others: it waits for its turn, makes some steps,
+and says how long each took, where the time went and what its loss was, over the socket that CLOCK names.
 """
 
 import os

@@ -1,9 +1,9 @@
 """Comparing 8 arms x 10 seeds x 2,000 steps: `python -m benchmarks.compare [--honest | --page]`.
 
-Prints the time of the bootstrap with 10,000 resamples against its limit, and that of the whole comparison with the memory of
-its input. `--honest`: how often intervals of few seeds hold the truth, and how often flags go up on runs in which nothing is
-wrong (a minute). `--page`: from a click on the Compare page's link until such runs, in SQLite, are drawn in Chromium, with a
-server that has just started.
+Prints the time of the bootstrap with 10,000 resamples against its limit, and that of the whole comparison
+with the memory of its input. `--honest`: how often intervals of few seeds hold the truth, and how often
+flags go up on runs in which nothing is wrong (a minute). `--page`: from a click on the Compare page's link
+until such runs, in SQLite, are drawn in Chromium, with a server that has just started.
 """
 
 import argparse
@@ -19,26 +19,37 @@ from playwright.sync_api import Browser, Error, Page
 from sqlalchemy import insert, select, update
 
 from benchmarks.home import own_home
+from core.common.settings import settings
 from core.compare.comparison import PRIMARY, compare
 from core.compare.evidence import GOLD, READ, REWARD, Evidence
 from core.compare.flags import flags
-from core.compare.pairs import improvement
-from core.compare.seeds import RESAMPLES, band, interval, iqm, mean
-from core.experiment import ExperimentConfig
+from core.compare.stats.bootstrap import RESAMPLES, band, interval, iqm, mean
+from core.compare.stats.pairs import improvement
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
 from core.metrics.series import Series
-from core.parsing import parse
-from core.settings import settings
-from core.store import runs, tables
+from core.store import schema
+from core.store.runs import lifecycle
 from core.store.session import writing
 
 LIMIT = 2.0  # seconds
 ARMS, SEEDS, STEPS = 8, 10, 2000
-EACH = ("signal/dead_groups", "policy/entropy", "policy/grad_norm", "policy/loss", "length/mean", "speed/step_seconds")
+EACH = (
+    "signal/dead_groups",
+    "policy/entropy",
+    "policy/grad_norm",
+    "policy/loss",
+    "length/mean",
+    "speed/step_seconds",
+)
 GRPO = {"prompts_per_step": 8, "num_generations": 8, "max_steps": STEPS}
 
 
-def run(arm: int, seed: int, steps: int = STEPS, every: int = 10, height: float = 0.5, noise: float = 0.0) -> Evidence:
-    """A run that climbs to 0.3 + `height`, seen through 128 problems x 2 completions; its reward rises throughout."""
+def run(
+    arm: int, seed: int, steps: int = STEPS, every: int = 10, height: float = 0.5, noise: float = 0.0
+) -> Evidence:
+    """A run that climbs to 0.3 + `height`, seen through 128 problems x 2 completions; its reward rises
+    throughout."""
     rng = np.random.default_rng((arm, seed, 7))
     at, evaluated = np.arange(1, steps + 1), np.arange(0, steps + 1, every)
     truth = 0.3 + (height + noise * rng.normal()) * (1 - np.exp(-evaluated / (steps / 5)))
@@ -46,7 +57,9 @@ def run(arm: int, seed: int, steps: int = STEPS, every: int = 10, height: float 
     series = {name: Series(at, 1 + 0.1 * rng.normal(size=steps)).packed() for name in EACH}
     series[REWARD] = Series(at, 0.3 + 0.5 * at / steps + 0.05 * rng.normal(size=steps)).packed()
     series[GOLD] = Series(evaluated, gold).packed()
-    return Evidence(arm * SEEDS + seed, f"arm-{arm}", seed, "done", steps, steps, series, 128, 2, 1.0, {"grpo": GRPO})
+    return Evidence(
+        arm * SEEDS + seed, f"arm-{arm}", seed, "done", steps, steps, series, 128, 2, 1.0, {"grpo": GRPO}
+    )
 
 
 def bootstrap() -> bool:
@@ -76,7 +89,9 @@ def bootstrap() -> bool:
         print(f"  {name:<24} {median(found):6.3f} s")
     total = sum(map(median, times.values()))
     print(f"  {'together':<24} {total:6.3f} s, limit {LIMIT:g} s: {'OK' if total < LIMIT else 'SLOW'}")
-    print(f"  {'processor time':<24} {(time.process_time() - cpu) / 3:6.3f} s, mean of 3: what it takes on an idle machine")
+    print(
+        f"  {'processor time':<24} {(time.process_time() - cpu) / 3:6.3f} s, mean of 3: what it takes on an idle machine"
+    )
     return total < LIMIT
 
 
@@ -85,9 +100,13 @@ def whole() -> None:
     runs = [run(arm, seed, noise=0.03) for arm in range(ARMS) for seed in range(SEEDS)]
     began = time.perf_counter()
     found = compare(runs)
-    print(f"whole comparison: {time.perf_counter() - began:.2f} s, {len(found.arms)} arms, {len(found.pairs)} pairs x scores")
+    print(
+        f"whole comparison: {time.perf_counter() - began:.2f} s, {len(found.arms)} arms, {len(found.pairs)} pairs x scores"
+    )
     points = sum(len(s.steps) for r in runs for s in r.series.values())
-    print(f"  its input: {points:,} points, {16 * points / 2**20:.0f} MiB; primary scores: {', '.join(PRIMARY)}")
+    print(
+        f"  its input: {points:,} points, {16 * points / 2**20:.0f} MiB; primary scores: {', '.join(PRIMARY)}"
+    )
 
 
 def coverage(times: int = 2000) -> None:
@@ -100,7 +119,8 @@ def coverage(times: int = 2000) -> None:
 
 
 def false_flags(times: int = 1000) -> None:
-    """Flags on runs whose gold accuracy never falls and whose reward always rises, which is the hardest honest case."""
+    """Flags on runs whose gold accuracy never falls and whose reward always rises, which is the hardest
+    honest case."""
     for steps, every, height in ((100, 10, 0.5), (2000, 10, 0.5), (2000, 10, 0.2), (1000, 50, 0.0)):
         seen: Counter[str] = Counter()
         for seed in range(times):
@@ -116,12 +136,17 @@ def stored() -> None:
         {"name": f"arm-{i}", "mix": {"terms": mixes, "blend": {"type": "constant", "value": i / (ARMS - 1)}}}
         for i in range(ARMS)
     ]
-    made = {"name": "eighty", "arms": arms, "seeds": list(range(SEEDS)), "run": {"model": {"path": "tiny"}, "grpo": GRPO}}
-    runs.create_experiment(parse(ExperimentConfig, made), "bench")
+    made = {
+        "name": "eighty",
+        "arms": arms,
+        "seeds": list(range(SEEDS)),
+        "run": {"model": {"path": "tiny"}, "grpo": GRPO},
+    }
+    lifecycle.create_experiment(parse(ExperimentConfig, made), "bench")
     with writing() as c:
-        c.execute(insert(tables.metric), [{"name": name} for name in READ])
-        ids = {row.name: row.id for row in c.execute(select(tables.metric.c.name, tables.metric.c.id))}
-        rows = c.execute(select(tables.run.c.id, tables.run.c.arm, tables.run.c.seed)).all()
+        c.execute(insert(schema.metric), [{"name": name} for name in READ])
+        ids = {row.name: row.id for row in c.execute(select(schema.metric.c.name, schema.metric.c.id))}
+        rows = c.execute(select(schema.run.c.id, schema.run.c.arm, schema.run.c.seed)).all()
     for row in rows:
         found = run(int(row.arm.rpartition("-")[2]), row.seed, noise=0.03)
         gold = found.series[GOLD]
@@ -145,14 +170,18 @@ def stored() -> None:
             for s, v in zip(gold.steps, gold.values, strict=True)
         ]
         with writing() as c:
-            c.execute(insert(tables.point), points)
-            c.execute(insert(tables.evaluation), evaluated)
-            c.execute(update(tables.run).where(tables.run.c.id == row.id).values(status="done", step=STEPS, attempt=1))
+            c.execute(insert(schema.point), points)
+            c.execute(insert(schema.evaluation), evaluated)
+            c.execute(
+                update(schema.run)
+                .where(schema.run.c.id == row.id)
+                .values(status="done", step=STEPS, attempt=1)
+            )
 
 
 def page() -> bool:
     """Three servers, each new: until the answer, the first chart, and all that each step left is there."""
-    from cli.up import app_command
+    from cli.server.up import app_command
     from tests.conftest import free_port
     from tests.support.browser import browser
 
@@ -169,18 +198,23 @@ def page() -> bool:
             finally:
                 server.terminate()
                 server.wait()
-    print("the Compare page of 80 runs, from the click on its link, with a server that has just started; median of 3")
+    print(
+        "the Compare page of 80 runs, from the click on its link, with a server that has just started; median of 3"
+    )
     for name, found in times.items():
         print(f"  {name:<24} {median(found):6.2f} s, of the server's processor {median(worked[name]):5.2f} s")
     return median(times["curves drawn"]) < LIMIT
 
 
-def _watch(made: Browser, base: str, pid: int, times: dict[str, list[float]], worked: dict[str, list[float]]) -> None:
+def _watch(
+    made: Browser, base: str, pid: int, times: dict[str, list[float]], worked: dict[str, list[float]]
+) -> None:
     from tests.conftest import wait_for
 
     seen = made.new_page(viewport={"width": 1440, "height": 3200})
     wait_for("the dashboard", lambda: _opens(seen, f"{base}/workers"), 60)
-    seen.wait_for_function("() => window.Plotly", timeout=20_000)  # loaded when a page has been open for a moment
+    # loaded when a page has been open for a moment
+    seen.wait_for_function("() => window.Plotly", timeout=20_000)
     began, before = time.perf_counter(), _processor(pid)
     seen.get_by_role("link", name="Compare", exact=True).first.click()
     looked = (
@@ -214,7 +248,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--page", action="store_true", help="only the Compare page of such runs, in Chromium")
-    parser.add_argument("--honest", action="store_true", help="also measure intervals and flags where the truth is known")
+    parser.add_argument(
+        "--honest", action="store_true", help="also measure intervals and flags where the truth is known"
+    )
     args = parser.parse_args()
     if args.page:
         raise SystemExit(not page())

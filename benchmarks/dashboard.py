@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from core.store import metric_ids
-from core.store.bulk import insert_rows
+from core.store.bulk_insert import insert_rows
+from core.store.schema import point, run
 from core.store.session import writing
-from core.store.tables import point, run
+from core.store.steps import metric_ids
 from tests.conftest import free_port
 from tests.support.grow import grow, growing, metrics
 
@@ -43,13 +43,17 @@ class Server:
         env = os.environ | {"SHOWDOWN_HOME": str(self._home), "SHOWDOWN_PORT": str(self._port)}
         self._log = (self._home / "app.log").open("wb")
         command = [sys.executable, "-m", "cli", "app"]
-        self._process = subprocess.Popen(command, env=env, stdout=self._log, stderr=self._log, start_new_session=True)
+        self._process = subprocess.Popen(
+            command, env=env, stdout=self._log, stderr=self._log, start_new_session=True
+        )
         while "URL: " not in (self._home / "app.log").read_text():
             assert self._process.poll() is None, (self._home / "app.log").read_text()
             time.sleep(0.1)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._process.terminate()
         self._process.wait(30)
         self._log.close()
@@ -82,8 +86,12 @@ def growing_runs(count: int, steps: int, max_steps: int) -> list[int]:
     ids = growing(["hard", "continuous", "hybrid"][: min(count, 3)], seeds, max_steps)[:count]
     names = metric_ids.register([*metrics(1), "eval/accuracy", "eval/kl"])
     for k, run_id in enumerate(ids):
-        rows = [(run_id, names[n], step, v) for step in range(1, steps + 1) for n, v in metrics(step, k).items()]
-        rows += [(run_id, names["eval/accuracy"], step, min(1.0, step / steps)) for step in range(0, steps + 1, 10)]
+        rows = [
+            (run_id, names[n], step, v) for step in range(1, steps + 1) for n, v in metrics(step, k).items()
+        ]
+        rows += [
+            (run_id, names["eval/accuracy"], step, min(1.0, step / steps)) for step in range(0, steps + 1, 10)
+        ]
         with writing() as c:
             insert_rows(c, point, ("run_id", "metric_id", "step", "value"), rows)
             c.execute(run.update().where(run.c.id == run_id).values(step=steps))
@@ -91,9 +99,11 @@ def growing_runs(count: int, steps: int, max_steps: int) -> list[int]:
 
 
 @contextmanager
-def keep_growing(ids: Sequence[int], first: int, every: float = 1.0, wrote: dict[int, float] | None = None) -> Iterator[None]:
-    """Another step of each run every so many seconds, until the block ends. `wrote`: step -> when it was committed (the first
-    run's, time.time)."""
+def keep_growing(
+    ids: Sequence[int], first: int, every: float = 1.0, wrote: dict[int, float] | None = None
+) -> Iterator[None]:
+    """Another step of each run every so many seconds, until the block ends. `wrote`: step -> when it was
+    committed (the first run's, time.time)."""
 
     def write(step: int) -> None:
         for k, run_id in enumerate(ids):

@@ -1,14 +1,15 @@
-r"""Worked equations of right solutions: how many are judged, and whether any is judged false; then, with one number
-corrupted, how many are noticed.
+r"""Worked equations of right solutions: how many are judged, and whether any is judged false; then, with one
+number corrupted, how many are noticed.
 
     .venv/bin/python -m benchmarks.equations [--gsm8k FOLDER] [--limit N] [--generated N]
 
-The right solutions are GSM8K's own (train), as they are and without its calculator notes, and solutions generated from
-templates: LaTeX, Markdown and prose as models write them, seeded. A component "judges false" what costs a right solution
-something: a false statement in `step_scores` and in the `equations` check of `reasoning`, 0 in `consistency`. Limits: 0
-statements and solutions judged false, at least 60 % of the solutions judged. GSM8K's annotators made slips, listed in SLIPS,
-each false as it stands; they are counted apart. Of `consistency`, texts whose answer does not follow from their last
-equation are theirs too, so that for GSM8K its zeros are printed without a limit.
+The right solutions are GSM8K's own (train), as they are and without its calculator notes, and solutions
+generated from templates: LaTeX, Markdown and prose as models write them, seeded. A component "judges
+false" what costs a right solution something: a false statement in `step_scores` and in the `equations`
+check of `reasoning`, 0 in `consistency`. Limits: 0 statements and solutions judged false, at least 60 % of
+the solutions judged. GSM8K's annotators made slips, listed in SLIPS, each false as it stands; they are
+counted apart. Of `consistency`, texts whose answer does not follow from their last equation are theirs
+too, so that for GSM8K its zeros are printed without a limit.
 """
 
 import argparse
@@ -21,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.solutions import generated
-from core.batch import FloatArray, RolloutBatch
-from core.equations import Statement
-from core.rewards import component
+from core.grading.equations import Statement
+from core.rewards.batch import FloatArray, RolloutBatch
+from core.rewards.components import component
 
 GSM8K = Path(__file__).parents[2] / "shared" / "data" / "gsm8k"
 LEAST_JUDGED = 0.6
@@ -89,12 +90,16 @@ def report(name: str, texts: list[str], slips: bool) -> bool:
     statements = [(text, s) for text, worked in zip(texts, made.statements, strict=True) for s in worked]
     false = [(text, s) for text, s in statements if s.true is False]
     slipped = {(text, s.position) for text, s in false if slips and _is_slip(text, s)}
-    excused = np.array([any(s.true is False and (t, s.position) in slipped for s in w) for t, w in _worked(made)])
+    excused = np.array(
+        [any(s.true is False and (t, s.position) in slipped for s in w) for t, w in _worked(made)]
+    )
     wrong = len(false) - len(slipped)
     read_whole = sum(s.true is not None for _, s in statements)
     judged = sum(any(s.true is not None for s in worked) for worked in made.statements)
     print(f"\n{name}: {len(texts)} right solutions, {len(statements)} statements")
-    print(f"  statements judged {_share(read_whole, len(statements))}   false {wrong}, and {len(slipped)} slips of the text")
+    print(
+        f"  statements judged {_share(read_whole, len(statements))}   false {wrong}, and {len(slipped)} slips of the text"
+    )
     print(f"  solutions judged  {_share(judged, len(texts))}   limit {LEAST_JUDGED:.0%}")
     kept = wrong == 0 and judged >= LEAST_JUDGED * len(texts)
     for label, scores, best in (
@@ -107,7 +112,9 @@ def report(name: str, texts: list[str], slips: bool) -> bool:
         limited = label != "consistency" or not slips
         kept = kept and (costs == 0 or not limited)
         note = "limit 0" if limited else "no limit"
-        print(f"  {label:<22} does not apply {_share(absent.sum(), len(texts))}   judged false {costs} ({note})")
+        print(
+            f"  {label:<22} does not apply {_share(absent.sum(), len(texts))}   judged false {costs} ({note})"
+        )
     _control(texts, made)
     print(f"  {'OK' if kept else 'short'}")
     return kept
@@ -127,7 +134,9 @@ def _control(texts: list[str], made: RolloutBatch) -> None:
     lost = _scores(other, "consistency") < _scores(made, "consistency")[[i for i, _ in pairs]]
     noticed = _share(more.sum(), len(pairs))
     any_falls = _share((more | lost).sum(), len(pairs))
-    print(f"  control: {len(pairs)} with one result corrupted: judged false {noticed}, or consistency falls {any_falls}")
+    print(
+        f"  control: {len(pairs)} with one result corrupted: judged false {noticed}, or consistency falls {any_falls}"
+    )
 
 
 def main() -> None:
@@ -140,7 +149,9 @@ def main() -> None:
     if (args.gsm8k / "train.jsonl").is_file():
         texts = read(args.gsm8k, args.limit)
         kept.append(report("GSM8K train", texts, slips=True))
-        kept.append(report("GSM8K train without calculator notes", [NOTE.sub("", text) for text in texts], slips=True))
+        kept.append(
+            report("GSM8K train without calculator notes", [NOTE.sub("", text) for text in texts], slips=True)
+        )
     else:
         print(f"GSM8K is not at {args.gsm8k}: only generated solutions; --gsm8k names its folder")
     kept.append(report("generated", generated(args.generated), slips=False))

@@ -1,4 +1,5 @@
-"""How long until the dashboard answers, and until the demo's first step is stored: the limits of the first five minutes.
+"""How long until the dashboard answers, and until the demo's first step is stored: the limits of the first
+five minutes.
 
     .venv/bin/python benchmarks/first_minutes.py
 
@@ -43,7 +44,10 @@ def main() -> None:
         began = time.perf_counter()
         env = {**os.environ, "SHOWDOWN_HOME": home, "SHOWDOWN_PORT": str(port)}
         process = subprocess.Popen([sys.executable, "-m", "cli", "demo"], env=env, start_new_session=True)
-        checks = {"dashboard answers": lambda: answers(port), "first step stored": lambda: stepped(Path(home) / "showdown.db")}
+        checks = {
+            "dashboard answers": lambda: answers(port),
+            "first step stored": lambda: stepped(Path(home) / "showdown.db"),
+        }
         took: dict[str, float] = {}
         while len(took) < len(checks) and time.perf_counter() - began < 120:
             for name, check in checks.items():

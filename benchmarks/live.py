@@ -1,9 +1,10 @@
-"""One viewer in a real browser: `python -m benchmarks.live [--runs 10] [--steps 2000] [--seconds 60] [--page PATH]`.
+"""One viewer in a real browser: `python -m benchmarks.live [--runs 10] [--steps 2000] [--seconds 60] [--page
+PATH]`.
 
-Runs grow by a step a second under a dashboard of its own. Prints, each with its limit: the server's processor time per tick
-(with the viewer, less without), the browser's share of a core, and the time from a step's commit to its point on the screen;
-then, for viewers without a browser on the same page, one and ten of them, the bytes of a tick and the server's time per tick
-and viewer.
+Runs grow by a step a second under a dashboard of its own. Prints, each with its limit: the server's
+processor time per tick (with the viewer, less without), the browser's share of a core, and the time from a
+step's commit to its point on the screen; then, for viewers without a browser on the same page, one and ten
+of them, the bytes of a tick and the server's time per tick and viewer.
 """
 
 import argparse
@@ -25,7 +26,14 @@ from core.metrics import count
 from tests.support.browser import FLAGS, chromium
 
 LIMITS = {"server": 10.0, "browser": 0.5, "payload": 100.0, "latency": 2.0}
-KEYS = ("reward/total", "signal/dead_groups", "signal/group_spread", "policy/entropy", "policy/grad_norm", "length/mean")
+KEYS = (
+    "reward/total",
+    "signal/dead_groups",
+    "signal/group_spread",
+    "policy/entropy",
+    "policy/grad_norm",
+    "length/mean",
+)
 OVERLAY = "/runs?runs=1-2-3-4-5-6-7-8-9-10&" + "&".join(f"metrics={quote(key, safe='')}" for key in KEYS)
 # Remembers when each step of each run was first drawn, by the clock of this machine.
 STAMP = """() => { window.drawnAt = {}; setInterval(() => {
@@ -63,7 +71,8 @@ def main() -> None:
     parser.add_argument("--page", default=OVERLAY)
     args = parser.parse_args()
     with own_home() as home:
-        first = args.steps - 4 * args.seconds - 60  # so that they have not reached their end when all is measured
+        # so that they have not reached their end when all is measured
+        first = args.steps - 4 * args.seconds - 60
         ids = growing_runs(args.runs, first, args.steps)
         wrote: dict[int, float] = {}
         with Server(home) as server, keep_growing(ids, first + 1, wrote=wrote):
@@ -92,7 +101,9 @@ def in_browser(server: Server, page: str, seconds: int, idle: float, wrote: dict
         opened = chrome.new_page(viewport={"width": 1440, "height": 2000})
         begin = time.monotonic()
         opened.goto(server.url + page)
-        opened.wait_for_function("() => [...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=60_000)
+        opened.wait_for_function(
+            "() => [...(window.showdownCharts ?? [])].some((ui) => ui.shown)", timeout=60_000
+        )
         print(f"open until the first chart is drawn: {time.monotonic() - begin:.1f} s (cold)")
         time.sleep(5)
         before, mine, steps = server.processor(), processor_of(browsers()), len(wrote)
@@ -106,24 +117,32 @@ def in_browser(server: Server, page: str, seconds: int, idle: float, wrote: dict
             LIMITS["server"],
         )
         said("browser", share, "of a core", LIMITS["browser"])
-        opened.evaluate(STAMP)  # only now: to look fifty times a second costs the browser more than a chart does
+        # only now: to look fifty times a second costs the browser more than a chart does
+        opened.evaluate(STAMP)
         steps = len(wrote)
         time.sleep(seconds / 2)
         ticks = len(wrote) - steps
         drawn: dict[int, float] = {}
-        for key, at in stamped(opened).items():  # of a step that line which came first: only the first run's commit is known
+        # of a step that line which came first: only the first run's commit is known
+        for key, at in stamped(opened).items():
             step = int(key.rpartition("~")[2])
             drawn[step] = min(at, drawn.get(step, at))
         late = np.array([drawn[s] - wrote[s] for s in sorted(drawn) if s in wrote][1:])
-        said("step written to point drawn, 95 % under", float(np.percentile(late, 95)), "s", LIMITS["latency"])
-        print(f"  {len(late)} of {ticks} steps seen one by one, median {np.median(late):.2f} s, longest {late.max():.2f} s")
+        said(
+            "step written to point drawn, 95 % under", float(np.percentile(late, 95)), "s", LIMITS["latency"]
+        )
+        print(
+            f"  {len(late)} of {ticks} steps seen one by one, median {np.median(late):.2f} s, longest {late.max():.2f} s"
+        )
         chrome.close()
 
 
 def simulated(server: Server, page: str, seconds: int, idle: float, viewers: int) -> None:
     seen = Seen()
     path, _, query = page.strip("/").partition("?")
-    looking = threading.Thread(target=lambda: asyncio.run(look(server.url, path, query, viewers, seconds, seen)))
+    looking = threading.Thread(
+        target=lambda: asyncio.run(look(server.url, path, query, viewers, seconds, seen))
+    )
     looking.start()
     time.sleep(12)  # they come within ten seconds
     sent, ticks, before = seen.bytes, len(seen.answers), server.processor()

@@ -1,7 +1,9 @@
-"""Does a long training grow? `python -m benchmarks.memory [--steps N]`: the resident memory of a real child over 2,000 steps.
+"""Does a long training grow? `python -m benchmarks.memory [--steps N]`: the resident memory of a real child
+over 2,000 steps.
 
-The tiny model with small batches of short completions, every sample stored, a checkpoint every 250 steps. Prints the
-memory along the way and, after the first quarter, its slope in MB per 1,000 steps against the limit.
+The tiny model with small batches of short completions, every sample stored, a checkpoint every 250 steps.
+Prints the memory along the way and, after the first quarter, its slope in MB per 1,000 steps against the
+limit.
 """
 
 import argparse
@@ -12,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.home import own_home
-from core.config import RunConfig
-from core.parsing import parse
-from core.store import claims, queries, runs
-from worker import supervisor
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.store.runs import claims, lifecycle, queries
+from worker.supervise import supervisor
 
 LIMIT = 5.0  # MB per 1,000 steps: a run of 20,000 steps then grows by a tenth of what it needs anyway
 
@@ -26,7 +28,12 @@ def config(steps: int) -> RunConfig:
         {
             "model": {"path": "tiny"},
             "data": {"train": {"name": "tiny-arithmetic"}, "eval": {"name": "tiny-arithmetic", "size": 4}},
-            "grpo": {"num_generations": 4, "prompts_per_step": 1, "max_steps": steps, "max_completion_length": 8},
+            "grpo": {
+                "num_generations": 4,
+                "prompts_per_step": 1,
+                "max_steps": steps,
+                "max_completion_length": 8,
+            },
             "mix": {"terms": [{"component": "correctness", "side": "hard", "weight": 1.0}]},
             "evaluation": {"every": 250, "num_samples": 1},
             "checkpoint": {"every": 250},
@@ -46,7 +53,7 @@ def child_megabytes() -> float | None:
 
 def watch(steps: int) -> list[tuple[int, float]]:
     """(step, MB) of a training from its first step to its end, four times a second."""
-    claim = claims.claim(runs.create_run(config(steps)), "benchmark", 60.0)
+    claim = claims.claim(lifecycle.create_run(config(steps)), "benchmark", 60.0)
     assert claim is not None
     training = threading.Thread(target=supervisor.train_claimed, args=(claim,))
     training.start()

@@ -1,8 +1,10 @@
-"""How long pages take with 200 runs, 4 million points and a million samples, on SQLite and (where it is there) PostgreSQL.
+"""How long pages take with 200 runs, 4 million points and a million samples, on SQLite and (where it is
+there) PostgreSQL.
 
-`python -m benchmarks.pages [--quick] [--browser]`. For each page the time of its script with empty caches (what the server
-does before the browser has something to draw; the first run of each, which imports modules, is left out), and of each query
-alone. With --browser also a click on the page's link in Chromium until the page stands still. The limit is 1 s.
+`python -m benchmarks.pages [--quick] [--browser]`. For each page the time of its script with empty caches
+(what the server does before the browser has something to draw; the first run of each, which imports
+modules, is left out), and of each query alone. With --browser also a click on the page's link in Chromium
+until the page stands still. The limit is 1 s.
 """
 
 import argparse
@@ -19,18 +21,20 @@ from statistics import median
 import numpy as np
 from sqlalchemy import insert, literal, select, update
 
-from core import presets
-from core.experiment import ExperimentConfig
+from core.common.settings import settings
+from core.config import presets
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
 from core.metrics import METRICS
-from core.parsing import parse
-from core.settings import settings
-from core.store import claims, many, past, queries, records, runs, session, workers
-from core.store.bulk import insert_rows
-from core.store.records import EvaluationRow, StepRecord
+from core.store import session, workers
+from core.store.bulk_insert import insert_rows
+from core.store.runs import claims, durations, lifecycle, queries
+from core.store.schema import evaluation, metric, point, sample
+from core.store.schema import run as run_table
 from core.store.session import writing
-from core.store.states import Status
-from core.store.tables import evaluation, metric, point, sample
-from core.store.tables import run as run_table
+from core.store.status import Status
+from core.store.steps import many_runs, records
+from core.store.steps.records import EvaluationRow, StepRecord
 from migrations import upgrade
 
 LIMIT, REPEATS = 1.0, 3
@@ -45,7 +49,9 @@ def databases() -> Iterator[list[str]]:
 
     names = [""]
     with tempfile.TemporaryDirectory() as folder:
-        server = postgres_server.__wrapped__(None) if list(Path("/usr/lib/postgresql").glob("*/bin")) else None  # type: ignore[attr-defined]
+        server = (
+            postgres_server.__wrapped__(None) if list(Path("/usr/lib/postgresql").glob("*/bin")) else None
+        )  # type: ignore[attr-defined]
         if server is not None:
             names.append(fresh_postgres(next(server)))
         os.environ["SHOWDOWN_HOME"] = folder
@@ -63,20 +69,27 @@ def build(n_runs: int, steps: int, per_step: int) -> None:
     ids: list[int] = []
     while len(ids) < n_runs:
         made = parse(ExperimentConfig, {**demo, **changed, "name": f"Experiment {len(ids)}"})
-        ids += runs.create_experiment(made)[1]
-    names = [*METRICS, *(f"{family}/{term}" for family in ("score", "contribution", "weight") for term in TERMS)]
+        ids += lifecycle.create_experiment(made)[1]
+    names = [
+        *METRICS,
+        *(f"{family}/{term}" for family in ("score", "contribution", "weight") for term in TERMS),
+    ]
     rng, first = np.random.default_rng(0), ids[0]
     for run_id in ids[: n_runs - 20]:
         claim = claims.claim(run_id, "box-1", 1e6)
         assert claim is not None and claims.mark_running(run_id, 1)
-        records.write_step(run_id, 1, StepRecord(1, dict.fromkeys(names, 0.5), (), EvaluationRow(128, 2, 1.0, 0.5, 2.0)))
+        records.write_step(
+            run_id, 1, StepRecord(1, dict.fromkeys(names, 0.5), (), EvaluationRow(128, 2, 1.0, 0.5, 2.0))
+        )
         records.write_environment(run_id, 1, {"host": "box", "device": "cpu"})
         if run_id % 20:
             claims.finish(run_id, 1, Status.DONE, log_tail="a line\n" * 1000)
     with writing() as c:
         metric_ids = list(c.execute(select(metric.c.id)).scalars())
         values = rng.random((len(metric_ids), steps)).tolist()
-        rows = [(first, m, s, values[k][s - 1]) for k, m in enumerate(metric_ids) for s in range(2, steps + 1)]
+        rows = [
+            (first, m, s, values[k][s - 1]) for k, m in enumerate(metric_ids) for s in range(2, steps + 1)
+        ]
         insert_rows(c, point, ("run_id", "metric_id", "step", "value"), rows)
         accuracy = [(first, s, 128, 2, 1.0, s / steps, 2.0) for s in range(10, steps + 1, 10)]
         columns = ("run_id", "step", "problems", "num_samples", "temperature", "accuracy", "seconds")
@@ -85,7 +98,9 @@ def build(n_runs: int, steps: int, per_step: int) -> None:
                    "correct", "n_tokens", "truncated", "mean_nll", "total", "advantage")  # fmt: skip
         texts = ("q" * 150, "c" * 60, "7", True, 20, False, 0.5, 1.0, 0.0)
         samples = [
-            (first, s, "train", f"p{i // 8}", i // 8, i % 8, *texts) for s in range(1, steps + 1) for i in range(per_step)
+            (first, s, "train", f"p{i // 8}", i // 8, i % 8, *texts)
+            for s in range(1, steps + 1)
+            for i in range(per_step)
         ]
         insert_rows(c, sample, columns, samples)
         c.execute(update(run_table).where(run_table.c.attempt > 0).values(step=steps))
@@ -130,7 +145,7 @@ def scripts(run_id: int) -> None:
         at = AppTest.from_file(str(Path(__file__).parent.parent / "app" / "main.py"), default_timeout=120)
         at.query_params["run"] = str(run_id)
         at.query_params["runs"] = "-".join(map(str, range(run_id, run_id + 6)))
-        at.switch_page(f"views/{name}.py").run() if name != "home" else at.run()
+        at.switch_page(f"views/{name}/page.py").run() if name != "home" else at.run()
         assert not at.exception, at.exception
 
     for name in PAGES:
@@ -144,10 +159,10 @@ def reads(run_id: int) -> None:
     made: dict[str, Callable[[], object]] = {
         "run_list": lambda: queries.run_list(limit=600),
         "unfinished": queries.unfinished,
-        "gold of all runs": lambda: many.gold(ids),
-        "configs of all runs": lambda: many.configs(ids),
-        "newest value of a metric, all runs": lambda: many.newest_of(ids, "reward/total"),
-        "past runs of a model": lambda: past.past_runs("tiny-sparse"),
+        "gold of all runs": lambda: many_runs.gold(ids),
+        "configs of all runs": lambda: many_runs.configs(ids),
+        "newest value of a metric, all runs": lambda: many_runs.newest_of(ids, "reward/total"),
+        "past runs of a model": lambda: durations.past_runs("tiny-sparse"),
         "one metric of a run": lambda: queries.series(run_id, ["reward/total"]),
         "run_detail": lambda: queries.run_detail(run_id),
         "all metrics of a run": lambda: queries.series(run_id),
@@ -162,7 +177,7 @@ def clicks() -> None:
     """From a click on a page's link until it stands still, in Chromium on a dashboard of its own."""
     import subprocess
 
-    from cli.up import app_command
+    from cli.server.up import app_command
     from tests.conftest import free_port, wait_for
     from tests.support.browser import browser, settle
 
@@ -179,7 +194,9 @@ def clicks() -> None:
                     title = "Showdown" if name == "Home" else name
                     began = time.perf_counter()
                     page.get_by_role("link", name=name, exact=True).first.click()
-                    page.wait_for_function("(title) => document.querySelector('h1')?.textContent === title", arg=title)
+                    page.wait_for_function(
+                        "(title) => document.querySelector('h1')?.textContent === title", arg=title
+                    )
                     settle(page)
                     took.setdefault(name, []).append(time.perf_counter() - began)
             for name, seconds in took.items():
@@ -215,10 +232,15 @@ def main() -> None:
             began = time.perf_counter()
             build(200, steps, per_step)
             with session.reading() as c:
-                counts = [c.exec_driver_sql(f"select count(*) from {t}").scalar_one() for t in ("run", "point", "sample")]
+                counts = [
+                    c.exec_driver_sql(f"select count(*) from {t}").scalar_one()
+                    for t in ("run", "point", "sample")
+                ]
             kind = "PostgreSQL" if url else "SQLite"
             took = time.perf_counter() - began
-            print(f"{kind}: {counts[0]:,} runs, {counts[1]:,} points, {counts[2]:,} samples, built in {took:.0f} s")
+            print(
+                f"{kind}: {counts[0]:,} runs, {counts[1]:,} points, {counts[2]:,} samples, built in {took:.0f} s"
+            )
             reads(100)
             scripts(100)
             if args.browser:

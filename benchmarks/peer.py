@@ -1,9 +1,11 @@
-"""Side by side with trackio on the same numbers: `python -m benchmarks.peer --python PATH [--runs 10] [--steps 2000]`.
+"""Side by side with trackio on the same numbers: `python -m benchmarks.peer --python PATH [--runs 10]
+[--steps 2000]`.
 
-PATH is the Python of an environment with trackio in it (`python -m venv T && T/bin/pip install trackio`): it wants other
-packages than ours. Six metrics of each run, then a step a second, one dashboard after the other in the same browser. Prints
-for both the time until the charts are drawn, the processor time of server and browser per second, and whether a zoom is still
-there after ten more steps (the picture inside the zoom stays the same).
+PATH is the Python of an environment with trackio in it (`python -m venv T && T/bin/pip install trackio`):
+it wants other packages than ours. Six metrics of each run, then a step a second, one dashboard after the
+other in the same browser. Prints for both the time until the charts are drawn, the processor time of
+server and browser per second, and whether a zoom is still there after ten more steps (the picture inside
+the zoom stays the same).
 """
 
 import argparse
@@ -131,7 +133,9 @@ def main() -> None:
             ids = growing_runs(args.runs, args.steps, 2 * args.steps)
             with Server(home) as server, keep_growing(ids, args.steps + 1):
                 drawn = "() => [...(window.showdownCharts ?? [])].filter((ui) => ui.shown).length >= 6"
-                took["showdown"] = measure(page, server.url + OVERLAY, ".plot", drawn, lambda: server.pids, args.seconds)
+                took["showdown"] = measure(
+                    page, server.url + OVERLAY, ".plot", drawn, lambda: server.pids, args.seconds
+                )
         with trackio(args.python, args.runs, args.steps) as (url, pids):
             drawn = "document.querySelectorAll('.vega-embed canvas').length >= 6"
             took["trackio"] = measure(page, url, ".vega-embed canvas", drawn, lambda: pids, args.seconds)

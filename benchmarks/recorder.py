@@ -1,11 +1,13 @@
-"""What the recorder costs the training thread: 40 metrics and 64 samples x 6 terms a step, on SQLite and on PostgreSQL.
+"""What the recorder costs the training thread: 40 metrics and 64 samples x 6 terms a step, on SQLite and on
+PostgreSQL.
 
     .venv/bin/python -m benchmarks.recorder [--quick] [--pause SECONDS]
 
-Prints, against the limit of 2 ms at the median, the time from an array to the hand-over (what a step waits for), the time
-until the row is stored, and the processor time of both threads together, which a training shares with the writer. The
-pause between two steps stands for the step. Then 8 processes write to one SQLite file at once, and what is missing is
-counted. PostgreSQL is Debian's, in a cluster of its own with fsync on; SHOWDOWN_BENCH_POSTGRES names another.
+Prints, against the limit of 2 ms at the median, the time from an array to the hand-over (what a step waits
+for), the time until the row is stored, and the processor time of both threads together, which a training
+shares with the writer. The pause between two steps stands for the step. Then 8 processes write to one
+SQLite file at once, and what is missing is counted. PostgreSQL is Debian's, in a cluster of its own with
+fsync on; SHOWDOWN_BENCH_POSTGRES names another.
 """
 
 import argparse
@@ -17,15 +19,15 @@ import numpy as np
 
 from benchmarks.databases import postgresql
 from benchmarks.home import own_home
-from core.batch import RolloutBatch, ScoredBatch
-from core.config import RunConfig
-from core.parsing import parse
-from core.settings import settings
-from core.store import claims, queries, runs
-from core.store.records import StepRecord
+from core.common.settings import settings
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.rewards.batch import RolloutBatch, ScoredBatch
+from core.store.runs import claims, lifecycle, queries
 from core.store.session import forget_engines
-from worker.outbox import Outbox
-from worker.recorder import sample_rows
+from core.store.steps.records import StepRecord
+from worker.state.background_writer import Outbox
+from worker.training.recorder import sample_rows
 
 LIMIT = 2.0  # ms
 METRICS, SAMPLES, GROUP, TERMS, WRITERS = 40, 64, 8, 6, 8
@@ -54,17 +56,23 @@ def rollout(step: int, rng: np.random.Generator) -> tuple[RolloutBatch, ScoredBa
     total = scores.sum(1)
     terms = tuple(f"term{k}" for k in range(TERMS))
     dead = np.zeros(SAMPLES // GROUP, dtype=bool)
-    return batch, ScoredBatch(terms, step, 0.5, scores, scores, np.ones(TERMS), scores, total, total - total.mean(), dead)
+    return batch, ScoredBatch(
+        terms, step, 0.5, scores, scores, np.ones(TERMS), scores, total, total - total.mean(), dead
+    )
 
 
 def write(run_id: int, steps: int, pause: float) -> dict[str, np.ndarray]:
-    """Write a run's steps as its training would. ms of each step; the first ones, which open connections, are left out."""
+    """Write a run's steps as its training would. ms of each step; the first ones, which open connections,
+    are left out."""
     folder = settings().run_folder(run_id)
     folder.mkdir(parents=True)
     rng, took = np.random.default_rng(run_id), []
     with Outbox(folder, run_id, 1) as outbox:
         for step in range(1, steps + 1):
-            (batch, scored), metrics = rollout(step, rng), {f"family/m{k}": float(rng.random()) for k in range(METRICS)}
+            (batch, scored), metrics = (
+                rollout(step, rng),
+                {f"family/m{k}": float(rng.random()) for k in range(METRICS)},
+            )
             began, cpu = time.perf_counter(), time.process_time()
             rows = sample_rows(batch, "train", scored, scored.advantage)
             outbox.write_step(StepRecord(step, metrics, rows), never)
@@ -77,7 +85,7 @@ def write(run_id: int, steps: int, pause: float) -> dict[str, np.ndarray]:
 
 
 def new_run(steps: int) -> int:
-    run_id = runs.create_run(parse(RunConfig, {**CONFIG, "grpo": {"max_steps": steps}}))
+    run_id = lifecycle.create_run(parse(RunConfig, {**CONFIG, "grpo": {"max_steps": steps}}))
     assert claims.claim(run_id, "benchmark", 3600.0)
     return run_id
 
@@ -112,7 +120,9 @@ def many(steps: int, pause: float) -> None:
     ms = np.concatenate([t["in the training thread"] for t in took])
     stored = np.concatenate([t["until it is stored"] for t in took])
     lacking = sum(missing(run_id, steps) for run_id in ids)
-    print(f"  {WRITERS} runs on one SQLite file, {steps} steps each, {WRITERS * steps / seconds:.0f} steps/s together:")
+    print(
+        f"  {WRITERS} runs on one SQLite file, {steps} steps each, {WRITERS * steps / seconds:.0f} steps/s together:"
+    )
     print(f"  in the training threads median {np.median(ms):.2f} ms, p99 {np.percentile(ms, 99):.2f} ms; "
           f"stored after median {np.median(stored):.1f} ms; missing: {lacking} {'OK' if not lacking else 'LOST'}")  # fmt: skip
 
@@ -123,13 +133,17 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.05, help="seconds between two steps")
     args = parser.parse_args()
     steps = 60 if args.quick else 400
-    print(f"{METRICS} metrics, {SAMPLES} samples x {TERMS} terms, {steps} steps; load average {os.getloadavg()[0]:.1f}")
+    print(
+        f"{METRICS} metrics, {SAMPLES} samples x {TERMS} terms, {steps} steps; load average {os.getloadavg()[0]:.1f}"
+    )
     with own_home():
         one("SQLite", steps, args.pause)
         many(steps // 2, args.pause)
     with postgresql() as url:
         if url is None:
-            print("  PostgreSQL: skipped, it is not here; install Debian's `postgresql`, or set SHOWDOWN_BENCH_POSTGRES")
+            print(
+                "  PostgreSQL: skipped, it is not here; install Debian's `postgresql`, or set SHOWDOWN_BENCH_POSTGRES"
+            )
         else:
             with own_home(url):
                 one("PostgreSQL", steps, args.pause)

@@ -1,5 +1,6 @@
-"""Replays a million samples with 8 terms: `python -m benchmarks.replay [--samples N]`. One run prints the rate of the
-arithmetic against the limit of a million samples a second, the rate of reading them from SQLite, and the memory used.
+"""Replays a million samples with 8 terms: `python -m benchmarks.replay [--samples N]`. One run prints the
+rate of the arithmetic against the limit of a million samples a second, the rate of reading them from
+SQLite, and the memory used.
 """
 
 import argparse
@@ -9,11 +10,11 @@ from statistics import median
 
 import numpy as np
 
-from core.config import RunConfig
-from core.mix import Mix
-from core.parsing import parse
-from core.replay import compare, run
-from core.table import SampleTable
+from core.analysis.replay import compare, run
+from core.analysis.sample_table import SampleTable
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.rewards.mix import Mix
 
 LIMIT = 1_000_000  # samples a second
 PER_STEP, GROUP, TERMS = 64, 8, 8
@@ -31,7 +32,12 @@ MIXES = {
 def mix(**more: object) -> Mix:
     """Eight terms on both sides with a moving blend."""
     terms = [
-        {"component": "correctness" if k == 0 else "closeness", "name": f"t{k}", "side": SIDES[k % 2], "weight": 0.5}
+        {
+            "component": "correctness" if k == 0 else "closeness",
+            "name": f"t{k}",
+            "side": SIDES[k % 2],
+            "weight": 0.5,
+        }
         for k in range(TERMS)
     ]
     blend = {"type": "linear", "start": 0.0, "end": 1.0, "from_step": 100, "to_step": 10_000}
@@ -44,7 +50,9 @@ def table(n: int) -> SampleTable:
     where = np.arange(n)
     correct = rng.random(n) < 0.4
     raw = {f"t{k}": correct.astype(float) if k == 0 else rng.random(n).round(2) for k in range(TERMS)}
-    return SampleTable(where, where // PER_STEP + 1, where // GROUP, correct, rng.random(n), np.full(n, 20), raw)
+    return SampleTable(
+        where, where // PER_STEP + 1, where // GROUP, correct, rng.random(n), np.full(n, 20), raw
+    )
 
 
 def arithmetic(n: int) -> None:
@@ -60,7 +68,9 @@ def arithmetic(n: int) -> None:
         seconds = median(times)
         rate = n / seconds
         verdict = "OK" if rate >= LIMIT else "SLOW"
-        print(f"  {name:<22} {seconds:6.2f} s  {rate:>12,.0f} samples/s  {rate / LIMIT:5.2f} x the limit  {verdict}")
+        print(
+            f"  {name:<22} {seconds:6.2f} s  {rate:>12,.0f} samples/s  {rate / LIMIT:5.2f} x the limit  {verdict}"
+        )
     began = time.perf_counter()
     compare(samples, outcome, outcome)
     print(f"  {'what changes':<22} {time.perf_counter() - began:6.2f} s")
@@ -70,22 +80,28 @@ def reading(n: int) -> None:
     """The rate of reading stored samples back; n of them are written first."""
     from sqlalchemy import insert
 
-    from core import samples
-    from core.store import runs
+    from core.analysis import sources
+    from core.store.runs import lifecycle
+    from core.store.schema import run as run_table
+    from core.store.schema import sample, score
     from core.store.session import writing
-    from core.store.tables import run as run_table
-    from core.store.tables import sample, score
 
     made = mix()
     steps = n // PER_STEP
     config = parse(RunConfig, {"mix": made, "grpo": {"max_steps": steps}})
-    run_id = runs.create_run(config)
+    run_id = lifecycle.create_run(config)
     rng = np.random.default_rng(0)
     common = {"run_id": run_id, "split": "train", "problem_id": "p", "prompt": "q" * 150, "completion": "c" * 60, "gold": "7",
               "correct": True, "n_tokens": 20, "truncated": False, "mean_nll": 0.5, "total": 1.0, "advantage": 0.0}  # fmt: skip
     for first in range(0, steps, 200):
         rows = [
-            {**common, "id": 1 + s * PER_STEP + i, "step": s + 1, "group_index": i // GROUP, "index_in_group": i % GROUP}
+            {
+                **common,
+                "id": 1 + s * PER_STEP + i,
+                "step": s + 1,
+                "group_index": i // GROUP,
+                "index_in_group": i % GROUP,
+            }
             for s in range(first, min(steps, first + 200))
             for i in range(PER_STEP)
         ]
@@ -111,9 +127,11 @@ def reading(n: int) -> None:
     with writing() as c:
         c.execute(run_table.update().values(step=steps))
     began = time.perf_counter()
-    found = samples.of_run(run_id, made)
+    found = sources.of_run(run_id, made)
     seconds = time.perf_counter() - began
-    print(f"read {len(found):,} samples from SQLite in {seconds:.1f} s: {len(found) / seconds:,.0f} samples/s")
+    print(
+        f"read {len(found):,} samples from SQLite in {seconds:.1f} s: {len(found) / seconds:,.0f} samples/s"
+    )
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
-"""A page of samples out of a million: every filter with every sort, on SQLite and PostgreSQL, against the limit of 100 ms.
+"""A page of samples out of a million: every filter with every sort, on SQLite and PostgreSQL, against the
+limit of 100 ms.
 
     .venv/bin/python -m benchmarks.samples [--samples N] [--only sqlite|postgresql] [--slowest N]
 
-The largest experiment has 9 runs of 1,000 steps (576,000 of the million samples); 191 smaller runs have the rest. Each list
-is asked once to warm the database's cache, then three times; the median counts. PostgreSQL is Debian's, in a cluster of its
-own; SHOWDOWN_BENCH_POSTGRES names another.
+The largest experiment has 9 runs of 1,000 steps (576,000 of the million samples); 191 smaller runs have
+the rest. Each list is asked once to warm the database's cache, then three times; the median counts.
+PostgreSQL is Debian's, in a cluster of its own; SHOWDOWN_BENCH_POSTGRES names another.
 """
 
 import argparse
@@ -17,14 +18,15 @@ from statistics import median
 
 from benchmarks.databases import postgresql
 from benchmarks.home import own_home
-from core.config import RunConfig
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import browse, lines, notes, runs
-from core.store.browse import Selection, Sort
-from core.store.bulk import insert_rows
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.store.bulk_insert import insert_rows
+from core.store.runs import lifecycle
+from core.store.samples import browse, lines, notes
+from core.store.samples.browse import Selection, Sort
+from core.store.schema import run, sample, score
 from core.store.session import engine, writing
-from core.store.tables import run, sample, score
 
 LIMIT = 100.0  # ms
 ARMS, SEEDS, STEPS, PROMPTS, GROUP, PROBLEMS = 3, 3, 1000, 8, 8, 7473
@@ -45,18 +47,31 @@ SELECTIONS = {
     "text, absent": {"text": "no such words"},
     "one problem": {"problem": "gsm8k/train/42"},
     "a label": {"label": "odd"},
-    "right, dead, closeness, text": {"correct": True, "dead": True, "term": "closeness", "low": 0.5, "text": "clips"},
+    "right, dead, closeness, text": {
+        "correct": True,
+        "dead": True,
+        "term": "closeness",
+        "low": 0.5,
+        "text": "clips",
+    },
 }
-SORTS = [Sort(by, down) for by in ("place", "total", "advantage", "surprise", "tokens") for down in (True, False)]
+SORTS = [
+    Sort(by, down) for by in ("place", "total", "advantage", "surprise", "tokens") for down in (True, False)
+]
 SORTS += [Sort("score", down, "perplexity") for down in (True, False)] + [Sort("random", seed=3)]
 
 
 def _text(rng: random.Random, number: int) -> str:
-    lines = [f"{rng.choice(SHARDS)}: {rng.randrange(100)} + {rng.randrange(100)} = {rng.randrange(200)}." for _ in range(12)]
+    lines = [
+        f"{rng.choice(SHARDS)}: {rng.randrange(100)} + {rng.randrange(100)} = {rng.randrange(200)}."
+        for _ in range(12)
+    ]
     return "\n".join([*lines, f"#### {number}"])
 
 
-def _step(run_id: int, step: int, first_id: int, groups: int, rng: random.Random) -> tuple[list[tuple], list[tuple]]:  # type: ignore[type-arg]
+def _step(
+    run_id: int, step: int, first_id: int, groups: int, rng: random.Random
+) -> tuple[list[tuple], list[tuple]]:  # type: ignore[type-arg]
     samples, scores = [], []
     for g in range(groups):
         problem, dead = rng.randrange(PROBLEMS), rng.random() < 0.2
@@ -78,8 +93,10 @@ def build(samples: int) -> tuple[int, ...]:
     whole = {"name": "large", "run": config, "seeds": list(range(SEEDS)), "arms": [
         {"name": f"arm-{a}", "mix": {"terms": terms}} for a in range(ARMS)
     ]}  # fmt: skip
-    _, large = runs.create_experiment(parse(ExperimentConfig, whole))
-    small = [runs.create_run(parse(RunConfig, {**config, "mix": {"terms": terms}})) for _ in range(SMALL)]
+    _, large = lifecycle.create_experiment(parse(ExperimentConfig, whole))
+    small = [
+        lifecycle.create_run(parse(RunConfig, {**config, "mix": {"terms": terms}})) for _ in range(SMALL)
+    ]
     per_step = PROMPTS * GROUP
     steps = [(r, s) for r in large for s in range(1, min(STEPS, samples // per_step // len(large)) + 1)]
     rest = (samples - len(steps) * per_step) // per_step
@@ -95,7 +112,12 @@ def build(samples: int) -> tuple[int, ...]:
                 rows, scores = _step(run_id, step, next_id, PROMPTS, rng)
                 next_id += len(rows)
                 insert_rows(c, sample, names, rows)
-                insert_rows(c, score, ("sample_id", "term", "position", "raw", "shaped", "weight", "contribution"), scores)
+                insert_rows(
+                    c,
+                    score,
+                    ("sample_id", "term", "position", "raw", "shaped", "weight", "contribution"),
+                    scores,
+                )
     with writing() as c:
         c.execute(run.update().values(step=STEPS, status="done"))
     for step in range(1, 51):
@@ -121,7 +143,9 @@ def measure(large: tuple[int, ...], slowest: int) -> bool:
     for name in SELECTIONS:
         took = [(ms, s) for ms, n, s in found if n == name]
         ms, worst = max(took, key=lambda t: t[0])
-        print(f"  {name:<30} {median(t for t, _ in took):7.1f} ms {ms:7.1f} ms  {ms / LIMIT:5.2f} x  slowest by {worst.by}")
+        print(
+            f"  {name:<30} {median(t for t, _ in took):7.1f} ms {ms:7.1f} ms  {ms / LIMIT:5.2f} x  slowest by {worst.by}"
+        )
     print(f"  {len(found)} lists; slowest:")
     for ms, name, sort in sorted(found, key=lambda f: -f[0])[:slowest]:
         print(
@@ -154,7 +178,9 @@ def main() -> None:
     if args.only != "sqlite":
         with postgresql() as url:
             if url is None:
-                print("PostgreSQL: skipped, it is not here; install Debian's `postgresql`, or set SHOWDOWN_BENCH_POSTGRES")
+                print(
+                    "PostgreSQL: skipped, it is not here; install Debian's `postgresql`, or set SHOWDOWN_BENCH_POSTGRES"
+                )
             else:
                 with own_home(url):
                     kept &= database("PostgreSQL", args.samples, args.slowest)

@@ -60,7 +60,10 @@ def _thousands(value: int) -> str:
 
 def display(steps: Sequence[Step], _rng: random.Random) -> str:
     """Numbered steps with displayed equations, the last one boxed."""
-    lines = [f"{i}. **Step {i}**: We compute\n\\[\n{_tex(s, TIMES)} = {s.value}\n\\]" for i, s in enumerate(steps, 1)]
+    lines = [
+        f"{i}. **Step {i}**: We compute\n\\[\n{_tex(s, TIMES)} = {s.value}\n\\]"
+        for i, s in enumerate(steps, 1)
+    ]
     return "\n\n".join(lines) + f"\n\nSo the answer is \\(\\boxed{{{steps[-1].value}}}\\)."
 
 
@@ -78,7 +81,9 @@ def units(steps: Sequence[Step], rng: random.Random) -> str:
     parts = []
     for s in steps:
         right = f"{s.right}{named}" if s.op in "+-" else str(s.right)
-        parts.append(f"- {unit.title()}: \\( {s.left}{named} {TIMES.get(s.op, s.op)} {right} = {s.value}{named} \\)")
+        parts.append(
+            f"- {unit.title()}: \\( {s.left}{named} {TIMES.get(s.op, s.op)} {right} = {s.value}{named} \\)"
+        )
     return "\n".join(parts) + f"\n\n**Answer:** \\boxed{{{steps[-1].value}{named}}}"
 
 
@@ -107,7 +112,11 @@ def aligned(steps: Sequence[Step], _rng: random.Random) -> str:
     for s in steps:
         rows.append(rf"\text{{Now }} {_tex(s, TIMES)} &= {s.value - 1} + 1 \\")
         rows.append(rf"&= {s.value} \\")
-    return "\\begin{align*}\n" + "\n".join(rows) + f"\n\\end{{align*}}\nThe final answer is $\\boxed{{{steps[-1].value}}}$."
+    return (
+        "\\begin{align*}\n"
+        + "\n".join(rows)
+        + f"\n\\end{{align*}}\nThe final answer is $\\boxed{{{steps[-1].value}}}$."
+    )
 
 
 def below(steps: Sequence[Step], _rng: random.Random) -> str:
@@ -140,12 +149,19 @@ def grouped(steps: Sequence[Step], rng: random.Random) -> str:
 def named(steps: Sequence[Step], _rng: random.Random) -> str:
     """Names and variables before the equations."""
     parts = [rf"\[ \text{{Total}}_{{{i}}} = {_tex(s, TIMES)} = {s.value} \]" for i, s in enumerate(steps, 1)]
-    return "Let $x$ be the total.\n" + "\n".join(parts) + "\n" + rf"Thus $x = {steps[-1].value}$. \boxed{{{steps[-1].value}}}"
+    return (
+        "Let $x$ be the total.\n"
+        + "\n".join(parts)
+        + "\n"
+        + rf"Thus $x = {steps[-1].value}$. \boxed{{{steps[-1].value}}}"
+    )
 
 
 def words(steps: Sequence[Step], _rng: random.Random) -> str:
     """Units in words, which are not read inside of an expression."""
-    parts = [f"{s.left} clips {s.op} {s.right}{' clips' if s.op in '+-' else ''} = {s.value} clips" for s in steps]
+    parts = [
+        f"{s.left} clips {s.op} {s.right}{' clips' if s.op in '+-' else ''} = {s.value} clips" for s in steps
+    ]
     return "\n".join(parts) + f"\n#### {steps[-1].value}"
 
 

@@ -1,8 +1,9 @@
-"""Where the time goes from a claim to the first stored step of the tiny demo: `python -m benchmarks.start [--repeat N]`.
+"""Where the time goes from a claim to the first stored step of the tiny demo: `python -m benchmarks.start
+[--repeat N]`.
 
-Read from the child's log, the run's history and the database, each start in a fresh data directory; medians in seconds.
-As with a worker that has been up for a while: the training stack is imported before the claim. SHOWDOWN_WARM=0 measures a
-start without that.
+Read from the child's log, the run's history and the database, each start in a fresh data directory;
+medians in seconds. As with a worker that has been up for a while: the training stack is imported before
+the claim. SHOWDOWN_WARM=0 measures a start without that.
 """
 
 import argparse
@@ -14,12 +15,13 @@ from datetime import datetime
 from statistics import median
 
 from benchmarks.home import own_home
-from core import presets
-from core.config import RunConfig
-from core.launch import settled
-from core.settings import settings
-from core.store import claims, evaluations, queries, runs
-from worker import supervisor
+from core.common.settings import settings
+from core.config import presets
+from core.config.local_checks import settled
+from core.config.run import RunConfig
+from core.store.runs import claims, lifecycle, queries
+from core.store.steps import evaluations
+from worker.supervise import supervisor
 
 IMPORTS = re.compile(r"^([-\d]+ [:\d]+),(\d+) showdown.train imports ([\d.]+) s", re.MULTILINE)
 READY = re.compile(r"showdown.train ready after ([\d.]+) s")
@@ -30,7 +32,7 @@ def start(config: RunConfig) -> dict[str, float]:
     supervisor.warm_up()
     while not supervisor.WARM.settled(1.0):
         pass
-    run_id = runs.create_run(config)
+    run_id = lifecycle.create_run(config)
     claim = claims.claim(run_id, "benchmark", 60.0)
     assert claim is not None
     began = time.time()
@@ -41,7 +43,7 @@ def start(config: RunConfig) -> dict[str, float]:
         evaluated = evaluated or (time.time() if evaluations.evaluated(run_id, 0) else 0.0)
         stored = time.time() if queries.run_detail(run_id).row.step else 0.0
         time.sleep(0.005)
-    runs.request_stop(run_id)
+    lifecycle.request_stop(run_id)
     training.join()
     log = (settings().run_folder(run_id) / "train.log").read_text()
     found, ready = IMPORTS.search(log), READY.search(log)

@@ -1,8 +1,9 @@
 """Runs that train, seen in a browser: `python -m benchmarks.training [--runs 8] [--minutes 4] [--elsewhere]`.
 
-Real trainings of the tiny model, each in a process of its own as a worker starts them, and their curves on the Runs page in
-Chromium. Prints the time from a step's commit, as another process sees it, to its point on the screen, against its limit.
-`--elsewhere`: the trainings give way to the server and the browser, as those of other machines do.
+Real trainings of the tiny model, each in a process of its own as a worker starts them, and their curves on
+the Runs page in Chromium. Prints the time from a step's commit, as another process sees it, to its point
+on the screen, against its limit. `--elsewhere`: the trainings give way to the server and the browser, as
+those of other machines do.
 """
 
 import argparse
@@ -20,13 +21,13 @@ from playwright.sync_api import Page
 from benchmarks.dashboard import Server
 from benchmarks.home import own_home
 from benchmarks.live import KEYS, LIMITS, STAMP, descendants, said, stamped
-from core import presets
-from core.experiment import ExperimentConfig
-from core.launch import settled
-from core.parsing import parse
-from core.store import claims, queries, runs
+from core.config import presets
+from core.config.experiment import ExperimentConfig
+from core.config.local_checks import settled
+from core.config.parsing import parse
+from core.store.runs import claims, lifecycle, queries
 from tests.support.browser import browser
-from worker import supervisor
+from worker.supervise import supervisor
 
 LOOK = 0.02  # seconds between two looks at the database
 
@@ -35,7 +36,7 @@ def launched(count: int) -> list[int]:
     """So many seeds of the demo's last arm, long enough not to end meanwhile."""
     made = settled(presets.demo()).model_dump(mode="json")
     made["run"]["grpo"]["max_steps"] = 2000
-    _, ids = runs.create_experiment(
+    _, ids = lifecycle.create_experiment(
         parse(ExperimentConfig, made | {"arms": made["arms"][-1:], "seeds": list(range(count))}), "bench"
     )
     return ids
@@ -100,11 +101,13 @@ def main() -> None:
         finally:
             ended.set()
             for run_id in ids:
-                runs.request_stop(run_id)
+                lifecycle.request_stop(run_id)
             for thread in threads:
                 thread.join()
     late = np.array([at - wrote[key] for key, at in drawn.items() if wrote.get(key, 0) > begin + 10])
-    print(f"{args.runs} runs train, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: {len(late)} steps seen")
+    print(
+        f"{args.runs} runs train, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: {len(late)} steps seen"
+    )
     said("step written to point drawn, 95 % under", float(np.percentile(late, 95)), "s", LIMITS["latency"])
     print(f"  median {np.median(late):.2f} s, longest {late.max():.2f} s")
 

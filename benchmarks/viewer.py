@@ -1,8 +1,8 @@
-"""A viewer of the dashboard without a browser: speaks Streamlit's websocket and the feed as its page does. Called by
-benchmarks.live and benchmarks.viewers.
+"""A viewer of the dashboard without a browser: speaks Streamlit's websocket and the feed as its page does.
 
-It opens a page, runs its timers, asks the feed once a second for every card as if all were on screen, answers the pulse, and
-keeps nothing but what it must say that it has. So many viewers fit on the machine of the server they load.
+It opens a page, runs its timers, asks the feed once a second for every card as if all were on screen,
+answers the pulse, and keeps nothing but what it must say that it has. So many viewers fit on the machine
+of the server they load.
 """
 
 import asyncio
@@ -36,7 +36,8 @@ class Viewer:
         self._base, self._page, self._query, self._seen = base, page, query, seen
         self._page_hash, self._timers = "", dict[str, float]()
         self._has = dict[str, list[Any]]()  # element -> what the feed is told
-        self._pulses = dict[str, tuple[str, float]]()  # element -> fragment, least seconds between two answers
+        # element -> fragment, least seconds between two answers
+        self._pulses = dict[str, tuple[str, float]]()
         self._told_at = dict[str, float]()
 
     async def watch(self, seconds: float) -> None:
@@ -47,17 +48,26 @@ class Viewer:
             connect(url, subprotocols=["streamlit"], max_size=None) as socket,  # type: ignore[list-item]
         ):
             await self._ask(socket, None)
-            tasks = [asyncio.create_task(work) for work in (self._read(socket), self._tick(socket), self._feed(socket, client))]
+            tasks = [
+                asyncio.create_task(work)
+                for work in (self._read(socket), self._tick(socket), self._feed(socket, client))
+            ]
             done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 task.cancel()
             for task in done:
                 task.result()
 
-    async def _ask(self, socket: ClientConnection, fragment: str | None, triggers: dict[str, str] | None = None) -> None:
+    async def _ask(
+        self, socket: ClientConnection, fragment: str | None, triggers: dict[str, str] | None = None
+    ) -> None:
         message = BackMsg()
         script = message.rerun_script
-        script.query_string, script.page_script_hash, script.page_name = self._query, self._page_hash, self._page
+        script.query_string, script.page_script_hash, script.page_name = (
+            self._query,
+            self._page_hash,
+            self._page,
+        )
         if fragment:
             script.fragment_id, script.is_auto_rerun = fragment, not triggers
         for widget, value in (triggers or {}).items():
@@ -78,7 +88,9 @@ class Viewer:
             if not asked:
                 continue
             began = loop.time()
-            answer = await client.post(f"{self._base}/showdown/feed", content=json.dumps([self._has[k] for k in asked]))
+            answer = await client.post(
+                f"{self._base}/showdown/feed", content=json.dumps([self._has[k] for k in asked])
+            )
             answer.raise_for_status()
             self._seen.bytes += len(answer.content)
             new = 0
@@ -93,7 +105,11 @@ class Viewer:
                 fragment, spacing = self._pulses.get(element, ("", 0.0))
                 if fragment and loop.time() - self._told_at.get(element, 0.0) > spacing:
                     self._told_at[element] = loop.time()
-                    trigger = {f"$$STREAMLIT_INTERNAL_KEY_{element}__events": json.dumps([{"event": "moved", "value": True}])}
+                    trigger = {
+                        f"$$STREAMLIT_INTERNAL_KEY_{element}__events": json.dumps(
+                            [{"event": "moved", "value": True}]
+                        )
+                    }
                     await self._ask(socket, fragment, trigger)
             self._seen.cards += new
             if new:

@@ -1,8 +1,10 @@
-"""Many viewers of one live run: `python -m benchmarks.viewers [--viewers N] [--minutes M] [--runs R] [--page PATH]`.
+"""Many viewers of one live run: `python -m benchmarks.viewers [--viewers N] [--minutes M] [--runs R] [--page
+PATH]`.
 
-A dashboard of its own over runs that grow by a step a second, and simulated viewers (benchmarks.viewer), all in view of every
-chart. Prints, minute by minute, the server's memory and processor time, and at the end the slope of its memory after the
-first fifth, the time a new drawing took, and how often the database was read for how many drawings.
+A dashboard of its own over runs that grow by a step a second, and simulated viewers (benchmarks.viewer),
+all in view of every chart. Prints, minute by minute, the server's memory and processor time, and at the
+end the slope of its memory after the first fifth, the time a new drawing took, and how often the database
+was read for how many drawings.
 """
 
 import argparse
@@ -31,7 +33,9 @@ def main() -> None:
         with Server(home) as server, keep_growing(ids, 201):
             seen, seconds = Seen(), 60 * args.minutes
             page, _, query = args.page.strip("/").partition("?")
-            looking = threading.Thread(target=lambda: asyncio.run(look(server.url, page, query, args.viewers, seconds, seen)))
+            looking = threading.Thread(
+                target=lambda: asyncio.run(look(server.url, page, query, args.viewers, seconds, seen))
+            )
             looking.start()
             marks = watch(server, looking, seconds)
     report(seen, marks, args.viewers)
@@ -42,7 +46,10 @@ def watch(server: Server, looking: threading.Thread, seconds: float) -> list[tup
     begin, marks = time.monotonic(), []
     while looking.is_alive() and time.monotonic() - begin < seconds + 60:
         marks.append(((time.monotonic() - begin) / 60, server.megabytes(), server.processor()))
-        print(f"  {marks[-1][0]:5.1f} min   {marks[-1][1]:7.1f} MB   {marks[-1][2]:7.1f} s of processor", flush=True)
+        print(
+            f"  {marks[-1][0]:5.1f} min   {marks[-1][1]:7.1f} MB   {marks[-1][2]:7.1f} s of processor",
+            flush=True,
+        )
         looking.join(min(60.0, seconds / 10))
     marks.append(((time.monotonic() - begin) / 60, server.megabytes(), server.processor()))
     return marks
@@ -57,8 +64,12 @@ def report(seen: Seen, marks: list[tuple[float, float, float]], viewers: int) ->
     print(f"{viewers} viewers for {minutes[-1]:.1f} minutes: {used:.0%} of a core, {len(answers)} drawings, "
           f"{seen.cards} cards with data, {seen.bytes / 1e6:.0f} MB sent, errors {seen.errors[:1]}")  # fmt: skip
     median, late_answers = np.median(answers), np.percentile(answers, 95)
-    print(f"server per drawing and viewer: {1000 * (processor[-1] - processor[0]) / max(len(answers), 1):.1f} ms of processor")
-    print(f"a drawing after the pulse: median {1000 * median:.0f} ms, 95 % under {1000 * late_answers:.0f} ms")
+    print(
+        f"server per drawing and viewer: {1000 * (processor[-1] - processor[0]) / max(len(answers), 1):.1f} ms of processor"
+    )
+    print(
+        f"a drawing after the pulse: median {1000 * median:.0f} ms, 95 % under {1000 * late_answers:.0f} ms"
+    )
     print(f"memory: {megabytes[-1]:.0f} MB, {slope:+.2f} MB a minute after the first fifth; "
           f"limit {LIMIT_SLOPE}: ratio {slope / LIMIT_SLOPE:.2f}")  # fmt: skip
 

@@ -2,14 +2,15 @@
 
     .venv/bin/python -m benchmarks.worker [--quick] [--bare]
 
-The script is the one that `showdown export` writes: GRPOTrainer with one reward function, the same model, data, seed,
-rewards and TRL settings, its losses to the log, and the environment that the supervisor gives a training (CHILD_ENV);
-`--bare` also runs it with none of that, which on a busy machine is many times slower. All are alive at once and take turns
-of a few steps, so that the machine's load is shared out; a write that is still under way at the end of a turn (one of five)
-is not waited for. Same losses: checked.
+The script is the one that `showdown export` writes: GRPOTrainer with one reward function, the same model,
+data, seed, rewards and TRL settings, its losses to the log, and the environment that the supervisor gives a
+training (CHILD_ENV); `--bare` also runs it with none of that, which on a busy machine is many times slower.
+All are alive at once and take turns of a few steps, so that the machine's load is shared out; a write that is
+still under way at the end of a turn (one of five) is not waited for. Same losses: checked.
 
-Prints the median seconds of a step, where they go, and the ratio of wall and processor time to the peer's against the
-limit. A second table does the same with the perplexity reward, which stock TRL cannot compute: our worker alone.
+Prints the median seconds of a step, where they go, and the ratio of wall and processor time to the peer's
+against the limit. A second table does the same with the perplexity reward, which stock TRL cannot compute:
+our worker alone.
 """
 
 import argparse
@@ -25,9 +26,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.home import own_home
-from core.config import RunConfig
-from core.parsing import parse
-from core.store import claims
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.store.runs import claims
 
 LIMIT = 1.02
 TURN = 5  # steps
@@ -62,18 +63,19 @@ def config(steps: int, terms: list[dict[str, Any]]) -> RunConfig:
 
 
 def start_ours(made: RunConfig, address: str) -> threading.Thread:
-    """Through the queue's row and the supervisor, as every run; only the child's module is run inside the clock."""
-    from core.store import runs
-    from worker import children, supervisor
+    """Through the queue's row and the supervisor, as every run; only the child's module is run inside the
+    clock."""
+    from core.store.runs import lifecycle
+    from worker.supervise import process_group, supervisor
 
     def clocked(command: list[str], **more: Any) -> Any:
         python, _, module, *ids = command
         env = {**more.pop("env"), "CLOCK": address, "CLOCK_SIDE": OURS}
         return subprocess.Popen([python, "-m", "benchmarks.clock", module, *ids], env=env, **more)
 
-    claim = claims.claim(runs.create_run(made), "benchmark", 60.0)
+    claim = claims.claim(lifecycle.create_run(made), "benchmark", 60.0)
     assert claim is not None
-    children.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": clocked})  # type: ignore[assignment]
+    process_group.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": clocked})  # type: ignore[assignment]
     thread = threading.Thread(target=supervisor.train_claimed, args=(claim,))
     thread.start()
     return thread
@@ -81,8 +83,8 @@ def start_ours(made: RunConfig, address: str) -> threading.Thread:
 
 def start_peer(made: RunConfig, folder: Path, address: str, side: str) -> "subprocess.Popen[bytes]":
     """The script of an exported run, in a process of its own."""
-    from cli.export_texts import script
-    from worker.supervisor import CHILD_ENV
+    from cli.runs.export_texts import script
+    from worker.supervise.supervisor import CHILD_ENV
 
     folder.mkdir()
     (folder / "config.yaml").write_text(made.to_yaml())
@@ -100,7 +102,9 @@ def race(made: RunConfig, sides: list[str], home: Path) -> dict[str, Steps]:
     address = str(home / "clock")
     listener = Listener(address)
     waits: list[Any] = [start_ours(made, address)]
-    waits += [start_peer(made, home / side.replace(" ", "-"), address, side) for side in sides if side != OURS]
+    waits += [
+        start_peer(made, home / side.replace(" ", "-"), address, side) for side in sides if side != OURS
+    ]
     sockets: dict[str, Connection] = {}
     found: dict[str, Steps] = {side: [] for side in sides}
     try:
@@ -128,7 +132,10 @@ def race(made: RunConfig, sides: list[str], home: Path) -> dict[str, Steps]:
 
 def table(found: dict[str, Steps]) -> dict[str, dict[str, float]]:
     """Print the median of each part of a step; return them."""
-    mids = {side: {part: median(s.get(part, 0.0) for s in steps[TURN:]) for part in steps[-1]} for side, steps in found.items()}
+    mids = {
+        side: {part: median(s.get(part, 0.0) for s in steps[TURN:]) for part in steps[-1]}
+        for side, steps in found.items()
+    }
     print(f"{'median ms of a step':<22}" + "".join(f"{side:>30}" for side in mids))
     for part in [p for p in next(iter(mids.values())) if p != "loss"]:
         print(f"  {part:<20}" + "".join(f"{1e3 * mid.get(part, 0.0):>30.1f}" for mid in mids.values()))
@@ -138,13 +145,18 @@ def table(found: dict[str, Steps]) -> dict[str, dict[str, float]]:
 def compare(made: RunConfig, home: Path, sides: list[str]) -> None:
     found = race(made, sides, home)
     for side in sides[1:]:
-        assert [s["loss"] for s in found[side]] == [s["loss"] for s in found[OURS]], f"{side} trained other numbers"
-    print(f"{len(found[OURS])} steps each in turns of {TURN}, the first {TURN} left out; all losses equal to the last bit")
+        assert [s["loss"] for s in found[side]] == [s["loss"] for s in found[OURS]], (
+            f"{side} trained other numbers"
+        )
+    print(
+        f"{len(found[OURS])} steps each in turns of {TURN}, the first {TURN} left out; all losses equal to the last bit"
+    )
     mids = table(found)
     for side in sides[1:]:
         wall, cpu = (mids[OURS][kind] / mids[side][kind] for kind in ("wall", "cpu"))
         verdict = f"   limit {LIMIT}: {'OK' if wall <= LIMIT else 'SLOW'}" if side == PEER else ""
-        pairs = zip(found[OURS][TURN:], found[side][TURN:], strict=True)  # the same completions, so the same work
+        # the same completions, so the same work
+        pairs = zip(found[OURS][TURN:], found[side][TURN:], strict=True)
         paired = median(ours["wall"] / theirs["wall"] for ours, theirs in pairs)
         print(f"ours / {side:<28} wall {wall:.3f}   step by step {paired:.3f}   processor {cpu:.3f}{verdict}")
 
@@ -152,7 +164,9 @@ def compare(made: RunConfig, home: Path, sides: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="fewer steps: a minute")
-    parser.add_argument("--bare", action="store_true", help="also the script without the supervisor's environment")
+    parser.add_argument(
+        "--bare", action="store_true", help="also the script without the supervisor's environment"
+    )
     args = parser.parse_args()
     steps = 20 if args.quick else 75
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")

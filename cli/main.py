@@ -1,6 +1,7 @@
-"""The commands of `showdown`. Thin: parse, call, print. Exit codes: 0 fine, 1 failed, 2 misuse.
+"""The commands of `showdown`. Thin: parse, call, print.
 
-`--json` prints a list or a result for programs. Errors of ours are one line on standard error, never a traceback.
+Exit codes: 0 fine, 1 failed, 2 misuse. `--json` prints a list or a result for programs. Our own errors are
+one line on standard error, never a traceback.
 """
 
 import io
@@ -14,25 +15,26 @@ from typing import Any
 
 import click
 
-from cli import lifecycle, rewards
-from cli import up as instance
-from cli.logs import logs_command
+from cli import rewards
 from cli.new import new
 from cli.operator import operator
 from cli.report import report
-from cli.run import run_command
-from cli.samples import samples_command
+from cli.runs import manage
+from cli.runs.logs import logs_command
+from cli.runs.run import run_command
+from cli.runs.samples import samples_command
+from cli.runs.transfer import export_command, import_command
+from cli.server import up as instance
 from cli.study import study
-from cli.transfer import export_command, import_command
-from core import presets
-from core.errors import ShowdownError
-from core.experiment import ExperimentConfig
-from core.launch import settled
-from core.lint import cannot_act, cannot_act_in
-from core.revision import revision
-from core.settings import settings
-from core.store import queries, runs
-from worker import shared
+from core.common.errors import ShowdownError
+from core.common.revision import revision
+from core.common.settings import settings
+from core.config import presets
+from core.config.experiment import ExperimentConfig
+from core.config.lint import cannot_act, cannot_act_in
+from core.config.local_checks import settled
+from core.store.runs import lifecycle, queries
+from worker.state import remote
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -52,7 +54,8 @@ class Commands(click.Group):
 @click.version_option(package_name="showdown")
 def main() -> None:
     """Design, run and compare reward structures for GRPO."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal of Latin letters, or half a character in a run's text: \ud83d for it
+    # a Latin-1 terminal, or a lone surrogate in a run's text: print an escape such as \ud83d instead
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -105,7 +108,9 @@ def password() -> None:
         else sys.stdin.readline().rstrip("\n")
     )
     write(typed, settings().password)
-    click.echo(f"the hash of the password is in {settings().password}; every sign-in with the one before is over")
+    click.echo(
+        f"the hash of the password is in {settings().password}; every sign-in with the one before is over"
+    )
 
 
 @main.command()
@@ -114,10 +119,11 @@ def worker(reaper: bool) -> None:
     """A worker: takes runs from the queue and trains them."""
     instance.open_store()
     if not reaper:
-        shared.check()
-        # Nothing here says who may queue runs, as SHOWDOWN_HOST does for `showdown up`: no file of the user's without a word.
+        remote.check()
+        # Nothing here limits who may queue runs, as SHOWDOWN_HOST does for `showdown up`: runs read none of
+        # the user's files unless SHOWDOWN_DATA_ROOTS allows it.
         os.environ.setdefault("SHOWDOWN_DATA_ROOTS", str(settings().home))
-    module = "worker.reaper" if reaper else "worker.celery_app"
+    module = "worker.supervise.reaper" if reaper else "worker.supervise.celery_app"
     os.execv(sys.executable, [sys.executable, "-m", module])
 
 
@@ -126,19 +132,20 @@ def worker(reaper: bool) -> None:
 @AS_JSON
 def submit(config: Path, as_json: bool) -> None:
     """Queue a run or an experiment from a YAML file, or from a preset's name."""
-    made = settled(presets.named_or_file(config))
-    if isinstance(made, ExperimentConfig):
-        findings = cannot_act_in(made)
+    plan = settled(presets.named_or_file(config))
+    if isinstance(plan, ExperimentConfig):
+        findings = cannot_act_in(plan)
     else:
-        findings = [(made.name, *finding) for finding in cannot_act(made.mix, made.grpo)]
+        findings = [(plan.name, *finding) for finding in cannot_act(plan.mix, plan.grpo)]
     for finding in findings:
         click.echo(f"showdown: {': '.join(filter(None, finding))}", err=True)
     instance.open_store()
-    if isinstance(made, ExperimentConfig):
-        experiment_id, run_ids = runs.create_experiment(made, revision(), operator())
+    if isinstance(plan, ExperimentConfig):
+        experiment_id, run_ids = lifecycle.create_experiment(plan, revision(), operator())
     else:
-        experiment_id, run_ids = None, [runs.create_run(made, revision(), operator())]
-    lifecycle.wake(*run_ids)
+        experiment_id = None
+        run_ids = [lifecycle.create_run(plan, revision(), operator())]
+    manage.wake(*run_ids)
     if as_json:
         click.echo(json.dumps({"experiment": experiment_id, "runs": run_ids}))
     else:
@@ -159,7 +166,10 @@ def list_runs(as_json: bool) -> None:
     for r in rows:
         accuracy = "" if r.accuracy is None else f"{r.accuracy:.1%}"
         progress = f"{r.step}/{r.max_steps}"
-        click.echo(f"{r.id:>5}  {r.status:<8}  {r.variant:<24}  seed {r.seed:<4} {progress:>9}  {accuracy:>6}  {r.experiment}")
+        click.echo(
+            f"{r.id:>5}  {r.status:<8}  {r.variant:<24}  seed {r.seed:<4} "
+            f"{progress:>9}  {accuracy:>6}  {r.experiment}"
+        )
 
 
 @main.command()
@@ -175,13 +185,14 @@ def show(run_id: int, as_json: bool) -> None:
         return
     r = detail.row
     click.echo(
-        f"run {r.id}: {r.arm}, seed {r.seed} ({r.structure}) - {r.status}, step {r.step} of {r.max_steps}, attempt {r.attempt}"
+        f"run {r.id}: {r.arm}, seed {r.seed} ({r.structure}) - {r.status}, "
+        f"step {r.step} of {r.max_steps}, attempt {r.attempt}"
     )
     if r.error_message:
         click.echo(f"{r.error_kind}: {r.error_message}")
     for e in history:
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(e.at))
-        click.echo(f"  {at}  {e.kind:<16} {'' if e.step is None else f'step {e.step}':<10} {e.text}")
+        time_text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(e.at))
+        click.echo(f"  {time_text}  {e.kind:<16} {'' if e.step is None else f'step {e.step}':<10} {e.text}")
 
 
 @main.group()
@@ -196,7 +207,7 @@ def tiny_build(out: Path) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "worker.tiny.build", str(out)])
 
 
-for command in (lifecycle.stop, lifecycle.requeue, lifecycle.extend, lifecycle.priority, lifecycle.limit, lifecycle.clone):
+for command in (manage.stop, manage.requeue, manage.extend, manage.priority, manage.limit, manage.clone):
     main.add_command(command)
 for command in (rewards.score, rewards.preflight_command, rewards.replay_command, rewards.bench_group, new):
     main.add_command(command)

@@ -1,20 +1,21 @@
-"""`showdown new component NAME`: a working example of one's own, with its test. Called by cli.main."""
+"""`showdown new component NAME`: a working example of one's own, with its test."""
 
 from pathlib import Path
 
 import click
 
-from core.errors import SetupError
-from core.rewards import COMPONENTS
-from core.rewards.own import NAME
-from core.settings import settings
+from core.common.errors import SetupError
+from core.common.settings import settings
+from core.rewards.components import COMPONENTS
+from core.rewards.components.plugins import NAME
 
-COMPONENT = '''"""{title}: one sentence on what it pays. Found by Showdown because it lies in its components directory."""
+COMPONENT = '''"""{title}: one sentence on what it pays. Found by Showdown because it lies in its \
+components directory."""
 
 import numpy as np
 from pydantic import Field
 
-from core.batch import FloatArray, RolloutBatch
+from core.rewards.batch import FloatArray, RolloutBatch
 from core.rewards.component import Component, ComponentParams
 
 
@@ -30,7 +31,8 @@ class Params(ComponentParams):
 def score(batch: RolloutBatch, params: Params) -> FloatArray:
     """[n] min(occurrences / enough, 1), in [0, 1].
 
-    Return NaN for a sample the component does not apply to, 0.0 for one it judges worthless. No model, no files, no
+    Return NaN for a sample the component does not apply to, 0.0 for one it judges worthless. \
+No model, no files, no
     clock, no random numbers: the same text must always earn the same.
     """
     counts = [text.lower().count(params.word.lower()) for text in batch.completions]
@@ -55,9 +57,9 @@ from pathlib import Path
 
 import pytest
 
-from core.batch import of_problem
 from core.problems import Problem
-from core.rewards.own import from_file
+from core.rewards.batch import of_problem
+from core.rewards.components.plugins import from_file
 
 HERE = Path(__file__).parent
 
@@ -87,16 +89,20 @@ def new() -> None:
 def component(name: str) -> None:
     """A reward component of your own, with its test, in the components directory."""
     if not NAME.fullmatch(name):
-        raise SetupError(f"{name!r} cannot be a component's name: lower case letters, digits and _, beginning with a letter")
+        raise SetupError(
+            f"{name!r} cannot be a component's name: "
+            "lower case letters, digits and _, beginning with a letter"
+        )
     if name.startswith("test_"):
         raise SetupError(f"{name!r} would be taken for a test; choose a name that does not begin with test_")
     if name in COMPONENTS:
         raise SetupError(f"a component called {name!r} exists; choose another name")
     folder = settings().own_components
-    path, test = folder / f"{name}.py", folder / f"test_{name}.py"
-    for taken in (path, test):
-        if taken.exists():
-            raise SetupError(f"{taken} exists; choose another name, or remove it")
+    path = folder / f"{name}.py"
+    test = folder / f"test_{name}.py"
+    for target in (path, test):
+        if target.exists():
+            raise SetupError(f"{target} exists; choose another name, or remove it")
     title = name.replace("_", " ").capitalize()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,14 +110,14 @@ def component(name: str) -> None:
         test.write_text(TEST.format(name=name, test=test), encoding="utf-8")
     except OSError as error:  # a container's is read-only
         raise SetupError(
-            f"the components directory {folder} cannot be written to ({error.strerror}); run this where it can, or set "
-            "SHOWDOWN_COMPONENTS to a directory of yours"
+            f"the components directory {folder} cannot be written to ({error.strerror}); "
+            "run this where it can, or set SHOWDOWN_COMPONENTS to a directory of yours"
         ) from error
     click.echo(f"wrote {_short(path)} and {_short(test)}")
     click.echo("It is listed under Add term when the dashboard and the workers start again.")
 
 
 def _short(path: Path) -> Path:
-    """Relative to where the user stands, if it lies below."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    """The path relative to the working directory, if it lies below."""
+    working_directory = Path.cwd()
+    return path.relative_to(working_directory) if path.is_relative_to(working_directory) else path

@@ -1,4 +1,4 @@
-"""Who gives a command, for the history of runs."""
+"""Names who gives a command, for the history of runs."""
 
 from getpass import getuser
 

@@ -1,6 +1,7 @@
-"""What a training looks like in a terminal: one moving line, or plain lines where nobody can see it move. Called by cli.run.
+"""Progress of a training in a terminal: one moving line, or plain lines where nobody can see it move.
 
-Goes to standard error, so that a command's result stays alone on standard output. rich is imported where it is used.
+Goes to standard error, so that a command's result stays alone on standard output. rich is imported where
+it is used.
 """
 
 import sys
@@ -12,16 +13,17 @@ from typing import Any
 
 import click
 
-from core.store.queries import RunRow
-from core.store.states import Status
+from core.store.runs.queries import RunRow
+from core.store.status import Status
 
 LINE_SECONDS = 10.0  # between two plain lines
-GONE = (OSError, ValueError)  # the terminal was closed: the training goes on to its checkpoint without being seen
+# the terminal was closed: the training goes on to its checkpoint without being shown
+GONE = (OSError, ValueError)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A training at one look; None: not known yet. `left`: seconds to its end."""
+    """State of a training at one moment; None: not known yet. `left`: seconds to its end."""
 
     status: Status
     step: int
@@ -32,7 +34,7 @@ class Seen:
     left: float | None
 
     def words(self) -> str:
-        """What is known, in one line."""
+        """The known values in one line."""
         if self.status == Status.STARTING:
             return "starting"
         parts = [] if self.left is None else [f"ETA {clock(self.left)}"]
@@ -43,14 +45,14 @@ class Seen:
 
 
 def clock(seconds: float) -> str:
-    """1:02:03 or 2:03."""
-    minutes, rest = divmod(round(seconds), 60)
+    """Seconds as `1:02:03` or `2:03`."""
+    minutes, remainder = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{hours}:{minutes:02}:{remainder:02}" if hours else f"{minutes}:{remainder:02}"
 
 
 class Pace:
-    """How long the rest takes, from the steps seen so far, evaluations and checkpoints included."""
+    """Estimates the remaining time from the steps so far, evaluations and checkpoints included."""
 
     def __init__(self) -> None:
         self._from: tuple[float, int] | None = None
@@ -66,10 +68,12 @@ class Pace:
 
 
 class Lines:
-    """Plain lines: every so often, and where the training stands at the end."""
+    """Plain lines: one every LINE_SECONDS, and a last one at the end of the training."""
 
     def __init__(self, name: str) -> None:
-        self.name, self._at, self._said = name, 0.0, ""
+        self.name = name
+        self._at = 0.0
+        self._said = ""
         self._last: str | None = None
 
     def show(self, seen: Seen) -> None:
@@ -85,7 +89,7 @@ class Lines:
             self.say(self._last)
 
     def say(self, text: str) -> None:
-        """A line of its own."""
+        """Print a line of its own."""
         with suppress(*GONE):
             click.echo(text, err=True)
 
@@ -100,18 +104,23 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[words]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[words]}"),
+        )
         self._progress = Progress(*columns, console=Console(stderr=True))
         self._task = self._progress.add_task(name, total=None, words="starting")
         self._progress.start()
 
     def show(self, seen: Seen) -> None:
-        """Draw anew."""
+        """Redraw the line."""
         with suppress(*GONE):
             self._progress.update(self._task, completed=seen.step, total=seen.max_steps, words=seen.words())
 
     def say(self, text: str) -> None:
-        """A line above the moving one."""
+        """Print a line above the moving one."""
         with suppress(*GONE):
             self._progress.console.print(text, highlight=False, markup=False)
 
@@ -131,9 +140,9 @@ def _made(name: str) -> Any:
 
 @contextmanager
 def display(name: str) -> Iterator[Any]:
-    """What shows a training: `show(Seen)` and `say(text)`."""
-    shown = _made(name)
+    """Show a training: yields an object with `show(Seen)` and `say(text)`."""
+    view = _made(name)
     try:
-        yield shown
+        yield view
     finally:
-        shown.close()
+        view.close()

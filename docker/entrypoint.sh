@@ -1,5 +1,5 @@
 #!/bin/sh
-# Entry of both images: makes the two URLs that core/settings.py reads of secret files, then becomes the command.
+# Entry of both images: makes the two URLs that core/common/settings.py reads of secret files, then becomes the command.
 # So a password stands in no image, no compose file and no `docker inspect`; only in the memory of our own processes.
 set -eu
 secrets=${SECRETS:-/run/secrets}

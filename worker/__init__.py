@@ -1,1 +1,4 @@
-"""The side that trains: a light Celery process that supervises, and a heavy training child (`worker.train`)."""
+"""The side that trains: a light Celery process supervises heavy training children.
+
+A child is `worker.training.train`.
+"""

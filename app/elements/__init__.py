@@ -1,7 +1,8 @@
-"""Our own page elements (components v2): what no native Streamlit element does. One .js and one .css file each.
+"""Our own page elements (components v2), for what no native Streamlit element does.
 
-Called by pages. Texts reach the page through `textContent` only, so a completion can hold anything. Colours are roles
-(`@hard`, `@ink/.4`), resolved in the browser on every draw, so that a theme flip needs no rerun.
+Each is one .js and one .css file. Texts reach the page through `textContent` only, so a completion can
+hold anything. Colours are roles (`@hard`, `@ink/.4`), resolved in the browser on every draw, so that a
+theme flip needs no rerun.
 """
 
 import hashlib
@@ -15,8 +16,8 @@ from typing import Any
 import plotly
 import streamlit as st
 
-from app.live import LIVE, STILL, Source, Version
-from app.wire import Card, Message, Said
+from app.live.chart_protocol import Card, Message, Said
+from app.live.feed import LIVE, STILL, Source, Version
 
 HERE = Path(__file__).parent
 STATIC = HERE.parent / "static"
@@ -35,8 +36,12 @@ export default function (given) {
 
 
 def serve_plotly() -> None:
-    """Put the installed plotly.min.js where the dashboard serves files from: no network, no second copy in git."""
-    source, target = Path(plotly.__file__).parent / "package_data" / "plotly.min.js", STATIC / "plotly.min.js"
+    """Copy the installed plotly.min.js to where the dashboard serves files from.
+
+    So it needs no network, and no second copy in git.
+    """
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    target = STATIC / "plotly.min.js"
     if not target.is_file() or target.stat().st_size != source.stat().st_size:
         shutil.copyfile(source, target)
 
@@ -48,8 +53,9 @@ def _read(*names: str) -> str:
 def define(name: str, *with_: str) -> Any:
     """Register an element made of its own script and style, the shared ones and those of `with_`.
 
-    Streamlit repeats an element's script and style in every message to the browser, each second where a chart is live. So
-    they are served as one file under a name that changes with its contents, and the element itself is two lines.
+    Streamlit repeats an element's script and style in every message to the browser, each second where a
+    chart is live. So they are served as one file under a name that changes with its contents, and the
+    element itself is two lines.
     """
     style = json.dumps(_read("shared.css", f"{name}.css"))
     source = _read("shared.js", *(f"{w}.js" for w in with_), f"{name}.js")
@@ -67,7 +73,8 @@ def define(name: str, *with_: str) -> Any:
 
 
 serve_plotly()
-_chart_card, _pulse = define("chart_card", "plotly", "wire", "feed"), define("pulse", "wire", "feed")
+_chart_card = define("chart_card", "plotly", "wire", "feed")
+_pulse = define("pulse", "wire", "feed")
 _warm = define("warm", "plotly", "patience", "entries")
 _step_bar, _sum_table, _marked_text, _group, _log_view, _sample_list, _problem_time = map(
     define, ("step_bar", "sum_table", "marked_text", "group", "log_view", "sample_list", "problem_time")
@@ -77,34 +84,41 @@ _curve_editor = define("curve_editor", "curve_laws")
 
 
 def chart_card(key: str, card: Card) -> None:
-    """A titled card around a Plotly figure that keeps its zoom when its data change. `card` is made by app.figures."""
+    """A titled card around a Plotly figure that keeps its zoom when its data change.
+
+    `card` is made by app.charts.
+    """
     message = Message(card)
     _card(key, STILL.source(message.version, lambda: message), lives=False)
 
 
 def live_card(key: str, name: Hashable, make: Callable[[], Said], lives: bool = True) -> None:
-    """The same for a chart that grows: the browser asks for what is new, for what is in view alone, without a run of the page.
+    """A chart card that grows: the browser fetches what is new while it is in view, without a page run.
 
-    `name`: what tells the chart from all others, for every viewer. `make` is called in any thread: it must read no session.
-    `lives`: it is asked for again and again; else once, and whenever the page is drawn.
+    `name` tells the chart from all others, for every viewer. `make` is called in any thread: it must read
+    no session. `lives`: the browser asks again and again; else once, and whenever the page is drawn.
     """
     _card(key, LIVE.source(name, make), lives)
 
 
 def _card(key: str, source: Source, lives: bool) -> None:
     if source.place is None:
-        made = source.make()
-        source.place = {k: made.card[k] for k in ("title", "height")} if isinstance(made, Said) else {}
-    _chart_card(key=key, data={"token": source.token, "live": lives, **source.place}, on_gone_change=lambda: None)
+        message = source.make()
+        source.place = {k: message.card[k] for k in ("title", "height")} if isinstance(message, Said) else {}
+    _chart_card(
+        key=key, data={"token": source.token, "live": lives, **source.place}, on_gone_change=lambda: None
+    )
 
 
-def pulse(key: str, name: Hashable, version: Callable[[], str], drawn: str, last: bool = False, spacing: float = 2.5) -> None:
-    """Draws nothing; has the fragment it stands in drawn again when `version` has become another than the one `drawn`, and
-    somebody looks at the page; not more often than every `spacing` seconds.
+def pulse(
+    key: str, name: Hashable, version: Callable[[], str], drawn: str, last: bool = False, spacing: float = 2.5
+) -> None:
+    """Redraw the fragment around it once `version` differs from the one `drawn`; shows nothing itself.
 
-    Each fragment has its own: a callback that asks for other fragments undoes a press that Streamlit makes one run with it.
-    `name` and `version` are to the feed what those of a live card are. `last`: it does not ask before the charts of the page
-    have been drawn for the first time.
+    It does so only while somebody looks at the page, and at most every `spacing` seconds. Each fragment
+    has its own: a callback that asks for other fragments undoes a press that Streamlit makes one run with
+    it. `name` and `version` are to the feed what those of a live card are. `last`: it does not ask before
+    the charts of the page have been drawn for the first time.
     """
     source = LIVE.source(name, lambda: Version(version()))
     data = {"token": source.token, "drawn": drawn, "last": last, "spacing": 1000 * spacing}
@@ -112,18 +126,24 @@ def pulse(key: str, name: Hashable, version: Callable[[], str], drawn: str, last
 
 
 def warm() -> None:
-    """Draws nothing; has the browser load what charts are drawn with, for the page that is opened next, open that no sooner
-    than what was typed on this one has been heard, and make one entry of its history for each press."""
+    """Prepare the browser for the next page; shows nothing.
+
+    The browser loads what charts are drawn with, opens the next page only once the server has what was
+    typed on this one, and makes one entry of its history for each press.
+    """
     _warm(key="warm")
 
 
 def session_end(seconds: float) -> None:
-    """Draws nothing; has the browser load the page again when its sign-in is over, in `seconds` or because it was ended."""
+    """Reload the page when its sign-in is over, in `seconds` or because it was ended; shows nothing."""
     _session_end(key="session-end", data={"seconds": round(seconds)})
 
 
 def step_bar(key: str, data: dict[str, Any], pick: Callable[[int], None]) -> None:
-    """One cell per step, coloured by reward. `pick` is called with the step that was chosen before the page runs again."""
+    """One cell per step, coloured by reward.
+
+    `pick` is called with the chosen step before the page runs again.
+    """
     _step_bar(key=key, data=data, on_step_change=lambda: pick(int(st.session_state[key]["step"])))
 
 
@@ -133,8 +153,11 @@ def sum_table(key: str, data: dict[str, Any]) -> None:
 
 
 def marked_text(key: str, text: str, spans: Sequence[tuple[int, int, str]], **more: Any) -> None:
-    """Untrusted text with (start, end, class) spans marked. More: `tokens` as (start, end, -log p), shaded; `facts` as (name,
-    value, class, what it is) below it; `label` for screen readers."""
+    """Untrusted text with (start, end, class) spans marked.
+
+    `more` takes `tokens` as (start, end, -log p), shaded; `facts` as (name, value, class, what it is)
+    below the text; `label` for screen readers.
+    """
     _marked_text(key=key, data={"text": text, "spans": spans, **more})
 
 
@@ -149,7 +172,7 @@ def sample_list(key: str, data: dict[str, Any], pick: Pick) -> None:
 
 
 def arms_table(key: str, data: dict[str, Any], pick: Pick) -> None:
-    """Arms as rows, scores as columns; `pick` is called with "arm~score" of the number that was pressed."""
+    """Arms as rows, scores as columns; `pick` is called with "arm~score" of the pressed number."""
     _arms_table(key=key, data=data, on_open_change=lambda: pick(str(st.session_state[key]["open"])))
 
 
@@ -159,15 +182,21 @@ def problem_time(key: str, data: dict[str, Any], pick: Pick) -> None:
 
 
 def _picking(element: Any, key: str, data: dict[str, Any], pick: Pick) -> None:
-    """`pick` is called with what was chosen before the page runs again: it is drawn once."""
+    """Draw an element once: `pick` is called with what was chosen before the page runs again."""
     element(key=key, data=data, on_pick_change=lambda: pick(str(st.session_state[key]["pick"])))
 
 
 def log_view(key: str, data: dict[str, Any]) -> None:
-    """The end of a log that grows: `text`, `note`, `empty` (headline, sentence) and, of a failure, `cause`."""
+    """The end of a growing log.
+
+    `data` holds `text`, `note`, `empty` (headline, sentence) and, for a failure, `cause`.
+    """
     _log_view(key=key, data=data)
 
 
 def curve_editor(key: str, data: dict[str, Any], moved: Callable[[], None]) -> None:
-    """A schedule with handles; `moved` is called when one was let go, and finds what it says in `st.session_state[key]`."""
+    """A schedule with handles.
+
+    `moved` is called when a handle was released, and finds its state in `st.session_state[key]`.
+    """
     _curve_editor(key=key, data=data, on_moved_change=moved)

@@ -134,7 +134,7 @@ const named = (t) => ({ ...(t.name && { name: plain(t.name) }), ...(Array.isArra
 const ticked = ([key, v]) => [key, /^[xy]axis/.test(key) && v?.ticktext ? { ...v, ticktext: v.ticktext.map(plain) } : v];
 
 // A layer of a stack answers with its own value: not with the 0 of the half on the other side of zero, nor where it has none.
-// Both halves have the same points (app.wire).
+// Both halves have the same points (app.live.chart_protocol).
 function answers(t, traces) {
   if (!t.stackgroup || t.hoverinfo) return {};
   const half = t.stackgroup === "above" && traces.find((o) => o.stackgroup === "below" && o.legendgroup === t.legendgroup);

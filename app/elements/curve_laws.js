@@ -1,4 +1,4 @@
-// What a schedule is worth at a step, and where it can be taken hold of. The laws are those of core/schedule.py; a browser
+// What a schedule is worth at a step, and where it can be taken hold of. The laws are those of core/rewards/schedule.py; a browser
 // test compares the two. Steps here are in the schedule's own unit.
 const sigmoid = (x, k) => 1 / (1 + Math.exp(-k * (x - 0.5)));
 const LAWS = {

@@ -1,4 +1,4 @@
-// The browser's end of app/live.py: one request a second for everything live on the page, and none while nobody looks.
+// The browser's end of app/live/feed.py: one request a second for everything live on the page, and none while nobody looks.
 // A watcher has asks() -> what it has, or null when it wants nothing; took(bytes or null); failed(error); settled() -> a promise
 // of when drawing began and ended, or of nothing; top() -> where it is on the page.
 const TICK = 1000;  // ms between two looks

@@ -3,7 +3,7 @@
 const KEEP = 200000;  // characters kept on the page
 const NEAR = 24;  // pixels from the end that still count as the end
 
-// What `now` has beyond `before`, both tails of one log, and how much of `before` stays. As core.logs.news.
+// What `now` has beyond `before`, both tails of one log, and how much of `before` stays. As core.common.logs.news.
 const added = (before, now) => {
   const known = before.slice(0, before.lastIndexOf("\n") + 1), first = now.slice(0, now.indexOf("\n") + 1);
   let at = 0;

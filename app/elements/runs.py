@@ -1,4 +1,4 @@
-"""Elements that show several runs at once: an experiment's cells, rows with actions, a table. Called by Queue, Runs and Home.
+"""Elements that show several runs at once: an experiment's cells, rows with actions, a table.
 
 Names and errors reach the page through `textContent` and attributes only.
 """
@@ -14,25 +14,28 @@ _cells, _rows, _remember, _table = map(define, ("run_cells", "run_rows", "visit"
 
 
 def run_cells(key: str, cells: list[dict[str, Any]], label: str) -> None:
-    """One cell a run, a link to it. A cell: id, name, text, state, said, share, role."""
+    """One cell a run, linked to it. A cell has id, name, text, state, said, share, role."""
     _cells(key=key, data={"cells": cells, "label": label})
 
 
 def run_rows(key: str, rows: list[dict[str, Any]], label: str) -> tuple[int, str] | None:
-    """Rows with buttons; returns (run, action) of the one that was just pressed, once."""
-    chosen = _rows(key=key, data={"rows": rows, "label": label}, on_act_change=lambda: None).act
-    return None if chosen is None else (int(chosen["run"]), str(chosen["act"]))
+    """Rows with buttons; returns (run, action) of the button that was just pressed, once."""
+    press = _rows(key=key, data={"rows": rows, "label": label}, on_act_change=lambda: None).act
+    return None if press is None else (int(press["run"]), str(press["act"]))
 
 
 def run_table(
     key: str, data: dict[str, Any], tick: Callable[[list[int]], None], sort: Callable[[str, bool], None]
 ) -> None:  # fmt: skip
-    """Runs as rows with ticks, links and columns that sort; `tick` is called with the ids of all ticked runs, `sort` with the
-    column and whether its highest come first ("": in the order given)."""
+    """Runs as rows with ticks, links and columns that sort.
+
+    `tick` is called with the ids of all ticked runs, `sort` with the column ("" for the given order) and
+    whether its highest come first.
+    """
 
     def sorted_() -> None:
-        said = st.session_state[key]["sort"]
-        sort(str(said.get("key", "")), bool(said.get("down")))
+        order = st.session_state[key]["sort"]
+        sort(str(order.get("key", "")), bool(order.get("down")))
 
     def ticked() -> None:
         tick([int(i) for i in st.session_state[key]["tick"]])
@@ -41,5 +44,5 @@ def run_table(
 
 
 def remember_visit(values: dict[str, str]) -> None:
-    """Keep these in the browser, as cookies that say nothing but when it was here."""
+    """Keep these values in the browser, as cookies that say only when it was here."""
     _remember(key="visit", data={"values": values})

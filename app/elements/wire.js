@@ -1,4 +1,4 @@
-// The browser's end of app/wire.py: bytes in, a card with typed arrays out. A tail is joined to what is here already.
+// The browser's end of app/live/chart_protocol.py: bytes in, a card with typed arrays out. A tail is joined to what is here already.
 const unpack = (bytes) => {
   const size = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + size)));

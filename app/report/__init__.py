@@ -1,2 +1,5 @@
-"""An experiment's comparison as files that work anywhere: one HTML page, a Markdown with pictures, the tables, and every number
-with the runs it is of. Called by cli.report, cli.study and the Compare page; knows no session."""
+"""An experiment's comparison as files that work anywhere.
+
+One HTML page, a Markdown with pictures, the tables, and every number with the runs behind it. Knows no
+session.
+"""

@@ -1,7 +1,7 @@
-"""A chart card as a picture without a browser, for Markdown. Called by app.report.files.
+"""A chart card as a picture without a browser, for Markdown.
 
-Draws what the figures of app.figures use: lines, bands, markers, texts, a heat map. The dashboard and the HTML draw the same
-cards with Plotly; matplotlib is imported here alone.
+Draws what the figures of app.charts use: lines, bands, markers, texts, a heat map. The dashboard and the
+HTML draw the same cards with Plotly; no other module imports matplotlib.
 """
 
 import io
@@ -14,19 +14,26 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure
 
+from app.live.chart_protocol import Card
 from app.report.palette import drawn, light
-from app.wire import Card
 
 WIDTH, DPI = 760, 144  # pixels of a card, dots an inch of its picture
-DASHES: dict[str, Any] = {"solid": "-", "dash": (0, (5, 3)), "dot": (0, (1.5, 2)), "dashdot": (0, (5, 2, 1, 2))}
+DASHES: dict[str, Any] = {
+    "solid": "-",
+    "dash": (0, (5, 3)),
+    "dot": (0, (1.5, 2)),
+    "dashdot": (0, (5, 2, 1, 2)),
+}
 MARKERS = {"circle": "o", "triangle-right-open": ">"}
 
 
 def png(card: Card) -> bytes:
-    """The picture, light, with title, legend and the line below it. The same card makes the same bytes."""
+    """Draw a card as a light PNG with title, subtitle and legend. Equal cards make equal bytes."""
     legend = card.get("legend") or []
     rows = -(-len(legend) // 4)
-    figure = Figure(figsize=(WIDTH / 100, (card["height"] + 40 + 20 * rows) / 100), dpi=DPI, layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH / 100, (card["height"] + 40 + 20 * rows) / 100), dpi=DPI, layout="constrained"
+    )
     axes = figure.subplots()
     _axes(axes, card)
     for trace in card["traces"]:
@@ -36,10 +43,23 @@ def png(card: Card) -> bytes:
     _ranges(axes, card["layout"])
     sub = f"\n{card['sub']}" if card.get("sub") else ""
     axes.set_title(
-        _plain(card["title"]), loc="left", fontsize=11, fontweight="bold", color=light()["ink"], pad=24 if sub else 8
+        _plain(card["title"]),
+        loc="left",
+        fontsize=11,
+        fontweight="bold",
+        color=light()["ink"],
+        pad=24 if sub else 8,
     )
     if sub:
-        axes.text(0, 1.02, _plain(card["sub"]), transform=axes.transAxes, fontsize=7.5, color=light()["ink3"], va="bottom")
+        axes.text(
+            0,
+            1.02,
+            _plain(card["sub"]),
+            transform=axes.transAxes,
+            fontsize=7.5,
+            color=light()["ink3"],
+            va="bottom",
+        )
     if legend:
         _legend(figure, axes, legend)
     out = io.BytesIO()
@@ -48,7 +68,7 @@ def png(card: Card) -> bytes:
 
 
 def _plain(text: str) -> str:
-    """matplotlib reads $...$ as mathematics."""
+    """Escape dollar signs: matplotlib reads $...$ as mathematics."""
     return text.replace("$", r"\$")
 
 
@@ -70,24 +90,25 @@ def _axes(axes: Axes, card: Card) -> None:
 
 
 def _ranges(axes: Axes, layout: Card) -> None:
-    """Last: what is drawn would widen them again."""
+    """Set ticks and ranges, after everything is drawn: drawing would widen the ranges again."""
     for which, axis, limit in (("xaxis", axes.xaxis, axes.set_xlim), ("yaxis", axes.yaxis, axes.set_ylim)):
-        found = layout[which]
-        if "tickvals" in found:
-            axis.set_ticks(found["tickvals"], [_plain(t) for t in found["ticktext"]])
-        if "range" in found:
-            limit(*found["range"])
+        axis_layout = layout[which]
+        if "tickvals" in axis_layout:
+            axis.set_ticks(axis_layout["tickvals"], [_plain(t) for t in axis_layout["ticktext"]])
+        if "range" in axis_layout:
+            limit(*axis_layout["range"])
 
 
 def _line(axes: Axes, trace: Card) -> None:
-    pen, mode = trace.get("line", {}), trace.get("mode", "lines")
+    pen = trace.get("line", {})
+    mode = trace.get("mode", "lines")
     role = pen.get("color", "@ink")
     colour = to_rgba(*drawn(role))
-    legacy = pen.get("width", 1.0)
-    if "lines" in mode and legacy:
+    width = pen.get("width", 1.0)
+    if "lines" in mode and width:
         steps = "steps-post" if pen.get("shape") == "hv" else "default"
-        axes.plot(trace["x"], trace["y"], color=colour, linewidth=0.8 * legacy, linestyle=DASHES[pen.get("dash", "solid")],
-                  drawstyle=steps, solid_capstyle="round", zorder=3 if legacy > 1.5 else 2)  # fmt: skip
+        axes.plot(trace["x"], trace["y"], color=colour, linewidth=0.8 * width, linestyle=DASHES[pen.get("dash", "solid")],
+                  drawstyle=steps, solid_capstyle="round", zorder=3 if width > 1.5 else 2)  # fmt: skip
     if "markers" in mode:
         marker = trace.get("marker", {})
         symbol = marker.get("symbol", "circle")
@@ -111,12 +132,14 @@ def _texts(axes: Axes, trace: Card) -> None:
 
 
 def _bands(axes: Axes, traces: list[Card]) -> None:
-    """`tonexty` fills down to the trace before it."""
+    """Fill the bands: `tonexty` fills down to the trace before."""
     for below, trace in zip(traces, traces[1:], strict=False):
         if trace.get("fill") == "tonexty":
             face = to_rgba(*drawn(trace["fillcolor"]))
             step: Literal["post"] | None = "post" if trace["line"].get("shape") == "hv" else None
-            axes.fill_between(trace["x"], below["y"], trace["y"], step=step, color=face, linewidth=0, zorder=1)
+            axes.fill_between(
+                trace["x"], below["y"], trace["y"], step=step, color=face, linewidth=0, zorder=1
+            )
 
 
 def _heat(axes: Axes, trace: Card) -> None:
@@ -124,11 +147,20 @@ def _heat(axes: Axes, trace: Card) -> None:
         r, g, b, a = to_rgba(*drawn(role))
         return (1 - a + a * r, 1 - a + a * g, 1 - a + a * b)
 
-    colours = [(at, on_white(role)) for at, role in trace["colorscale"]]
+    colours = [(position, on_white(role)) for position, role in trace["colorscale"]]
     scale = LinearSegmentedColormap.from_list("card", colours).with_extremes(bad=(1, 1, 1, 0))
     values = [[float("nan") if v is None else v for v in row] for row in trace["z"]]
     edges = [x - 0.5 for x in trace["x"]] + [trace["x"][-1] + 0.5]
-    axes.pcolormesh(edges, edges, values, cmap=scale, vmin=trace["zmin"], vmax=trace["zmax"], edgecolors="white", linewidth=2)
+    axes.pcolormesh(
+        edges,
+        edges,
+        values,
+        cmap=scale,
+        vmin=trace["zmin"],
+        vmax=trace["zmax"],
+        edgecolors="white",
+        linewidth=2,
+    )
     axes.grid(False)
 
 
@@ -138,7 +170,9 @@ def _shapes(axes: Axes, layout: Card) -> None:
             pen = shape["line"]
             colour, alpha = drawn(pen["color"])
             dash = DASHES[pen.get("dash", "solid")]
-            axes.axvline(shape["x0"], color=colour, alpha=alpha, linewidth=pen.get("width", 1), linestyle=dash)
+            axes.axvline(
+                shape["x0"], color=colour, alpha=alpha, linewidth=pen.get("width", 1), linestyle=dash
+            )
 
 
 def _legend(figure: Figure, axes: Axes, entries: list[dict[str, str]]) -> None:

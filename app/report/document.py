@@ -1,34 +1,37 @@
-"""What a report says, as data: made from the database, written as JSON, and made again to check it. Called by the modules
-beside it. Figures are not in it: they are drawn from the same comparison (app.report.figures).
+"""What a report says, as data: made from the database, written as JSON, and made again to check it.
+
+Figures are not in it: app.report.figures draws them from the same comparison.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from core.common.errors import DataError, NotFound
 from core.compare import flags as flagging
 from core.compare.answer import Answer, answer
 from core.compare.catalogue import SCORES
 from core.compare.comparison import PRIMARY, Comparison
 from core.compare.evidence import Evidence
-from core.compare.refusals import Remark
 from core.compare.settings import settings
 from core.compare.table import Cell, Table
 from core.compare.tables import tables
-from core.errors import DataError, NotFound
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import comparison, many, queries
-from core.store import evidence as stored
-from core.store.queries import RunRow
+from core.compare.validity import Remark
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.store.runs import comparison, queries
+from core.store.runs import evidence as stored
+from core.store.runs.queries import RunRow
+from core.store.steps import many_runs
 
-FORMAT, VERSION = "showdown-report", 3
+FORMAT = "showdown-report"
+VERSION = 3
 MOST_RUNS = 1000
 
 
 @dataclass(frozen=True)
 class Flagged:
-    """One flag of one run: which rule, at which step, the steps whose samples to look at."""
+    """A flag of one run: its rule, its step, and the steps whose samples to look at."""
 
     run: int
     arm: str
@@ -42,9 +45,12 @@ class Flagged:
 
 @dataclass(frozen=True)
 class Document:
-    """`answers`: of each primary score. `flags`: every one, by run; `clean`: (flagged, of) the runs that nothing went wrong
-    with, `alarms`: how many of these each rule flagged. `differ`, `same`: settings by path. Texts hold names that people
-    wrote: untrusted."""
+    """What a report says, without its figures.
+
+    `answers`: one for each primary score. `flags`: all of them, by run. `clean`: (flagged, of) the runs
+    that nothing went wrong with. `alarms`: how many of these each rule flagged. `differ`, `same`:
+    settings by path. Texts hold names that people wrote: untrusted.
+    """
 
     experiment: int
     name: str
@@ -65,29 +71,32 @@ class Document:
 
     @property
     def outcome(self) -> str:
-        """What decides, and since when that is fixed."""
+        """The primary outcome, and whether it was fixed before the first run."""
         named = ", ".join(SCORES[key].title.lower() for key in self.primary)
         when = "fixed before the first run" if self.fixed else "not fixed before the runs"
         return f"Primary outcome, {when}: {named}. Gold accuracy on held-out problems, compared up to step {self.horizon}."
 
     def facts(self) -> dict[str, dict[str, Any]]:
-        """Every number of the tables by its place, with its runs and steps: what `verify` compares."""
-        found: dict[str, dict[str, Any]] = {}
+        """Every number of the tables by its place, with its runs and steps; `verify` compares these."""
+        facts_by_place: dict[str, dict[str, Any]] = {}
         for table in self.tables:
             for i, row in enumerate(table.rows):
                 for column, cell in zip(table.columns, row, strict=True):
                     if cell.value == cell.value:
-                        found[f"{table.key}/{i + 1}/{column.key}"] = {**_said(row), **self._fact(cell)}
-        return found
+                        facts_by_place[f"{table.key}/{i + 1}/{column.key}"] = {
+                            **_said(row),
+                            **self._fact(cell),
+                        }
+        return facts_by_place
 
     def _fact(self, cell: Cell) -> dict[str, Any]:
         steps = [0, self.horizon] if cell.step is None else [cell.step, cell.step]
-        made: dict[str, Any] = {"text": f"{cell.text} {cell.interval}".strip(), "value": cell.value}
-        made |= {"low": cell.low, "high": cell.high} if cell.low == cell.low else {}
-        return {**made, "n": cell.n, "runs": list(cell.runs), "steps": steps}
+        fact: dict[str, Any] = {"text": f"{cell.text} {cell.interval}".strip(), "value": cell.value}
+        fact |= {"low": cell.low, "high": cell.high} if cell.low == cell.low else {}
+        return {**fact, "n": cell.n, "runs": list(cell.runs), "steps": steps}
 
     def as_json(self) -> dict[str, Any]:
-        """As it is written; tables as their facts."""
+        """The document as it is written, with facts in place of tables."""
         plain = {k: v for k, v in asdict(self).items() if k != "tables"}
         return {"format": FORMAT, "version": VERSION, **plain, "facts": self.facts()}
 
@@ -98,7 +107,7 @@ def _said(row: Sequence[Cell]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Found:
-    """A document with what its figures are drawn from."""
+    """A document with the data that its figures are drawn from."""
 
     document: Document
     comparison: Comparison
@@ -107,32 +116,37 @@ class Found:
 
 
 def experiment_named(text: str) -> int:
-    """The experiment of an id, or the newest of a name; NotFound with the ones there are."""
-    known = queries.experiments(limit=MOST_RUNS)
-    by_id = next((e.id for e in known if text.isdigit() and e.id == int(text)), None)
-    found = by_id or next((e.id for e in sorted(known, key=lambda e: -e.id) if e.name == text), None)
-    if found is None:
-        names = ", ".join(f"{e.id} ({e.name})" for e in known[:5]) or "none yet"
+    """The experiment with an id, or the newest with a name; NotFound lists the newest ones."""
+    experiments = queries.experiments(limit=MOST_RUNS)
+    by_id = next((e.id for e in experiments if text.isdigit() and e.id == int(text)), None)
+    experiment_id = by_id or next(
+        (e.id for e in sorted(experiments, key=lambda e: -e.id) if e.name == text), None
+    )
+    if experiment_id is None:
+        names = ", ".join(f"{e.id} ({e.name})" for e in experiments[:5]) or "none yet"
         raise NotFound(f"there is no experiment {text!r}; the newest are {names}")
-    return found
+    return experiment_id
 
 
 def found(experiment_id: int) -> Found:
-    """An experiment's report as the database has it now. NotFound without one, DataError without runs."""
-    config = parse(ExperimentConfig, many.experiment_config(experiment_id))
+    """An experiment's report as the database has it now.
+
+    Raises NotFound without the experiment, DataError without runs.
+    """
+    config = parse(ExperimentConfig, many_runs.experiment_config(experiment_id))
     rows = tuple(sorted(queries.run_list(experiment_id, MOST_RUNS), key=lambda r: r.id))
     if not rows:
         raise DataError(f"experiment {experiment_id} has no runs; there is nothing to report")
     runs = tuple(stored.evidence([r.id for r in rows]))
     primary = config.primary or PRIMARY
     compared = comparison.compared(runs, config.thresholds, primary)
-    told, (clean, alarms) = settings(runs), _alarms(compared, runs)
+    arm_settings, (clean, alarms) = settings(runs), _alarms(compared, runs)
     document = Document(
         experiment=experiment_id, name=config.name, question=config.question, primary=primary, fixed=bool(config.primary),
         horizon=compared.horizon, answers=tuple(answer(compared, key) for key in primary), remarks=compared.remarks,
         tables=tables(compared, config.primary), flags=tuple(_flags(compared, runs)), clean=clean,
         alarms=alarms,
-        arms=told.arms, differ=told.differ, same=told.same,
+        arms=arm_settings.arms, differ=arm_settings.differ, same=arm_settings.same,
         runs=tuple({"run": r.id, "arm": r.variant, "seed": r.seed, "status": str(r.status), "step": r.step} for r in rows),
     )  # fmt: skip
     return Found(document, compared, runs, rows)
@@ -147,7 +161,13 @@ def _flags(c: Comparison, runs: Sequence[Evidence]) -> list[Flagged]:
 
 
 def _alarms(c: Comparison, runs: Sequence[Evidence]) -> tuple[tuple[int, int], dict[str, int]]:
-    """Of the runs that ended well: how many raised a flag all the same of how many, and how many by each rule."""
+    """False alarms: flags among the runs that ended well.
+
+    Returns (how many of these runs raised a flag, how many there are), and how many each rule flagged.
+    """
     well = [{f.kind for f in c.flags[r.run_id]} for r in runs if flagging.ended_well(r, c.horizon)]
-    by_rule = {t.removeprefix("flag: "): sum(kind in raised for raised in well) for kind, t in flagging.TITLES.items()}
+    by_rule = {
+        t.removeprefix("flag: "): sum(kind in raised for raised in well)
+        for kind, t in flagging.TITLES.items()
+    }
     return (sum(map(bool, well)), len(well)), by_rule

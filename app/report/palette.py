@@ -1,4 +1,4 @@
-"""The colours of app/style.css for what is drawn outside the dashboard: as CSS, and light as hex. Called beside."""
+"""The colours of app/style.css outside the dashboard: as CSS, and the light ones as hex."""
 
 import re
 from functools import lru_cache
@@ -15,13 +15,16 @@ def light() -> dict[str, str]:
 
 
 def tokens() -> str:
-    """The roles as custom properties that follow the reader's theme."""
-    pairs = (f"--{name}: light-dark({one}, {two});" for name, one, two in TOKEN.findall(STYLE.read_text(encoding="utf-8")))
+    """The roles as CSS custom properties that follow the reader's theme."""
+    pairs = (
+        f"--{name}: light-dark({light_colour}, {dark_colour});"
+        for name, light_colour, dark_colour in TOKEN.findall(STYLE.read_text(encoding="utf-8"))
+    )
     return f":root {{ color-scheme: light dark; {' '.join(pairs)} }}"
 
 
 def drawn(role: str) -> tuple[str, float]:
-    """`@hard/.35` -> (colour, alpha); what is no role as it is."""
+    """Convert `@hard/.35` to (colour, alpha); what is not a role stays as it is."""
     if not role.startswith("@"):
         return ("#000000", 0.0) if role.startswith("rgba(0,0,0,0") else (role, 1.0)
     name, _, alpha = role[1:].partition("/")

@@ -1,4 +1,4 @@
-"""What the door answers by itself: the form or the way to the provider, a refusal, a sign-out. Used by app.sign_in.gate."""
+"""Responses of the gate itself: the form, the way to the provider, a refusal, a sign-out."""
 
 import logging
 from urllib.parse import parse_qs, quote, unquote
@@ -7,13 +7,13 @@ from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from app import request_body
+from app.server import request_body
 from app.sign_in import pages, proxy
 from app.sign_in.attempts import Attempts
 from app.sign_in.ended import EndedSessions
 from app.sign_in.users import User, clean_name
-from core.errors import StoreUnavailable
-from core.settings import settings
+from core.common.errors import StoreUnavailable
+from core.common.settings import settings
 
 SIGN_IN = "/showdown/sign-in"
 CONTINUE = "/showdown/sign-in/continue"
@@ -29,12 +29,20 @@ log = logging.getLogger(__name__)
 
 def safe_next(address: str) -> str:
     """A path and query of this dashboard to go on to; "/" for anything that could lead elsewhere."""
-    is_path = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
+    is_path = (
+        address.startswith("/")
+        and not address.startswith("//")
+        and "\\" not in address
+        and address.isprintable()
+    )
     return address.partition("#")[0] if is_path and len(address) <= MAX_NEXT_LENGTH else "/"
 
 
 class Answers:
-    """The routes of signing in and out. `base`: the path under which a proxy serves the dashboard, "" for none."""
+    """The routes of signing in and out.
+
+    `base` is the path under which a proxy serves the dashboard, "" for none.
+    """
 
     def __init__(self, base: str, ended: EndedSessions) -> None:
         self._base = base
@@ -43,8 +51,12 @@ class Answers:
         self._verifying = CapacityLimiter(2)  # each takes 64 MB
 
     async def to(self, user: User | None, request: Request, is_open: bool) -> Response | None:
-        """The answer to a request, None where it goes on to the pages. `is_open`: anybody may ask for this path."""
-        path, login = request.url.path.removeprefix(self._base), settings().login
+        """The response to a request; None where it goes on to the pages.
+
+        `is_open`: anybody may ask for this path.
+        """
+        path = request.url.path.removeprefix(self._base)
+        login = settings().login
         next_address = request.query_params.get("next", "/")
         if path == SIGN_OUT:
             return await self._sign_out(user, request)
@@ -83,17 +95,22 @@ class Answers:
         fields = await _fields(request)
         if fields is None:
             return PlainTextResponse(f"give at most {MAX_FORM_BYTES} bytes", 413)
-        next_address, name = fields.get("next", "/"), clean_name(fields.get("name", ""))
+        next_address = fields.get("next", "/")
+        name = clean_name(fields.get("name", ""))
         if not name:
             return self._form(next_address, fault="Give your name.", status=400)
         address = proxy.address_of(request)
         wait = self._attempts.seconds_to_wait(address)
         if wait:
             log.warning("sign-in: too many wrong passwords from %s", address)
-            response = self._form(next_address, name, f"Too many attempts. Try again in {max(1, round(wait / 60))} min.", 429)
+            response = self._form(
+                next_address, name, f"Too many attempts. Try again in {max(1, round(wait / 60))} min.", 429
+            )
             response.headers["Retry-After"] = f"{wait:.0f}"
             return response
-        if not await to_thread.run_sync(password.is_right, fields.get("password", ""), limiter=self._verifying):
+        if not await to_thread.run_sync(
+            password.is_right, fields.get("password", ""), limiter=self._verifying
+        ):
             log.warning("sign-in: a wrong password from %s", address)
             return self._form(next_address, name, "The password is wrong.", 401)
         self._attempts.succeeded(address)
@@ -119,10 +136,13 @@ class Answers:
     def _to_provider(self, next_address: str) -> Response:
         from app.sign_in import oidc
 
-        response, target = _redirect(oidc.login_address()), safe_next(next_address)
+        response = _redirect(oidc.login_address())
+        target = safe_next(next_address)
         if target != "/":  # Streamlit leads back to Home, where `_to_next` goes on to what the user asked for
             path = self._base or "/"
-            response.set_cookie(NEXT_COOKIE, quote(target), NEXT_SECONDS, httponly=True, samesite="lax", path=path)
+            response.set_cookie(
+                NEXT_COOKIE, quote(target), NEXT_SECONDS, httponly=True, samesite="lax", path=path
+            )
         return response
 
     def _to_next(self, cookie: str) -> Response:
@@ -131,7 +151,10 @@ class Answers:
         return response
 
     async def _sign_out(self, user: User | None, request: Request) -> Response | None:
-        """End the sign-in here and on other dashboards. None with OIDC: Streamlit's route then ends it at the provider."""
+        """End the sign-in here and on other dashboards.
+
+        None with OIDC: Streamlit's route then ends it at the provider.
+        """
         if request.headers.get("sec-fetch-site") == "cross-site":
             return PlainTextResponse("Sign out on a page of this dashboard.", 403)
         if user is not None and user.session:

@@ -1,12 +1,15 @@
-"""Whether people will be able to sign in: asked before the dashboard starts, so that nobody finds out at the door."""
+"""Checks that people will be able to sign in, before the dashboard starts.
+
+So nobody finds out at the door.
+"""
 
 import tomllib
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from core.errors import SetupError
-from core.regular_files import regular
-from core.settings import settings
+from core.common.errors import SetupError
+from core.common.settings import settings
+from core.files.regular_files import regular
 
 MAX_FILE_BYTES = 100_000
 OIDC_KEYS = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
@@ -15,7 +18,7 @@ EXAMPLE = "see docs/deploy.md, Who may sign in"
 
 
 def check() -> None:
-    """SetupError that names the setting or the key to repair, where nobody could sign in."""
+    """Raise SetupError, with the setting or the key to repair, where nobody could sign in."""
     CHECKS[settings().login]()
 
 
@@ -36,7 +39,9 @@ def _proxy() -> None:
 
 def _oidc() -> None:
     if find_spec("authlib") is None:
-        raise SetupError("SHOWDOWN_LOGIN=oidc needs the package Authlib; install it: pip install 'streamlit[auth]'")
+        raise SetupError(
+            "SHOWDOWN_LOGIN=oidc needs the package Authlib; install it: pip install 'streamlit[auth]'"
+        )
     if not settings().allowed:
         raise SetupError(
             "SHOWDOWN_LOGIN=oidc needs SHOWDOWN_ALLOWED_USERS: e-mail addresses, @domain, or * for all whom the provider knows"
@@ -50,24 +55,35 @@ def _oidc() -> None:
         ) from error
     faults = faults_of(text)
     if faults:
-        raise SetupError(f"{settings().oidc}, which describes the OIDC provider, {'; '.join(faults)}; {EXAMPLE}")
+        raise SetupError(
+            f"{settings().oidc}, which describes the OIDC provider, {'; '.join(faults)}; {EXAMPLE}"
+        )
 
 
 def faults_of(text: str) -> list[str]:
-    """What is wrong with a secrets.toml, each with its key; empty where Streamlit can sign people in with it."""
+    """What is wrong with a secrets.toml, each with its key.
+
+    Empty where Streamlit can sign people in with it.
+    """
     try:
         section = tomllib.loads(text).get("auth")
     except (tomllib.TOMLDecodeError, RecursionError):
         return ["is not TOML"]
     if not isinstance(section, dict):
         return ["has no section [auth]"]
-    faults = [f"has no {key} in [auth]" for key in OIDC_KEYS if not isinstance(section.get(key), str) or not section[key]]
+    faults = [
+        f"has no {key} in [auth]"
+        for key in OIDC_KEYS
+        if not isinstance(section.get(key), str) or not section[key]
+    ]
     if faults:
         return faults
     if not urlsplit(section["redirect_uri"]).path.endswith("/oauth2callback"):
         faults.append("has a redirect_uri that does not end in /oauth2callback")
     if len(section["cookie_secret"]) < MIN_SECRET_LENGTH:
-        faults.append(f"has a cookie_secret of fewer than {MIN_SECRET_LENGTH} characters; make one: openssl rand -hex 32")
+        faults.append(
+            f"has a cookie_secret of fewer than {MIN_SECRET_LENGTH} characters; make one: openssl rand -hex 32"
+        )
     return faults
 
 

@@ -1,4 +1,7 @@
-"""Who looks at the page that is being drawn. The gate puts it into the headers of each request that it lets in."""
+"""Who looks at the page that is being drawn.
+
+The gate puts it into the headers of each request that it lets in.
+"""
 
 import time
 from urllib.parse import quote, unquote
@@ -11,8 +14,11 @@ HEADERS = (NAME_HEADER, EXPIRES_HEADER)
 
 
 def headers(name: str, expires_at: float) -> list[tuple[bytes, bytes]]:
-    """What the gate adds to a request, as ASGI has headers."""
-    return [(NAME_HEADER.encode(), quote(name).encode()), (EXPIRES_HEADER.encode(), f"{expires_at:.0f}".encode())]
+    """The headers that the gate adds to a request, in ASGI's form."""
+    return [
+        (NAME_HEADER.encode(), quote(name).encode()),
+        (EXPIRES_HEADER.encode(), f"{expires_at:.0f}".encode()),
+    ]
 
 
 def name() -> str:
@@ -21,5 +27,5 @@ def name() -> str:
 
 
 def seconds_left() -> float:
-    """How long the sign-in still holds; 0 where it is over, or where there is none."""
+    """How long the sign-in still holds; 0 where it is over or there is none."""
     return max(0.0, float(st.context.headers.get(EXPIRES_HEADER) or 0) - time.time())

@@ -1,4 +1,7 @@
-"""The sign-ins that users have ended, as this dashboard knows them. Other dashboards of the database hear of it in seconds."""
+"""The sign-ins that users have ended, as this dashboard knows them.
+
+Other dashboards of the database learn of them in seconds.
+"""
 
 import asyncio
 import logging
@@ -13,7 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class EndedSessions:
-    """Asks the database every five seconds at most, beside the requests. While it is away, what was known last holds."""
+    """The ended sign-ins, read from the database every five seconds at most, beside the requests.
+
+    While the database is away, what was known last holds.
+    """
 
     def __init__(self) -> None:
         self._here: set[str] = set()
@@ -22,7 +28,7 @@ class EndedSessions:
         self._asking: asyncio.Task[None] | None = None
 
     async def has(self, session: str) -> bool:
-        """Whether this sign-in was ended by its user. Waits for the database at the first request alone."""
+        """Whether this sign-in was ended by its user. Only the first request waits for the database."""
         if not session:
             return False
         if time.monotonic() - self._asked_at >= REFRESH_SECONDS:
@@ -34,7 +40,10 @@ class EndedSessions:
         return session in self._here or session in self._everywhere
 
     async def add(self, session: str, expires_at: float) -> None:
-        """End a sign-in. StoreUnavailable where the database is away: then it is ended on this dashboard alone."""
+        """End a sign-in.
+
+        Raises StoreUnavailable where the database is away: then it is ended on this dashboard alone.
+        """
         self._here.add(session)
         await run_in_threadpool(sign_outs.record, session, expires_at)
 

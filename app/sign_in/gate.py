@@ -1,7 +1,8 @@
-"""The door of the dashboard: ASGI middleware that lets nobody through to a page, a route or the WebSocket who is not signed in.
+"""The door of the dashboard: ASGI middleware that lets only signed-in users through.
 
-It stands behind app.hosts, which refuses foreign names and origins, and before everything of Streamlit's and ours. A user who
-is let in is named in the request's headers (app.sign_in.current). A WebSocket is closed when its sign-in is over.
+It guards every page, every route and the WebSocket. It stands behind app.server.hosts, which refuses
+foreign names and origins, and before everything of Streamlit's and ours. A user who is let in is named in
+the request's headers (app.sign_in.current). A WebSocket is closed when its sign-in is over.
 """
 
 import asyncio
@@ -12,12 +13,12 @@ from functools import partial
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.hosts import HEALTH, POLICY_VIOLATION
+from app.server.hosts import HEALTH, POLICY_VIOLATION
 from app.sign_in import current, proxy
 from app.sign_in.answers import Answers
 from app.sign_in.ended import EndedSessions
 from app.sign_in.users import User
-from core.settings import settings
+from core.common.settings import settings
 
 CHECK_SECONDS = 5.0  # how often an open WebSocket is asked whether its sign-in still holds
 UserOf = Callable[[HTTPConnection], User | None]
@@ -49,15 +50,19 @@ class Gate:
 
     async def _websocket(self, user: User | None, scope: Scope, receive: Receive, send: Send) -> None:
         if user is None or not user.allowed:
-            return await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "sign in first"})
+            return await send(
+                {"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "sign in first"}
+            )
         await self._app(_named(scope, user), partial(self._next_message, user, _Pending(receive), send), send)
 
     async def _next_message(self, user: User, pending: "_Pending", send: Send) -> Message:
-        """What the browser sends next, or that it is gone, which is also said when its sign-in is over."""
+        """The browser's next message; a disconnect when it is gone or its sign-in is over."""
         while True:
             if time.time() >= user.expires_at or await self._ended.has(user.session):
                 pending.cancel()
-                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "the sign-in is over"})
+                await send(
+                    {"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "the sign-in is over"}
+                )
                 return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
             message = await pending.within(CHECK_SECONDS)
             if message is not None:
@@ -65,17 +70,17 @@ class Gate:
 
 
 class _Pending:
-    """A message of the browser that is waited for, in slices of time: to stop waiting must not lose it."""
+    """A message awaited from the browser in slices of time: to stop waiting must not lose it."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._task: asyncio.Task[Message] | None = None
 
     async def within(self, seconds: float) -> Message | None:
-        """The next message, or None when there is none so far."""
+        """The next message, or None when none has come in time."""
         self._task = self._task or asyncio.create_task(self._wait())
-        done, _ = await asyncio.wait({self._task}, timeout=seconds)
-        if not done:
+        finished, _ = await asyncio.wait({self._task}, timeout=seconds)
+        if not finished:
             return None
         message, self._task = self._task.result(), None
         return message
@@ -84,13 +89,13 @@ class _Pending:
         return await self._receive()
 
     def cancel(self) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         if self._task is not None:
             self._task.cancel()
 
 
 def _way(base: str) -> tuple[UserOf, frozenset[str], bool]:
-    """How a request's user is known, the paths that are open to everybody, and whether its cookies go over HTTPS alone."""
+    """How to identify a user, the paths open to everybody, and whether cookies go over HTTPS alone."""
     if settings().login == "oidc":
         from app.sign_in import oidc
 
@@ -103,7 +108,7 @@ def _way(base: str) -> tuple[UserOf, frozenset[str], bool]:
 
 
 def _named(scope: Scope, user: User | None) -> Scope:
-    """The request with the user's name, and without what a browser sent under the same headers."""
+    """The request with the user's name in its headers, without what a browser sent under these."""
     names = [name.encode() for name in current.HEADERS]
     headers = [(name, value) for name, value in scope["headers"] if name.lower() not in names]
     if user is not None:
@@ -112,11 +117,13 @@ def _named(scope: Scope, user: User | None) -> Scope:
 
 
 def _with_secure_cookies(send: Send) -> Send:
-    """Streamlit sets its cookies without `Secure`."""
+    """Add `Secure` to cookies: Streamlit sets them without it."""
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = [(n, v + b"; Secure" if n.lower() == b"set-cookie" else v) for n, v in message["headers"]]
+            headers = [
+                (n, v + b"; Secure" if n.lower() == b"set-cookie" else v) for n, v in message["headers"]
+            ]
             message = {**message, "headers": headers}
         await send(message)
 

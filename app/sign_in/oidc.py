@@ -1,8 +1,9 @@
-"""Sign-in at an OpenID Connect provider, by Streamlit's own login: its routes, its signed cookie, its secrets.toml.
+"""Sign-in at an OpenID Connect provider, by Streamlit's own login.
 
-`st.login()` in a page sends the browser to the address that `login_address` gives; the gate does so before there is a page, so
-that a stranger gets no WebSocket. Contract with Streamlit, held by tests/e2e/test_oidc.py: the cookie's name and signature, the
-routes, and `generate_login_redirect_url`.
+It uses Streamlit's routes, its signed cookie and its secrets.toml. `st.login()` in a page sends the
+browser to the address that `login_address` gives; the gate does so before there is a page, so that a
+stranger gets no WebSocket. Contract with Streamlit, held by tests/e2e/test_oidc.py: the cookie's name and
+signature, the routes, and `generate_login_redirect_url`.
 """
 
 import json
@@ -21,29 +22,39 @@ from streamlit.user_info import generate_login_redirect_url
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from app.sign_in.users import User, clean_name, digest, is_allowed
-from core.settings import settings
+from core.common.settings import settings
 
-LOGIN, CALLBACK = "/auth/login", "/oauth2callback"  # Streamlit's routes that somebody needs who is not signed in yet
+# Streamlit's routes that somebody needs who is not signed in yet
+LOGIN = "/auth/login"
+CALLBACK = "/oauth2callback"
 
 
 def login_address() -> str:
-    """Streamlit's route that begins a sign-in; good for two minutes, so made when it is needed."""
+    """Streamlit's route that begins a sign-in.
+
+    It is good for two minutes, so make it when it is needed.
+    """
     return generate_login_redirect_url("default")
 
 
 def name_of(claims: dict[str, Any]) -> str:
-    """What a user is called and listed by: the e-mail address where the provider has verified it, else its `sub`.
+    """The name of a user: the e-mail address where the provider has verified it, else the `sub`.
 
-    An address that is not verified is whatever the user typed: with it anybody could be somebody else.
+    The allow list has this name too. An address that is not verified is whatever the user typed: with it
+    anybody could be somebody else.
     """
-    email, verified = claims.get("email"), claims.get("email_verified")
+    email = claims.get("email")
+    verified = claims.get("email_verified")
     if isinstance(email, str) and verified in (True, "true"):
         return clean_name(email)
     return clean_name(str(claims.get("sub", "")))
 
 
 def user_of(request: HTTPConnection) -> User | None:
-    """Who sends a request, by Streamlit's cookie; None where it has none, or one that is forged, of elsewhere or too old."""
+    """Who sends a request, by Streamlit's cookie.
+
+    None where there is no cookie, or one that is forged, from elsewhere or too old.
+    """
     max_age = 3600 * settings().session_hours
     secret = get_signing_secret()
     signed_times: list[float] = []
@@ -54,7 +65,9 @@ def user_of(request: HTTPConnection) -> User | None:
         if cookie is None:
             return None
         try:
-            value, signed_at = URLSafeTimedSerializer(secret, salt=name).loads(cookie, int(max_age), return_timestamp=True)
+            value, signed_at = URLSafeTimedSerializer(secret, salt=name).loads(
+                cookie, int(max_age), return_timestamp=True
+            )
         except (BadData, UnicodeError):
             return None
         signed_times.append(signed_at.timestamp())

@@ -1,4 +1,7 @@
-"""The pages that somebody sees who is not signed in: plain HTML without a script, so that a stranger is given nothing else."""
+"""The pages for somebody who is not signed in: plain HTML without a script.
+
+So a stranger is given nothing else.
+"""
 
 from html import escape
 from pathlib import Path
@@ -30,20 +33,25 @@ def password_form(action: str, next_address: str, name: str = "", fault: str = "
 
 
 def provider_link(address: str, provider: str) -> str:
-    """Leads to the OpenID Connect provider. `provider`: an address of it; its host is shown."""
+    """Leads to the OpenID Connect provider. `provider` is an address of it; its host is shown."""
     host = escape(urlsplit(provider).hostname or "your provider")
-    return _page("Sign in", f'<p>You sign in at {host}.</p><a class="button" href="{escape(address)}">Continue</a>')
+    return _page(
+        "Sign in", f'<p>You sign in at {host}.</p><a class="button" href="{escape(address)}">Continue</a>'
+    )
 
 
 def not_allowed(name: str, sign_out: str) -> str:
-    """Somebody has signed in whom the operator has not listed. `sign_out`: where another account can be chosen; "" for none."""
+    """Says that a signed-in user is not on the operator's list.
+
+    `sign_out`: where another account can be chosen; "" for none.
+    """
     link = f'<a class="button" href="{escape(sign_out)}">Use another account</a>' if sign_out else ""
     text = f"You are signed in as <b>{escape(name)}</b>, who may not use this dashboard. Ask its operator to add the name."
     return _page("No access", f'<p role="alert">{text}</p>{link}')
 
 
 def no_proxy() -> str:
-    """The proxy has not said who asks, or the request did not come through it."""
+    """Says that the proxy named nobody, or that the request did not come through it."""
     return _page("Not signed in", "<p>Open this dashboard through the proxy that signs you in.</p>")
 
 

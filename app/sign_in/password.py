@@ -1,7 +1,10 @@
-"""Sign-in with one password for a small team. The name beside it is what people say of themselves: recorded, not proved.
+"""Sign-in with one password for a small team.
 
-The hash is argon2id's with the defaults of argon2-cffi (RFC 9106, section 4, the second recommended option). The session is a
-cookie signed with a key that follows from the hash: it needs no file of its own, and a new password ends every session.
+The name beside it is what people say of themselves: recorded, not proved.
+
+The hash is argon2id's with the defaults of argon2-cffi (RFC 9106, section 4, the second recommended
+option). The session is a cookie signed with a key that is derived from the hash: it needs no file of its
+own, and a new password ends every session.
 """
 
 import hashlib
@@ -14,17 +17,22 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection
 
 from app.sign_in.users import User, clean_name, digest
-from core.errors import SetupError
-from core.settings import settings
+from core.common.errors import SetupError
+from core.common.settings import settings
 
 MIN_LENGTH, MAX_LENGTH = 12, 1000  # characters
 MAX_FILE_BYTES = 1000
 
 
 def write(password: str, file: Path) -> None:
-    """Store the hash of a new password, readable by this user alone. SetupError where it is too short or cannot be kept."""
+    """Store the hash of a new password, readable by this user alone.
+
+    Raises SetupError where the password is too short or too long, or cannot be stored.
+    """
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise SetupError(f"the password needs {MIN_LENGTH} to {MAX_LENGTH} characters; it has {len(password)}")
+        raise SetupError(
+            f"the password needs {MIN_LENGTH} to {MAX_LENGTH} characters; it has {len(password)}"
+        )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
@@ -36,7 +44,7 @@ def write(password: str, file: Path) -> None:
 
 
 def read(file: Path) -> str:
-    """The stored hash. SetupError where there is none, or where the file holds something else."""
+    """The stored hash; SetupError where there is none, or where the file holds something else."""
     try:
         with file.open("rb") as stream:
             text = stream.read(MAX_FILE_BYTES + 1).decode("utf-8", "replace").strip()
@@ -47,12 +55,14 @@ def read(file: Path) -> str:
     try:
         PasswordHasher().check_needs_rehash(text)
     except (InvalidHashError, ValueError) as error:
-        raise SetupError(f"{file} does not hold the hash of a password; make one: showdown password") from error
+        raise SetupError(
+            f"{file} does not hold the hash of a password; make one: showdown password"
+        ) from error
     return text
 
 
 def is_right(password: str) -> bool:
-    """Compare a typed password with the stored hash: takes about 50 ms and 64 MB on purpose."""
+    """Compare a typed password with the stored hash; this takes about 50 ms and 64 MB on purpose."""
     if len(password) > MAX_LENGTH:
         return False
     try:
@@ -62,7 +72,10 @@ def is_right(password: str) -> bool:
 
 
 def cookie_name() -> str:
-    """A browser sends a cookie to every port of a host, so two dashboards on one host need two names."""
+    """The name of the session cookie, with the port.
+
+    A browser sends a cookie to every port of a host, so two dashboards on one host need two names.
+    """
     return f"showdown_session_{settings().port}"
 
 
@@ -72,12 +85,15 @@ def _signer() -> URLSafeTimedSerializer:
 
 
 def session_for(name: str) -> str:
-    """The value of the cookie for somebody who knew the password. Each sign-in has its own, so that it can be ended alone."""
+    """The value of the cookie for somebody who knew the password.
+
+    Each sign-in has its own, so that it can be ended alone.
+    """
     return str(_signer().dumps({"name": clean_name(name), "nonce": secrets.token_hex(8)}))
 
 
 def user_of(request: HTTPConnection) -> User | None:
-    """Who sends a request, by its cookie; None where it has none, or one that is not ours or too old."""
+    """Who sends a request, by its cookie; None without one, or with one not ours or too old."""
     cookie = request.cookies.get(cookie_name())
     if not cookie:
         return None

@@ -1,7 +1,8 @@
-"""Sign-in by a proxy in front of the dashboard (oauth2-proxy, Authelia, an ingress): it says in a header who asks.
+"""Sign-in by a proxy in front of the dashboard, which names the user in a header.
 
-Anybody can send a header, so it counts only from the addresses in `SHOWDOWN_PROXIES`. cli.up starts the server such that the
-address of a connection is its real one, whatever `X-Forwarded-For` says.
+Such proxies are oauth2-proxy, Authelia or an ingress. Anybody can send a header, so it counts only from
+the addresses in `SHOWDOWN_PROXIES`. cli.server.up starts the server such that the address of a connection
+is its real one, whatever `X-Forwarded-For` says.
 """
 
 import time
@@ -11,13 +12,16 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from starlette.requests import HTTPConnection
 
 from app.sign_in.users import User, clean_name, is_allowed
-from core.errors import SetupError
-from core.settings import settings
+from core.common.errors import SetupError
+from core.common.settings import settings
 
 
 @cache
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """The addresses and networks of a list with commas. SetupError names the setting where one is neither."""
+    """The addresses and networks of a comma-separated list.
+
+    Raises SetupError, which names the setting, where an entry is neither.
+    """
     entries = [entry.strip() for entry in text.split(",") if entry.strip()]
     try:
         return tuple(ip_network(entry) for entry in entries)
@@ -39,14 +43,17 @@ def is_trusted(address: str) -> bool:
 
 
 def address_of(request: HTTPConnection) -> str:
-    """Whose request it is: the connection's address, or what a trusted proxy says of it (the last of `X-Forwarded-For`)."""
+    """The address of a request's sender: the connection's, or the one that a trusted proxy gives.
+
+    A proxy gives it as the last of `X-Forwarded-For`.
+    """
     address = request.client.host if request.client else ""
     forwarded = ",".join(request.headers.getlist("X-Forwarded-For")).rpartition(",")[2].strip()
     return forwarded if forwarded and is_trusted(address) else address
 
 
 def user_of(request: HTTPConnection) -> User | None:
-    """Whom the proxy names; None for another sender, no name or several."""
+    """The user whom the proxy names; None for another sender, no name or several."""
     if request.client is None or not is_trusted(request.client.host):
         return None
     values = request.headers.getlist(settings().user_header)

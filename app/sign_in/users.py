@@ -26,18 +26,29 @@ class User:
 
 
 def is_allowed(name: str, allowed_users: Collection[str]) -> bool:
-    """Whether a name is listed, itself or by its domain (`@example.com`). `allowed_users` are in small letters."""
+    """Whether a name is listed, itself or by its domain (`@example.com`).
+
+    `allowed_users` are in lower case.
+    """
     name = name.lower()
-    _, at, domain = name.rpartition("@")
-    return EVERYBODY in allowed_users or name in allowed_users or bool(at) and f"@{domain}" in allowed_users
+    _, separator, domain = name.rpartition("@")
+    return (
+        EVERYBODY in allowed_users
+        or name in allowed_users
+        or bool(separator)
+        and f"@{domain}" in allowed_users
+    )
 
 
 def clean_name(text: str) -> str:
-    """A name in one line: no control characters, one blank between words, at most 200 characters. "" where nothing is left."""
+    """A name on one line, of at most 200 characters; "" where nothing is left.
+
+    It has no control characters, and one blank between words.
+    """
     printable = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(printable.split())[:MAX_NAME_LENGTH].strip()
 
 
 def digest(*cookies: str) -> str:
-    """What a sign-in is known by, without being able to use it: the SHA-256 of its cookies."""
+    """The SHA-256 of a sign-in's cookies: identifies the sign-in, but cannot be used to sign in."""
     return hashlib.sha256("\n".join(cookies).encode()).hexdigest()

@@ -1,5 +1,6 @@
-"""Which arm learns faster, which more stably, and how sure are we: scores of runs, arms over seeds, pairs of arms.
+"""Which arm learns faster, which more stably, and how sure are we?
 
-Called by what shows or exports a comparison. Pure arithmetic on `evidence.Evidence`, which core.store.evidence reads;
-it must not know the store. Everything random is seeded, and every score is described in `catalogue`.
+Scores of runs, arms over seeds, pairs of arms: pure arithmetic on `evidence.Evidence`, which
+core.store.runs.evidence reads; it must not know the store. Everything random is seeded, and every score is
+described in `catalogue`.
 """

@@ -1,4 +1,7 @@
-"""What one run left behind, as far as a comparison reads it. Made by core.store.evidence; read by everything beside it."""
+"""Evidence: the part of a run's record that a comparison reads.
+
+core.store.runs.evidence builds it from the database; this module must not know the store.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,26 +10,32 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.differences import flat
-from core.groups import FloatArray
+from core.common.config_diff import flat
+from core.common.groups import FloatArray
 from core.metrics.series import Series
 
-GOLD, REWARD, TRAINING = "eval/accuracy", "reward/total", "reward/accuracy"
+GOLD = "eval/accuracy"
+REWARD = "reward/total"
+TRAINING = "reward/accuracy"
+# Metrics of evaluations, which are few points: enough for curves, tables of gold accuracy and pairs.
+EVALUATED = (GOLD, "eval/kl")
 # Every metric that a score, a refusal or a flag reads.
-EVALUATED = (GOLD, "eval/kl")  # the few points that evaluations leave: enough for curves, tables of gold accuracy and pairs
 READ = (
-    *EVALUATED, REWARD, TRAINING, "signal/dead_groups", "policy/entropy", "policy/grad_norm", "policy/kl", "policy/loss",
-    "length/mean", "length/truncated", "speed/step_seconds",
+    *EVALUATED, REWARD, TRAINING, "signal/dead_groups", "policy/entropy", "policy/grad_norm", "policy/kl",
+    "policy/loss", "length/mean", "length/truncated", "speed/step_seconds",
 )  # fmt: skip
-EACH_STEP = ("policy/loss", "policy/grad_norm")  # a step without one of them had no number to give
+EACH_STEP = ("policy/loss", "policy/grad_norm")  # where one is missing, the step had no finite number
 Outcome = Literal["complete", "failed", "stopped", "training", "waiting"]
 OUTCOMES: tuple[Outcome, ...] = ("complete", "failed", "stopped", "training", "waiting")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A run. `arm` is its variant: arm and swept settings. `status` is `run.status`; `problems` and `num_samples` are those
-    of its newest evaluation, at `temperature`."""
+    """A run.
+
+    `arm` is its variant: arm and swept settings. `status` is `run.status`; `problems` and `num_samples` are
+    those of its newest evaluation, at `temperature`.
+    """
 
     run_id: int
     arm: str
@@ -43,12 +52,16 @@ class Evidence:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Every setting by its path, as core.differences names them."""
-        return {"grpo.num_iterations": 1, **flat(self.config)}  # runs from before that setting do not say it
+        """Every setting by its path, as core.common.config_diff names them."""
+        # runs from before this setting do not have it
+        return {"grpo.num_iterations": 1, **flat(self.config)}
 
     @property
     def outcome(self) -> Outcome:
-        """How it ended, or that it has not. Until its second evaluation a run that goes on is one that waits."""
+        """How the run ended, or that it has not ended.
+
+        A run that goes on is "waiting" until its second evaluation.
+        """
         if self.status in ("failed", "stopped"):
             return "failed" if self.status == "failed" else "stopped"
         if self.status == "done":
@@ -57,42 +70,49 @@ class Evidence:
 
     @property
     def counted(self) -> "Evidence":
-        """As it is compared. A run that waits has no gold accuracy: its first one, from before it was trained, would hold
-        all others at its step."""
+        """The run as it is compared: a waiting run without its gold accuracy.
+
+        Its first one is from before it was trained, and would hold all others at its step.
+        """
         if self.outcome != "waiting":
             return self
         return replace(self, series={name: line for name, line in self.series.items() if name != GOLD})
 
     @property
     def independent(self) -> int:
-        """Independent completions of an evaluation: greedy ones of a problem are all the same and count once."""
+        """Independent completions per evaluation; greedy ones of a problem are all equal and count once."""
         return self.problems * (self.num_samples if self.temperature else 1)
 
     @property
     def completions_per_step(self) -> int:
-        """Trained completions of a step."""
+        """Trained completions per step."""
         grpo = self.config.get("grpo", {})
         return int(grpo.get("prompts_per_step", 0)) * int(grpo.get("num_generations", 0))
 
     @property
     def num_iterations(self) -> int:
-        """Steps that train on each rollout. Rewards, lengths and samples are recorded at the first of them alone."""
+        """Steps that train on each rollout.
+
+        Rewards, lengths and samples are recorded only at the first of them.
+        """
         return int(self.config.get("grpo", {}).get("num_iterations", 1))
 
     def line(self, name: str, last: int | None = None) -> tuple[FloatArray, FloatArray]:
         """Steps [n] and finite values [n] of a metric, up to step `last`; empty where it was not recorded."""
-        found = self.series.get(name)
-        if found is None:
+        recorded = self.series.get(name)
+        if recorded is None:
             return np.zeros(0), np.zeros(0)
-        steps, values = np.asarray(found.steps, dtype=float), np.asarray(found.values, dtype=float)
+        steps = np.asarray(recorded.steps, dtype=float)
+        values = np.asarray(recorded.values, dtype=float)
         keep = np.isfinite(values) & (steps <= (np.inf if last is None else last))
         return steps[keep], values[keep]
 
 
 def horizon(runs: Sequence[Evidence]) -> int:
-    """The last step up to which runs can be compared: the smallest budget, and no further than runs that still train.
+    """The last step up to which runs can be compared.
 
-    A run that failed or was stopped does not shorten it: what it lacks is counted against it. 0 where nothing was evaluated.
+    It is the smallest budget, and no further than runs that still train. A run that failed or was stopped
+    does not shorten it: what it lacks is counted against it. 0 where nothing was evaluated.
     """
     steps = [run.max_steps for run in runs]
     steps += [int(run.line(GOLD)[0][-1]) for run in runs if run.outcome == "training"]
@@ -101,8 +121,11 @@ def horizon(runs: Sequence[Evidence]) -> int:
 
 
 def by_arm(runs: Sequence[Evidence]) -> dict[str, list[Evidence]]:
-    """Arm -> its runs by seed; arms in the order of their names, so that no result depends on the order of rows."""
-    found: dict[str, list[Evidence]] = {name: [] for name in sorted({run.arm for run in runs})}
+    """Arm -> its runs by seed.
+
+    Arms are in the order of their names, so that no result depends on the order of rows.
+    """
+    runs_by_arm: dict[str, list[Evidence]] = {name: [] for name in sorted({run.arm for run in runs})}
     for run in sorted(runs, key=lambda r: (r.seed, r.run_id)):
-        found[run.arm].append(run)
-    return found
+        runs_by_arm[run.arm].append(run)
+    return runs_by_arm

@@ -1,27 +1,34 @@
-"""A table as a file: CSV for programs, LaTeX for papers. Called by the Compare page and by reports. Pure."""
+"""A table as a file: CSV for programs, LaTeX for papers. Pure."""
 
 import csv
 import io
 import math
 
+from core.common.csv_cells import cell_text
 from core.compare.table import Cell, Column, Table
-from core.csv_cells import cell_text
 
-# What LaTeX reads as a command, and what stands for it. The dash is ours, for "no number".
+# Characters that LaTeX reads as commands -> what stands for them. The dash is our "no number".
 TEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "–": "--", "\n": " ",
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "–": "--", "\n": " ",
 }  # fmt: skip
 
 
 def to_csv(table: Table) -> str:
-    """One line a row. A number has its column, and beside it low, high, seeds, runs and step where it has them: all digits,
-    in the unit of the score (shares as 0..1)."""
+    """The table as CSV, one line per row, with all digits, in the unit of the score (shares as 0..1).
+
+    A number has its own column, followed by low, high, runs and step where it has them.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     extras = [_extras(table, i) for i in range(len(table.columns))]
     writer.writerow(
-        [h for c, more in zip(table.columns, extras, strict=True) for h in (c.key, *(f"{c.key} {m}" for m in more))]
+        [
+            h
+            for c, more in zip(table.columns, extras, strict=True)
+            for h in (c.key, *(f"{c.key} {m}" for m in more))
+        ]
     )
     for row in table.rows:
         writer.writerow([v for cell, more in zip(row, extras, strict=True) for v in _csv_cell(cell, more)])
@@ -32,16 +39,20 @@ def _extras(table: Table, at: int) -> tuple[str, ...]:
     cells = [row[at] for row in table.rows]
     if all(math.isnan(cell.value) for cell in cells):
         return ()
-    found = ["low", "high"] if any(math.isfinite(cell.low) for cell in cells) else []
-    found += ["runs"] if any(cell.runs for cell in cells) else []
-    return (*found, *(["step"] if any(cell.step is not None for cell in cells) else []))
+    names = ["low", "high"] if any(math.isfinite(cell.low) for cell in cells) else []
+    names += ["runs"] if any(cell.runs for cell in cells) else []
+    return (*names, *(["step"] if any(cell.step is not None for cell in cells) else []))
 
 
 def _csv_cell(cell: Cell, extras: tuple[str, ...]) -> list[str]:
-    said = _number(cell.value) if extras or math.isfinite(cell.value) else cell_text(cell.text)
-    made = {"low": _number(cell.low), "high": _number(cell.high), "runs": " ".join(map(str, cell.runs)),
-            "step": "" if cell.step is None else str(cell.step)}  # fmt: skip
-    return [said, *(made[name] for name in extras)]
+    value_text = _number(cell.value) if extras or math.isfinite(cell.value) else cell_text(cell.text)
+    extra_texts = {
+        "low": _number(cell.low),
+        "high": _number(cell.high),
+        "runs": " ".join(map(str, cell.runs)),
+        "step": "" if cell.step is None else str(cell.step),
+    }
+    return [value_text, *(extra_texts[name] for name in extras)]
 
 
 def _number(value: float) -> str:
@@ -49,15 +60,16 @@ def _number(value: float) -> str:
 
 
 def tex(text: str) -> str:
-    """Text of strangers as LaTeX that says just that."""
+    """Untrusted text as LaTeX that prints exactly that text."""
     return "".join(TEX.get(c, c) for c in text)
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs tabular with caption and label; intervals stand small behind their numbers."""
+    """The table as a booktabs tabular with caption and label; intervals stand small after their numbers."""
     columns = "".join("r" if _numeric(table, i) else "l" for i in range(len(table.columns)))
     lines = [
-        "% \\usepackage{booktabs}", "\\begin{table}", "  \\centering", f"  \\caption{{{tex(table.title)}. {tex(table.note)}}}",
+        "% \\usepackage{booktabs}", "\\begin{table}", "  \\centering",
+        f"  \\caption{{{tex(table.title)}. {tex(table.note)}}}",
         f"  \\label{{tab:{tex(table.key)}}}", f"  \\begin{{tabular}}{{{columns}}}", "    \\toprule",
         f"    {' & '.join(map(_head, table.columns))} \\\\", "    \\midrule",
         *(f"    {' & '.join(map(_latex_cell, row))} \\\\" for row in table.rows),

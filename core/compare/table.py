@@ -1,18 +1,24 @@
-"""A table of a comparison as data: columns with their formulas, cells with the runs their numbers are of. Called by `tables`,
-which makes them, `export`, which writes them as files, pages and reports. Pure; knows no comparison.
+"""A table of a comparison as data: columns with formulas, cells with the runs behind their numbers. Pure.
+
+It must not know what a comparison is.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from core.compare.catalogue import SCORES
+
 NONE = "–"  # where there is no number
 
 
 @dataclass(frozen=True)
 class Column:
-    """`key`: a score of core.compare.catalogue, or a word for what else stands there. `formula` and `source`: the score's.
-    `better`: "up", "down" or "" where neither direction is good in itself."""
+    """A column and what it holds.
+
+    `key`: a score of core.compare.catalogue, or a word for what else the column holds. `formula` and
+    `source`: the score's. `better`: "up", "down" or "" where neither direction is good in itself.
+    """
 
     key: str
     head: str
@@ -23,15 +29,18 @@ class Column:
 
     @property
     def arrow(self) -> str:
-        """Behind the head: which way is better."""
+        """The arrow after the head that shows which way is better."""
         return {"up": " ↑", "down": " ↓"}.get(self.better, "")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in one place. `value`, `low` and `high` are in the unit of the score, NaN where there is none; `text` and
-    `interval` say them to people. `n`: seeds (or pairs, or problems) that it is over; `runs`: the ids it is of; `step`: where
-    it is of one evaluation alone. `note`: what a reader must know of this number. `points`: seed -> value.
+    """One cell of a table.
+
+    `value`, `low` and `high` are in the unit of the score, NaN where there is none; `text` and `interval` are
+    their form for people. `n`: number of seeds (or pairs, or problems) behind the value; `runs`: the ids of
+    the runs behind it; `step`: the step of a value from one evaluation alone. `note`: what a reader must know
+    about this number. `points`: seed -> value.
 
     `text` and `note` may hold names that people wrote: untrusted.
     """
@@ -50,7 +59,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """`key` names it in URLs and files; `note` says how to read it, and is text."""
+    """A table: `key` names it in URLs and files; `note` says how to read it, and is text."""
 
     key: str
     title: str
@@ -60,10 +69,16 @@ class Table:
 
     def column(self, key: str) -> list[Cell]:
         """The cells of one column; KeyError where there is none."""
-        at = {c.key: i for i, c in enumerate(self.columns)}[key]
-        return [row[at] for row in self.rows]
+        position = {c.key: i for i, c in enumerate(self.columns)}[key]
+        return [row[position] for row in self.rows]
 
     def cells(self) -> Iterator[tuple[Column, Cell]]:
         """Every cell with its column, row by row."""
         for row in self.rows:
             yield from zip(self.columns, row, strict=True)
+
+
+def score_column(key: str) -> Column:
+    """The column of a score, described by the catalogue."""
+    s = SCORES[key]
+    return Column(key, s.title, s.unit, s.formula, s.source, s.better)

@@ -1,4 +1,7 @@
-"""The catalogue of metrics: key, title, unit, direction and one sentence for each. Pages take their words from here."""
+"""The catalogue of metrics: key, title, unit, direction and one sentence for each.
+
+Pages take their words from here.
+"""
 
 from core.metrics.catalogue import FAMILIES, METRICS, Metric, count, describe, described, percent
 

@@ -1,5 +1,7 @@
-"""One metric of one run over its steps. Made by core.store.queries; read by verdicts and figures. And which step is best,
-for worker.keeper and cli.transfer."""
+"""One metric of one run over its steps, and which step is best.
+
+Rows come from core.store.runs.queries; this module must not know the store.
+"""
 
 from array import array
 from bisect import bisect_right
@@ -18,14 +20,19 @@ class Series:
     values: Sequence[float]
 
     def packed(self) -> "Series":
-        """The same in 16 bytes a point, for those who keep many."""
+        """This series in arrays of 16 bytes per point, for keeping many of them in memory."""
         return Series(_packed("q", self.steps), _packed("d", self.values))
 
     def then(self, more: "Series") -> "Series":
-        """This one and the points of `more` that lie behind its last step, packed; neither is changed."""
-        at = bisect_right(more.steps, self.steps[-1]) if self.steps else 0
-        steps, values = _packed("q", self.steps), _packed("d", self.values)
-        return Series(steps + array("q", more.steps[at:]), values + array("d", more.values[at:]))  # a sum copies once
+        """This series plus the points of `more` after its last step, packed.
+
+        Neither series is changed.
+        """
+        start = bisect_right(more.steps, self.steps[-1]) if self.steps else 0
+        steps = _packed("q", self.steps)
+        values = _packed("d", self.values)
+        # adding arrays copies once
+        return Series(steps + array("q", more.steps[start:]), values + array("d", more.values[start:]))
 
 
 def _packed(code: str, numbers: Sequence[float]) -> "array[Any]":
@@ -33,15 +40,18 @@ def _packed(code: str, numbers: Sequence[float]) -> "array[Any]":
 
 
 def by_key(rows: Iterable[tuple[Key, int, float]]) -> dict[Key, Series]:
-    """(key, step, value) rows, of each key in the order of the steps, as a series a key."""
-    found: dict[Key, tuple[list[int], list[float]]] = {}
+    """Group (key, step, value) rows into one series per key.
+
+    The rows of each key must come in the order of their steps.
+    """
+    points_by_key: dict[Key, tuple[list[int], list[float]]] = {}
     for key, step, value in rows:
-        steps, values = found.setdefault(key, ([], []))
+        steps, values = points_by_key.setdefault(key, ([], []))
         steps.append(step)
         values.append(value)
-    return {key: Series(*line) for key, line in found.items()}
+    return {key: Series(*line) for key, line in points_by_key.items()}
 
 
 def best_step(accuracies: Mapping[int, float]) -> int | None:
-    """The step with the highest accuracy, of equal ones the later; None where there is none."""
+    """The step with the highest accuracy, the later of equal ones; None without a step."""
     return max(accuracies, key=lambda step: (accuracies[step], step), default=None)

@@ -1,6 +1,6 @@
-"""One-line answers to the questions of the run page, each by a stated rule over recorded metrics. Called by app.views.
+"""One-line answers to the questions of the run page, each by a stated rule over recorded metrics.
 
-No rule, no verdict: with too few steps a function returns None. Pure.
+With too few steps for its rule a function returns None. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,15 +11,16 @@ from typing import Literal
 from core.metrics.catalogue import count, percent
 from core.metrics.series import Series
 
-WINDOW = 10  # steps that "now" means
-FEWER, FEW = 0.5, 0.8  # dead-group shares from which there is less signal, and hardly any
+WINDOW = 10  # steps that count as "now"
+FEWER = 0.5  # dead-group share from which there is less signal
+FEW = 0.8  # dead-group share from which there is hardly any
 SPIKE = 5.0  # a gradient norm this many times the median of the steps before it
 BEFORE_SPIKE = 20
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A chip and a sentence. `tone` is its colour; `rule`: from what the chip follows, in words."""
+    """A chip and a sentence; `tone` is the chip's colour, `rule` says what the chip follows from."""
 
     chip: str
     tone: Literal["good", "warn", "bad", "neutral"]
@@ -32,53 +33,71 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def signal(series: Mapping[str, Series]) -> Verdict | None:
-    """Is there signal? By the share of dead groups over the last WINDOW steps: below FEWER, below FEW, above."""
+    """Is there signal? By the share of dead groups over the last WINDOW steps.
+
+    Below FEWER yes, below FEW in some groups, above hardly.
+    """
     dead = series.get("signal/dead_groups")
     if dead is None or len(dead.values) < 2:
         return None
-    now, then = _mean(dead.values[-WINDOW:]), _mean(dead.values[:WINDOW])
+    recent = _mean(dead.values[-WINDOW:])
+    early = _mean(dead.values[:WINDOW])
     steps = min(WINDOW, len(dead.values))
-    answer = f"{percent(1 - now)} of the groups disagree inside, over the last {steps} steps; the rest teach nothing."
-    if len(dead.values) >= 2 * WINDOW:
-        answer += f" Dead groups: {percent(then)} in the first {WINDOW} steps, {percent(now)} in the last."
-    rule = (
-        f"By the mean share of dead groups (all totals equal) over the last {WINDOW} steps: below {percent(FEWER)} yes, below "
-        f"{percent(FEW)} in some groups, else hardly."
+    answer = (
+        f"{percent(1 - recent)} of the groups disagree inside, over the last {steps} steps; the rest teach "
+        "nothing."
     )
-    if now < FEWER:
+    if len(dead.values) >= 2 * WINDOW:
+        answer += (
+            f" Dead groups: {percent(early)} in the first {WINDOW} steps, {percent(recent)} in the last."
+        )
+    rule = (
+        f"By the mean share of dead groups (all totals equal) over the last {WINDOW} steps: below "
+        f"{percent(FEWER)} yes, below {percent(FEW)} in some groups, else hardly."
+    )
+    if recent < FEWER:
         return Verdict("Yes", "good", answer, rule)
-    return Verdict("Yes, in some groups", "warn", answer, rule) if now < FEW else Verdict("Hardly", "bad", answer, rule)
+    return (
+        Verdict("Yes, in some groups", "warn", answer, rule)
+        if recent < FEW
+        else Verdict("Hardly", "bad", answer, rule)
+    )
 
 
 def learning(series: Mapping[str, Series], n_eval: int) -> Verdict | None:
-    """Is it learning the right thing? By gold accuracy, first against newest, in units of its binomial standard error.
+    """Is it learning the right thing? By the newest gold accuracy against the first, in standard errors.
 
-    `n_eval` is the number of independent held-out completions per evaluation. More than two standard errors up: yes;
-    down while the reward rises: a flag to look at.
+    The standard error is binomial; `n_eval` is the number of independent held-out completions per evaluation.
+    More than two standard errors up: yes; down while the reward rises: a flag to look at.
     """
-    gold, reward = series.get("eval/accuracy"), series.get("reward/total")
+    gold = series.get("eval/accuracy")
+    reward = series.get("reward/total")
     if gold is None or len(gold.values) < 2 or reward is None or len(reward.values) < 2:
         return None
-    first, now = gold.values[0], gold.values[-1]
-    error = (max(first * (1 - first), now * (1 - now), 1e-4) * 2 / max(n_eval, 1)) ** 0.5
-    steps = min(WINDOW, len(reward.values) // 2)  # the first and the last must not be the same
+    first = gold.values[0]
+    newest = gold.values[-1]
+    error = (max(first * (1 - first), newest * (1 - newest), 1e-4) * 2 / max(n_eval, 1)) ** 0.5
+    steps = min(WINDOW, len(reward.values) // 2)  # the first and the last steps must not overlap
     up = _mean(reward.values[-steps:]) - _mean(reward.values[:steps])
-    moved = f"from {percent(first, 1)} to {percent(now, 1)} at step {gold.steps[-1]}"
-    said = f"Gold accuracy went {moved}; the reward, mean of {count(steps, 'step')}, moved by {up:+.2f}."
+    moved = f"from {percent(first, 1)} to {percent(newest, 1)} at step {gold.steps[-1]}"
+    answer = f"Gold accuracy went {moved}; the reward, mean of {count(steps, 'step')}, moved by {up:+.2f}."
     rule = (
-        f"By the newest gold accuracy less the first: more than two binomial standard errors ({2 * error:.3f} here, of "
-        f"{n_eval} held-out completions) up is yes, so far; down is no, and a flag where the mean reward of the last {steps} "
-        f"steps is above that of the first {steps}."
+        "By the newest gold accuracy less the first: more than two binomial standard errors "
+        f"({2 * error:.3f} here, of {n_eval} held-out completions) up is yes, so far; down is no, and a flag "
+        f"where the mean reward of the last {steps} steps is above that of the first {steps}."
     )
-    if now - first > 2 * error:
-        return Verdict("Yes, so far", "good", said, rule)
-    if first - now > 2 * error:
-        return Verdict("flag: reward up, gold down" if up > 0 else "No", "bad", said, rule)
-    return Verdict("Not yet", "neutral", said + " The difference is within two standard errors.", rule)
+    if newest - first > 2 * error:
+        return Verdict("Yes, so far", "good", answer, rule)
+    if first - newest > 2 * error:
+        return Verdict("flag: reward up, gold down" if up > 0 else "No", "bad", answer, rule)
+    return Verdict("Not yet", "neutral", answer + " The difference is within two standard errors.", rule)
 
 
 def stability(series: Mapping[str, Series]) -> Verdict | None:
-    """Is it stable? By jumps of the gradient norm: SPIKE times the median of the BEFORE_SPIKE steps before it."""
+    """Is it stable? By jumps of the gradient norm.
+
+    A jump is more than SPIKE times the median of the BEFORE_SPIKE steps before it.
+    """
     norm = series.get("policy/grad_norm")
     if norm is None or len(norm.values) <= WINDOW:
         return None
@@ -88,10 +107,15 @@ def stability(series: Mapping[str, Series]) -> Verdict | None:
         if i >= WINDOW and value > SPIKE * max(median(norm.values[max(0, i - BEFORE_SPIKE) : i]), 1e-12)
     ]
     rule = (
-        f"By jumps: a gradient norm more than {SPIKE:g} times the median of the {BEFORE_SPIKE} steps before it, from the "
-        f"{WINDOW + 1}th step on."
+        f"By jumps: a gradient norm more than {SPIKE:g} times the median of the {BEFORE_SPIKE} steps before "
+        f"it, from the {WINDOW + 1}th step on."
     )
     if not spikes:
         return Verdict("Yes", "good", f"No jump of the gradient norm above {SPIKE:g} times its median.", rule)
-    where = ", ".join(map(str, spikes[-3:]))
-    return Verdict("Look once", "warn", f"{count(len(spikes), 'jump')} of the gradient norm, last at step {where}.", rule)
+    last_steps = ", ".join(map(str, spikes[-3:]))
+    return Verdict(
+        "Look once",
+        "warn",
+        f"{count(len(spikes), 'jump')} of the gradient norm, last at step {last_steps}.",
+        rule,
+    )

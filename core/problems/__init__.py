@@ -1,7 +1,7 @@
 """Problems: a question with a gold answer and an id; a data set is a named list of them.
 
-Called by worker.data (to train), app (to try a mix) and tests. Knows nothing of models or prompts.
-`arithmetic` makes the embedded task; `jsonl` reads GSM8K-shaped files.
+Knows nothing of models or prompts. `arithmetic` generates the embedded task; `jsonl` reads files in GSM8K's
+shape.
 """
 
 from core.problems.problem import Problem

@@ -1,7 +1,8 @@
-"""A seeded generator of GSM8K-style word problems: one to three steps of + - *, small numbers, some with a distractor.
+"""A seeded generator of GSM8K-style word problems.
 
-Called by worker.data and worker.tiny (to train), app (to try a mix). Pure Python and reproducible: problem `i` of
-(`seed`, `split`) never depends on how many are asked for. Sizes follow the measured recipe in docs/tiny-model.md.
+Each takes one to three steps of + - * on small numbers; some have a distractor. Pure Python and
+reproducible: problem `i` of (`seed`, `split`) never depends on how many are requested.
+Sizes follow the measured recipe in docs/tiny-model.md.
 """
 
 import random
@@ -43,7 +44,7 @@ def apply(left: int, op: str, right: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A problem before it is text: its sentences and the steps that solve it. Used by the tiny model's builder."""
+    """A problem before it becomes a `Problem`: its question and the steps that solve it."""
 
     question: str
     name: str
@@ -55,7 +56,10 @@ class Draft:
 
 
 def _next_step(rng: random.Random, value: int) -> tuple[Step, str]:
-    """One more step from `value`, and its sentence with `{who}` left open. Results stay within 1..MAX_VALUE."""
+    """Draw one more step from `value`, and its sentence with `{who}` left open.
+
+    Results stay within 1..MAX_VALUE.
+    """
     while True:
         op = rng.choices("+-*", weights=(40, 40, 20))[0]
         n = rng.randint(2, 5) if op == "*" else rng.randint(2, 30)
@@ -70,11 +74,13 @@ def _next_step(rng: random.Random, value: int) -> tuple[Step, str]:
 
 def draft(rng: random.Random) -> Draft:
     """Draw one problem."""
-    name, thing = rng.choice(NAMES), rng.choice(OBJECTS)
+    name = rng.choice(NAMES)
+    thing = rng.choice(OBJECTS)
     n_steps = rng.randint(1, 3)
     steps: list[Step] = []
     if rng.random() < 0.3:
-        boxes, each = rng.randint(2, 9), rng.randint(2, 12)
+        boxes = rng.randint(2, 9)
+        each = rng.randint(2, 12)
         steps.append(Step(boxes, "*", each))
         sentences = [f"{name} has {boxes} boxes of {each} {thing}."]
         value = boxes * each
@@ -87,24 +93,31 @@ def draft(rng: random.Random) -> Draft:
         sentences.append(sentence.format(who=name))
         value = step.result
     if rng.random() < 0.2:
-        other = rng.choice([n for n in NAMES if n != name])
-        sentences.insert(rng.randint(1, len(sentences)), f"{other} has {rng.randint(2, 30)} {rng.choice(OBJECTS)}.")
+        bystander = rng.choice([n for n in NAMES if n != name])
+        sentences.insert(
+            rng.randint(1, len(sentences)), f"{bystander} has {rng.randint(2, 30)} {rng.choice(OBJECTS)}."
+        )
     sentences.append(f"How many {thing} does {name} have?")
     return Draft(" ".join(sentences), name, tuple(steps))
 
 
 def worked(steps: tuple[Step, ...]) -> str:
-    """The solution as the careful style writes it: one equation a line."""
+    """The solution in the careful style: one equation a line."""
     return "\n".join(f"{s.left}{s.op}{s.right}={s.result}" for s in steps)
 
 
 def problem(index: int, split: str, seed: int = 0) -> Problem:
     """Problem `index` of a split ("train" and "eval" draw from different streams)."""
-    made = draft(random.Random(f"{NAME}/{split}/{seed}/{index}"))
-    solution = f"{worked(made.steps)}\n#### {made.gold}"
-    return Problem(f"{NAME}/{split}/{seed}-{index}", made.question, str(made.gold), solution)
+    problem_draft = draft(random.Random(f"{NAME}/{split}/{seed}/{index}"))
+    solution = f"{worked(problem_draft.steps)}\n#### {problem_draft.gold}"
+    return Problem(
+        f"{NAME}/{split}/{seed}-{index}", problem_draft.question, str(problem_draft.gold), solution
+    )
 
 
 def problems(size: int, split: str, seed: int = 0) -> list[Problem]:
-    """The first `size` problems of a split. The eval split is the same for every training seed."""
+    """The first `size` problems of a split.
+
+    The eval split does not depend on the seed of the training.
+    """
     return [problem(i, split, seed) for i in range(size)]

@@ -1,4 +1,4 @@
-"""The one record every data source is turned into. Called by every module of core.problems; imports nothing."""
+"""The one record that every data source is turned into. Imports nothing of ours."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,6 @@
-"""What a reward component is. Called by every file beside it, by core.engine, and by the forms of the app.
+"""The reward component: a pure function over a batch, and one record of what people need to know about it.
 
-A component is a pure function over a batch plus one record of what people need to know about it. It knows nothing of
-weights, schedules, models, files or clocks, and it draws no random numbers.
+A component knows nothing of weights, schedules, models, files or clocks, and it draws no random numbers.
 """
 
 from collections.abc import Callable
@@ -10,13 +9,27 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.batch import FloatArray, RolloutBatch
-from core.frozen import Frozen
+from core.common.config_model import Frozen
+from core.rewards.batch import FloatArray, RolloutBatch
 
-Need = Literal["text", "gold", "solution", "group", "logprobs", "no_prompt", "certainty", "reference", "judge", "reward_model"]
+Need = Literal[
+    "text",
+    "gold",
+    "solution",
+    "group",
+    "logprobs",
+    "no_prompt",
+    "certainty",
+    "reference",
+    "judge",
+    "reward_model",
+]
 # Every need is in one of these.
-FROM_TEXT = frozenset[Need]({"text", "gold", "solution", "group"})  # known of any completion, without a model
-FROM_POLICY = frozenset[Need]({"logprobs", "no_prompt", "certainty", "reference"})  # asked of the policy in training
+FROM_TEXT = frozenset[Need](
+    {"text", "gold", "solution", "group"}
+)  # known for any completion, without a model
+# measured with the policy in training
+FROM_POLICY = frozenset[Need]({"logprobs", "no_prompt", "certainty", "reference"})
 FROM_OTHER_MODELS = frozenset[Need]({"judge", "reward_model"})
 
 
@@ -28,8 +41,9 @@ class ComponentParams(Frozen):
 class Component:
     """A named function that scores samples.
 
-    `score(batch, params)` returns [n] scores within `range`; NaN means "does not apply", 0.0 "judged worthless", an
-    exception is a bug and stops the run. `needs` says what of the batch it reads beyond the text.
+    `score(batch, params)` returns [n] scores within `range`; NaN means "does not apply", 0.0 "judged
+    worthless", an exception is a bug and stops the run. `needs` says what of the batch it reads beyond the
+    text.
     """
 
     name: str
@@ -44,11 +58,11 @@ class Component:
 
 
 def external_key(name: str, params: ComponentParams) -> str:
-    """Where a batch keeps the scores another model gave for this component with these params."""
+    """The key of the scores that another model gave for this component with these params."""
     return f"{name}:{params.model_dump_json()}"
 
 
 def external_scores(batch: RolloutBatch, name: str, params: ComponentParams) -> FloatArray:
-    """[n] scores another model gave before the batch came to the components; NaN where nobody asked it."""
+    """[n] scores that another model gave before the components ran; NaN where it was not asked."""
     scores = batch.external.get(external_key(name, params))
     return np.full(len(batch), np.nan) if scores is None else scores

@@ -1,4 +1,5 @@
-"""The place that speaks SQL. `runs` and `experiments` write state, `records` writes metrics and samples, `queries` reads.
+"""The only package that speaks SQL; its callers get frozen dataclasses, never rows or SQL.
 
-Called by app (through app.cache and app.actions), worker and cli. Callers get frozen dataclasses, never rows or SQL.
+`runs.lifecycle` and `runs.claims` write the state of runs and experiments, `steps.records` writes metrics
+and samples, and `runs.queries` reads.
 """

@@ -1,7 +1,7 @@
-"""Engines and transactions. Called by the modules beside it and by migrations.
+"""Engines and transactions.
 
-SQLite runs in WAL mode with foreign keys on; a writer takes its lock at BEGIN, so that two writers queue up instead of
-failing in the middle. PostgreSQL is told how long anybody waits, for a lock or for a machine that fell silent.
+SQLite runs in WAL mode with foreign keys on; a writer takes its lock at BEGIN, so that two writers queue
+up instead of failing midway. PostgreSQL connections limit the wait for a lock or for a silent machine.
 """
 
 import json
@@ -16,27 +16,32 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.errors import NotFound, SetupError, StoreUnavailable
-from core.settings import settings
-from core.store import failures
+from core.common.errors import NotFound, SetupError, StoreUnavailable
+from core.common.settings import settings
+from core.store import database_errors
 
 KINDS = ("sqlite", "postgresql")
 GIVE = "give postgresql+psycopg://user:password@host/name or sqlite:////folder/file.db, or unset it"
-IDLE_SECONDS = 300  # a transaction that nobody goes on with for so long is ended by the server, and its locks with it
+# The server ends a transaction that is idle for this long, and releases its locks.
+IDLE_SECONDS = 300
 _engines: dict[str, Engine] = {}
 _making = threading.Lock()
 
 
 def _make(url: str) -> Engine:
-    """SetupError where the URL names no database that we know."""
+    """Create an engine; SetupError when the URL does not name a supported database."""
     try:
         return _made(url)
-    except (ArgumentError, ValueError) as error:  # whose messages quote it, and its password
+    except (ArgumentError, ValueError) as error:  # their messages quote the URL and its password
         raise SetupError(f"SHOWDOWN_DATABASE_URL is not the URL of a database; {GIVE}") from error
     except ImportError as error:
-        raise SetupError(f"SHOWDOWN_DATABASE_URL needs a driver that is not installed ({error.name}); {GIVE}") from error
+        raise SetupError(
+            f"SHOWDOWN_DATABASE_URL needs a driver that is not installed ({error.name}); {GIVE}"
+        ) from error
     except OSError as error:
-        raise SetupError(f"the folder of {failures.database()} cannot be made ({error.strerror}); give another") from error
+        raise SetupError(
+            f"the folder of {database_errors.database()} cannot be made ({error.strerror}); give another"
+        ) from error
 
 
 def _made(url: str) -> Engine:
@@ -44,12 +49,14 @@ def _made(url: str) -> Engine:
     if parsed.get_backend_name() not in KINDS:
         raise ArgumentError
     if parsed.get_backend_name() != "sqlite":
-        given = {k: v for k, v in _patience().items() if k not in parsed.query}
-        return create_engine(parsed, pool_pre_ping=True, connect_args=given, json_deserializer=_json)
+        connect_args = {k: v for k, v in _patience().items() if k not in parsed.query}
+        return create_engine(parsed, pool_pre_ping=True, connect_args=connect_args, json_deserializer=_json)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        parsed, connect_args={"timeout": settings().busy_seconds, "check_same_thread": False}, json_deserializer=_json
+        parsed,
+        connect_args={"timeout": settings().busy_seconds, "check_same_thread": False},
+        json_deserializer=_json,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -57,7 +64,10 @@ def _made(url: str) -> Engine:
 
 
 def _json(text: str) -> Any:
-    """The value of a JSON column; None where it holds something else: one bad row must not keep a list from being read."""
+    """The value of a JSON column; None when its text is not JSON.
+
+    One bad row must not keep a list from being read.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -65,18 +75,23 @@ def _json(text: str) -> Any:
 
 
 def _patience() -> dict[str, Any]:
-    """libpq's settings: nobody waits without end for a row that a frozen process holds, or for a machine that fell silent.
+    """The libpq settings that bound every wait: for a row that a frozen process holds, or a silent machine.
 
-    The watchdog of a training, its stop and its lease all come after such a wait.
+    A training's watchdog, stop and lease are all delayed by such a wait.
     """
     busy = round(settings().busy_seconds * 1000)
     waits = f"-c lock_timeout={busy} -c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000}"
-    silence = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+    silence = {
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
     return {"options": waits, "connect_timeout": 10, **silence}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_sqlite
+    connection.isolation_level = None  # we send BEGIN ourselves, see _begin_sqlite
     busy = f"busy_timeout={round(settings().busy_seconds * 1000)}"
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", busy):
         connection.execute(f"PRAGMA {pragma}")
@@ -99,32 +114,35 @@ def engine() -> Engine:
 def forget_engines() -> None:
     """Close every connection, for a process that changes its settings."""
     with _making:
-        for made in _engines.values():
-            made.dispose()
+        for open_engine in _engines.values():
+            open_engine.dispose()
         _engines.clear()
 
 
 @contextmanager
 def named_failures() -> Iterator[None]:
-    """A database that is away, locked, damaged or another version's is StoreUnavailable, a number that none can hold
-    NotFound; every other error is a bug."""
+    """Translate database errors that are not bugs into exceptions of this project.
+
+    Raises StoreUnavailable for a database that is away, locked, damaged or of another version, and NotFound
+    for a number that no database can hold. Every other error is a bug and passes unchanged.
+    """
     try:
         yield
     except PoolTimeout as error:
-        raise StoreUnavailable(f"{failures.database()} does not answer: {error}") from error
-    except OverflowError as error:  # SQLite's driver says it by itself
-        raise NotFound(failures.TOO_LARGE) from error
+        raise StoreUnavailable(f"{database_errors.database()} does not answer: {error}") from error
+    except OverflowError as error:  # raised by SQLite's driver itself
+        raise NotFound(database_errors.TOO_LARGE) from error
     except DBAPIError as error:
-        if failures.too_large(error):
-            raise NotFound(failures.TOO_LARGE) from error
-        if (said := failures.said(error)) is None:
+        if database_errors.too_large(error):
+            raise NotFound(database_errors.TOO_LARGE) from error
+        if (message := database_errors.said(error)) is None:
             raise
-        raise StoreUnavailable(said) from error
+        raise StoreUnavailable(message) from error
 
 
 @contextmanager
 def writing() -> Iterator[Connection]:
-    """A transaction that may write: committed at the end, rolled back on an exception."""
+    """A transaction that may write: it commits at the end and rolls back on an exception."""
     with named_failures(), engine().connect() as connection:
         connection = connection.execution_options(writes=True)
         with connection.begin():
@@ -133,6 +151,6 @@ def writing() -> Iterator[Connection]:
 
 @contextmanager
 def reading() -> Iterator[Connection]:
-    """A transaction that only reads: one consistent view."""
+    """A read-only transaction with one consistent view."""
     with named_failures(), engine().connect() as connection, connection.begin():
         yield connection

@@ -1,4 +1,4 @@
-"""Who trains: the workers' heartbeats, their GPUs, and what each of them runs. Called by worker.celery_app and app.cache."""
+"""The workers: their heartbeats, their GPUs and the runs they hold."""
 
 import time
 from collections import Counter, defaultdict
@@ -8,13 +8,15 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from core.store import moves
+from core.config.sweep import run_name
+from core.store import transitions
+from core.store.schema import gpu, gpu_lease, run, worker
 from core.store.session import reading, writing
-from core.store.states import Status
-from core.store.tables import gpu, gpu_lease, run, worker
-from core.sweep import run_name
+from core.store.status import Status
 
-MOST_BYTES, MOST_COUNT, MOST_SECONDS = 1e15, 2**31, 1e11  # of a GPU's memory, of anything that is counted, of a time
+MOST_BYTES = 1e15  # of a GPU's memory
+MOST_COUNT = 2**31  # of anything that is counted
+MOST_SECONDS = 1e11  # of a time
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Held:
-    """A run a worker holds."""
+    """A run that a worker holds."""
 
     id: int
     arm: str
@@ -45,7 +47,7 @@ class Held:
 
     @property
     def name(self) -> str:
-        """hybrid, beta 0.04, seed 1."""
+        """The run's name, such as "hybrid, beta 0.04, seed 1"."""
         return run_name(self.arm, self.swept, self.seed)
 
 
@@ -62,18 +64,24 @@ class Machine:
     gpus: tuple[Gpu, ...]
     runs: tuple[Held, ...]
     leased: Mapping[str, int]
-    """uuid of a GPU -> the run that has it, whichever worker trains that."""
+    """uuid of a GPU -> the run that has it, whichever worker trains that run."""
     unread_gpus: int = 0
-    """Rows of its GPUs that hold what no GPU has, and are left out."""
+    """How many rows of its GPUs are left out because their values cannot belong to a GPU."""
 
 
 def _within(value: Any, most: float, least: float = 0.0) -> bool:
-    """A number, and a possible one: SQLite stores texts under numbers, and both databases infinity."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most  # never of NaN
+    """Whether a value is a number from `least` to `most`; never true for NaN.
+
+    SQLite stores texts in columns of numbers, and both databases store infinity.
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
 
 def _gpu(values: Sequence[Any]) -> Gpu | None:
-    """A row's GPU; None where it cannot be one. Of its utilisation alone it is said that it is not known."""
+    """The GPU of a row; None when its values cannot belong to a GPU.
+
+    An impossible utilisation alone becomes None.
+    """
     card = Gpu(*values)
     sizes = _within(card.memory_bytes, MOST_BYTES, 1.0) and _within(card.memory_used, MOST_BYTES)
     texts = isinstance(card.name, str) and isinstance(card.uuid, str)
@@ -83,7 +91,8 @@ def _gpu(values: Sequence[Any]) -> Gpu | None:
 
 
 def _is_worker(row: Any) -> bool:
-    counts, times = (row.pid, row.slots), (row.started_at, row.seen_at)
+    counts = (row.pid, row.slots)
+    times = (row.started_at, row.seen_at)
     numbers = all(isinstance(n, int) and _within(n, MOST_COUNT) for n in counts) and all(
         _within(t, MOST_SECONDS) for t in times
     )
@@ -91,36 +100,41 @@ def _is_worker(row: Any) -> bool:
 
 
 def beat(name: str, host: str, pid: int, slots: int, gpus: Sequence[Gpu] = ()) -> None:
-    """This worker is alive, and its GPUs look like this."""
-    now = time.time()
+    """Record that a worker is alive, and the state of its GPUs."""
+    now_seconds = time.time()
     with writing() as c:
-        seen = c.execute(update(worker).where(worker.c.name == name).values(seen_at=now)).rowcount
-        if not seen:
-            c.execute(insert(worker).values(name=name, host=host, pid=pid, slots=slots, started_at=now, seen_at=now))
+        updated = c.execute(update(worker).where(worker.c.name == name).values(seen_at=now_seconds)).rowcount
+        if not updated:
+            c.execute(
+                insert(worker).values(
+                    name=name, host=host, pid=pid, slots=slots, started_at=now_seconds, seen_at=now_seconds
+                )
+            )
         c.execute(delete(gpu).where(gpu.c.worker == name))
         if gpus:
             c.execute(insert(gpu), [{"worker": name, **asdict(g)} for g in gpus])
 
 
 def gone(name: str) -> None:
-    """This worker has shut down."""
+    """Remove a worker that has shut down."""
     with writing() as c:
         c.execute(delete(worker).where(worker.c.name == name))
 
 
 def forget_silent(seen_before: float) -> None:
-    """Remove workers nobody has heard of for long: they were killed and will not sign off."""
+    """Remove workers whose last heartbeat is too old: they were killed and will not sign off."""
     with writing() as c:
         c.execute(delete(worker).where(worker.c.seen_at < seen_before))
 
 
 def machines(seen_after: float) -> list[Machine]:
-    """Workers heard of since a time, by name, with their GPUs and runs."""
+    """Workers with a heartbeat after `seen_after`, by name, with their GPUs and runs."""
     with reading() as c:
         rows = c.execute(select(worker).where(worker.c.seen_at > seen_after).order_by(worker.c.name)).all()
-        found = [w for w in rows if _is_worker(w)]
+        workers = [w for w in rows if _is_worker(w)]
         columns = [gpu.c[f.name] for f in fields(Gpu)]
-        cards, unread = defaultdict(list), Counter[str]()
+        cards = defaultdict(list)
+        unread = Counter[str]()
         for owner, *values in c.execute(select(gpu.c.worker, *columns).order_by(gpu.c.worker, gpu.c.index)):
             if card := _gpu(values):
                 cards[owner].append(card)
@@ -128,8 +142,10 @@ def machines(seen_after: float) -> list[Machine]:
                 unread[owner] += 1
         claimed = [s.value for s in Status if s.claimed]
         names = tuple(f.name for f in fields(Held))
-        held = c.execute(
-            select(run.c.worker, *(run.c[n] for n in names)).where(run.c.status.in_(claimed)).order_by(run.c.id)
+        held_runs = c.execute(
+            select(run.c.worker, *(run.c[n] for n in names))
+            .where(run.c.status.in_(claimed))
+            .order_by(run.c.id)
         ).all()
         leased = {row.uuid: row.run_id for row in c.execute(select(gpu_lease))}
     return [
@@ -137,14 +153,21 @@ def machines(seen_after: float) -> list[Machine]:
             w.name, w.host, w.pid, w.slots, w.started_at, w.seen_at,
             tuple(cards[w.name]),
             tuple(
-                Held(**{**{n: getattr(h, n) for n in names}, "status": Status(h.status), "swept": _swept(h.swept)})
-                for h in held
-                if h.worker == w.name and all(isinstance(n, int) for n in (h.seed, h.step, h.max_steps, h.num_processes))
+                Held(
+                    **{
+                        **{n: getattr(h, n) for n in names},
+                        "status": Status(h.status),
+                        "swept": _swept(h.swept),
+                    }
+                )
+                for h in held_runs
+                if h.worker == w.name
+                and all(isinstance(n, int) for n in (h.seed, h.step, h.max_steps, h.num_processes))
             ),
             {g.uuid: leased[g.uuid] for g in cards[w.name] if g.uuid in leased},
             unread[w.name],
         )
-        for w in found
+        for w in workers
     ]  # fmt: skip
 
 
@@ -154,4 +177,4 @@ def _swept(value: Any) -> dict[str, Any] | None:
 
 def waiting() -> list[int]:
     """How many processes each waiting run wants, in the order in which runs are taken."""
-    return list(moves.waiting().values())
+    return list(transitions.waiting().values())

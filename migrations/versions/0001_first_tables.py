@@ -1,4 +1,5 @@
-"""The first tables: experiments, runs and their events, metrics and points, samples and scores, evaluations, workers.
+"""The first tables: experiments, runs and their events, metrics and points, samples and scores, evaluations,
+workers.
 
 Revision 0001, the first.
 """
@@ -66,7 +67,9 @@ def upgrade() -> None:
         sa.Column("queued_at", sa.Float(), nullable=False),
         sa.Column("started_at", sa.Float(), nullable=True),
         sa.Column("finished_at", sa.Float(), nullable=True),
-        sa.ForeignKeyConstraint(["experiment_id"], ["experiment.id"], name=op.f("fk_run_experiment_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["experiment_id"], ["experiment.id"], name=op.f("fk_run_experiment_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
@@ -82,7 +85,9 @@ def upgrade() -> None:
         sa.Column("temperature", sa.Float(), nullable=False),
         sa.Column("accuracy", sa.Float(), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_evaluation_run_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["run.id"], name=op.f("fk_evaluation_run_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("run_id", "step", name=op.f("pk_evaluation")),
     )
     op.create_table(
@@ -166,7 +171,9 @@ def upgrade() -> None:
         sa.Column("shaped", sa.Float(), nullable=True),
         sa.Column("weight", sa.Float(), nullable=False),
         sa.Column("contribution", sa.Float(), nullable=True),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_score_sample_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_score_sample_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("sample_id", "term", name=op.f("pk_score")),
         sqlite_with_rowid=False,
     )

@@ -1,4 +1,5 @@
-"""Evaluations problem by problem with pass@k and maj@k; what a run was made with; priority and time limit of a run.
+"""Evaluations problem by problem with pass@k and maj@k; what a run was made with; priority and time limit of
+a run.
 
 Revision 0002, on 0001.
 """
@@ -12,7 +13,8 @@ branch_labels = None
 depends_on = None
 
 
-# recreate="never": SQLite would copy the table and drop the old one, and with it, by cascade, every row that points to it.
+# recreate="never": SQLite would copy the table and drop the old one, and with it, by cascade, every row that
+# points to it.
 
 
 def upgrade() -> None:
@@ -39,7 +41,9 @@ def upgrade() -> None:
         sa.Column("right", sa.Integer(), nullable=False),
         sa.Column("greedy_right", sa.Boolean(), nullable=True),
         sa.Column("majority_right", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_evaluation_item_run_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["run.id"], name=op.f("fk_evaluation_item_run_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("run_id", "step", "problem_id", name=op.f("pk_evaluation_item")),
         sqlite_with_rowid=False,
     )

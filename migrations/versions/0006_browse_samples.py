@@ -1,7 +1,8 @@
-"""What lists of samples filter by: dead groups, how far reward and gold disagree, token log-probs; notes and labels.
+"""What lists of samples filter by: dead groups, how far reward and gold disagree, token log-probs; notes and
+labels.
 
-Revision 0006, on 0005. The two columns that follow from a group are filled for what is stored already, by the rules of
-core.advantage.dead (of the advantages) and core.agreement.surprise.
+Revision 0006, on 0005. The two columns that follow from a group are filled for what is stored already, by
+the rules of core.rewards.advantage.dead (of the advantages) and core.analysis.agreement.surprise.
 """
 
 import sqlalchemy as sa
@@ -34,7 +35,11 @@ def upgrade() -> None:
     with op.batch_alter_table("sample", recreate="never") as table:
         table.create_index("ix_sample_browse", [*PLACE, *LISTED])
         table.create_index("ix_sample_problem", ["run_id", "problem_id", "step"])
-    _of_places("sample_note", sa.Column("text", sa.Text(), nullable=False), sa.Column("written_at", sa.Float(), nullable=False))
+    _of_places(
+        "sample_note",
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("written_at", sa.Float(), nullable=False),
+    )
     _of_places("sample_label", sa.Column("name", sa.String(length=40), nullable=False), key=("name",))
 
 

@@ -15,7 +15,9 @@ depends_on = None
 def upgrade() -> None:
     for name in ("experiment", "run_event"):
         with op.batch_alter_table(name, recreate="never") as table:
-            table.add_column(sa.Column("by", sa.String(length=200), nullable=False, server_default=sa.text("''")))
+            table.add_column(
+                sa.Column("by", sa.String(length=200), nullable=False, server_default=sa.text("''"))
+            )
     op.create_table(
         "signed_out",
         sa.Column("session", sa.String(length=64), nullable=False),

@@ -9,7 +9,8 @@ import pytest
 
 @dataclass(frozen=True)
 class Chaos:
-    """`minutes`: of blows, for each database; 0: a few blows, as in `make test`. `report`: a folder, where counts are kept."""
+    """`minutes`: of blows, for each database; 0: a few blows, as in `make test`. `report`: a folder, where
+    counts are kept."""
 
     minutes: float
     seed: int
@@ -20,4 +21,6 @@ class Chaos:
 def chaos(request: pytest.FixtureRequest) -> Chaos:
     option = request.config.getoption
     seed, report = option("--chaos-seed"), option("--chaos-report")
-    return Chaos(option("--chaos-minutes"), random.randrange(10**6) if seed is None else seed, report and Path(report))
+    return Chaos(
+        option("--chaos-minutes"), random.randrange(10**6) if seed is None else seed, report and Path(report)
+    )

@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from core.settings import settings
-from core.store.records import GUARD, SWITCHED, THREADS
+from core.common.settings import settings
+from core.store.schema import evaluation, evaluation_item, metric, point, run, run_event, sample, score
 from core.store.session import reading
-from core.store.tables import evaluation, evaluation_item, metric, point, run, run_event, sample, score
-from worker.shared import digest
+from core.store.steps.records import GUARD, SWITCHED, THREADS
+from worker.state.remote import digest
 
-# By the clock or the machine's memory, so that no two runs agree: of these only where and how often they stand is compared.
+# By the clock or the machine's memory, so that no two runs agree: of these only where and how often they
+# stand is compared.
 CLOCKED_METRICS, CLOCKED_PREFIXES = ("eval/seconds",), ("speed/", "memory/")
 CLOCKED_COLUMNS = ("seconds",)  # of an evaluation: how long it took
 NUMBERED = ("id", "run_id", "sample_id")  # given out by the database in the order of writing
@@ -62,24 +63,34 @@ def ledger(run_id: int) -> Ledger:
     samples, scores = sample.c.run_id == run_id, score.join(sample)
     tables: dict[str, Rows] = {
         "point": _rows(
-            select(metric.c.name, point).join(metric).where(point.c.run_id == run_id), ("name", "step"), ("metric_id",)
+            select(metric.c.name, point).join(metric).where(point.c.run_id == run_id),
+            ("name", "step"),
+            ("metric_id",),
         ),
         "sample": _rows(select(sample).where(samples), PLACE),
-        "score": _rows(select(*(sample.c[n] for n in PLACE), score).select_from(scores).where(samples), (*PLACE, "term")),
+        "score": _rows(
+            select(*(sample.c[n] for n in PLACE), score).select_from(scores).where(samples), (*PLACE, "term")
+        ),
         "evaluation": _rows(select(evaluation).where(evaluation.c.run_id == run_id), ("step",)),
-        "evaluation_item": _rows(select(evaluation_item).where(evaluation_item.c.run_id == run_id), ("step", "problem_id")),
+        "evaluation_item": _rows(
+            select(evaluation_item).where(evaluation_item.c.run_id == run_id), ("step", "problem_id")
+        ),
         "run": _rows(select(run.c.status, run.c.step, run.c.max_steps).where(run.c.id == run_id), ()),
         "event": _rows(_events(run_id), ("kind", "step", "detail")),
     }
-    tables["point"] = {key: [() if _clocked(key[0]) else v for v in values] for key, values in tables["point"].items()}
+    tables["point"] = {
+        key: [() if _clocked(key[0]) else v for v in values] for key, values in tables["point"].items()
+    }
     folder = settings().run_folder(run_id) / "adapter"
     config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    config["target_modules"] = sorted(config["target_modules"])  # a set, which peft writes in the order of the process's hashes
+    # a set, which peft writes in the order of the process's hashes
+    config["target_modules"] = sorted(config["target_modules"])
     return Ledger(tables, {WEIGHTS: digest(folder / WEIGHTS), ADAPTER_CONFIG: config})
 
 
 def _events(run_id: int) -> Select[Any]:
-    """What belongs to a step and is undone with it, and the end; how often a run was resumed is no part of its result."""
+    """What belongs to a step and is undone with it, and the end; how often a run was resumed is no part of
+    its result."""
     kinds = (SWITCHED, GUARD, THREADS, "done")
     columns = (run_event.c.kind, run_event.c.step, run_event.c.detail)
     return select(*columns).where(run_event.c.run_id == run_id, run_event.c.kind.in_(kinds))
@@ -95,7 +106,9 @@ def _rows(query: Select[Any], key: Iterable[str], left_out: Iterable[str] = ()) 
     omitted = {*names, *left_out, *NUMBERED, *CLOCKED_COLUMNS}
     with reading() as c:
         for row in c.execute(query).mappings():
-            rows[tuple(row[n] for n in names)].append(tuple(_plain(v) for n, v in row.items() if n not in omitted))
+            rows[tuple(row[n] for n in names)].append(
+                tuple(_plain(v) for n, v in row.items() if n not in omitted)
+            )
     return dict(rows)
 
 

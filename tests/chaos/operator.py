@@ -1,4 +1,5 @@
-"""What a person does meanwhile: queue runs, and press Resume on those that failed because their training was killed.
+"""What a person does meanwhile: queue runs, and press Resume on those that failed because their training was
+killed.
 
 A thread of its own: a frozen broker or database holds it up, and not the storm that will let it go on.
 """
@@ -8,19 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from core import queue
-from core.config import RunConfig
-from core.errors import BrokerError, StoreUnavailable
-from core.store import claims, queries, runs
-from core.store.queries import RunRow
-from core.store.states import Status
+from core.common.errors import BrokerError, StoreUnavailable
+from core.config.run import RunConfig
+from core.store import broker
+from core.store.runs import claims, lifecycle, queries
+from core.store.runs.queries import RunRow
+from core.store.status import Status
 
 LOOK_SECONDS = 0.5
 LIMIT = 100_000  # rows of a list
 
 
 class Operator(threading.Thread):
-    """`made`: configs in the order in which they are queued, so that at most `at_once` runs have not ended; None: no more."""
+    """`made`: configs in the order in which they are queued, so that at most `at_once` runs have not
+    ended; None: no more."""
 
     def __init__(self, made: Iterator[RunConfig], at_once: int, killed: Callable[[int], int]) -> None:
         super().__init__(name="operator", daemon=True)
@@ -49,7 +51,9 @@ class Operator(threading.Thread):
         """Every run that was queued is DONE; raises what went wrong."""
         if self.error is not None:
             raise self.error
-        return self._no_more.is_set() and bool(self.rows) and all(row.status == Status.DONE for row in self.rows)
+        return (
+            self._no_more.is_set() and bool(self.rows) and all(row.status == Status.DONE for row in self.rows)
+        )
 
     def leave(self) -> None:
         self._leave.set()
@@ -65,21 +69,22 @@ class Operator(threading.Thread):
         going_on = sum(row.status != Status.DONE for row in rows)
         self.rows = rows
         if going_on < self.at_once and not self._no_more.is_set() and (config := next(self.made, None)):
-            self._queue(runs.create_run(config))
+            self._queue(lifecycle.create_run(config))
 
     def _resume(self, row: RunRow) -> None:
         """AssertionError where nobody would have expected the run to fail.
 
-        A training that got SIGKILL may have filled the memory, and one that was lost five times without a checkpoint may end
-        its worker each time: both are left to a person (docs/deploy.md, "What may fail").
+        A training that got SIGKILL may have filled the memory, and one that was lost five times without a
+        checkpoint may end its worker each time: both are left to a person (docs/deploy.md, "What may
+        fail").
         """
         kind = str(row.error_kind)
         allowed = {"SIGKILL": self.killed(row.id), "Lost": row.attempt // claims.MOST_LOSSES}.get(kind, 0)
         assert self.resumed[row.id, kind] < allowed, f"run {row.id} is {row.status}: {row.error_message}"
-        if runs.requeue(row.id):
+        if lifecycle.requeue(row.id):
             self.resumed[row.id, kind] += 1
             self._queue(row.id)
 
     def _queue(self, run_id: int) -> None:
         with suppress(BrokerError):  # the reaper sends it later
-            queue.enqueue(run_id)
+            broker.enqueue(run_id)

@@ -1,4 +1,5 @@
-"""The processes of a data directory by the part they play, and signals that reach exactly the process that was looked at."""
+"""The processes of a data directory by the part they play, and signals that reach exactly the process that
+was looked at."""
 
 import os
 import signal
@@ -10,7 +11,8 @@ TRAINING, FORKSERVER, WORKER, REAPER, DASHBOARD, BROKER, UP = (
     "training", "forkserver", "worker", "reaper", "dashboard", "broker", "showdown up",
 )  # fmt: skip
 MODULES = {
-    b"worker.train": TRAINING, b"worker.forkserver": FORKSERVER, b"worker.celery_app": WORKER, b"worker.reaper": REAPER,
+    b"worker.training.train": TRAINING, b"worker.supervise.forkserver": FORKSERVER,
+    b"worker.supervise.celery_app": WORKER, b"worker.supervise.reaper": REAPER,
     b"streamlit": DASHBOARD,
 }  # fmt: skip
 SERVERS = ("valkey-server", "redis-server")
@@ -47,7 +49,7 @@ def parts_of(home: Path) -> dict[str, list[Process]]:
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
             if (part := _part(words)) and _belongs(folder, home):
-                run_id = int(words[words.index(b"worker.train") + 1]) if part == TRAINING else None
+                run_id = int(words[words.index(b"worker.training.train") + 1]) if part == TRAINING else None
                 living[part].append(Process(int(folder.name), run_id))
         except OSError:
             continue
@@ -63,6 +65,7 @@ def _part(words: list[bytes]) -> str | None:
 
 
 def _belongs(folder: Path, home: Path) -> bool:
-    """It was started for this data directory. A broker's environment is overwritten by its title; it works in the directory."""
+    """It was started for this data directory. A broker's environment is overwritten by its title; it works
+    in the directory."""
     named = f"SHOWDOWN_HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0")
     return named or Path(os.readlink(folder / "cwd")).is_relative_to(home)

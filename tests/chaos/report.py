@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from core.store import queries
+from core.store.runs import queries
 from tests.chaos.conftest import Chaos
 from tests.chaos.ledger import Difference, Ledger
 from tests.chaos.operator import Operator
 from tests.chaos.storm import Storm
 
-EVENTS = ("resumed", "lost", "caught up", "checkpoint damaged", "checkpoint lost", "base")  # of runs, that are counted
+# of runs, that are counted
+EVENTS = ("resumed", "lost", "caught up", "checkpoint damaged", "checkpoint lost", "base")
 TABLES = {
     "point": "metric values", "sample": "samples", "score": "scores", "evaluation": "evaluations",
     "evaluation_item": "problems of evaluations", "event": "events of steps, and ends", "adapter": "adapters",
@@ -26,7 +27,9 @@ class Report:
         self.name, self.chaos, self.began = name, chaos, time.monotonic()
         if chaos.report:
             chaos.report.mkdir(parents=True, exist_ok=True)
-        self.say(f"seed {chaos.seed}: --chaos-seed {chaos.seed} --chaos-minutes {chaos.minutes:g} draws the same blows")
+        self.say(
+            f"seed {chaos.seed}: --chaos-seed {chaos.seed} --chaos-minutes {chaos.minutes:g} draws the same blows"
+        )
 
     def say(self, line: str) -> None:
         """One line, with the seconds since the beginning."""
@@ -44,14 +47,22 @@ class Report:
         table: list[tuple[str, object]] = [("database", self.name), ("seed", self.chaos.seed)]
         table += [("minutes of blows", self.chaos.minutes or "short")]
         table += [(f"{part}: {action}", n) for (part, action), n in sorted(storm.counts.items())]
-        table += [("blows in all", storm.counts.total()), ("blows that met nothing", storm.missed), *sorted(ends.items())]
+        table += [
+            ("blows in all", storm.counts.total()),
+            ("blows that met nothing", storm.missed),
+            *sorted(ends.items()),
+        ]
         table += [("runs", len(ids)), ("attempts", sum(row.attempt for row in operator.rows))]
         table += [(f"events “{kind}”", kinds[kind]) for kind in EVENTS]
         table += [(f"resumed by hand after {kind}", n) for kind, n in sorted(by_hand.items())]
         table += [("steps compared", sum(each.steps() for each in whole))]
         for name, title in TABLES.items():
             found = [tables[name] for tables in differences.values()]
-            total = (sum(len(d.lost) for d in found), sum(len(d.doubled) for d in found), sum(len(d.changed) for d in found))
+            total = (
+                sum(len(d.lost) for d in found),
+                sum(len(d.doubled) for d in found),
+                sum(len(d.changed) for d in found),
+            )
             table += [(f"{title} compared", sum(each.count(name) for each in whole))]
             table += [(f"{title} lost / doubled / different", " / ".join(map(str, total)))]
         for name, value in table:
@@ -62,7 +73,9 @@ class Report:
         for (part, action), n in sorted(storm.counts.items()):
             self.say(f"{part}: {action} {n}")
         for row in operator.rows:
-            self.say(f"run {row.id} {row.arm} seed {row.seed}: {row.status}, attempt {row.attempt}, step {row.step}")
+            self.say(
+                f"run {row.id} {row.arm} seed {row.seed}: {row.status}, attempt {row.attempt}, step {row.step}"
+            )
         for path in logs:
             self.say(f"--- {path}\n{_end(path)}")
 

@@ -1,6 +1,8 @@
-"""The two set-ups that are blown at: `showdown up` with SQLite, and the services of docker-compose.yml with PostgreSQL.
+"""The two set-ups that are blown at: `showdown up` with SQLite, and the services of docker-compose.yml with
+PostgreSQL.
 
-Who starts an ended process again is as in real life: `showdown up` its children, a person `showdown up`, Docker its services.
+Who starts an ended process again is as in real life: `showdown up` its children, a person `showdown up`,
+Docker its services.
 """
 
 import os
@@ -16,13 +18,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.parts import BROKER, DASHBOARD, FORKSERVER, REAPER, TRAINING, UP, WORKER, Process, parts_of, tell
+from tests.chaos.parts import (
+    BROKER,
+    DASHBOARD,
+    FORKSERVER,
+    REAPER,
+    TRAINING,
+    UP,
+    WORKER,
+    Process,
+    parts_of,
+    tell,
+)
 from tests.chaos.storm import CRASH, DATABASE, END, EVERYTHING, KILL, LOCK, ONE, STAND, Undo
 from tests.conftest import forget_settings, free_port, home_of, wait_for
 from tests.support.topology import Topology, topology_of
 
-# As an operator would choose them for a machine on which everything is killed every few seconds. What stands still or is locked
-# may do so for longer than a lease, than a write waits for a lock, and than a training is given to stop.
+# As an operator would choose them for a machine on which everything is killed every few seconds. What stands
+# still or is locked may do so for longer than a lease, than a write waits for a lock, and than a training is
+# given to stop.
 LEASE_SECONDS = 6.0
 SETTINGS = {
     "SHOWDOWN_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -62,13 +76,18 @@ class Laptop:
             environment = {**os.environ, "SHOWDOWN_PORT": str(self.port)}
             with (self.home / "up.log").open("ab") as log:
                 command = [sys.executable, "-m", "cli", "up"]
-                self._up = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+                self._up = subprocess.Popen(
+                    command, stdout=log, stderr=log, env=environment, start_new_session=True
+                )
 
     def strike(self, action: str, turn: float) -> Undo | None:
-        """Hold the lock that writers need, from another process. A crash of the machine leaves the file as it is."""
+        """Hold the lock that writers need, from another process. A crash of the machine leaves the file as
+        it is."""
         if action != LOCK:
             return None
-        holder = subprocess.Popen([sys.executable, "-c", HOLD, str(self.home / "showdown.db")], stdin=subprocess.PIPE)
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(self.home / "showdown.db")], stdin=subprocess.PIPE
+        )
 
         def release() -> None:
             holder.kill()

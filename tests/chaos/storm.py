@@ -1,4 +1,5 @@
-"""Blows at random: a seeded generator picks whom, how, for how long and when; what stands still goes on after a while."""
+"""Blows at random: a seeded generator picks whom, how, for how long and when; what stands still goes on
+after a while."""
 
 import os
 import random
@@ -29,13 +30,15 @@ class Stage(Protocol):
         """Part -> its processes that live now."""
 
     def strike(self, action: str, turn: float) -> Undo | None:
-        """Hit the database; what ends the blow. None where nothing is hit. `turn`: in [0, 1), which of several."""
+        """Hit the database; what ends the blow. None where nothing is hit. `turn`: in [0, 1), which of
+        several."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds between two blows on average, the longest that something stands still or is away, and the longest wait for a
-    step to be trained since the last blow: on a slow machine a worker would else be killed again before it trains."""
+    """Seconds between two blows on average, the longest that something stands still or is away, and the
+    longest wait for a step to be trained since the last blow: on a slow machine a worker would else be
+    killed again before it trains."""
 
     pause: float
     longest: float
@@ -43,7 +46,8 @@ class Pace:
 
 
 class Storm:
-    """`counts`: (part, action) -> blows that met something. `killed`: run -> how often its training got SIGKILL."""
+    """`counts`: (part, action) -> blows that met something. `killed`: run -> how often its training got
+    SIGKILL."""
 
     def __init__(self, stage: Stage, seed: int, pace: Pace, say: Say) -> None:
         self.stage, self.pace, self.say = stage, pace, say

@@ -1,4 +1,5 @@
-"""What the test of random kills stands on: blows that a seed draws again, and a comparison that sees one changed bit."""
+"""What the test of random kills stands on: blows that a seed draws again, and a comparison that sees one
+changed bit."""
 
 import json
 import math
@@ -12,10 +13,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from core.settings import settings
-from core.store import claims, records, runs
-from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord
-from core.store.states import Status
+from core.common.settings import settings
+from core.store.runs import claims, lifecycle
+from core.store.status import Status
+from core.store.steps import records
+from core.store.steps.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord
 from tests.chaos.ledger import ADAPTER_CONFIG, WEIGHTS, Difference, compared, ledger
 from tests.chaos.parts import WORKER, Process
 from tests.chaos.storm import DATABASE, EVERYTHING, KILL, LOCK, STAND, Pace, Storm, Undo
@@ -38,7 +40,7 @@ TARGETS = ["q_proj", "v_proj"]
 
 def left(*steps: StepRecord, weight: float = 0.5, targets: list[str] = TARGETS) -> int:
     """A run that has stored these steps and an adapter, and is DONE."""
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     assert claims.claim(run_id, "w", 60.0)
     for step in steps:
         records.write_step(run_id, 1, step)
@@ -113,7 +115,8 @@ def second(step: StepRecord) -> StepRecord:
 def test_a_difference_of_one_bit_or_one_row_is_seen(
     make: Callable[[], int], expected: Mapping[str, tuple[int, int, int]]
 ) -> None:
-    """Table -> how many keys are lost, doubled, changed. An end at another step is an event lost and one too many."""
+    """Table -> how many keys are lost, doubled, changed. An end at another step is an event lost and one
+    too many."""
     straight, there = ledger(left(STEP, second(STEP))), ledger(make())
     seen = {table: found for table, found in compared(there, straight).items() if found}
     assert {table: sizes(found) for table, found in seen.items()} == expected

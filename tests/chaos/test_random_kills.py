@@ -1,7 +1,7 @@
 """Child, worker, broker, reaper, dashboard and database are killed and stopped at random while runs train.
 
-In the end every run is what it would have been alone: each step, sample, score and evaluation is stored once and is equal bit
-for bit, and so is the adapter. How to run it for long: CONTRIBUTING.md.
+In the end every run is what it would have been alone: each step, sample, score and evaluation is stored
+once and is equal bit for bit, and so is the adapter. How to run it for long: CONTRIBUTING.md.
 """
 
 import itertools
@@ -13,9 +13,9 @@ from threading import Thread
 
 import pytest
 
-from core.config import RunConfig
-from core.store import queries, runs
-from core.store.states import Status
+from core.config.run import RunConfig
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
 from tests.chaos.arms import config
 from tests.chaos.conftest import Chaos
 from tests.chaos.ledger import Ledger, compared, ledger
@@ -26,10 +26,12 @@ from tests.chaos.stages import LEASE_SECONDS, STAGES, Compose, Laptop, set_here
 from tests.chaos.storm import Pace, Storm
 from tests.conftest import home_of, wait_for
 from tests.support.topology import NEEDS
-from worker import supervisor
+from worker.supervise import supervisor
 
 SHORT = {("adaptive", 0): 6, ("hybrid", 1): 6}  # (arm, seed) -> steps
-LONG = {(arm, seed): steps for arm, steps in (("hard", 24), ("hybrid", 20), ("adaptive", 24)) for seed in (0, 1)}
+LONG = {
+    (arm, seed): steps for arm, steps in (("hard", 24), ("hybrid", 20), ("adaptive", 24)) for seed in (0, 1)
+}
 SHORT_BLOWS, SHORT_PACE = 3, Pace(1.0, LEASE_SECONDS + 1, 3.0)
 LONG_PACE = Pace(4.0, 2 * LEASE_SECONDS, 60.0)
 AT_ONCE = 4  # runs that have not ended: two train, two wait
@@ -43,7 +45,7 @@ def straight(chaos: Chaos, tmp_path_factory: pytest.TempPathFactory) -> dict[tup
     lengths = LONG if chaos.minutes else SHORT
     with home_of(tmp_path_factory.mktemp("straight")) as patch:
         set_here(patch)
-        made = {key: runs.create_run(config(*key, steps)) for key, steps in lengths.items()}
+        made = {key: lifecycle.create_run(config(*key, steps)) for key, steps in lengths.items()}
 
         def train_all() -> None:
             while supervisor.supervise("straight") is not None:
@@ -64,7 +66,9 @@ def straight(chaos: Chaos, tmp_path_factory: pytest.TempPathFactory) -> dict[tup
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS)])
-def stage(request: pytest.FixtureRequest, tmp_path: Path, chaos: Chaos, straight: object) -> Iterator[Laptop | Compose]:
+def stage(
+    request: pytest.FixtureRequest, tmp_path: Path, chaos: Chaos, straight: object
+) -> Iterator[Laptop | Compose]:
     """Each set-up, before anything of it but the database and a broker has been started."""
     home, secrets = tmp_path / "home", tmp_path / "secrets"
     home.mkdir()
@@ -110,7 +114,10 @@ def settle(stage: Laptop | Compose, operator: Operator) -> None:
 
 
 def test_runs_end_as_if_nothing_had_been_killed(
-    stage: Laptop | Compose, chaos: Chaos, straight: dict[tuple[str, int], Ledger], capsys: pytest.CaptureFixture[str]
+    stage: Laptop | Compose,
+    chaos: Chaos,
+    straight: dict[tuple[str, int], Ledger],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     report = Report(stage.name, chaos)
     storm = Storm(stage, chaos.seed, LONG_PACE if chaos.minutes else SHORT_PACE, report.say)
@@ -132,6 +139,8 @@ def test_runs_end_as_if_nothing_had_been_killed(
     with capsys.disabled() if chaos.minutes else nullcontext():
         report.count(storm, operator, stage.ends, straight, differences)
     assert not {
-        run_id: different for run_id, tables in differences.items() if (different := {t: d for t, d in tables.items() if d})
+        run_id: different
+        for run_id, tables in differences.items()
+        if (different := {t: d for t, d in tables.items() if d})
     }
     assert len(operator.rows) >= (1 if chaos.minutes else len(straight))

@@ -1,7 +1,8 @@
 """docker-compose.yml and what its containers start with keep their rules. No Docker engine is needed.
 
-The schema is checked where the package `check-jsonschema` is installed (it ships the one of compose-spec), and the file
-is read by Compose itself where `docker-compose` is on PATH; the rules of our own are checked always.
+The schema is checked where the package `check-jsonschema` is installed (it ships the one of compose-spec),
+and the file is read by Compose itself where `docker-compose` is on PATH; the rules of our own are checked
+always.
 """
 
 import importlib.util
@@ -17,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from core.settings import Settings
+from core.common.settings import Settings
 from tests.conftest import REPO, free_port
 from tests.support.compose import DOCKERFILE, FILE, OURS, SERVICES, TEXT, VARIABLE, WORKERS, without_variables
 
@@ -35,13 +36,17 @@ def test_the_schema_of_compose_holds() -> None:
     found = importlib.util.find_spec("check_jsonschema")
     if found is None or found.origin is None:
         pytest.skip("no compose schema: install the package check-jsonschema")
-    schema = json.loads((Path(found.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json").read_text())
+    schema = json.loads(
+        (Path(found.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json").read_text()
+    )
     jsonschema.validate(FILE, schema)
 
 
 @pytest.mark.parametrize("missing", [None, "SHOWDOWN_VERSION", "SHOWDOWN_SECRETS", "SHOWDOWN_LOGIN"])
 def test_compose_itself_reads_the_file(missing: str | None, tmp_path: Path) -> None:
-    compose = shutil.which("docker-compose", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    compose = shutil.which(
+        "docker-compose", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )
     if compose is None:
         pytest.skip("no docker-compose on PATH")
     version = subprocess.run([compose, "version", "--short"], capture_output=True, text=True).stdout
@@ -54,7 +59,18 @@ def test_compose_itself_reads_the_file(missing: str | None, tmp_path: Path) -> N
         "PATH": os.environ["PATH"],
     }
     given.pop(missing or "", None)
-    command = [compose, "--env-file", os.devnull, "--profile", "nvidia", "--profile", "cpu", "config", "--format", "json"]
+    command = [
+        compose,
+        "--env-file",
+        os.devnull,
+        "--profile",
+        "nvidia",
+        "--profile",
+        "cpu",
+        "config",
+        "--format",
+        "json",
+    ]
     made = subprocess.run(command, cwd=REPO, env=given, capture_output=True, text=True)
     if missing:
         assert made.returncode != 0 and f"required variable {missing} is missing a value" in made.stderr
@@ -65,10 +81,15 @@ def test_compose_itself_reads_the_file(missing: str | None, tmp_path: Path) -> N
 
 def test_the_parts_are_those_of_the_design() -> None:
     assert set(SERVICES) == {"postgres", "redis"} | OURS
-    assert {n: s.get("profiles") for n, s in SERVICES.items() if n in WORKERS} == {"worker": ["nvidia"], "worker-cpu": ["cpu"]}
+    assert {n: s.get("profiles") for n, s in SERVICES.items() if n in WORKERS} == {
+        "worker": ["nvidia"],
+        "worker-cpu": ["cpu"],
+    }
     assert not [n for n, s in SERVICES.items() if "profiles" in s and n not in WORKERS]
     for name in WORKERS:
-        assert "container_name" not in SERVICES[name] and "ports" not in SERVICES[name], "neither can be scaled"
+        assert "container_name" not in SERVICES[name] and "ports" not in SERVICES[name], (
+            "neither can be scaled"
+        )
     (gpu,) = SERVICES["worker"]["deploy"]["resources"]["reservations"]["devices"]
     assert gpu["driver"] == "nvidia" and "deploy" not in SERVICES["worker-cpu"]
 
@@ -76,7 +97,9 @@ def test_the_parts_are_those_of_the_design() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_pinned_unprivileged_and_watched(name: str) -> None:
     service = SERVICES[name]
-    assert PINNED.match(without_variables(service["image"])), "an image has a tag with a version, from the default registry"
+    assert PINNED.match(without_variables(service["image"])), (
+        "an image has a tag with a version, from the default registry"
+    )
     assert service["user"].split(":")[0] not in ("", "0", "root")
     assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
     assert not {"privileged", "network_mode", "pid", "ipc", "devices", "cap_add"} & set(service)
@@ -113,7 +136,13 @@ POSTGRES_TMP = ["/tmp:mode=1777,size=64m", "/var/run/postgresql:mode=1777,size=1
         pytest.param("postgres", ["postgres:/var/lib/postgresql/data"], POSTGRES_TMP, None, id="postgres"),
         pytest.param("redis", ["redis:/data"], [], None, id="redis"),
         pytest.param("migrate", [], [TMP], "/tmp/showdown", id="migrate-needs-the-database-alone"),
-        pytest.param("app", [f"{DATA}:ro", COMPONENTS, SIGN_IN], [TMP], "/tmp/showdown", id="app-only-reads-what-workers-load"),
+        pytest.param(
+            "app",
+            [f"{DATA}:ro", COMPONENTS, SIGN_IN],
+            [TMP],
+            "/tmp/showdown",
+            id="app-only-reads-what-workers-load",
+        ),
         pytest.param("reaper", [], [TMP], "/tmp/showdown", id="reaper-needs-the-database-alone"),
         pytest.param("worker", [DATA, COMPONENTS], [WORKER_TMP], "/data", id="worker-writes-no-code"),
         pytest.param("worker-cpu", [DATA, COMPONENTS], [WORKER_TMP], "/data", id="worker-cpu-writes-no-code"),
@@ -140,9 +169,13 @@ def bytes_of(amount: str) -> int:
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_has_limits_that_hold_what_it_keeps_in_memory(name: str) -> None:
     service = SERVICES[name]
-    assert not {"limits"} & set(service.get("deploy", {}).get("resources", {})), "one way to say it, for both profiles"
+    assert not {"limits"} & set(service.get("deploy", {}).get("resources", {})), (
+        "one way to say it, for both profiles"
+    )
     in_memory = sum(bytes_of(re.search(r"size=(\w+)", place)[1]) for place in service.get("tmpfs", []))  # type: ignore[index]
-    assert bytes_of(service["mem_limit"]) >= in_memory + bytes_of(service.get("shm_size", "64m")) + 256 * 2**20
+    assert (
+        bytes_of(service["mem_limit"]) >= in_memory + bytes_of(service.get("shm_size", "64m")) + 256 * 2**20
+    )
     assert 64 <= service["pids_limit"] <= 8192
     if name in {"postgres", "redis", "app"} | WORKERS:  # what grows with the use of it
         part = "WORKER" if name in WORKERS else name.upper()
@@ -183,10 +216,16 @@ def test_only_the_dashboard_is_published_and_on_loopback() -> None:
 def test_secrets_are_files_and_nothing_else() -> None:
     assert set(FILE["secrets"]) == {"postgres_password", "redis_password"}
     for name, secret in FILE["secrets"].items():
-        assert set(secret) == {"file"} and re.fullmatch(r"\$\{SHOWDOWN_SECRETS:\?[^}]+\}/" + name, secret["file"])
+        assert set(secret) == {"file"} and re.fullmatch(
+            r"\$\{SHOWDOWN_SECRETS:\?[^}]+\}/" + name, secret["file"]
+        )
     for service in SERVICES.values():
         for key, value in service.get("environment", {}).items():
-            is_file = str(value).startswith("/run/secrets/") or key.endswith("_FILE") and str(value).startswith("/sign-in/")
+            is_file = (
+                str(value).startswith("/run/secrets/")
+                or key.endswith("_FILE")
+                and str(value).startswith("/sign-in/")
+            )
             assert not re.search("PASSWORD|SECRET|TOKEN|KEY|_URL", key) or is_file, key
         assert not {"env_file", "configs"} & set(service)
         assert "ARG" not in str(service.get("build", {}).get("secrets", ""))
@@ -218,7 +257,9 @@ def secrets(tmp_path: Path) -> Path:
 
 
 def test_the_entrypoint_makes_urls_of_secret_files(secrets: Path) -> None:
-    made = enter(secrets, "printenv", "SHOWDOWN_DATABASE_URL", "SHOWDOWN_BROKER_URL", POSTGRES_AT="10.0.0.5:6000")
+    made = enter(
+        secrets, "printenv", "SHOWDOWN_DATABASE_URL", "SHOWDOWN_BROKER_URL", POSTGRES_AT="10.0.0.5:6000"
+    )
     assert made.stdout.splitlines() == [
         "postgresql+psycopg://showdown:p%40ss%2Fword%3A1%25@10.0.0.5:6000/showdown",
         "redis://:re%20dis%2B2@redis:6379/0",
@@ -252,15 +293,32 @@ def test_a_health_check_says_what_is_missing(part: str, secrets: Path) -> None:
 
 
 def test_no_password_is_said_when_the_broker_is_away(secrets: Path) -> None:
-    code = "from core import queue, errors\ntry: queue.enqueue(1)\nexcept errors.BrokerError as error: print(error)"
-    made = enter(secrets, "python", "-c", code, REDIS_AT=f"127.0.0.1:{free_port()}", HOME=str(secrets), PYTHONPATH=str(REPO))
+    code = "from core.common import errors\nfrom core.store import broker\n"
+    code += "try: broker.enqueue(1)\nexcept errors.BrokerError as error: print(error)"
+    made = enter(
+        secrets,
+        "python",
+        "-c",
+        code,
+        REDIS_AT=f"127.0.0.1:{free_port()}",
+        HOME=str(secrets),
+        PYTHONPATH=str(REPO),
+    )
     assert "does not answer" in made.stdout, made.stderr
     assert "re%20dis%2B2" not in made.stdout and "re dis+2" not in made.stdout
 
 
 def test_no_password_is_said_when_the_database_is_away(secrets: Path) -> None:
-    code = "from core import errors\nfrom core.store import moves\n"
-    code += "try: moves.queued()\nexcept errors.StoreUnavailable as error: print(error)"
-    made = enter(secrets, "python", "-c", code, POSTGRES_AT=f"127.0.0.1:{free_port()}", HOME=str(secrets), PYTHONPATH=str(REPO))
+    code = "from core.common import errors\nfrom core.store import transitions\n"
+    code += "try: transitions.queued()\nexcept errors.StoreUnavailable as error: print(error)"
+    made = enter(
+        secrets,
+        "python",
+        "-c",
+        code,
+        POSTGRES_AT=f"127.0.0.1:{free_port()}",
+        HOME=str(secrets),
+        PYTHONPATH=str(REPO),
+    )
     assert "does not answer" in made.stdout, made.stderr
     assert "p%40ss" not in made.stdout and "p@ss" not in made.stdout

@@ -26,13 +26,18 @@ def test_the_images_are_built_from_pinned_parts() -> None:
     assert mounts == len(re.findall(r"^RUN (?:.*\\\n.*)*?\bpip install", DOCKERFILE, re.M)), (
         "where packages come from is a secret"
     )
-    assert "ARG PIP" not in DOCKERFILE and "import app.serve" in DOCKERFILE, "all that the dashboard serves is made here"
+    assert "ARG PIP" not in DOCKERFILE and "import app.serve" in DOCKERFILE, (
+        "all that the dashboard serves is made here"
+    )
     assert installs and all("--constraint constraints.txt" in i or "--no-deps" in i for i in installs)
     for target in ("app", "worker"):
         last = DOCKERFILE.split(f" AS {target}\n")[1].split("FROM ")[0]
         assert "USER 10001:10001" in last and "entrypoint.sh" in last and "pip" not in last
         assert f"--from={target}-packages" in last
-    assert "torch" not in DOCKERFILE.split("AS worker-packages")[0].replace('find_spec("torch")', "").split("RUN", 1)[1]
+    assert (
+        "torch"
+        not in DOCKERFILE.split("AS worker-packages")[0].replace('find_spec("torch")', "").split("RUN", 1)[1]
+    )
 
 
 def test_nothing_but_the_sources_can_enter_an_image() -> None:
@@ -50,10 +55,18 @@ def test_build_makes_the_images_that_compose_starts(tmp_path: Path) -> None:
     (tmp_path / "buildah").write_text('#!/bin/sh\n[ "$1" = inspect ] || echo "$*"\n')
     (tmp_path / "buildah").chmod(0o755)
     env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "IMAGES": "app worker-cpu worker-cuda"}
-    made = subprocess.run([BUILD, "0.1.0", "--network", "host"], env=env, capture_output=True, text=True, check=True)
-    built = set(re.findall(r"--target (\S+) --tag (\S+) --file docker/Dockerfile --network host \.$", made.stdout, re.M))
+    made = subprocess.run(
+        [BUILD, "0.1.0", "--network", "host"], env=env, capture_output=True, text=True, check=True
+    )
+    built = set(
+        re.findall(
+            r"--target (\S+) --tag (\S+) --file docker/Dockerfile --network host \.$", made.stdout, re.M
+        )
+    )
     assert built == {
-        (service["build"]["target"], without_variables(service["image"])) for name, service in SERVICES.items() if name in OURS
+        (service["build"]["target"], without_variables(service["image"]))
+        for name, service in SERVICES.items()
+        if name in OURS
     }
     assert made.stdout.count("--build-arg BASE=localhost/showdown-base:bookworm") == len(built)
 
@@ -62,9 +75,16 @@ def test_build_makes_the_images_that_compose_starts(tmp_path: Path) -> None:
     ("words", "images", "message"),
     [
         pytest.param([], "app", "usage: docker/build.sh VERSION", id="no version"),
-        pytest.param(["0.1.0"], "worker", "there is no image worker; IMAGES names some of app", id="neither CPU nor CUDA"),
+        pytest.param(
+            ["0.1.0"],
+            "worker",
+            "there is no image worker; IMAGES names some of app",
+            id="neither CPU nor CUDA",
+        ),
     ],
 )
 def test_build_says_what_it_was_not_told(words: list[str], images: str, message: str) -> None:
-    made = subprocess.run([BUILD, *words], env={**os.environ, "IMAGES": images}, capture_output=True, text=True)
+    made = subprocess.run(
+        [BUILD, *words], env={**os.environ, "IMAGES": images}, capture_output=True, text=True
+    )
     assert made.returncode == 2 and message in made.stderr and made.stdout == ""

@@ -1,4 +1,4 @@
-"""Migrations: an empty database upgraded to head is what core.store.tables says, on both databases."""
+"""Migrations: an empty database upgraded to head is what core.store.schema says, on both databases."""
 
 import pytest
 from alembic import command
@@ -7,8 +7,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
+from core.store.schema import metadata
 from core.store.session import engine, reading
-from core.store.tables import metadata
 from migrations import config, upgrade
 
 
@@ -39,7 +39,8 @@ def test_narrow_tables_have_no_rowid(sqlite: object, table: str) -> None:
 
 
 def test_a_database_with_data_goes_up_and_down_and_loses_nothing(empty_database: str) -> None:
-    """From the first release's tables to head and back: SQLite's way to alter a table must not cascade over its rows."""
+    """From the first release's tables to head and back: SQLite's way to alter a table must not cascade
+    over its rows."""
 
     def to(revision: str, up: bool) -> None:
         with engine().connect().execution_options(writes=True) as c, c.begin():
@@ -68,6 +69,6 @@ def test_a_database_with_data_goes_up_and_down_and_loses_nothing(empty_database:
     for revision, up in (("head", True), ("0001", False), ("head", True)):
         to(revision, up)
         assert count() == [1] * 6, revision
-    from core.store import queries
+    from core.store.runs import queries
 
     assert queries.run_list()[0].accuracy == 0.5

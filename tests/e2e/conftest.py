@@ -1,4 +1,5 @@
-"""What the tests of a file share: one browser, one dashboard. Of a test that fails the report says what its pages showed."""
+"""What the tests of a file share: one browser, one dashboard. Of a test that fails the report says what
+its pages showed."""
 
 import json
 from collections.abc import Generator, Iterator
@@ -38,7 +39,8 @@ def page(dashboard: str, chrome: Browser) -> Iterator[Page]:
 
 @pytest.fixture(autouse=True)
 def no_page_stays(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Pages that a test has opened are closed: each goes on asking the dashboard what is new, a twentieth of a processor."""
+    """Pages that a test has opened are closed: each goes on asking the dashboard what is new, a twentieth
+    of a processor."""
     yield
     chrome = request.node.funcargs.get("chrome")
     for context in chrome.contexts if isinstance(chrome, Browser) else []:

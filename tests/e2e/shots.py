@@ -1,8 +1,10 @@
-"""`make shots`: pictures of every page in every state, wide and narrow, light and dark, in shots/; some go to docs/images/.
+"""`make shots`: pictures of every page in every state, wide and narrow, light and dark, in shots/; some go to
+docs/images/.
 
-Three data directories: an empty one; one in the middle of work (runs that train, wait, failed and were resumed, written
-by tests.support.grow, so that the states are there at once); and a real experiment, trained by `showdown demo`. The last
-is that of SHOWDOWN_HOME where it is set; a fresh one takes about five minutes on two cores.
+Three data directories: an empty one; one in the middle of work (runs that train, wait, failed and were
+resumed, written by tests.support.grow, so that the states are there at once); and a real experiment,
+trained by `showdown demo`. The last is that of SHOWDOWN_HOME where it is set; a fresh one takes about five
+minutes on two cores.
 """
 
 import os
@@ -14,8 +16,10 @@ import urllib.request
 
 from PIL import Image
 
-from core.store import claims, queries, records, workers
-from core.store.states import Status
+from core.store import workers
+from core.store.runs import claims, queries
+from core.store.status import Status
+from core.store.steps import records
 from migrations import upgrade
 from tests.conftest import REPO, forget_settings, free_port, wait_for
 from tests.support.browser import browser, drawn, settle, whole
@@ -95,9 +99,17 @@ def in_the_middle() -> None:
         records.write_checkpoint(run_id, 1, step)
     claims.finish(ids[2], 1, Status.DONE)
     failed = (
-        'Traceback (most recent call last):\n  File "train.py", line 7, in step\nValueError: gold answer of problem 12 is empty'
+        'Traceback (most recent call last):\n  File "train.py", line 7, in step\n'
+        "ValueError: gold answer of problem 12 is empty"
     )
-    claims.finish(ids[3], 1, Status.FAILED, "DataError", "problem 12 has no gold answer; give it one, or leave it out", failed)
+    claims.finish(
+        ids[3],
+        1,
+        Status.FAILED,
+        "DataError",
+        "problem 12 has no gold answer; give it one, or leave it out",
+        failed,
+    )
     for run_id in ids[4:]:
         claims.release(run_id, 1, "its worker ended")
     workers.beat("box-1", "box-1", 4711, 2)
@@ -116,10 +128,12 @@ def for_docs() -> None:
 
 
 def _palette(picture: Image.Image) -> Image.Image:
-    """The commonest colours as they are, and as many that cover the rest. The usual median cut spends all on greys: an orange
-    line of a few hundred pixels came out grey."""
+    """The commonest colours as they are, and as many that cover the rest. The usual median cut spends all
+    on greys: an orange line of a few hundred pixels came out grey."""
     common = sorted(picture.getcolors(picture.width * picture.height) or [], reverse=True)[:DOCS_COLOURS]
-    cover = (picture.quantize(DOCS_COLOURS, Image.Quantize.MAXCOVERAGE).getpalette() or [])[: 3 * DOCS_COLOURS]
+    cover = (picture.quantize(DOCS_COLOURS, Image.Quantize.MAXCOVERAGE).getpalette() or [])[
+        : 3 * DOCS_COLOURS
+    ]
     made = Image.new("P", (1, 1))
     made.putpalette([*(part for _, colour in common for part in colour), *cover])  # type: ignore[misc, union-attr]
     return made

@@ -1,4 +1,5 @@
-"""The Compare page in a real browser: a link restores the view, a number opens its curves, phones scroll only down."""
+"""The Compare page in a real browser: a link restores the view, a number opens its curves, phones scroll
+only down."""
 
 import re
 from collections.abc import Iterator
@@ -41,7 +42,9 @@ def test_a_link_restores_the_view_and_a_number_opens_its_curves(page: Page) -> N
     page.goto(page.url)  # what was opened is in the link
     expect(page.get_by_role("heading", name="KL to start")).to_be_visible(timeout=60_000)
     settle(page)
-    button(page, "arrow_back Gold accuracy of all arms").or_(button(page, "Gold accuracy of all arms")).click()
+    button(page, "arrow_back Gold accuracy of all arms").or_(
+        button(page, "Gold accuracy of all arms")
+    ).click()
     expect(page.get_by_role("heading", name="Gold accuracy", exact=True)).to_be_visible(timeout=60_000)
     with page.expect_download() as saved:
         page.get_by_role("button", name=re.compile("CSV$")).first.click()
@@ -49,7 +52,8 @@ def test_a_link_restores_the_view_and_a_number_opens_its_curves(page: Page) -> N
 
 
 def test_words_of_strangers_run_nowhere_and_a_narrow_screen_scrolls_only_down(page: Page) -> None:
-    """Two values of a setting are two arms, which may be named anything; the base models differ, so nothing is averaged."""
+    """Two values of a setting are two arms, which may be named anything; the base models differ, so
+    nothing is averaged."""
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto("/compare?experiment=2")
     expect(page.get_by_text("Nothing is averaged")).to_be_visible(timeout=60_000)
@@ -68,12 +72,12 @@ def test_words_of_strangers_run_nowhere_and_a_narrow_screen_scrolls_only_down(pa
 
 
 def test_a_new_evaluation_is_seen_without_a_reload(page: Page) -> None:
-    from core.experiment import ExperimentConfig
-    from core.store import claims, runs
+    from core.config.experiment import ExperimentConfig
+    from core.store.runs import claims, lifecycle
     from tests.support.compared import made
 
     config: ExperimentConfig = made(["hard", "hybrid"], [0], 100, name="live")
-    experiment_id, ids = runs.create_experiment(config)
+    experiment_id, ids = lifecycle.create_experiment(config)
     for run_id in ids:
         assert claims.claim(run_id, "w", 3600.0) and claims.mark_running(run_id, 1)
         write(run_id, 0.5, 0, 20)

@@ -1,4 +1,5 @@
-"""The design page in a real browser: what is dragged, typed and reloaded. One dashboard for all of these tests."""
+"""The design page in a real browser: what is dragged, typed and reloaded. One dashboard for all of these
+tests."""
 
 import re
 from typing import Any
@@ -7,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from pydantic import TypeAdapter
 
-from core.schedule import Schedule, value_at
-from core.store import drafts
+from core.rewards.schedule import Schedule, value_at
+from core.store.designs import drafts
 from tests.conftest import REPO, wait_for
 from tests.support.browser import chromium, settle
 
@@ -23,7 +24,11 @@ LAWS: list[dict[str, Any]] = [
     {"type": "step", "start": 0.1, "end": 0.8, "at_step": 33},
     {"type": "piecewise", "points": [[10, 0.0], [33, 0.7], [80, 0.2]]},
     {"type": "cyclic", "low": 0.2, "high": 0.8, "period": 30},
-    {"type": "warmup", "steps": 20.0, "then": {"type": "linear", "start": 1.0, "end": 0.0, "from_step": 30, "to_step": 60}},
+    {
+        "type": "warmup",
+        "steps": 20.0,
+        "then": {"type": "linear", "start": 1.0, "end": 0.0, "from_step": 30, "to_step": 60},
+    },
     {"type": "adaptive", "signal": "accuracy", "threshold": 0.3, "start": 0.1, "end": 0.9},
 ]
 
@@ -49,7 +54,10 @@ def drag(page: Page, name: str, dx: float, dy: float) -> None:
     """Move a handle by shares of the plot, as a hand does."""
     plot = page.get_by_role("group", name="over the run").bounding_box()
     handle(page, name).scroll_into_view_if_needed()
-    box, plot = handle(page, name).bounding_box(), page.get_by_role("group", name="over the run").bounding_box()
+    box, plot = (
+        handle(page, name).bounding_box(),
+        page.get_by_role("group", name="over the run").bounding_box(),
+    )
     assert box and plot
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
@@ -69,7 +77,8 @@ def test_the_drawn_laws_are_those_of_the_engine(chrome: Browser) -> None:
     text = (REPO / "app" / "elements" / "curve_laws.js").read_text()
     steps = [0, 1, 9.5, 20, 33, 34, 50, 61.25, 79, 100]
     drawn = page.evaluate(
-        f"([laws, steps]) => {{ {text} return laws.map((s) => steps.map((t) => valueAt(s, t))); }}", [LAWS, steps]
+        f"([laws, steps]) => {{ {text} return laws.map((s) => steps.map((t) => valueAt(s, t))); }}",
+        [LAWS, steps],
     )
     for law, values in zip(LAWS, drawn, strict=True):
         made = TypeAdapter(Schedule).validate_python(law)
@@ -84,7 +93,11 @@ def test_a_dragged_ramp_is_kept_through_reload_theme_and_page(chrome: Browser, d
     expect(box(page, "To step")).to_have_value("60")
     page.wait_for_url("**draft=*")
     blend = wait_for("the draft to be stored", lambda: stored(page).get("blend"))
-    assert isinstance(blend, dict) and (blend["to_step"], blend["end"], blend["from_step"]) == (60.0, 0.8, 25.0)
+    assert isinstance(blend, dict) and (blend["to_step"], blend["end"], blend["from_step"]) == (
+        60.0,
+        0.8,
+        25.0,
+    )
     end = handle(page, "end of the ramp")
     end.evaluate("h => { h.seen = true; }")
     for _ in range(3):
@@ -98,7 +111,8 @@ def test_a_dragged_ramp_is_kept_through_reload_theme_and_page(chrome: Browser, d
     page.emulate_media(color_scheme="dark")
     assert end.evaluate("h => h.seen") is True  # the same node, nothing was built anew
     page.get_by_test_id("stMain").get_by_role("button", name="undo").click()
-    expect(handle(page, "end of the ramp")).not_to_have_attribute("aria-valuetext", "step 63, 0.81")  # drawn back at once
+    # drawn back at once
+    expect(handle(page, "end of the ramp")).not_to_have_attribute("aria-valuetext", "step 63, 0.81")
     page.get_by_test_id("stMain").get_by_role("button", name="redo").click()
     expect(handle(page, "end of the ramp")).to_have_attribute("aria-valuetext", "step 63, 0.81")
     page.reload()
@@ -112,7 +126,8 @@ def test_a_dragged_ramp_is_kept_through_reload_theme_and_page(chrome: Browser, d
 
 
 def test_back_and_forward_at_once_lead_from_draft_to_draft(chrome: Browser, dashboard: str) -> None:
-    """Without Back, an address that names the draft of before is for some seconds one that the browser sent late."""
+    """Without Back, an address that names the draft of before is for some seconds one that the browser
+    sent late."""
     page = opened(chrome, f"{dashboard}/design?arm=hybrid&panel=Templates")
     box(page, "To step").fill("67")
     box(page, "To step").press("Enter")
@@ -130,8 +145,11 @@ def test_back_and_forward_at_once_lead_from_draft_to_draft(chrome: Browser, dash
     expect(box(page, "To step")).to_have_value("67")
 
 
-def test_what_was_typed_is_kept_by_the_press_that_leaves_its_field_and_page(chrome: Browser, dashboard: str) -> None:
-    """On touch screens one press does both, in no time: Streamlit opened the page, lost the text, and went back."""
+def test_what_was_typed_is_kept_by_the_press_that_leaves_its_field_and_page(
+    chrome: Browser, dashboard: str
+) -> None:
+    """On touch screens one press does both, in no time: Streamlit opened the page, lost the text, and went
+    back."""
     page = opened(chrome, f"{dashboard}/design?arm=hybrid")
     box(page, "To step").fill("66")
     page.get_by_role("link", name="Queue", exact=True).click()
@@ -211,16 +229,21 @@ def test_every_panel_fits_a_phone_and_a_row_of_a_term_every_width(chrome: Browse
         "YAML": page.get_by_label("Experiment as YAML"),
     }
     for panel, shown in panels.items():
-        page.get_by_role("button", name=panel, exact=True).or_(page.get_by_role("radio", name=panel)).first.click()
+        page.get_by_role("button", name=panel, exact=True).or_(
+            page.get_by_role("radio", name=panel)
+        ).first.click()
         expect(shown).to_be_visible(timeout=60_000)
         settle(page)
         assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390, panel
     expect(page.get_by_label("shaping of closeness")).to_have_count(1)
     weight = page.get_by_label("weight of closeness").bounding_box()
     shaping = page.get_by_label("shaping of closeness").bounding_box()
+    # one line
     assert (
-        weight and shaping and abs(weight["y"] + weight["height"] / 2 - shaping["y"] - shaping["height"] / 2) < 12
-    )  # one line
+        weight
+        and shaping
+        and abs(weight["y"] + weight["height"] / 2 - shaping["y"] - shaping["height"] / 2) < 12
+    )
 
     more = page.get_by_role("button", name="Settings of closeness", exact=True)  # whose they are
     menu = page.get_by_role("menuitem", name="Repetition A price for repeated word n-grams")
@@ -243,7 +266,16 @@ def test_every_panel_fits_a_phone_and_a_row_of_a_term_every_width(chrome: Browse
 # What is typed into a box in turn, so that each stands where another number stood before.
 NUMBERS = {
     "queue": {
-        "learning_rate": ["0.001", "0.01", "1e-5", "2e-6", "6e-4", "1.25e-4", "0.8", "1e-5"],  # %.2f shows most as 0
+        "learning_rate": [
+            "0.001",
+            "0.01",
+            "1e-5",
+            "2e-6",
+            "6e-4",
+            "1.25e-4",
+            "0.8",
+            "1e-5",
+        ],  # %.2f shows most as 0
         "beta": ["0.001", "0.04", "0", "0.125"],  # from 0, of which no size can be told
     },
     "design": {
@@ -252,7 +284,12 @@ NUMBERS = {
     },
 }
 # What is typed into the learning rate, by how much its buttons then change it, and what comes of one press.
-STEPS = [("1e-5", "0.000001", 1.1e-5), ("0.8", "0.1", 0.9), ("1.25e-4", "0.00001", 1.4e-4), ("0.04", "0.001", 0.041)]
+STEPS = [
+    ("1e-5", "0.000001", 1.1e-5),
+    ("0.8", "0.1", 0.9),
+    ("1.25e-4", "0.00001", 1.4e-4),
+    ("0.04", "0.001", 0.041),
+]
 
 
 @pytest.mark.parametrize("at", NUMBERS)
@@ -277,6 +314,7 @@ def test_a_number_box_shows_the_number_that_is_stored_and_steps_by_a_part_of_it(
         for number in numbers:
             box(page, label).fill(number)
             box(page, label).press("Enter")
-            page.wait_for_timeout(400)  # the answer may bring another format, in which the same number is drawn anew
+            # the answer may bring another format, in which the same number is drawn anew
+            page.wait_for_timeout(400)
             settle(page)
             assert float(box(page, label).input_value()) == float(number), (label, number)

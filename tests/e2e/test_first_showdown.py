@@ -1,7 +1,7 @@
 """The whole way of one run, as a person goes it: a browser, the dashboard, a broker, a worker, a training.
 
-Design a mix, launch it, see points appear without a reload and the zoom survive them, open a sample, read its sum,
-stop the run. Leaves screenshots in shots/e2e/.
+Design a mix, launch it, see points appear without a reload and the zoom survive them, open a sample, read
+its sum, stop the run. Leaves screenshots in shots/e2e/.
 """
 
 import subprocess
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.store import claims, queries
-from core.store.states import Status
+from core.store.runs import claims, queries
+from core.store.status import Status
 from tests.conftest import REPO, wait_for
 from tests.support.browser import browser, button, card, chromium, go, served, settle, whole, zoom
 
@@ -99,7 +99,9 @@ def test_design_launch_watch_read_stop(url: str, home: Path) -> None:
         shot(page, "5-stopped")
         assert errors == []
         for other in rows[:-1]:  # let `up` end quickly
-            subprocess.run([sys.executable, "-m", "cli", "stop", str(other.id)], check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "cli", "stop", str(other.id)], check=True, capture_output=True
+            )
 
 
 PAPER = {"dark": "rgb(14, 17, 22)", "light": "rgb(246, 247, 249)"}
@@ -126,10 +128,10 @@ def test_a_phone_and_both_themes_have_no_sideways_scroll(dashboard: str, chrome:
 
 
 def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(page: Page) -> None:
-    from core.store import runs
+    from core.store.runs import lifecycle
     from tests.support.samples import run_config
 
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     assert claims.claim(run_id, "somebody", 3600.0)
     head = "<script>alert(1)</script> **md** [x](http://y)\n" + "".join(f"line {i}\n" for i in range(60))
 
@@ -142,10 +144,15 @@ def test_the_log_is_text_follows_its_end_and_keeps_still_while_it_is_read(page: 
     expect(page.get_by_text("half a li", exact=True)).to_be_in_viewport(timeout=60_000)
     box = page.get_by_role("region", name="Log, newest line last")
     assert (box.text_content() or "").startswith("<script>alert(1)</script> **md** [x](http://y)line 0")
-    box.evaluate("b => new MutationObserver((m) => { b.moved = (b.moved ?? 0) + m.length; }).observe(b, {childList: true})")
+    box.evaluate(
+        "b => new MutationObserver((m) => { b.moved = (b.moved ?? 0) + m.length; }).observe(b, {childList: true})"
+    )
     say(head + "half a line\nthe newest\n")
     expect(page.get_by_text("the newest", exact=True)).to_be_in_viewport(timeout=60_000)
-    assert page.get_by_text("half a line", exact=True).count() == 1 and page.get_by_text("half a li", exact=True).count() == 0
+    assert (
+        page.get_by_text("half a line", exact=True).count() == 1
+        and page.get_by_text("half a li", exact=True).count() == 0
+    )
     moved = box.evaluate("b => b.moved")
     box.evaluate("b => { b.scrollTop = 100; }")
     say(head[head.index("line 30") :] + "half a line\nthe newest\nnewer still\n")  # the tail has moved on

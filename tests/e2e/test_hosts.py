@@ -1,4 +1,5 @@
-"""Whom the dashboard answers: under which names, to pages of which origin; and what its own pages may do in a real browser."""
+"""Whom the dashboard answers: under which names, to pages of which origin; and what its own pages may do
+in a real browser."""
 
 import http.client
 import threading
@@ -11,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.hosts import split
-from core.store import claims
-from core.store.states import Status
+from app.server.hosts import split
+from core.store.runs import claims
+from core.store.status import Status
 from tests.support.browser import chromium, drawn, go, settle
 from tests.support.grow import grow, growing
 from tests.support.requests import upgraded
@@ -159,7 +160,9 @@ def foreign(tmp_path: Path, dashboard: str) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_page_on_another_port_of_this_machine_neither_frames_nor_reads(chrome: Browser, dashboard: str, foreign: str) -> None:
+def test_a_page_on_another_port_of_this_machine_neither_frames_nor_reads(
+    chrome: Browser, dashboard: str, foreign: str
+) -> None:
     page = chrome.new_page()
     page.goto(foreign)
     page.wait_for_function("said.length >= 2")
@@ -187,8 +190,15 @@ def test_our_pages_break_no_rule_of_their_own(chrome: Browser, dashboard: str) -
     """)
     answer = page.goto(f"{dashboard}/")
     assert answer
-    said = {name: answer.headers.get(name) for name in ("referrer-policy", "x-content-type-options", "x-frame-options")}
-    assert said == {"referrer-policy": "same-origin", "x-content-type-options": "nosniff", "x-frame-options": "SAMEORIGIN"}
+    said = {
+        name: answer.headers.get(name)
+        for name in ("referrer-policy", "x-content-type-options", "x-frame-options")
+    }
+    assert said == {
+        "referrer-policy": "same-origin",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "SAMEORIGIN",
+    }
     for path in PAGES:
         go(page, f"{dashboard}/{path}")
         settle(page)

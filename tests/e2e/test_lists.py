@@ -1,4 +1,5 @@
-"""Lists in a real browser: buttons by keyboard, cells that open runs, ticks that are in the URL, news since the last visit.
+"""Lists in a real browser: buttons by keyboard, cells that open runs, ticks that are in the URL, news since
+the last visit.
 
 One dashboard and one experiment for all; the last test changes it.
 """
@@ -10,10 +11,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from app import visits
-from core.store import queries, records, runs
-from core.store.records import StepRecord
-from core.store.states import Status
+from app.data import visits
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
+from core.store.steps import records
+from core.store.steps.records import StepRecord
 from tests.conftest import wait_for
 from tests.support.browser import Line, button, chromium, dashboard_over, go, settle
 from tests.support.experiments import HOSTILE, experiment, train
@@ -40,15 +42,18 @@ def test_ticked_runs_are_in_the_url_and_overlaid(page: Page) -> None:
     expect(page.get_by_text("2 of 6 runs")).to_be_visible(timeout=60_000)
     settle(page)
     page.get_by_role("checkbox", name="Tick continuous, beta 0, seed 0").click()
-    page.get_by_role("checkbox", name="Tick hard, beta 0, seed 0").click()  # at once: the first tick is not lost
+    page.get_by_role(
+        "checkbox", name="Tick hard, beta 0, seed 0"
+    ).click()  # at once: the first tick is not lost
     expect(page).to_have_url(re.compile("runs=2-1$"))
     chart = page.get_by_role(
-        "img", name=re.compile("^Gold accuracy by step: hard, beta 0, seed 0 50 %; continuous, beta 0, seed 0 70 %")
+        "img",
+        name=re.compile("^Gold accuracy by step: hard, beta 0, seed 0 50 %; continuous, beta 0, seed 0 70 %"),
     )
     expect(chart).to_be_visible()
     page.goto("/runs?runs=2-1")
     expect(chart).to_be_visible(timeout=60_000)
-    runs.create_run(run_config())  # a row comes in above: the ticks stay with their runs
+    lifecycle.create_run(run_config())  # a row comes in above: the ticks stay with their runs
     expect(page.get_by_text("7 runs")).to_be_visible(timeout=60_000)
     expect(page).to_have_url(re.compile("runs=2-1$"))
     expect(chart).to_be_visible()
@@ -67,7 +72,11 @@ def names(page: Page) -> list[str]:
 
 def ticked(page: Page) -> list[str]:
     boxes = page.get_by_role("checkbox", name=re.compile("^Tick (?!all)")).all()
-    return [str(b.get_attribute("aria-label")).removeprefix("Tick ").rpartition(", run ")[0] for b in boxes if b.is_checked()]
+    return [
+        str(b.get_attribute("aria-label")).removeprefix("Tick ").rpartition(", run ")[0]
+        for b in boxes
+        if b.is_checked()
+    ]
 
 
 def test_the_table_of_runs_is_walked_with_the_keyboard(page: Page) -> None:
@@ -87,7 +96,8 @@ def test_the_table_of_runs_is_walked_with_the_keyboard(page: Page) -> None:
     expect(first).to_be_focused()
     page.keyboard.press("End")
     page.keyboard.press("Space")
-    expect(page).to_have_url(re.compile("runs=2$"))  # what is ticked is unticked, and the focus outlived every answer
+    # what is ticked is unticked, and the focus outlived every answer
+    expect(page).to_have_url(re.compile("runs=2$"))
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/run\?run=1$"))
     expect(page.get_by_role("heading", name="hard")).to_be_visible()
@@ -106,9 +116,17 @@ def tick_unheard(page: Page, line: Line) -> Locator:
 
 
 THEN: list[tuple[str, Callable[[Page], object], str]] = [
-    ("a sort", lambda page: page.get_by_role("button", name="Id", exact=True).click(), r"&runs=2&order=id\.down"),
-    ("the pulse, as the list has changed", lambda page: runs.create_run(run_config()), "&runs=2"),
-    ("a widget bound to the address", lambda page: button(page, "Remove Failed").click(), r"\?state=Done&runs=2"),
+    (
+        "a sort",
+        lambda page: page.get_by_role("button", name="Id", exact=True).click(),
+        r"&runs=2&order=id\.down",
+    ),
+    ("the pulse, as the list has changed", lambda page: lifecycle.create_run(run_config()), "&runs=2"),
+    (
+        "a widget bound to the address",
+        lambda page: button(page, "Remove Failed").click(),
+        r"\?state=Done&runs=2",
+    ),
 ]
 
 
@@ -168,7 +186,9 @@ def test_a_tick_is_taken_back_before_its_answer_by_a_second_press_and_by_back(pa
     expect(page).to_have_url(re.compile("state=Done$"))
 
 
-def test_back_from_a_run_brings_back_filters_columns_and_ticks_and_another_address_has_others(page: Page) -> None:
+def test_back_from_a_run_brings_back_filters_columns_and_ticks_and_another_address_has_others(
+    page: Page,
+) -> None:
     view = "/runs?find=seed&columns=State&columns=Seed&runs=2-1"
     page.goto(view)
     name = page.get_by_role("link", name="hard, beta 0, seed 0", exact=True)
@@ -190,7 +210,9 @@ def test_back_from_a_run_brings_back_filters_columns_and_ticks_and_another_addre
     # An address that changes changes the ticks.
     go(page, "/runs?runs=2-1")
     expect(page.get_by_label("Find")).to_have_value("")
-    chart = page.get_by_role("img", name=re.compile("^Gold accuracy by step: hard, beta 0, seed 0 50 %; continuous"))
+    chart = page.get_by_role(
+        "img", name=re.compile("^Gold accuracy by step: hard, beta 0, seed 0 50 %; continuous")
+    )
     expect(chart).to_be_visible(timeout=60_000)
     settle(page)
     page.keyboard.press("Shift")  # an address without a press before it is no entry of the history
@@ -217,7 +239,10 @@ def test_the_table_of_runs_sorts_and_is_saved(page: Page) -> None:
     head.click()
     assert names(page) == ["continuous, beta 0, seed 0", "hard, beta 0, seed 0", "hybrid, beta 0, seed 0"]
     expect(group).to_have_count(0)  # another order has no groups
-    assert page.get_by_role("columnheader", name=re.compile("^Gold \u2193")).get_attribute("aria-sort") == "descending"
+    assert (
+        page.get_by_role("columnheader", name=re.compile("^Gold \u2193")).get_attribute("aria-sort")
+        == "descending"
+    )
     page.keyboard.press("Enter")
     assert names(page)[0] == "hybrid, beta 0, seed 0"
     page.wait_for_url("**order=gold.up*")
@@ -230,7 +255,10 @@ def test_the_table_of_runs_sorts_and_is_saved(page: Page) -> None:
     assert names(page) == given
     page.wait_for_function("() => !location.search.includes('order=')")
     expect(group).to_be_visible()
-    name, square = page.get_by_role("link", name="hard, beta 0, seed 0", exact=True), page.locator(".run .square").nth(1)
+    name, square = (
+        page.get_by_role("link", name="hard, beta 0, seed 0", exact=True),
+        page.locator(".run .square").nth(1),
+    )
     expect(square).to_have_css("background-color", "rgb(47, 111, 228)")  # --hard
     expect(name).to_have_css("color", "rgb(20, 24, 31)")  # --ink: no grey of what is disabled
     page.set_viewport_size({"width": 390, "height": 900})
@@ -274,11 +302,12 @@ def test_the_queue_is_worked_with_the_keyboard_and_a_cell_opens_its_run(page: Pa
     button(page, "Stop: hybrid, beta 0.04, seed 0").press("Enter")
     wait_for("the run to stop", lambda: queries.run_detail(6).row.status == Status.STOPPED)
     expect(up).to_have_count(0)  # it left the list
-    # The question below forgets itself after six seconds; what is asked here is whether a redraw takes it away.
+    # The question below forgets itself after six seconds; what is asked here is whether a redraw takes it
+    # away.
     page.evaluate(
         "(real => { window.setTimeout = (f, ms, ...more) => real(f, ms === 6000 ? 600000 : ms, ...more); })(setTimeout)"
     )
-    running = runs.create_run(run_config(name="mine", grpo={"max_steps": 100}))
+    running = lifecycle.create_run(run_config(name="mine", grpo={"max_steps": 100}))
     train(running, [0.1])
     stop = button(page, "Stop: mine, seed 0")
     stop.wait_for(timeout=60_000)
@@ -290,6 +319,8 @@ def test_the_queue_is_worked_with_the_keyboard_and_a_cell_opens_its_run(page: Pa
     assert not queries.run_detail(running).row.stop_requested
     stop.press("Enter")
     wait_for("the stop", lambda: queries.run_detail(running).row.stop_requested)
-    page.get_by_role("link", name="continuous, beta 0, seed 0: Done, 10 of 100 steps, gold accuracy 70 %").press("Enter")
+    page.get_by_role(
+        "link", name="continuous, beta 0, seed 0: Done, 10 of 100 steps, gold accuracy 70 %"
+    ).press("Enter")
     expect(page.get_by_role("heading", name="continuous")).to_be_visible()
     assert page.url.endswith("/run?run=2")

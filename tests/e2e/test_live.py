@@ -1,4 +1,5 @@
-"""The live charts in a real browser: runs grow step by step in the database, the dashboard is served, nothing trains."""
+"""The live charts in a real browser: runs grow step by step in the database, the dashboard is served,
+nothing trains."""
 
 import re
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.store import claims
-from core.store.records import StepRecord, write_step
-from core.store.states import Status
+from core.store.runs import claims
+from core.store.status import Status
+from core.store.steps.records import StepRecord, write_step
 from tests.conftest import wait_for
 from tests.support.browser import card, chromium, zoom
 from tests.support.grow import grow, growing, metrics
@@ -39,9 +40,13 @@ def watched(chrome: Browser, dashboard: str, max_steps: int = 100) -> tuple[int,
     return run_id, page
 
 
-def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dashboard: str, chrome: Browser) -> None:
+def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(
+    dashboard: str, chrome: Browser
+) -> None:
     run_id, page = watched(chrome, dashboard)
-    page.get_by_role("heading", name="Trained reward and the truth").scroll_into_view_if_needed()  # unseen: not sent
+    page.get_by_role(
+        "heading", name="Trained reward and the truth"
+    ).scroll_into_view_if_needed()  # unseen: not sent
     page.get_by_role("button", name="gold accuracy", exact=True).click()
     until(page, "Trained reward and the truth", "last", 100)  # its planned blend
     zoomed = zoom(page, "Dead groups")
@@ -69,7 +74,8 @@ def test_a_zoom_and_a_hidden_line_survive_twenty_steps_and_follow_goes_back(dash
         until(page, "Spread inside groups", "hovered", at)
     claims.finish(run_id, 1, Status.DONE)
     expect(page.get_by_text("Done", exact=True)).to_be_visible()
-    expect(page.get_by_text("Live", exact=True)).to_have_count(0)  # the whole page is that of a run that has ended
+    # the whole page is that of a run that has ended
+    expect(page.get_by_text("Live", exact=True)).to_have_count(0)
 
 
 def test_a_step_leaves_the_legend_as_it_is(dashboard: str, chrome: Browser) -> None:
@@ -91,10 +97,12 @@ def test_a_step_leaves_the_legend_as_it_is(dashboard: str, chrome: Browser) -> N
 
 
 def test_head_and_tab_both_follow_a_run_that_makes_no_pause(dashboard: str, chrome: Browser) -> None:
-    """Each has a pulse; Streamlit hears one fragment alone of what is said at once, and it would always be the same."""
+    """Each has a pulse; Streamlit hears one fragment alone of what is said at once, and it would always be
+    the same."""
     run_id, page = watched(chrome, dashboard, 300)
     heads, bars, step = set[str | None](), set[str | None](), 20
-    while len(heads) <= 3 or len(bars) <= 3:  # as many steps as it takes: one that is never drawn anew stays at its first
+    # as many steps as it takes: one that is never drawn anew stays at its first
+    while len(heads) <= 3 or len(bars) <= 3:
         step += 1
         assert step < 300, (heads, bars)
         grow(run_id, step, step)
@@ -104,7 +112,9 @@ def test_head_and_tab_both_follow_a_run_that_makes_no_pause(dashboard: str, chro
     claims.finish(run_id, 1, Status.DONE)
 
 
-def test_on_any_tab_a_run_that_ends_makes_the_page_that_of_a_run_that_has_ended(dashboard: str, chrome: Browser) -> None:
+def test_on_any_tab_a_run_that_ends_makes_the_page_that_of_a_run_that_has_ended(
+    dashboard: str, chrome: Browser
+) -> None:
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 20)
     page = opened(chrome, f"{dashboard}/run?run={run_id}&tab=Config")
@@ -140,10 +150,15 @@ def test_a_layer_below_zero_answers_with_its_own_value(dashboard: str, chrome: B
     title = "Share of advantage variance"
     page.get_by_role("heading", name=title).scroll_into_view_if_needed()
     until(page, title, "last", 3)
-    answers = {2: ["closeness : \u221225 %", "correctness : 125 %"], 3: ["closeness : 50 %", "correctness : 50 %"]}
+    answers = {
+        2: ["closeness : \u221225 %", "correctness : 125 %"],
+        3: ["closeness : 50 %", "correctness : 50 %"],
+    }
 
     def heard() -> bool:
-        return all(sorted(page.evaluate(HOVERED, [title, step])) == wanted for step, wanted in answers.items())
+        return all(
+            sorted(page.evaluate(HOVERED, [title, step])) == wanted for step, wanted in answers.items()
+        )
 
     wait_for("the labels", heard)
 
@@ -283,7 +298,8 @@ def test_the_address_holds_the_view_and_the_theme_is_the_readers(dashboard: str,
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-# Streamlit's browser end sends what was pressed with the next timer, late on a busy machine: here until `showdownLet`.
+# Streamlit's browser end sends what was pressed with the next timer, late on a busy machine: here until
+# `showdownLet`.
 HOLD = """() => {
   const real = window.setTimeout, waiting = [];
   window.setTimeout = (f, ...more) => String(f).includes('sendUpdateWidgetsMessage') ? waiting.push(f) : real(f, ...more);
@@ -293,7 +309,8 @@ HOLD = """() => {
 
 
 def test_a_press_in_one_message_with_the_word_of_a_pulse_is_heard(dashboard: str, chrome: Browser) -> None:
-    """Streamlit makes one message of both, with one fragment: the pulse's would be drawn and not the tab that was pressed."""
+    """Streamlit makes one message of both, with one fragment: the pulse's would be drawn and not the tab
+    that was pressed."""
     run_id, page = watched(chrome, dashboard)
     page.evaluate(HOLD)
     grow(run_id, 21, 21)

@@ -1,4 +1,5 @@
-"""Work that takes long, in a real browser: it says how far it is, ends when it is told to, and the page lives meanwhile."""
+"""Work that takes long, in a real browser: it says how far it is, ends when it is told to, and the page
+lives meanwhile."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,11 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import claims, drafts, records, runs
-from core.store.records import SampleRow, ScoreRow, StepRecord
-from core.store.states import Status
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.store.designs import drafts
+from core.store.runs import claims, lifecycle
+from core.store.status import Status
+from core.store.steps import records
+from core.store.steps.records import SampleRow, ScoreRow, StepRecord
 from migrations import upgrade
 from tests.support import stored
 from tests.support.browser import button, chromium, served, settle
@@ -61,7 +64,7 @@ def url(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     grpo = {"max_steps": STEPS, "num_generations": SIZE, "prompts_per_step": GROUPS}
     values = stored.arms().model_dump(mode="json", by_alias=True)
     whole = {**values, "arms": values["arms"][:1], "run": {"model": {"path": "tiny"}, "grpo": grpo}}
-    _, (run_id,) = runs.create_experiment(parse(ExperimentConfig, whole))
+    _, (run_id,) = lifecycle.create_experiment(parse(ExperimentConfig, whole))
     assert claims.claim(run_id, "w", 600.0)
     rows = [row(g, i) for g in range(GROUPS) for i in range(SIZE)]
     for step in range(1, STEPS + 1):

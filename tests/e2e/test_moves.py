@@ -1,12 +1,13 @@
-"""Buttons that lead to another page, pressed where the address says more than the page: they lead there all the same."""
+"""Buttons that lead to another page, pressed where the address says more than the page: they lead there
+all the same."""
 
 import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.store import claims, queries
-from core.store.states import Status
+from core.store.runs import claims, queries
+from core.store.status import Status
 from tests.conftest import wait_for
 from tests.support.browser import button, chromium, settle
 from tests.support.grow import grow, growing
@@ -53,7 +54,9 @@ def clone(page: Page, label: str) -> None:
     expect(page.get_by_role("textbox", name="Name").first).to_have_value("growing again")
 
 
-def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_address(dashboard: str, chrome: Browser) -> None:
+def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_address(
+    dashboard: str, chrome: Browser
+) -> None:
     page = opened(chrome, f"{dashboard}/design?step=60")
     arrived(page, "Design")
     page.get_by_role("button", name="Use", exact=True).first.click()
@@ -74,7 +77,9 @@ def test_a_page_is_one_entry_of_the_history_however_much_it_writes_into_its_addr
         arrived(page, name)
 
 
-def test_an_address_that_comes_late_in_the_middle_of_a_press_makes_no_entry_of_its_own(dashboard: str, chrome: Browser) -> None:
+def test_an_address_that_comes_late_in_the_middle_of_a_press_makes_no_entry_of_its_own(
+    dashboard: str, chrome: Browser
+) -> None:
     page = opened(chrome, f"{dashboard}/design?panel=YAML&step=60")
     to_the_queue(page)  # its button too leads there, though the address names a panel and a step
     arrived(page, "Queue")
@@ -83,7 +88,8 @@ def test_an_address_that_comes_late_in_the_middle_of_a_press_makes_no_entry_of_i
     before = page.evaluate("history.length")
     page.get_by_role("link", name="Queue", exact=True).first.hover()
     page.mouse.down()
-    page.evaluate("history.pushState(history.state, '', '/design?step=61')")  # as Streamlit writes what a script asks for
+    # as Streamlit writes what a script asks for
+    page.evaluate("history.pushState(history.state, '', '/design?step=61')")
     page.mouse.up()
     arrived(page, "Queue")
     assert page.evaluate("history.length") == before + 1
@@ -91,7 +97,9 @@ def test_an_address_that_comes_late_in_the_middle_of_a_press_makes_no_entry_of_i
     arrived(page, "Design")
 
 
-def test_what_is_typed_is_kept_when_back_is_pressed_before_its_field_is_left(dashboard: str, chrome: Browser) -> None:
+def test_what_is_typed_is_kept_when_back_is_pressed_before_its_field_is_left(
+    dashboard: str, chrome: Browser
+) -> None:
     page = opened(chrome, f"{dashboard}/design")
     to_the_queue(page)
     arrived(page, "Queue")
@@ -109,14 +117,17 @@ def test_what_is_typed_is_kept_when_back_is_pressed_before_its_field_is_left(das
 
 
 def arrived(page: Page, name: str) -> None:
-    """It is on this page, which is drawn, and listens: the address is there before Streamlit has begun to draw."""
+    """It is on this page, which is drawn, and listens: the address is there before Streamlit has begun to
+    draw."""
     expect(page).to_have_url(re.compile(f"/{name.lower()}"))
     expect(page).to_have_title(f"{name} · Showdown")
     settle(page)
     page.wait_for_function("() => window.showdownEntries")  # of the last element of the first page
 
 
-def test_a_run_is_stopped_from_its_page_after_being_asked_and_cloned_from_there(dashboard: str, chrome: Browser) -> None:
+def test_a_run_is_stopped_from_its_page_after_being_asked_and_cloned_from_there(
+    dashboard: str, chrome: Browser
+) -> None:
     (run_id,) = growing(max_steps=30)
     grow(run_id, 0, 10)
     page = opened(chrome, f"{dashboard}/run?run={run_id}&tab=Config")

@@ -1,5 +1,5 @@
-"""Samples in a real browser: keys walk the list, the chosen row stays in sight, the end of a completion too, and hostile texts
-are only text."""
+"""Samples in a real browser: keys walk the list, the chosen row stays in sight, the end of a completion
+too, and hostile texts are only text."""
 
 from collections.abc import Iterator
 
@@ -61,7 +61,10 @@ def test_the_answer_at_a_completions_end_is_seen_and_the_head_is_in_line(page: P
             assert untagged and all(tail.evaluate(ENDS, 16) for tail in untagged), (width, of, "the list")
             head = page.locator(".row.head").evaluate(lefts)
             assert page.locator(CHOSEN).evaluate(lefts)[: len(head)] == head, (width, of, "head and rows")
-            for boxes, where in ((page.locator("button.card .ends"), "the group"), (page.locator("button.end q"), "time")):
+            for boxes, where in (
+                (page.locator("button.card .ends"), "the group"),
+                (page.locator("button.end q"), "time"),
+            ):
                 assert boxes.count() and all(b.evaluate(ENDS, 7) for b in boxes.all()), (width, of, where)
         sizes.reverse()
 
@@ -78,7 +81,9 @@ def test_keys_links_and_hostile_texts(page: Page) -> None:
         page.keyboard.press(key)
         expect(page.locator(CHOSEN)).to_have_attribute("id", wanted)
     page.wait_for_url(f"**sample={rows[1].removeprefix('s-')}*")
-    lowest = page.get_by_role("switch", name="lowest first").or_(page.get_by_role("checkbox", name="lowest first"))
+    lowest = page.get_by_role("switch", name="lowest first").or_(
+        page.get_by_role("checkbox", name="lowest first")
+    )
     at_first = page.locator("[role=option]").first
     for come in (expect(at_first).not_to_have_attribute, expect(at_first).to_have_attribute):
         page.locator("label").filter(has_text="lowest first").click()
@@ -125,7 +130,11 @@ def test_back_from_a_page_that_has_the_same_words_in_its_address(page: Page) -> 
     for start, away, sign in (
         ("/samples?experiment=1&show=worst&sort=total", "/run?run=1&tab=Samples&show=best", CHOSEN),
         ("/compare?experiment=1", "/runs?experiment=demo", "[data-testid=stMain] h1"),
-        ("/samples?experiment=1&in_arm=hard&seed=0&sample=1.2.0.0", "/run?run=1&tab=Samples&show=best", CHOSEN),
+        (
+            "/samples?experiment=1&in_arm=hard&seed=0&sample=1.2.0.0",
+            "/run?run=1&tab=Samples&show=best",
+            CHOSEN,
+        ),
         ("/run?run=1&tab=Samples&step=2", "/design?step=40", CHOSEN),
     ):
         go(page, start)

@@ -1,4 +1,5 @@
-"""What the elements' script shares writes numbers as Python does: the same number must not stand there in two ways."""
+"""What the elements' script shares writes numbers as Python does: the same number must not stand there in
+two ways."""
 
 import struct
 
@@ -19,7 +20,9 @@ def test_halves_are_rounded_as_python_rounds_them() -> None:
     with browser() as made:
         page = made.new_page()
         page.add_script_tag(content=(HERE / "shared.js").read_text())
-        fixed, signed = (page.evaluate(f"asked => asked.map(([x, d]) => {f}(x, d))", asked) for f in ("fixed", "signed"))
+        fixed, signed = (
+            page.evaluate(f"asked => asked.map(([x, d]) => {f}(x, d))", asked) for f in ("fixed", "signed")
+        )
     assert fixed == [f"{x:.{d}f}".replace("-", "\u2212") for x, d in asked]
     assert signed == [f"{x:+.{d}f}".replace("-", "\u2212") for x, d in asked]
 
@@ -49,7 +52,8 @@ def test_an_element_ends_when_it_has_left_the_page_and_not_before() -> None:
 
 
 def test_plotly_remembers_where_the_arrays_of_a_trace_stand_and_is_right() -> None:
-    """Asked again for each drawn trace, without what is remembered: the same, and it walked once for each make of trace."""
+    """Asked again for each drawn trace, without what is remembered: the same, and it walked once for each
+    make of trace."""
     calls = """async () => {
       const schema = Plotly.PlotSchema, walk = schema.findArrayAttributes, x = Float32Array.of(1, 2, 3), found = [];
       let walks = 0;
@@ -83,11 +87,13 @@ def test_plotly_remembers_where_the_arrays_of_a_trace_stand_and_is_right() -> No
 
 
 def test_every_element_is_a_script_that_a_browser_can_read() -> None:
-    """Each is put together from several files: two of the same name would be a page without that element, and no error here."""
+    """Each is put together from several files: two of the same name would be a page without that element,
+    and no error here."""
     built = sorted(BUILT.glob("*.js"))
     assert len(built) > 12
     load = (
-        "src => import(URL.createObjectURL(new Blob([src], { type: 'text/javascript' }))).then((m) => typeof m.default, String)"
+        "src => import(URL.createObjectURL(new Blob([src], { type: 'text/javascript' })))"
+        ".then((m) => typeof m.default, String)"
     )
     with browser() as made:
         page = made.new_page()
@@ -96,7 +102,8 @@ def test_every_element_is_a_script_that_a_browser_can_read() -> None:
 
 
 def test_the_feed_asks_again_and_a_fault_of_one_chart_is_no_others() -> None:
-    """The first answer never comes; at the second the first watcher fails: the other has its bytes all the same."""
+    """The first answer never comes; at the second the first watcher fails: the other has its bytes all the
+    same."""
     begin = """() => {
       window.heard = [];
       const watcher = (name, took) => ({ asks: () => [name], took, failed: ({ message }) => heard.push([name, message]) });
@@ -106,7 +113,10 @@ def test_the_feed_asks_again_and_a_fault_of_one_chart_is_no_others() -> None:
     with browser() as made:
         page, requests, faults = made.new_page(), list[Route](), list[str]()
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.route("http://dashboard/", lambda route: route.fulfill(body="<title>Empty</title>", content_type="text/html"))
+        page.route(
+            "http://dashboard/",
+            lambda route: route.fulfill(body="<title>Empty</title>", content_type="text/html"),
+        )
         page.route("http://dashboard/showdown/feed", lambda route: requests.append(route))
         page.clock.install()
         page.goto("http://dashboard/")

@@ -1,4 +1,5 @@
-"""The door of the dashboard in a real browser: a shared password, a real OpenID Connect provider, a proxy's header."""
+"""The door of the dashboard in a real browser: a shared password, a real OpenID Connect provider, a
+proxy's header."""
 
 import os
 import re
@@ -12,9 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.sign_in import password
-from core.settings import settings
-from core.store import queries, runs, sign_outs
-from core.store.states import Status
+from core.common.settings import settings
+from core.store import sign_outs
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
 from tests.conftest import REPO, forget_settings, free_port, home_of, wait_for
 from tests.support.browser import button, chromium, served
 from tests.support.oidc_server import CLIENT, CLIENT_SECRET, PASSWORD
@@ -34,7 +36,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("SHOWDOWN_LOGIN", "password")
         forget_settings()
         password.write(SHARED, settings().password)
-        runs.create_run(run_config(), by="ben")
+        lifecycle.create_run(run_config(), by="ben")
         yield from served("app", home, patch, "URL: ")
         assert "Traceback" not in (home / "served.log").read_text()
 
@@ -69,13 +71,21 @@ CLOSED = [
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 def test_a_stranger_is_given_nothing(team: str, method: str, path: str) -> None:
     forged = "; ".join(
-        f"{SESSION.format(port=urlsplit(team).port)}={value}" for value in ("x", "eyJuYW1lIjoiZXZlIn0.aaaaaa.bbbbbbbbbbbbbbbb")
+        f"{SESSION.format(port=urlsplit(team).port)}={value}"
+        for value in ("x", "eyJuYW1lIjoiZXZlIn0.aaaaaa.bbbbbbbbbbbbbbbb")
     )
-    sent: list[dict[str, str]] = [{}, {"Cookie": forged}, {"X-Showdown-User": "ana"}, {"X-Forwarded-User": "ana"}]
+    sent: list[dict[str, str]] = [
+        {},
+        {"Cookie": forged},
+        {"X-Showdown-User": "ana"},
+        {"X-Forwarded-User": "ana"},
+    ]
     for headers in sent:
         assert asked(team, method, path, headers=headers).status in (401, 404, 405), headers
         page = asked(team, method, path, headers={**headers, "Accept": "text/html"})
-        assert page.status in (401, 404, 405) or (page.status == 303 and "/showdown/sign-in" in page.headers["Location"])
+        assert page.status in (401, 404, 405) or (
+            page.status == 303 and "/showdown/sign-in" in page.headers["Location"]
+        )
 
 
 def test_a_stranger_gets_no_websocket_and_a_balancer_its_health(team: str) -> None:
@@ -99,7 +109,9 @@ def test_a_sign_in_leads_to_what_was_asked_for_and_names_who_acts(team: str, chr
 
 def test_who_signs_out_is_out_in_every_tab_and_with_a_kept_cookie(team: str, chrome: Browser) -> None:
     page = signed_in(chrome, team, "Ana <b>&amp;</b> **x**", "/runs")
-    expect(page.locator("[data-testid=stTopNavSection]").first).to_have_text(re.compile(re.escape("Ana <b>&amp;</b> **x**")))
+    expect(page.locator("[data-testid=stTopNavSection]").first).to_have_text(
+        re.compile(re.escape("Ana <b>&amp;</b> **x**"))
+    )
     other = page.context.new_page()
     other.goto("/workers")
     other.wait_for_function("() => window.showdownSessionWatch")
@@ -109,7 +121,9 @@ def test_who_signs_out_is_out_in_every_tab_and_with_a_kept_cookie(team: str, chr
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
     name = SESSION.format(port=urlsplit(team).port)
-    assert asked(team, "GET", "/_stcore/host-config", headers={"Cookie": f"{name}={kept[name]}"}).status == 401
+    assert (
+        asked(team, "GET", "/_stcore/host-config", headers={"Cookie": f"{name}={kept[name]}"}).status == 401
+    )
     assert len(sign_outs.sessions()) == 1  # so that other dashboards of this database know
 
 
@@ -118,7 +132,10 @@ def test_another_site_signs_nobody_in_or_out(team: str) -> None:
     foreign = {"Origin": "https://evil.example"}
     body = urlencode({"name": "Ana", "password": SHARED})
     assert asked(team, "POST", "/showdown/sign-in", body, foreign).status == 403
-    assert asked(team, "GET", "/auth/logout", headers={"Cookie": cookie, "Sec-Fetch-Site": "cross-site"}).status == 403
+    assert (
+        asked(team, "GET", "/auth/logout", headers={"Cookie": cookie, "Sec-Fetch-Site": "cross-site"}).status
+        == 403
+    )
     assert asked(team, "GET", "/", headers={"Cookie": cookie}).status == 200
 
 
@@ -183,7 +200,14 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     folder = tmp_path_factory.mktemp("provider")
     with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "tests.support.oidc_server", str(folder), str(provider_port), address]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.oidc_server",
+            str(folder),
+            str(provider_port),
+            address,
+        ]
         provider = subprocess.Popen(command, cwd=REPO, stdout=log, stderr=log)
     wait_for("the provider", lambda: "ready" in (folder / "log").read_text())
     metadata = f"http://127.0.0.1:{provider_port}/o/.well-known/openid-configuration"
@@ -214,7 +238,9 @@ def test_a_provider_signs_people_in_and_out(company: str, chrome: Browser) -> No
     page = at_provider(chrome, company, "ana", "/workers?a=b")
     expect(page.locator("[data-testid=stTopNavSection]").first).to_have_text(re.compile("ana@example.com"))
     assert page.url == f"{company}/workers?a=b"
-    kept = "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies() if c["name"].startswith("_streamlit"))
+    kept = "; ".join(
+        f"{c['name']}={c['value']}" for c in page.context.cookies() if c["name"].startswith("_streamlit")
+    )
     assert asked(company, "GET", "/_stcore/host-config", headers={"Cookie": kept}).status == 200
     page.locator("[data-testid=stTopNavSection]").first.click()
     page.get_by_text("Sign out").first.click()
@@ -226,9 +252,14 @@ def test_a_provider_signs_people_in_and_out(company: str, chrome: Browser) -> No
 
 @pytest.mark.parametrize(
     ("user", "shown"),
-    [("eve", "eve@elsewhere.example"), ("mallory", "You are signed in as 3")],  # who typed Ana's address, and has a `sub`
+    [
+        ("eve", "eve@elsewhere.example"),
+        ("mallory", "You are signed in as 3"),
+    ],  # who typed Ana's address, and has a `sub`
 )
-def test_who_is_not_listed_is_told_so_and_given_nothing(company: str, chrome: Browser, user: str, shown: str) -> None:
+def test_who_is_not_listed_is_told_so_and_given_nothing(
+    company: str, chrome: Browser, user: str, shown: str
+) -> None:
     page = at_provider(chrome, company, user, "/runs")
     expect(page.get_by_role("alert")).to_contain_text(shown)
     cookies = "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())
@@ -258,11 +289,17 @@ def proxied(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_proxy_names_people_and_nobody_else_does(proxied: str, chrome: Browser) -> None:
-    by_name = {name: asked(proxied, "GET", "/", headers={"X-Forwarded-User": name}).status for name in ("ana", "eve", "")}
+    by_name = {
+        name: asked(proxied, "GET", "/", headers={"X-Forwarded-User": name}).status
+        for name in ("ana", "eve", "")
+    }
     assert by_name == {"ana": 200, "eve": 403, "": 401}
     assert asked(proxied, "GET", "/").status == 401
     # The connection is the proxy's, whomever it says that it speaks for.
-    assert asked(proxied, "GET", "/", headers={"X-Forwarded-User": "ana", "X-Forwarded-For": "10.0.0.1"}).status == 200
+    assert (
+        asked(proxied, "GET", "/", headers={"X-Forwarded-User": "ana", "X-Forwarded-For": "10.0.0.1"}).status
+        == 200
+    )
     page = chrome.new_context(base_url=proxied, extra_http_headers={"X-Forwarded-User": "ana"}).new_page()
     page.goto("/runs")
     expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()

@@ -1,7 +1,8 @@
-"""The built images, started by Compose from docker-compose.yml as it stands: read-only, limited, and a run trained to its end.
+"""The built images, started by Compose from docker-compose.yml as it stands: read-only, limited, and a run
+trained to its end.
 
-Left out unless TEST_IMAGES names the version that was built, in the engine that `docker` talks to. TEST_STORES names an image
-to take in place of PostgreSQL's and Redis' own. How to run it: docs/deploy.md.
+Left out unless TEST_IMAGES names the version that was built, in the engine that `docker` talks to.
+TEST_STORES names an image to take in place of PostgreSQL's and Redis' own. How to run it: docs/deploy.md.
 """
 
 import json
@@ -15,14 +16,15 @@ from typing import Any
 import pytest
 import yaml
 
-from core.store.states import Status
+from core.store.status import Status
 from tests.conftest import free_port, wait_for
 from tests.support import compose
 from tests.support.gate import small
 from tests.support.samples import HYBRID, run_config
 
 VERSION, STORES = os.environ.get("TEST_IMAGES", ""), os.environ.get("TEST_STORES", "")
-SERVICES = {name: service for name, service in compose.SERVICES.items() if name != "worker"}  # no GPU is asked for
+# no GPU is asked for
+SERVICES = {name: service for name, service in compose.SERVICES.items() if name != "worker"}
 OURS = ("app", "reaper", "worker-cpu")
 STEPS = 4
 SECONDS = 600.0  # a worker loads its training stack for minutes where the machine is busy
@@ -40,7 +42,8 @@ pytestmark = [
 
 
 class Project:
-    """The services of the file as containers of a Compose project of their own, with files of this test's on the host."""
+    """The services of the file as containers of a Compose project of their own, with files of this test's
+    on the host."""
 
     def __init__(self, folder: Path) -> None:
         secrets, components = folder / "secrets", folder / "components"
@@ -52,7 +55,13 @@ class Project:
             path.write_text(text)
             path.chmod(0o444)
         self.port = free_port()
-        given = {"VERSION": VERSION, "SECRETS": secrets, "COMPONENTS": components, "PORT": self.port, "LOGIN": "password"}
+        given = {
+            "VERSION": VERSION,
+            "SECRETS": secrets,
+            "COMPONENTS": components,
+            "PORT": self.port,
+            "LOGIN": "password",
+        }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOWDOWN_")}
         self.environment = inherited | {f"SHOWDOWN_{name}": str(value) for name, value in given.items()}
         has_plugin = subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0
@@ -60,18 +69,28 @@ class Project:
         path = folder / "docker-compose.yml"
         self.name = f"showdown-test-{os.getpid()}"
         self.compose = [*program, "--file", str(path), "--project-name", self.name, "--profile", "cpu"]
-        stand_ins = {name: {**SERVICES[name], "image": STORES} for name in ("postgres", "redis")} if STORES else {}
+        stand_ins = (
+            {name: {**SERVICES[name], "image": STORES} for name in ("postgres", "redis")} if STORES else {}
+        )
         # All but its name, which Compose 1 does not know.
-        parts = {"services": SERVICES | stand_ins, "secrets": compose.FILE["secrets"], "volumes": compose.FILE["volumes"]}
+        parts = {
+            "services": SERVICES | stand_ins,
+            "secrets": compose.FILE["secrets"],
+            "volumes": compose.FILE["volumes"],
+        }
         path.write_text(yaml.safe_dump(parts))
 
     def run(self, *words: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*self.compose, *words], input=text, capture_output=True, text=True, env=self.environment)
+        return subprocess.run(
+            [*self.compose, *words], input=text, capture_output=True, text=True, env=self.environment
+        )
 
     def must(self, *words: str, text: str = "") -> str:
         """What a command of Compose prints, which has to succeed."""
         done = self.run(*words, text=text)
-        assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}\n{self.run('logs', '--no-color').stdout}"
+        assert done.returncode == 0, (
+            f"{' '.join(words)}: {done.stdout}{done.stderr}\n{self.run('logs', '--no-color').stdout}"
+        )
         return done.stdout
 
     def inside(self, service: str, command: str, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -79,15 +98,27 @@ class Project:
         return self.run("exec", "-T", service, "sh", "-c", command, text=text)
 
     def showdown(self, service: str, *words: str) -> str:
-        """A command of ours in the service's container. `exec` does not go through the image's entry, which makes the URLs."""
+        """A command of ours in the service's container. `exec` does not go through the image's entry,
+        which makes the URLs."""
         return self.must("exec", "-T", service, "sh", "/opt/showdown/entrypoint.sh", "showdown", *words)
 
     def container(self, service: str) -> dict[str, Any]:
         """What the engine knows of the service's container."""
-        labels = [f"label=com.docker.compose.project={self.name}", f"label=com.docker.compose.service={service}"]
-        words = ["docker", "ps", "--all", "--quiet", *(word for label in labels for word in ("--filter", label))]
+        labels = [
+            f"label=com.docker.compose.project={self.name}",
+            f"label=com.docker.compose.service={service}",
+        ]
+        words = [
+            "docker",
+            "ps",
+            "--all",
+            "--quiet",
+            *(word for label in labels for word in ("--filter", label)),
+        ]
         (identifier,) = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
-        inspected = subprocess.run(["docker", "inspect", identifier], check=True, capture_output=True, text=True)
+        inspected = subprocess.run(
+            ["docker", "inspect", identifier], check=True, capture_output=True, text=True
+        )
         (known,) = json.loads(inspected.stdout)
         return dict(known)
 
@@ -121,7 +152,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def test_the_engine_holds_the_limits_of_the_file(project: Project, name: str) -> None:
     host = project.container(name)["HostConfig"]
     assert host["ReadonlyRootfs"] is True and host["Privileged"] is False and host["CapDrop"] == ["ALL"]
-    amount, unit = SERVICES[name]["mem_limit"].split(":-")[-1].rstrip("}")[:-1], SERVICES[name]["mem_limit"].rstrip("}")[-1]
+    amount, unit = (
+        SERVICES[name]["mem_limit"].split(":-")[-1].rstrip("}")[:-1],
+        SERVICES[name]["mem_limit"].rstrip("}")[-1],
+    )
     assert host["Memory"] == int(amount) * {"m": 2**20, "g": 2**30}[unit]
     assert host["PidsLimit"] == SERVICES[name]["pids_limit"]
 
@@ -158,10 +192,19 @@ def test_a_page_is_shown_to_nobody_who_is_not_signed_in(project: Project) -> Non
         assert "/showdown/sign-in?next=/runs" in answer.url and b"Password" in answer.read()
 
 
-def test_a_run_that_the_dashboards_container_submits_is_trained_and_outlives_its_containers(project: Project) -> None:
-    mix = {**HYBRID, "terms": [*HYBRID["terms"], {"component": "closeness", "side": "hard", "weight": 0.1, "name": "mine"}]}
+def test_a_run_that_the_dashboards_container_submits_is_trained_and_outlives_its_containers(
+    project: Project,
+) -> None:
+    mix = {
+        **HYBRID,
+        "terms": [
+            *HYBRID["terms"],
+            {"component": "closeness", "side": "hard", "weight": 0.1, "name": "mine"},
+        ],
+    }
     values = run_config(mix=mix, **small(STEPS)).model_dump(mode="json", by_alias=True)
-    values["mix"]["terms"][-1] = {"component": "mine", "side": "hard", "weight": 0.1}  # known to the containers alone
+    # known to the containers alone
+    values["mix"]["terms"][-1] = {"component": "mine", "side": "hard", "weight": 0.1}
     written = project.inside("worker-cpu", "cat > /data/run.yaml", text=yaml.safe_dump(values))
     assert written.returncode == 0, written.stderr
     (run_id,) = json.loads(project.showdown("app", "submit", "/data/run.yaml", "--json"))["runs"]
@@ -171,9 +214,13 @@ def test_a_run_that_the_dashboards_container_submits_is_trained_and_outlives_its
         return shown if Status(shown["row"]["status"]).finished else None
 
     shown = wait_for(f"the end of run {run_id}", finished, SECONDS)
-    assert isinstance(shown, dict) and shown["row"]["status"] == Status.DONE and shown["row"]["step"] == STEPS, shown
+    assert (
+        isinstance(shown, dict) and shown["row"]["status"] == Status.DONE and shown["row"]["step"] == STEPS
+    ), shown
     files = f"/data/runs/{run_id}/adapter/adapter_config.json"
-    assert project.inside("app", f"cat {files}").returncode == 0, "what a worker wrote can be read by the dashboard"
+    assert project.inside("app", f"cat {files}").returncode == 0, (
+        "what a worker wrote can be read by the dashboard"
+    )
     assert "Read-only" in project.inside("app", f"rm {files}").stderr
 
     with urllib.request.urlopen(f"http://127.0.0.1:{project.port}/_stcore/health", timeout=10) as answer:

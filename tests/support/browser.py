@@ -19,8 +19,9 @@ from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect, 
 from tests.conftest import forget_settings, free_port, home_of, wait_for
 
 CALLS = itertools.count()
-# Of two lists of features the last one counts: here are Playwright's, and the popups of the address bar, which nobody sees in
-# a browser without a window, but for which each new page starts a process that loads a page: a second of a processor.
+# Of two lists of features the last one counts: here are Playwright's, and the popups of the address bar,
+# which nobody sees in a browser without a window, but for which each new page starts a process that loads a
+# page: a second of a processor.
 FEATURES = (
     "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
     "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter",
@@ -31,8 +32,9 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     f"--disable-features={','.join(FEATURES)}",
 ]  # fmt: skip
-# The script has not run for half a second: so long may a press take to be heard, and its sign shows no sooner. An observer sees
-# also what begins and ends between two looks. To look at every frame, as Playwright would, costs an eighth of a processor.
+# The script has not run for half a second: so long may a press take to be heard, and its sign shows no
+# sooner. An observer sees also what begins and ends between two looks. To look at every frame, as Playwright
+# would, costs an eighth of a processor.
 SETTLED = """(call) => {
   const app = document.querySelector('[data-testid=stApp]');
   const begin = () => { window.showdownBusy = performance.now(); };
@@ -44,7 +46,8 @@ SETTLED = """(call) => {
   }
   return performance.now() - window.showdownBusy > 500;
 }"""
-# The chart titled so: what is drawn of its longest line, its range, and whether it is the node that was marked before.
+# The chart titled so: what is drawn of its longest line, its range, and whether it is the node that was
+# marked before.
 CARD = """(title) => {
   for (const host of document.querySelectorAll('*')) {
     const card = host.shadowRoot?.querySelector('.card');
@@ -65,7 +68,9 @@ expect.set_options(timeout=60_000)  # 5 s are too short where three browsers and
 
 def chromium() -> str | None:
     """Path of a Chromium on this machine."""
-    return next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+    return next(
+        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None
+    )
 
 
 @contextmanager
@@ -76,14 +81,18 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str, port: int | None = None) -> Iterator[str]:
+def served(
+    command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str, port: int | None = None
+) -> Iterator[str]:
     """The dashboard's URL while `showdown COMMAND` runs."""
     port = port or free_port()
     monkeypatch.setenv("SHOWDOWN_PORT", str(port))
     forget_settings()
     log = home / "served.log"
     with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, "-m", "cli", command], stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli", command], stdout=file, stderr=file, start_new_session=True
+        )
     wait_for(f"showdown {command}", lambda: ready in log.read_text())
     yield f"http://127.0.0.1:{port}"
     process.terminate()
@@ -93,7 +102,8 @@ def served(command: str, home: Path, monkeypatch: pytest.MonkeyPatch, ready: str
 
 
 def dashboard_over(home: Path, fill: Callable[[], object] = lambda: None) -> Iterator[str]:
-    """The URL of a dashboard over a data directory of its own, for a whole file of tests; `fill` puts into it what is shown."""
+    """The URL of a dashboard over a data directory of its own, for a whole file of tests; `fill` puts into
+    it what is shown."""
     with home_of(home) as patch:
         fill()
         yield from served("app", home, patch, "URL: ")
@@ -104,16 +114,20 @@ def button(page: Page, label: str) -> Locator:
 
 
 def settle(page: Page) -> None:
-    """Until the page's script has run. A press may still be unheard on a slow machine: what must come of it is expected."""
+    """Until the page's script has run. A press may still be unheard on a slow machine: what must come of
+    it is expected."""
     page.wait_for_function(SETTLED, arg=next(CALLS), polling=100)
 
 
 def go(page: Page, address: str) -> None:
-    """Load the page, or go on to another address as links do: to load it anew takes two seconds of a processor."""
+    """Load the page, or go on to another address as links do: to load it anew takes two seconds of a
+    processor."""
     if page.url == "about:blank":
         page.goto(address)
         return
-    page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", address)
+    page.evaluate(
+        "to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", address
+    )
 
 
 class Line:
@@ -172,7 +186,9 @@ def drawn(page: Page) -> None:
     """Until no element is a placeholder, and every chart in view is drawn, or says why it is not."""
     out = "(ui) => ui.visible === false || (ui.visible && (ui.shown || !ui.says.hidden))"
     loaded = "!document.querySelector('[data-testid=stSkeleton]')"
-    page.wait_for_function(f"() => {loaded} && [...(window.showdownCharts ?? [])].every({out})", timeout=120_000)
+    page.wait_for_function(
+        f"() => {loaded} && [...(window.showdownCharts ?? [])].every({out})", timeout=120_000
+    )
 
 
 def card(page: Page, title: str) -> dict[str, Any]:

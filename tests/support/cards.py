@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from app.live import known
-from app.wire import Said
+from app.live.chart_protocol import Said
+from app.live.feed import known
 
 
 def card_of(message: bytes) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.settings import settings
-from core.store import queries, runs
+from core.common.settings import settings
+from core.store.runs import lifecycle, queries
 from tests.conftest import wait_for
-from worker import supervisor
+from worker.supervise import supervisor
 
 
 def started(config: Any) -> tuple[int, threading.Thread]:
     """A run in training, supervised by a thread."""
-    run_id = runs.create_run(config)
+    run_id = lifecycle.create_run(config)
     thread = threading.Thread(target=supervisor.supervise, args=("test",))
     thread.start()
     return run_id, thread
@@ -75,7 +75,7 @@ def children_of(run_id: int) -> list[int]:
             log_file = os.readlink(folder / "fd" / "2")
         except OSError:
             continue
-        run = words[words.index(b"worker.train") + 1] if b"worker.train" in words else b""
+        run = words[words.index(b"worker.training.train") + 1] if b"worker.training.train" in words else b""
         if run == str(run_id).encode() and log_file == train_log:
             trainings.append(int(folder.name))
     return trainings
@@ -93,9 +93,11 @@ def left_over(home: Path) -> list[str]:
     return found
 
 
-MODULES = {"worker": "worker.celery_app", "reaper": "worker.reaper"}
+MODULES = {"worker": "worker.supervise.celery_app", "reaper": "worker.supervise.reaper"}
 
 
 def start(module: str, log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as file:
-        return subprocess.Popen([sys.executable, "-m", MODULES[module]], stdout=file, stderr=file, start_new_session=True)
+        return subprocess.Popen(
+            [sys.executable, "-m", MODULES[module]], stdout=file, stderr=file, start_new_session=True
+        )

@@ -1,17 +1,17 @@
 """Experiments whose runs are written straight into the store, with curves that a comparison can tell apart.
 
-`learned` makes one: arm -> the gold accuracy it climbs to. Called by tests of the Compare page and by pictures.
+`learned` makes one: arm -> the gold accuracy it climbs to.
 """
 
 import math
 import random
 from collections.abc import Mapping, Sequence
 
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import claims, queries, runs
-from core.store.records import EvaluationRow, ItemRow, SampleRow, StepRecord, write_step
-from core.store.states import Status
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.store.runs import claims, lifecycle, queries
+from core.store.status import Status
+from core.store.steps.records import EvaluationRow, ItemRow, SampleRow, StepRecord, write_step
 
 EVERY, PROBLEMS = 10, 128
 HARD = {"component": "correctness", "side": "hard"}
@@ -46,9 +46,16 @@ def sampled(wrong_pays: bool) -> list[SampleRow]:
 
 
 def write(
-    run_id: int, height: float, seed: int, last: int, fall: float = 0.0, first: int = 0, samples: Sequence[SampleRow] = ()
+    run_id: int,
+    height: float,
+    seed: int,
+    last: int,
+    fall: float = 0.0,
+    first: int = 0,
+    samples: Sequence[SampleRow] = (),
 ) -> None:
-    """Steps first..last of a run that climbs to about `height`; with `fall` it sinks from the middle on while rewards rise."""
+    """Steps first..last of a run that climbs to about `height`; with `fall` it sinks from the middle on
+    while rewards rise."""
     rng = random.Random(1000 * run_id + first)
     lift = 0.02 * math.sin(7 * seed + run_id)
     for step in range(first, last + 1):
@@ -78,9 +85,9 @@ def learned(
     arms: Mapping[str, float], seeds: Sequence[int] = (0, 1, 2), steps: int = 60, fall: Mapping[str, float] | None = None,
     wrong_pays: Mapping[str, bool] | None = None, **more: object,
 ) -> tuple[int, list[int]]:  # fmt: skip
-    """An experiment whose runs have all ended: its id and theirs, seed by seed and there arm by arm. `wrong_pays`: of the arms
-    that store samples, whether these reward the wrong ones."""
-    experiment_id, ids = runs.create_experiment(made(list(arms), seeds, steps, **more), "test")
+    """An experiment whose runs have all ended: its id and theirs, seed by seed and there arm by arm.
+    `wrong_pays`: of the arms that store samples, whether these reward the wrong ones."""
+    experiment_id, ids = lifecycle.create_experiment(made(list(arms), seeds, steps, **more), "test")
     for r in queries.rows(ids):
         assert claims.claim(r.id, "w", 36_000.0)
         assert claims.mark_running(r.id, 1)

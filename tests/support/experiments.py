@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from core import presets
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import claims, records, runs
-from core.store.records import EvaluationRow, StepRecord
-from core.store.states import Status
+from core.config import presets
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.store.runs import claims, lifecycle
+from core.store.status import Status
+from core.store.steps import records
+from core.store.steps.records import EvaluationRow, StepRecord
 
 HOSTILE = "<script>alert(1)</script> **bold** [x](http://y) \x1b[31m \u202eesrever \x00 $x$ :red[no]"
 
@@ -15,7 +16,7 @@ HOSTILE = "<script>alert(1)</script> **bold** [x](http://y) \x1b[31m \u202eesrev
 def experiment(name: str = "Does KL help?", **changes: Any) -> tuple[int, list[int]]:
     demo = presets.demo().model_dump(mode="json", by_alias=True)
     made = {**demo, "name": name, "sweep": {"grpo.beta": [0.0, 0.04]}, **changes}
-    return runs.create_experiment(parse(ExperimentConfig, made))
+    return lifecycle.create_experiment(parse(ExperimentConfig, made))
 
 
 def train(run_id: int, gold: list[float], end: Status | None = None, **said: str) -> None:

@@ -1,12 +1,13 @@
-"""A training that waits at a step until a test lets it go on: what is done meanwhile comes in time on any machine."""
+"""A training that waits at a step until a test lets it go on: what is done meanwhile comes in time on any
+machine."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.config import RunConfig
-from core.rewards import COMPONENTS, SHIPPED, own
+from core.config.run import RunConfig
+from core.rewards.components import COMPONENTS, SHIPPED, plugins
 from tests.conftest import wait_for
 from tests.support.samples import BRIEF, HYBRID, run_config
 
@@ -40,12 +41,14 @@ COMPONENT = Component(name="gate", title="Gate", params=ComponentParams, score=s
 
 
 def gated(home: Path, monkeypatch: pytest.MonkeyPatch, step: int = STEP) -> Path:
-    """The gate as a component of a data directory, closed after a step; it is open once the file returned is not there."""
+    """The gate as a component of a data directory, closed after a step; it is open once the file returned
+    is not there."""
     folder = home / "components"
     folder.mkdir()
     (folder / "gate.py").write_text(SOURCE)
     (folder / "hold").write_text(str(step))
-    monkeypatch.setitem(COMPONENTS, "gate", own.found(folder, SHIPPED)[0]["gate"])  # the workers find it by themselves
+    # the workers find it by themselves
+    monkeypatch.setitem(COMPONENTS, "gate", plugins.found(folder, SHIPPED)[0]["gate"])
     return folder / "hold"
 
 
@@ -61,7 +64,8 @@ def at_gate(gate: Path) -> None:
     """The training waits: nothing of it happens until the gate is opened or moved."""
     waits = gate.with_name("waits")
 
-    def has_come() -> bool:  # to the gate as it is now: it may have said that it waited a moment before the gate was moved
+    # to the gate as it is now: it may have said that it waited a moment before the gate was moved
+    def has_come() -> bool:
         return waits.exists() and int(waits.read_text() or 0) > int(gate.read_text())
 
     wait_for("the training to come to the gate", has_come)
@@ -74,7 +78,8 @@ def gated_run(mix: dict[str, Any] = HYBRID, **changes: Any) -> RunConfig:
 
 
 def small(steps: int) -> dict[str, Any]:
-    """Changes of `run_config` for a run whose states matter and not its numbers: little work a step, no evaluation between."""
+    """Changes of `run_config` for a run whose states matter and not its numbers: little work a step, no
+    evaluation between."""
     return {
         "grpo": {**BRIEF, "max_completion_length": 16, "max_steps": steps},
         "data": {"eval": {"name": "tiny-arithmetic", "size": 2}},

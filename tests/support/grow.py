@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from sqlalchemy import insert
 
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import claims, metric_ids, runs
-from core.store.bulk import insert_rows
-from core.store.records import EVALUATION, EvaluationRow, StepRecord, write_step
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.store.bulk_insert import insert_rows
+from core.store.runs import claims, lifecycle
+from core.store.schema import evaluation, point
 from core.store.session import writing
-from core.store.tables import evaluation, point
+from core.store.steps import metric_ids
+from core.store.steps.records import EVALUATION, EvaluationRow, StepRecord, write_step
 
 OWNER = "grower"
 TERMS = (
@@ -22,14 +23,22 @@ EVALUATED = 10
 AS_WRITTEN = 10  # steps
 
 
-def growing(arms: Sequence[str] = ("hybrid",), seeds: Sequence[int] = (0,), max_steps: int = 200) -> list[int]:
+def growing(
+    arms: Sequence[str] = ("hybrid",), seeds: Sequence[int] = (0,), max_steps: int = 200
+) -> list[int]:
     """Runs of one experiment, claimed and training in the eyes of everybody. Returns their ids."""
-    blend = {"type": "linear", "start": 0.0, "end": 1.0, "from_step": max_steps // 4, "to_step": max_steps // 2}
+    blend = {
+        "type": "linear",
+        "start": 0.0,
+        "end": 1.0,
+        "from_step": max_steps // 4,
+        "to_step": max_steps // 2,
+    }
     made = {
         "name": "growing", "arms": [{"name": a, "mix": {"terms": TERMS, "blend": blend}} for a in arms], "seeds": seeds,
         "run": {"grpo": {"max_steps": max_steps}},
     }  # fmt: skip
-    _, ids = runs.create_experiment(parse(ExperimentConfig, made), "test")
+    _, ids = lifecycle.create_experiment(parse(ExperimentConfig, made), "test")
     for run_id in ids:
         assert claims.claim(run_id, OWNER, 36_000.0)
         assert claims.mark_running(run_id, 1)
@@ -58,11 +67,14 @@ def _record(step: int, phase: float) -> StepRecord:
         return StepRecord(step=step, metrics=measured)
     accuracy = min(1.0, 0.05 + step / 200)
     made = EvaluationRow(problems=128, num_samples=2, temperature=1.0, accuracy=accuracy, seconds=1.0)
-    return StepRecord(step=step, metrics=measured | {"eval/accuracy": accuracy, "eval/kl": step / 1000}, evaluation=made)
+    return StepRecord(
+        step=step, metrics=measured | {"eval/accuracy": accuracy, "eval/kl": step / 1000}, evaluation=made
+    )
 
 
 def grow(run_id: int, first: int, last: int, phase: float = 0.0) -> None:
-    """Write the steps first..last of a run. The last AS_WRITTEN are a transaction each, as a worker writes them.
+    """Write the steps first..last of a run. The last AS_WRITTEN are a transaction each, as a worker writes
+    them.
 
     The many before them are written as the same rows in one transaction, which takes a tenth of the time.
     """
@@ -74,9 +86,14 @@ def grow(run_id: int, first: int, last: int, phase: float = 0.0) -> None:
 
 def _write_at_once(run_id: int, records: Sequence[StepRecord]) -> None:
     ids = metric_ids.register({name for record in records for name in record.metrics})
-    points = [(run_id, ids[name], record.step, value) for record in records for name, value in record.metrics.items()]
+    points = [
+        (run_id, ids[name], record.step, value)
+        for record in records
+        for name, value in record.metrics.items()
+    ]
     evaluations = [
-        {"run_id": run_id, "step": record.step} | {name: getattr(record.evaluation, name) for name in EVALUATION}
+        {"run_id": run_id, "step": record.step}
+        | {name: getattr(record.evaluation, name) for name in EVALUATION}
         for record in records
         if record.evaluation
     ]

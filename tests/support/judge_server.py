@@ -11,7 +11,8 @@ Answer = Callable[["Server", str], tuple[int, str]]
 
 
 class Server(ThreadingHTTPServer):
-    """An OpenAI-compatible server. `answer(server, what was asked)` gives status and body; it may wait for `release`."""
+    """An OpenAI-compatible server. `answer(server, what was asked)` gives status and body; it may wait for
+    `release`."""
 
     daemon_threads = True
 

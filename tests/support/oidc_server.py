@@ -1,7 +1,9 @@
-"""An OpenID Connect provider on loopback: django-oauth-toolkit, as companies run it. `python -m tests.support.oidc_server`.
+"""An OpenID Connect provider on loopback: django-oauth-toolkit, as companies run it. `python -m
+tests.support.oidc_server`.
 
-Arguments: a folder for its database, its port, and the address of the dashboard that signs people in with it. Its accounts are
-USERS, all with the password PASSWORD; each account's e-mail address counts as verified as it says.
+Arguments: a folder for its database, its port, and the address of the dashboard that signs people in with
+it. Its accounts are USERS, all with the password PASSWORD; each account's e-mail address counts as
+verified as it says.
 """
 
 import sys
@@ -16,7 +18,11 @@ from django.conf import settings
 
 ROUTES = "tests.support.oidc_routes"
 CLIENT, CLIENT_SECRET, PASSWORD = "showdown", "the-secret-of-this-client", "a long enough password"
-USERS = {"ana": ("ana@example.com", True), "eve": ("eve@elsewhere.example", True), "mallory": ("ana@example.com", False)}
+USERS = {
+    "ana": ("ana@example.com", True),
+    "eve": ("eve@elsewhere.example", True),
+    "mallory": ("ana@example.com", False),
+}
 LOGIN_PAGE = """<!doctype html><title>Provider</title><form method="post">{% csrf_token %}{{ form.as_p }}
 <input type="hidden" name="next" value="{{ next }}"><button>Log in</button></form>"""
 LOGOUT_PAGE = """<!doctype html><title>Provider</title><form method="post">{% csrf_token %}
@@ -33,7 +39,12 @@ def configure(folder: Path) -> None:
         SECRET_KEY="of a test",
         ALLOWED_HOSTS=["127.0.0.1"],
         ROOT_URLCONF=ROUTES,
-        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "oauth2_provider"],
+        INSTALLED_APPS=[
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django.contrib.sessions",
+            "oauth2_provider",
+        ],
         MIDDLEWARE=[
             "django.contrib.sessions.middleware.SessionMiddleware",
             "django.middleware.csrf.CsrfViewMiddleware",
@@ -41,7 +52,9 @@ def configure(folder: Path) -> None:
         ],
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "provider.db")}},
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],  # quick: these passwords are in this file
+        PASSWORD_HASHERS=[
+            "django.contrib.auth.hashers.MD5PasswordHasher"
+        ],  # quick: these passwords are in this file
         SESSION_COOKIE_NAME="provider_session",  # cookies of one host go to all its ports
         CSRF_COOKIE_NAME="provider_csrf",
         TEMPLATES=[

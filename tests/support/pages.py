@@ -9,25 +9,30 @@ from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from app import cache, jobs
+from app.data import reads
+from app.widgets import jobs
 from tests.conftest import REPO
 
-# As we are served, scripts are not rewritten and no garbage is collected behind each run. AppTest does not read our settings.
-for option, value in tomllib.loads((REPO / "app" / ".streamlit" / "config.toml").read_text())["runner"].items():
+# As we are served, scripts are not rewritten and no garbage is collected behind each run. AppTest does not
+# read our settings.
+for option, value in tomllib.loads((REPO / "app" / ".streamlit" / "config.toml").read_text())[
+    "runner"
+].items():
     config.set_option(f"runner.{option}", value)
-# Each AppTest reads what every installed package says of itself, half of a test's time. A server does it once.
+# Each AppTest reads what every installed package says of itself, half of a test's time. A server does it
+# once.
 manifest_scanner.scan_component_manifests = once(manifest_scanner.scan_component_manifests)
 
 
 def page(name: str, **query: str) -> AppTest:
     """A page, opened as through a link."""
-    cache.forget_all()
+    reads.forget_all()
     at = AppTest.from_file(str(REPO / "app" / "main.py"), default_timeout=60)
     for key, value in query.items():
         at.query_params[key] = value
     at.run()
     if name != "home":
-        at.switch_page(f"views/{name}.py").run()
+        at.switch_page(f"views/{name}/page.py").run()
     assert not at.exception, at.exception
     return at
 

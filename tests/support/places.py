@@ -1,4 +1,5 @@
-"""Shared places for tests: a directory, and a bucket of an S3-compatible server of this process; machines beside them."""
+"""Shared places for tests: a directory, and a bucket of an S3-compatible server of this process; machines
+beside them."""
 
 import logging
 import os
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import settings
+from core.common.settings import settings
 from tests.conftest import forget_settings
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -24,7 +25,8 @@ def s3_environment(patch: pytest.MonkeyPatch, url: str) -> None:
         patch.delenv(name)
     for name, value in {**KEYS, **QUICK, "AWS_ENDPOINT_URL": url}.items():
         patch.setenv(name, value)
-    S3FileSystem.clear_instance_cache()  # one that is kept would go on asking where the last test's server was
+    # one that is kept would go on asking where the last test's server was
+    S3FileSystem.clear_instance_cache()
 
 
 @contextmanager
@@ -47,7 +49,8 @@ def s3_server() -> Iterator[str]:
 
 @contextmanager
 def machine(home: Path, place: str, database: str) -> Iterator[Path]:
-    """This process and its children are a machine with a data directory of its own, and the common database and place."""
+    """This process and its children are a machine with a data directory of its own, and the common
+    database and place."""
     home.mkdir(exist_ok=True)
     given = {"SHOWDOWN_HOME": str(home), "SHOWDOWN_CHECKPOINTS": place, "SHOWDOWN_DATABASE_URL": database}
     with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,6 @@
 """Rows of a step as the recorder writes them, with hostile text."""
 
-from core.store.records import SampleRow, ScoreRow
+from core.store.steps.records import SampleRow, ScoreRow
 
 NASTY = "<script>alert(1)</script> **md** \x1b[31m \u202e reversed \x00 nul " + "x" * 1000
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from core.batch import RolloutBatch
-from core.config import RunConfig
-from core.parsing import parse
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.rewards.batch import RolloutBatch
 
 HARD: list[dict[str, Any]] = [{"component": "correctness", "side": "hard", "weight": 1.0}]
 CONTINUOUS: list[dict[str, Any]] = [
@@ -19,14 +19,22 @@ RAMP = {"type": "linear", "start": 0.0, "end": 1.0, "from_step": 1, "to_step": 5
 HYBRID: dict[str, Any] = {"blend": RAMP, "terms": HARD + CONTINUOUS}
 
 
-FEW = {"name": "tiny-arithmetic", "size": 64}  # to make the 4096 of the default takes a quarter of the smallest training
+# to make the 4096 of the default takes a quarter of the smallest training
+FEW = {"name": "tiny-arithmetic", "size": 64}
 # Steps that cost next to nothing, where what is trained proves nothing. Merge into `grpo`.
 BRIEF: dict[str, Any] = {"num_generations": 2, "prompts_per_step": 2, "max_completion_length": 8}
 
 
 def run_config(**changes: Any) -> RunConfig:
-    """A run of the tiny model: 6 steps of 4 prompts x 4 completions unless changed; `grpo` and `data` are merged."""
-    grpo = {"num_generations": 4, "prompts_per_step": 4, "learning_rate": 6e-4, "max_steps": 6, "max_completion_length": 40}
+    """A run of the tiny model: 6 steps of 4 prompts x 4 completions unless changed; `grpo` and `data` are
+    merged."""
+    grpo = {
+        "num_generations": 4,
+        "prompts_per_step": 4,
+        "learning_rate": 6e-4,
+        "max_steps": 6,
+        "max_completion_length": 40,
+    }
     values: dict[str, Any] = {
         "name": "hybrid",
         "model": {"path": "tiny"},
@@ -40,7 +48,9 @@ def run_config(**changes: Any) -> RunConfig:
     return parse(RunConfig, values)
 
 
-def batch(completions: list[str], golds: list[str] | None = None, group_size: int | None = None, **more: Any) -> RolloutBatch:
+def batch(
+    completions: list[str], golds: list[str] | None = None, group_size: int | None = None, **more: Any
+) -> RolloutBatch:
     """A batch of completions; gold answer 72 and one group unless told."""
     n = len(completions)
     values: dict[str, Any] = {

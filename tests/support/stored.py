@@ -1,15 +1,18 @@
-"""An experiment whose samples are written straight into the store: two arms, three steps of two groups of four.
+"""An experiment whose samples are written straight into the store: two arms, three steps of two groups of
+four.
 
-Group 0 asks problem `p0` in every step, group 1 another each step. In arm `soft` the reward prefers a wrong answer once.
+Group 0 asks problem `p0` in every step, group 1 another each step. In arm `soft` the reward prefers a
+wrong answer once.
 """
 
 from collections.abc import Mapping
 
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import claims, records, runs
-from core.store.records import SampleRow, ScoreRow, StepRecord
-from core.store.states import Status
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.store.runs import claims, lifecycle
+from core.store.status import Status
+from core.store.steps import records
+from core.store.steps.records import SampleRow, ScoreRow, StepRecord
 from tests.support.samples import CONTINUOUS, HARD
 
 STEPS, GROUPS, SIZE = 3, 2, 4
@@ -43,7 +46,9 @@ def sample(arm: str, step: int, group: int, index: int, texts: Mapping[int, str]
     dead = arm == "hard" and (step, group) == (3, 1)
     total = 0.5 if dead else total
     text = (
-        texts.get(index, f"{arm} says 3+4={index + 4}\n#### {7 if right else index}") if (step, group) == (1, 0) else "#### 7"
+        texts.get(index, f"{arm} says 3+4={index + 4}\n#### {7 if right else index}")
+        if (step, group) == (1, 0)
+        else "#### 7"
     )
     terms = ("correctness",) if arm == "hard" else ("correctness", "closeness")
     return SampleRow(
@@ -56,7 +61,9 @@ def sample(arm: str, step: int, group: int, index: int, texts: Mapping[int, str]
     )  # fmt: skip
 
 
-def write(run_id: int, arm: str, attempt: int = 1, first: int = 1, texts: Mapping[int, str] | None = None) -> None:
+def write(
+    run_id: int, arm: str, attempt: int = 1, first: int = 1, texts: Mapping[int, str] | None = None
+) -> None:
     for step in range(first, STEPS + 1):
         rows = [sample(arm, step, g, i, texts or {}) for g in range(GROUPS) for i in range(SIZE)]
         records.write_step(run_id, attempt, StepRecord(step, {"reward/total": 0.1 * step}, rows))
@@ -65,8 +72,10 @@ def write(run_id: int, arm: str, attempt: int = 1, first: int = 1, texts: Mappin
 def swept() -> list[int]:
     """An experiment of one arm with two values of a setting: the ids of its runs."""
     values = arms().model_dump(mode="json", by_alias=True)
-    config = parse(ExperimentConfig, {**values, "arms": values["arms"][:1], "sweep": {"grpo.beta": [0.0, 0.04]}})
-    _, ids = runs.create_experiment(config)
+    config = parse(
+        ExperimentConfig, {**values, "arms": values["arms"][:1], "sweep": {"grpo.beta": [0.0, 0.04]}}
+    )
+    _, ids = lifecycle.create_experiment(config)
     for run_id in ids:
         assert claims.claim(run_id, "w", 60.0)
         write(run_id, "hard")
@@ -76,7 +85,7 @@ def swept() -> list[int]:
 
 def experiment(texts: Mapping[int, str] | None = None) -> tuple[int, list[int]]:
     """Store it; the experiment's id and the ids of the runs `hard` and `soft`, which have ended."""
-    experiment_id, ids = runs.create_experiment(arms())
+    experiment_id, ids = lifecycle.create_experiment(arms())
     for run_id, arm in zip(ids, ("hard", "soft"), strict=True):
         assert claims.claim(run_id, "w", 60.0)
         write(run_id, arm, texts=texts)

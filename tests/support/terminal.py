@@ -7,8 +7,11 @@ import subprocess
 from collections.abc import Callable, Sequence
 
 
-def seen(command: Sequence[str], seconds: float = 60.0, look: Callable[[str], object] = lambda text: None) -> tuple[int, str]:
-    """Run it to its end; its exit status, and all that it wrote to the terminal. `seconds`: the longest it may be silent.
+def seen(
+    command: Sequence[str], seconds: float = 60.0, look: Callable[[str], object] = lambda text: None
+) -> tuple[int, str]:
+    """Run it to its end; its exit status, and all that it wrote to the terminal. `seconds`: the longest it
+    may be silent.
 
     `look` is called with what it has written so far, each time that it has written more.
     """

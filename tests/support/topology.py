@@ -1,7 +1,9 @@
-"""The services of docker-compose.yml as processes on loopback: their own commands, entrypoint, secrets and health checks.
+"""The services of docker-compose.yml as processes on loopback: their own commands, entrypoint, secrets and
+health checks.
 
-No Docker engine is needed. What a container would have at a fixed place (/run/secrets, /data, /opt/showdown, a host name)
-is put where the test has it; everything else is run as it is written in the file.
+No Docker engine is needed. What a container would have at a fixed place (/run/secrets, /data,
+/opt/showdown, a host name) is put where the test has it; everything else is run as it is written in the
+file.
 """
 
 import os
@@ -24,10 +26,13 @@ from tests.conftest import REPO, forget_settings, free_port, wait_for
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SERVICES: dict[str, Any] = yaml.safe_load((REPO / "docker-compose.yml").read_text())["services"]
 QUICK = {"SHOWDOWN_LEASE_SECONDS": "8", "SHOWDOWN_REAP_SECONDS": "0.5"}
-PASSWORDS = {"postgres_password": "p@ss/word:1%", "redis_password": "re dis+2"}  # every one needs care in a URL
+# every one needs care in a URL
+PASSWORDS = {"postgres_password": "p@ss/word:1%", "redis_password": "re dis+2"}
 NEEDS = (
     pytest.mark.skipif(not POSTGRES, reason="no PostgreSQL: install Debian's `postgresql`"),
-    pytest.mark.skipif(not shutil.which("redis-server"), reason="no redis-server on PATH: install Debian's `redis-server`"),
+    pytest.mark.skipif(
+        not shutil.which("redis-server"), reason="no redis-server on PATH: install Debian's `redis-server`"
+    ),
 )
 
 
@@ -42,9 +47,22 @@ class Postgres:
         password.write_text(PASSWORDS["postgres_password"])
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres")
-            shutil.chown(password, "postgres")  # whatever the umask is: a test before may have set ours, as `showdown` does
+            shutil.chown(
+                password, "postgres"
+            )  # whatever the umask is: a test before may have set ours, as `showdown` does
             self.as_user = ["runuser", "-u", "postgres", "--"]
-        self.run("initdb", "-D", self.data, "-U", "showdown", "--auth", "scram-sha-256", "--pwfile", str(password), "--no-sync")
+        self.run(
+            "initdb",
+            "-D",
+            self.data,
+            "-U",
+            "showdown",
+            "--auth",
+            "scram-sha-256",
+            "--pwfile",
+            str(password),
+            "--no-sync",
+        )
         self.start()
         self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "showdown", "showdown")
 
@@ -103,7 +121,10 @@ class Topology:
         return words
 
     def environment(self, service: str) -> dict[str, str]:
-        given = {k: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(v)) for k, v in SERVICES[service].get("environment", {}).items()}
+        given = {
+            k: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(v))
+            for k, v in SERVICES[service].get("environment", {}).items()
+        }
         here = {
             "HOME": str(self.home),
             "SHOWDOWN_HOME": str(self.home),
@@ -127,7 +148,11 @@ class Topology:
     def start(self, service: str) -> subprocess.Popen[bytes]:
         with (self.home / f"{service}.log").open("ab") as log:
             process = subprocess.Popen(
-                self.command(service), stdout=log, stderr=log, env=self.environment(service), start_new_session=True
+                self.command(service),
+                stdout=log,
+                stderr=log,
+                env=self.environment(service),
+                start_new_session=True,
             )
         self.processes.append((service, process))
         return process
@@ -159,17 +184,20 @@ class Topology:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """As `docker kill` does, but for the container's other processes: a training is in a session of its own and lives on."""
+    """As `docker kill` does, but for the container's other processes: a training is in a session of its
+    own and lives on."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 @contextmanager
 def topology_of(home: Path, secrets: Path, settings: Mapping[str, str] = QUICK) -> Iterator[Topology]:
-    """PostgreSQL, Redis and the migration done, in the order of the file; this process's settings point at them."""
+    """PostgreSQL, Redis and the migration done, in the order of the file; this process's settings point at
+    them."""
     for name, word in PASSWORDS.items():
         (secrets / name).write_text(word + "\n")
-    folder = Path(f"/tmp/showdown-topology-{os.getpid()}-{time.time_ns()}")  # short and enterable, as in tests/conftest.py
+    # short and enterable, as in tests/conftest.py
+    folder = Path(f"/tmp/showdown-topology-{os.getpid()}-{time.time_ns()}")
     made = Topology(home, secrets, Postgres(folder), settings)
     with pytest.MonkeyPatch.context() as patch:
         try:

@@ -5,14 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from core.advantage_rule import Totals
-from core.groups import Groups
+from core.common.groups import Groups
+from core.rewards.advantage_base import Totals
 
 
 def totals_of(
-    shaped: Any, weights: Sequence[float] = (), sides: Sequence[str] = (), share: float = 0.5, size: int = 4, **more: Any
+    shaped: Any,
+    weights: Sequence[float] = (),
+    sides: Sequence[str] = (),
+    share: float = 0.5,
+    size: int = 4,
+    **more: Any,
 ) -> Totals:
-    """What the engine hands to a rule for shaped scores [n, K] (or totals [n]); groups of `size` and one batch unless told."""
+    """What the engine hands to a rule for shaped scores [n, K] (or totals [n]); groups of `size` and one
+    batch unless told."""
     given = np.asarray(shaped, dtype=float)
     given = given[:, None] if given.ndim == 1 else given
     n, k = given.shape

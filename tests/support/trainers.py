@@ -7,12 +7,12 @@ import torch
 from transformers import set_seed
 from trl import GRPOTrainer
 
-from core.answers import extract, matches
-from core.config import RunConfig
+from core.config.run import RunConfig
+from core.grading.answers import extract, matches
 from core.problems import arithmetic
 from tests.support.samples import run_config
-from worker import data, policy
-from worker.trainer import ShowdownTrainer, build, grpo_config, lora_config
+from worker.training import data, policy
+from worker.training.trainer import ShowdownTrainer, build, grpo_config, lora_config
 
 
 def stock(config: RunConfig, folder: Path) -> GRPOTrainer:
@@ -56,7 +56,10 @@ def terms(*names: str, **params: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def made(
-    folder: Path, mix: list[dict[str, Any]] | dict[str, Any], cls: type[ShowdownTrainer] = ShowdownTrainer, **grpo: Any
+    folder: Path,
+    mix: list[dict[str, Any]] | dict[str, Any],
+    cls: type[ShowdownTrainer] = ShowdownTrainer,
+    **grpo: Any,
 ) -> ShowdownTrainer:
     config: RunConfig = run_config(mix=mix if isinstance(mix, dict) else {"terms": mix}, grpo=grpo)
     model, tokenizer = policy.load(config.model)

@@ -1,16 +1,16 @@
 """Real trainings of the tiny model, each done once a session and looked at by several tests."""
 
-from core.config import RunConfig
-from core.store import queries, runs
-from core.store.queries import SampleView
-from worker import supervisor
+from core.config.run import RunConfig
+from core.store.runs import lifecycle, queries
+from core.store.runs.queries import SampleView
+from worker.supervise import supervisor
 
 STEPS = 6
 
 
 def train(config: RunConfig) -> int:
     """Queue a run and train it in a child, here and now; returns its id. The status is the caller's to judge."""
-    run_id = runs.create_run(config)
+    run_id = lifecycle.create_run(config)
     supervisor.supervise("test")
     return run_id
 

@@ -1,4 +1,5 @@
-"""Trains stock TRL and ours in several processes, for tests/train/worker/test_processes.py. Started by `accelerate launch`.
+"""Trains stock TRL and ours in several processes, for tests/train/worker/test_processes.py. Started by
+`accelerate launch`.
 
 Arguments: the folder for one JSON file a rank. Each training begins with the same random state.
 """
@@ -9,23 +10,36 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, run_config
-from worker import ranks
-from worker.imports import EXTRAS, importing
+from worker.common.imports import EXTRAS, importing
+from worker.training import distributed
 
 with importing(EXTRAS):  # as a training does, and in two thirds of the time
     import torch
 
     from tests.support.trainers import history, ours, stock
-    from worker.trainer import ShowdownTrainer
+    from worker.training.trainer import ShowdownTrainer
 
 # 3 prompts x 4 completions over two processes: each has six, so the second group lies in both.
-GRPO = {"max_steps": 2, "prompts_per_step": 3, "num_generations": 4, "num_processes": 2, "max_completion_length": 24}
+GRPO = {
+    "max_steps": 2,
+    "prompts_per_step": 3,
+    "num_generations": 4,
+    "num_processes": 2,
+    "max_completion_length": 24,
+}
 BLEND = {"type": "constant", "value": 0.5}
 MIXES: dict[str, dict[str, Any]] = {
     "group": {"terms": HARD},
-    "majority": {"terms": [*HARD, {"component": "majority_vote", "side": "continuous", "weight": 1.0}], "blend": BLEND},
+    "majority": {
+        "terms": [*HARD, {"component": "majority_vote", "side": "continuous", "weight": 1.0}],
+        "blend": BLEND,
+    },
     "mixed": {**HYBRID, "blend": BLEND, "advantage": {"type": "mixed"}},
-    "token": {"terms": HARD + CONTINUOUS, "blend": BLEND, "advantage": {"type": "group", "position_gamma": 0.2}},
+    "token": {
+        "terms": HARD + CONTINUOUS,
+        "blend": BLEND,
+        "advantage": {"type": "group", "position_gamma": 0.2},
+    },
 }
 
 
@@ -36,7 +50,14 @@ def weights(trainer: Any) -> list[float]:
 
 def watched(trainer: ShowdownTrainer) -> dict[str, Any]:
     """Train, and keep what this process was given and what all of them scored."""
-    found: dict[str, Any] = {"given": [], "scored": [], "trained": [], "completions": [], "nll": [], "totals": []}
+    found: dict[str, Any] = {
+        "given": [],
+        "scored": [],
+        "trained": [],
+        "completions": [],
+        "nll": [],
+        "totals": [],
+    }
     make = trainer._generate_and_score_completions
 
     def watch(inputs: Any) -> Any:
@@ -69,7 +90,7 @@ def main() -> None:
     made["twice"] = watched(ours(twice, folder / "twice"))
     for name, mix in MIXES.items():
         made[name] = watched(ours(run_config(grpo=GRPO, mix=mix), folder / name))
-    (folder / f"rank{ranks.rank()}.json").write_text(json.dumps(made))
+    (folder / f"rank{distributed.rank()}.json").write_text(json.dumps(made))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 

@@ -1,7 +1,7 @@
 """The embedded model: two small Qwen3 bases shipped with the code, and the builder that made them.
 
-`weights/<name>/` holds a loadable model folder (weights, config, tokenizer, chat template). Light: importing this
-package loads no torch; only `worker.tiny.build` does.
+`weights/<name>/` holds a loadable model folder (weights, config, tokenizer, chat template). Light:
+importing this package does not load torch; only `worker.tiny.build` does.
 """
 
 from pathlib import Path
@@ -10,5 +10,5 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 def folder(name: str) -> Path:
-    """The model folder of a shipped base; `name` is one of core.config.SHIPPED_MODELS."""
+    """The model folder of a shipped base; `name` is one of core.config.run.SHIPPED_MODELS."""
     return WEIGHTS / name

@@ -1,7 +1,7 @@
-"""Builds the shipped bases from nothing: tokenizer, a small Qwen3, supervised training on a mixture of styles.
+"""Builds the shipped bases from scratch: tokenizer, a small Qwen3, supervised training on mixed styles.
 
-Called by `showdown tiny build`. The recipe and what it measured is told in docs/tiny-model.md. Seeded: the same
-machine gives the same weights; another machine gives others that behave alike (bf16 arithmetic differs).
+docs/tiny-model.md describes the recipe and its measurements. Seeded: the same machine gives the same
+weights; another machine gives different weights that behave alike (bf16 arithmetic differs).
 """
 
 import random
@@ -21,7 +21,8 @@ PAD, END, USER, ASSISTANT = SPECIALS = ("<|pad|>", "<|end|>", "<|user|>", "<|ass
 VOCABULARY = 512  # an upper bound: the task has words for about 450
 CHAT_TEMPLATE = (
     "{% for m in messages %}"
-    "{% if m['role'] == 'assistant' %}<|assistant|>{{ m['content'] }}<|end|>{% else %}<|user|>{{ m['content'] }}{% endif %}"
+    "{% if m['role'] == 'assistant' %}<|assistant|>{{ m['content'] }}<|end|>"
+    "{% else %}<|user|>{{ m['content'] }}{% endif %}"
     "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 Writer = Callable[[random.Random, arithmetic.Draft], str]
@@ -41,12 +42,21 @@ class Recipe:
     batch: int = 64
 
 
-TINY = Recipe({"careful": 0.34, "sloppy": 0.26, "guess": 0.26, "odd": 0.14}, 0.5, steps=1815, lr=2e-3, warmup=100)
-SPARSE = Recipe({"careful": 0.01, "sloppy": 0.03, "guess": 0.36, "odd_named": 0.60}, 0.03, 160, 5e-4, 10, careful_other=0.03)
+TINY = Recipe(
+    {"careful": 0.34, "sloppy": 0.26, "guess": 0.26, "odd": 0.14}, 0.5, steps=1815, lr=2e-3, warmup=100
+)
+SPARSE = Recipe(
+    {"careful": 0.01, "sloppy": 0.03, "guess": 0.36, "odd_named": 0.60},
+    0.03,
+    160,
+    5e-4,
+    10,
+    careful_other=0.03,
+)
 
 
 def drafts(seed: str) -> Iterator[arithmetic.Draft]:
-    """An endless stream of problems; "sft" streams share no seed with the train and eval splits of RL."""
+    """An endless stream of problems; their seeds differ from those of the train and eval splits of RL."""
     rng = random.Random(f"sft/{seed}")
     while True:
         yield arithmetic.draft(rng)
@@ -54,7 +64,8 @@ def drafts(seed: str) -> Iterator[arithmetic.Draft]:
 
 def build_tokenizer(write: Writer) -> PreTrainedTokenizerFast:
     """Byte-level BPE of at most VOCABULARY tokens in which every digit is a token of its own."""
-    rng, stream = random.Random("tokenizer"), drafts("tokenizer")
+    rng = random.Random("tokenizer")
+    stream = drafts("tokenizer")
     texts = [f"{d.question}\n{write(rng, d)}" for d, _ in zip(stream, range(4000), strict=False)]
     tokenizer = Tokenizer(models.BPE())
     split = [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -62,7 +73,10 @@ def build_tokenizer(write: Writer) -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=list(SPECIALS), initial_alphabet=sorted(alphabet), show_progress=False
+        vocab_size=VOCABULARY,
+        special_tokens=list(SPECIALS),
+        initial_alphabet=sorted(alphabet),
+        show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
@@ -77,14 +91,17 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
     torch.manual_seed(0)
     return Qwen3ForCausalLM(
         Qwen3Config(
-            vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4,
-            num_key_value_heads=2, head_dim=32, tie_word_embeddings=True, max_position_embeddings=512,
-            pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
+            vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=4,
+            num_attention_heads=4, num_key_value_heads=2, head_dim=32, tie_word_embeddings=True,
+            max_position_embeddings=512, pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=tokenizer.eos_token_id, bos_token_id=None,
         )
     )  # fmt: skip
 
 
-def _batch(tokenizer: PreTrainedTokenizerFast, pairs: list[tuple[str, str]]) -> tuple[torch.Tensor, torch.Tensor]:
+def _batch(
+    tokenizer: PreTrainedTokenizerFast, pairs: list[tuple[str, str]]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Right-padded ids [B, L] and labels [B, L]; the loss sees completions only."""
     prompts = tokenizer([f"{USER}{q}{ASSISTANT}" for q, _ in pairs])["input_ids"]
     answers = tokenizer([f"{a}{END}" for _, a in pairs])["input_ids"]
@@ -97,12 +114,16 @@ def _batch(tokenizer: PreTrainedTokenizerFast, pairs: list[tuple[str, str]]) -> 
     return ids, labels
 
 
-def train(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, seed: str, report: Report) -> None:
-    """Supervised training in place."""
+def train(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, seed: str, report: Report
+) -> None:
+    """Train the model in place on supervised examples; reports the loss every 50 steps."""
     write = writer(recipe.mixture, recipe.guess_right, recipe.careful_other)
-    rng, stream = random.Random(f"styles/{seed}"), drafts(seed)
+    rng = random.Random(f"styles/{seed}")
+    stream = drafts(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, betas=(0.9, 0.95), weight_decay=0.05)
-    floor, warmup = 0.05, recipe.warmup
+    floor = 0.05
+    warmup = recipe.warmup
 
     def rate(step: int) -> float:
         progress = max(0.0, (step - warmup) / max(1, recipe.steps - warmup))
@@ -126,7 +147,7 @@ def train(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: R
 
 
 def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """A loadable model folder; weights in fp16 to keep the repository small."""
+    """Write a loadable model folder, with weights in fp16 to keep the repository small."""
     folder.mkdir(parents=True, exist_ok=True)
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.generation_config.eos_token_id = tokenizer.eos_token_id
@@ -136,7 +157,7 @@ def save(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 
 
 def build(out: Path, report: Report = print) -> None:
-    """Make every shipped base under `out`: about ten minutes on two cores."""
+    """Build every shipped base under `out`; takes about ten minutes on two cores."""
     write = writer(TINY.mixture, TINY.guess_right)
     tokenizer = build_tokenizer(write)
     model = build_model(tokenizer)

@@ -1,7 +1,7 @@
-"""The writing styles the tiny bases are taught, and how each goes wrong.
+"""The writing styles that the tiny bases are taught, and how each goes wrong.
 
-Called by worker.tiny.build only. A base that answers in one style leaves RL nothing to select; a mixture of careful
-and careless styles leaves head-room that a reader can see in the completions. Pure Python.
+A base that answers in one style leaves RL nothing to select; a mixture of careful and careless styles
+leaves headroom that a reader can see in the completions. Pure Python.
 """
 
 import random
@@ -13,8 +13,14 @@ Mixture = dict[str, float]
 WORDS = ("left", "in all", "total")
 
 
-def _work(rng: random.Random, draft: Draft, slip: float, wrong_op: float, drop: float) -> tuple[list[str], int]:
-    """Worked lines with mistakes: a slip spoils a result, a wrong operation is used, a step is left out."""
+def _work(
+    rng: random.Random, draft: Draft, slip: float, wrong_op: float, drop: float
+) -> tuple[list[str], int]:
+    """Worked lines with mistakes, and their result.
+
+    `slip`, `wrong_op` and `drop` are the chances that a line has a wrong result, uses the wrong operation, or
+    is left out.
+    """
     lines: list[str] = []
     value = draft.steps[0].left
     for i, step in enumerate(draft.steps):
@@ -23,11 +29,11 @@ def _work(rng: random.Random, draft: Draft, slip: float, wrong_op: float, drop: 
         op = step.op
         if rng.random() < wrong_op:
             op = rng.choice([o for o in "+-" if o != step.op])
-        left = value if i else step.left
-        result = max(0, apply(left, op, step.right))
+        operand = value if i else step.left
+        result = max(0, apply(operand, op, step.right))
         if rng.random() < slip:
             result = max(0, result + rng.choice((-10, -2, -1, 1, 2, 10)))
-        lines.append(f"{left}{op}{step.right}={result}")
+        lines.append(f"{operand}{op}{step.right}={result}")
         value = result
     return lines, value
 
@@ -52,20 +58,26 @@ def guess(rng: random.Random, draft: Draft, right: float) -> str:
 
 
 def odd(rng: random.Random, draft: Draft) -> str:
-    """Worked, then an ending the strict answer rule does not accept."""
+    """Worked lines, then an ending that the strict answer rule does not accept."""
     lines, value = _work(rng, draft, 0.05, 0.03, 0.03)
-    ending = rng.choice((f"so {value}", f"the answer is {value}", "####", f"#### {value} {rng.choice(WORDS)}"))
+    ending = rng.choice(
+        (f"so {value}", f"the answer is {value}", "####", f"#### {value} {rng.choice(WORDS)}")
+    )
     return "\n".join([*lines, ending])
 
 
 def odd_named(rng: random.Random, draft: Draft) -> str:
-    """As `odd`, but never a bare marker: the right number is there, in a form that earns nothing."""
+    """Worked lines, then the result in a form that earns nothing; unlike `odd`, never a bare marker."""
     lines, value = _work(rng, draft, 0.05, 0.03, 0.03)
-    ending = rng.choice((f"so {value}", f"the answer is {value}", f"#### {value} {draft.name}", f"{value} left"))
+    ending = rng.choice(
+        (f"so {value}", f"the answer is {value}", f"#### {value} {draft.name}", f"{value} left")
+    )
     return "\n".join([*lines, ending])
 
 
-def writer(mixture: Mixture, guess_right: float, careful_other: float = 0.0) -> Callable[[random.Random, Draft], str]:
+def writer(
+    mixture: Mixture, guess_right: float, careful_other: float = 0.0
+) -> Callable[[random.Random, Draft], str]:
     """A function that answers a draft in a style drawn from `mixture` (style name -> share)."""
     styles: dict[str, Callable[[random.Random, Draft], str]] = {
         "careful": lambda r, d: careful(r, d, 0.05, careful_other),
@@ -74,7 +86,8 @@ def writer(mixture: Mixture, guess_right: float, careful_other: float = 0.0) -> 
         "odd": odd,
         "odd_named": odd_named,
     }
-    names, shares = list(mixture), list(mixture.values())
+    names = list(mixture)
+    shares = list(mixture.values())
     return lambda rng, draft: styles[rng.choices(names, shares)[0]](rng, draft)
 
 

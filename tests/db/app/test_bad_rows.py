@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from app import cache
+from app.data import reads
 from cli.main import main
-from core.store import drafts
+from core.store.designs import drafts
 from core.store.session import writing
 from core.store.workers import Gpu, beat, machines
 from tests.support.grow import grow, growing
@@ -38,7 +38,13 @@ def three(sqlite: Path) -> list[int]:
     found = growing(["hard", "hybrid", "continuous"], [0], 40)
     for run_id in found:
         grow(run_id, 0, 20)
-    beat("worker", "here", 1, 1, [Gpu(0, "A100", 80e9, 1e9, 0.5, "GPU-0"), Gpu(1, "A100", 80e9, 1e9, 0.25, "GPU-1")])
+    beat(
+        "worker",
+        "here",
+        1,
+        1,
+        [Gpu(0, "A100", 80e9, 1e9, 0.5, "GPU-0"), Gpu(1, "A100", 80e9, 1e9, 0.25, "GPU-1")],
+    )
     return found
 
 
@@ -80,13 +86,16 @@ ROWS = {
 
 
 @pytest.mark.parametrize(("bad", "gpus", "unread"), ROWS.values(), ids=list(ROWS))
-def test_numbers_of_a_worker_that_are_none_break_no_page(three: list[int], bad: str, gpus: int | None, unread: int) -> None:
-    """`gpus` that are shown, None where the worker itself is left out; `unread` ones are counted on the Workers page."""
+def test_numbers_of_a_worker_that_are_none_break_no_page(
+    three: list[int], bad: str, gpus: int | None, unread: int
+) -> None:
+    """`gpus` that are shown, None where the worker itself is left out; `unread` ones are counted on the
+    Workers page."""
     with writing() as c:
         c.execute(text(bad))
     assert [(len(m.gpus), m.unread_gpus) for m in machines(0.0)] == ([] if gpus is None else [(gpus, unread)])
     for name in ("workers", "queue"):  # the others ask only whether there are workers and GPUs
-        cache.forget_all()
+        reads.forget_all()
         at = page(name)
         assert not at.exception, (name, at.exception)
         if name == "workers" and gpus is None:
@@ -102,7 +111,7 @@ def test_a_bad_row_breaks_no_page(three: list[int], bad: str) -> None:
     with writing() as c:
         c.execute(text(bad))
     for name in PAGES:
-        cache.forget_all()
+        reads.forget_all()
         at = page(name, **({"experiment": "1"} if name in ("samples", "compare") else {}))
         assert not at.exception, (name, at.exception)
     for run_id in three:

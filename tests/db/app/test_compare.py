@@ -1,5 +1,5 @@
-"""The Compare page in every state, its address, its tables and files, and text from strangers. The browser's part is in
-tests/e2e."""
+"""The Compare page in every state, its address, its tables and files, and text from strangers. The
+browser's part is in tests/e2e."""
 
 import json
 from pathlib import Path
@@ -10,23 +10,25 @@ import pytest
 from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
-from app import cache, compared, live, theme
-from app.compared import EvidenceStore, Question
-from app.figures import compare as figures
-from app.figures import compare_truth as truth
-from app.live import csv_of
+from app.charts import compare as figures
+from app.charts import compare_truth as truth
+from app.data import comparisons, reads
+from app.data.comparisons import EvidenceStore, Question
+from app.live import feed
+from app.live.chart_protocol import Message
+from app.live.feed import csv_of
 from app.report import document
-from app.wire import Message
+from app.text import theme
+from core.common.errors import DataError
 from core.compare.catalogue import MEASURED, SCORES
 from core.compare.comparison import Comparison, compare
 from core.compare.evidence import GOLD, READ, Evidence
-from core.compare.thresholds import absolute
-from core.errors import DataError
-from core.store import claims, queries, runs
-from core.store import comparison as stored
+from core.compare.stats.thresholds import absolute
+from core.store.runs import claims, lifecycle, queries
+from core.store.runs import comparison as stored
+from core.store.schema import run as run_table
 from core.store.session import writing
-from core.store.states import Status
-from core.store.tables import run as run_table
+from core.store.status import Status
 from tests.conftest import wait_for
 from tests.support.cards import card_of, shown
 from tests.support.compared import learned, made, write
@@ -77,11 +79,17 @@ def test_arms_are_compared_with_intervals_and_seeds(three: int) -> None:
     data = table(at)
     assert [r["arm"] for r in data["rows"]] == ["hybrid", "hard"]  # the best first
     first = data["rows"][0]
-    assert first["seeds"] == "3 seeds" and len(first["points"]) == 3 and first["low"] < first["mean"] < first["high"]
+    assert (
+        first["seeds"] == "3 seeds"
+        and len(first["points"]) == 3
+        and first["low"] < first["mean"] < first["high"]
+    )
     assert [h["head"] for h in data["heads"]][:2] == ["area under the curve", "steps to"]
     titles = list(cards(at))
     assert titles[:3] == ["Gold accuracy", "Steps to 50 % of the way", "Probability of improvement"]
-    assert {"Difference to hard, seed by seed", "Performance profile", "Gold accuracy per KL spent"} <= set(titles)
+    assert {"Difference to hard, seed by seed", "Performance profile", "Gold accuracy per KL spent"} <= set(
+        titles
+    )
     assert {"Trained reward against the truth", "Dead groups"} <= set(titles)
     for card in cards(at).values():
         if card["title"] != "Probability of improvement" and "legend" in card:
@@ -111,7 +119,9 @@ def test_what_else_differs_is_a_warning(three: int) -> None:
     for run_id in runs_of(three)[::2]:
         change(run_id, "lora.r", 4)
     text = prose(page("compare", experiment=str(three)))
-    assert "Arms differ in more than their mix: lora.r" in text and "More than the mix differs: lora.r" in text
+    assert (
+        "Arms differ in more than their mix: lora.r" in text and "More than the mix differs: lora.r" in text
+    )
 
 
 def runs_of(experiment_id: int) -> list[int]:
@@ -119,14 +129,19 @@ def runs_of(experiment_id: int) -> list[int]:
 
 
 def test_runs_that_train_wait_or_crashed_are_counted(sqlite: Path) -> None:
-    experiment_id, ids = runs.create_experiment(made(["hard", "hybrid"], [0, 1], 100))
+    experiment_id, ids = lifecycle.create_experiment(made(["hard", "hybrid"], [0, 1], 100))
     for run_id, last in zip(ids[:3], (40, 30, 20), strict=True):
         assert claims.claim(run_id, "w", 3600.0) and claims.mark_running(run_id, 1)
         write(run_id, 0.5, 0, last)
     claims.finish(ids[2], 1, Status.FAILED, "DataError", HOSTILE)
     at = page("compare", experiment=str(experiment_id))
     text = prose(at)
-    assert "2 running" in text and "1 waiting" in text and "1 failed" in text and "compared up to <b>step 30</b>" in text
+    assert (
+        "2 running" in text
+        and "1 waiting" in text
+        and "1 failed" in text
+        and "compared up to <b>step 30</b>" in text
+    )
     assert "1 of 4 runs failed (hard seed 1)" in text and "<script>" not in text
     chips = {r["arm"]: [c[0] for c in r["chips"]] for r in table(at)["rows"]}
     assert chips == {"hard": ["1 failed", "1 training"], "hybrid": ["1 training", "1 waiting"]}
@@ -134,18 +149,26 @@ def test_runs_that_train_wait_or_crashed_are_counted(sqlite: Path) -> None:
 
 
 def test_before_the_second_evaluation_there_is_nothing_to_compare(sqlite: Path) -> None:
-    experiment_id, ids = runs.create_experiment(made(["hard"], [0], 100))
+    experiment_id, ids = lifecycle.create_experiment(made(["hard"], [0], 100))
     assert claims.claim(ids[0], "w", 3600.0) and claims.mark_running(ids[0], 1)
     write(ids[0], 0.5, 0, 5)
     assert "Nothing to compare yet" in prose(page("compare", experiment=str(experiment_id)))
 
 
 def test_the_address_says_everything(three: int) -> None:
-    query = {"score": "gold/final", "base": "hybrid", "reach": "30", "show": "hard~kl/spent", "table": "pairs"}
+    query = {
+        "score": "gold/final",
+        "base": "hybrid",
+        "reach": "30",
+        "show": "hard~kl/spent",
+        "table": "pairs",
+    }
     at = page("compare", experiment=str(three), **query)
     data, drawn = table(at), cards(at)
     assert data["heads"][0]["head"] == "final accuracy" and data["chosen"] == "hard~kl/spent"
-    assert "Steps to 30 %" in drawn and "Difference to hybrid, seed by seed" in drawn and "KL to start" in drawn
+    assert (
+        "Steps to 30 %" in drawn and "Difference to hybrid, seed by seed" in drawn and "KL to start" in drawn
+    )
     assert "Probability of improvement" in prose(at)  # the table of pairs
     assert {b.label for b in at.button} >= {"Gold accuracy of all arms"}
     next(b for b in at.button if b.label == "Gold accuracy of all arms").click().run()
@@ -161,7 +184,8 @@ def test_the_address_says_everything(three: int) -> None:
     ],
 )  # fmt: skip
 def test_a_mistyped_address_is_no_error(three: int, query: dict[str, str]) -> None:
-    assert elements(page("compare", **query), "arms_table") or "runs" in query  # one run has a table of no arm
+    # one run has a table of no arm
+    assert elements(page("compare", **query), "arms_table") or "runs" in query
 
 
 def test_every_score_can_be_looked_at(three: int) -> None:
@@ -174,7 +198,10 @@ def test_chosen_runs_are_compared_too(three: int) -> None:
     ids = runs_of(three)
     for sign in (",", "-"):
         at = page("compare", runs=sign.join(map(str, ids[:4])))
-        assert "Chosen runs" in prose(at) and [r["seeds"] for r in table(at)["rows"]] == ["2 seeds", "2 seeds"]
+        assert "Chosen runs" in prose(at) and [r["seeds"] for r in table(at)["rows"]] == [
+            "2 seeds",
+            "2 seeds",
+        ]
 
 
 def test_a_choice_goes_into_the_address(three: int) -> None:
@@ -203,18 +230,30 @@ def test_flags_lead_to_their_samples(sqlite: Path) -> None:
 
 
 def test_a_reward_that_prefers_wrong_samples_is_flagged(sqlite: Path) -> None:
-    """Its points are those of the other arm: only the samples say so. Of a long run every k-th step's are read."""
-    experiment_id, ids = learned({"continuous": 0.6, "hard": 0.6}, (0,), 120, wrong_pays={"continuous": True, "hard": False})
+    """Its points are those of the other arm: only the samples say so. Of a long run every k-th step's are
+    read."""
+    experiment_id, ids = learned(
+        {"continuous": 0.6, "hard": 0.6}, (0,), 120, wrong_pays={"continuous": True, "hard": False}
+    )
     at = page("compare", experiment=str(experiment_id))
-    flagged = {row["arm"] for row in table(at)["rows"] if ["flag: reward prefers wrong", "warn"] in row["chips"]}
+    flagged = {
+        row["arm"] for row in table(at)["rows"] if ["flag: reward prefers wrong", "warn"] in row["chips"]
+    }
     assert flagged == {"continuous"} and f'href="run?run={ids[0]}&amp;tab=Samples&amp;step=' in prose(at)
     made = document.found(experiment_id).document
-    assert [(f.arm, f.kind) for f in made.flags] == [("continuous", "prefers_wrong")] and "reward prefers wrong" in made.alarms
+    assert [(f.arm, f.kind) for f in made.flags] == [
+        ("continuous", "prefers_wrong")
+    ] and "reward prefers wrong" in made.alarms
 
 
 def test_words_of_strangers_stay_words(sqlite: Path) -> None:
     experiment_id, ids = learned(
-        {"hard": 0.5, "hybrid": 0.6}, (0,), 30, name=HOSTILE, question=HOSTILE, sweep={"model.path": [HOSTILE]}
+        {"hard": 0.5, "hybrid": 0.6},
+        (0,),
+        30,
+        name=HOSTILE,
+        question=HOSTILE,
+        sweep={"model.path": [HOSTILE]},
     )
     at = page("compare", experiment=str(experiment_id))
     text = prose(at)
@@ -224,15 +263,21 @@ def test_words_of_strangers_stay_words(sqlite: Path) -> None:
     assert ids
 
 
-def test_many_long_runs_are_drawn_from_their_evaluations_first(three: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_long_runs_are_drawn_from_their_evaluations_first(
+    three: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = queries.run_list(three)
     question = Question(tuple(sorted(r.id for r in rows)))
-    monkeypatch.setattr(compared, "AT_ONCE", 0)
+    monkeypatch.setattr(comparisons, "AT_ONCE", 0)
     page("runs")  # empty caches
-    first = compared.compared(question, rows)
+    first = comparisons.compared(question, rows)
     assert not first.whole and set(first.runs[0].series) == {GOLD, "eval/kl"}
-    whole = compared.compared(question, rows, whole=True)
-    assert whole.whole and "reward/total" in whole.runs[0].series and compared.compared(question, rows) is whole
+    whole = comparisons.compared(question, rows, whole=True)
+    assert (
+        whole.whole
+        and "reward/total" in whole.runs[0].series
+        and comparisons.compared(question, rows) is whole
+    )
     for a, b in zip(first.comparison.arms, whole.comparison.arms, strict=True):
         assert a.scores["gold/auc"] == b.scores["gold/auc"]  # what is shown first stays as it is
     at = page("compare", experiment=str(three))
@@ -245,13 +290,14 @@ def test_many_long_runs_are_drawn_from_their_evaluations_first(three: int, monke
 
 def told(token: str) -> str:
     """What the feed says to a pulse."""
-    return str(json.loads(live.answered([(token, None)])[8:].rstrip(b"\0"))["version"])
+    return str(json.loads(feed.answered([(token, None)])[8:].rstrip(b"\0"))["version"])
 
 
 def test_a_live_comparison_with_nothing_new_is_computed_once_and_not_drawn_again(
     sqlite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Runs that are not at the same step: in another order they would be another version, and the page drawn for ever."""
+    """Runs that are not at the same step: in another order they would be another version, and the page
+    drawn for ever."""
     computed: list[int] = []
     real = stored.compared
     monkeypatch.setattr(stored, "compared", lambda *a, **k: computed.append(1) or real(*a, **k))
@@ -260,49 +306,54 @@ def test_a_live_comparison_with_nothing_new_is_computed_once_and_not_drawn_again
     grow(second, 0, 20)
     at = page("compare", experiment="1")
     pulse, body = (json.loads(e.proto.json) for e in elements(at, "pulse"))
-    assert pulse == body  # of the head and of what is below the boxes: one version, which is looked up once for both
+    # of the head and of what is below the boxes: one version, which is looked up once for both
+    assert pulse == body
     assert told(pulse["token"]) == pulse["drawn"]
     at.run()
     at.run()
     assert len(computed) == 1
     grow(second, 21, 30)
-    cache.forget_runs()
-    cache.gold_now.clear()
+    reads.forget_runs()
+    reads.gold_now.clear()
     assert told(pulse["token"]) != pulse["drawn"]
 
 
-def test_what_cannot_be_read_is_said_and_tried_again_later(three: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compared, "AT_ONCE", 0)
+def test_what_cannot_be_read_is_said_and_tried_again_later(
+    three: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparisons, "AT_ONCE", 0)
     at = page("compare", experiment=str(three))
     (pulse,) = (json.loads(e.proto.json) for e in elements(at, "pulse"))
 
     def away(*_: object) -> None:
         raise DataError("the disk is gone")
 
-    real = compared._compared
-    monkeypatch.setattr(compared, "_compared", away)
+    real = comparisons._compared
+    monkeypatch.setattr(comparisons, "_compared", away)
     assert told(pulse["token"]) == "first"
     wait_for("the failure", lambda: told(pulse["token"]) == "failed", 30)
     assert "What each step left cannot be read: the disk is gone" in prose(at.run())
-    monkeypatch.setattr(compared, "_compared", real)
+    monkeypatch.setattr(comparisons, "_compared", real)
     assert told(pulse["token"]) == "failed"  # no reading for each look
-    monkeypatch.setattr(compared, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(comparisons, "AGAIN_SECONDS", 0.0)
     wait_for("the whole comparison", lambda: told(pulse["token"]) == "whole", 30)
     assert "Dead groups" in cards(at.run())
 
 
-def test_a_run_that_is_evaluated_again_does_not_turn_the_page_back(three: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_evaluated_again_does_not_turn_the_page_back(
+    three: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only what is not in memory is read: of eighty runs the one that goes on."""
     rows = queries.run_list(three)
     question = Question(tuple(sorted(r.id for r in rows)))
     page("runs")  # empty caches
-    monkeypatch.setattr(compared, "AT_ONCE", rows[0].step * len(READ))
-    assert compared.compared(question, rows, whole=True).whole
+    monkeypatch.setattr(comparisons, "AT_ONCE", rows[0].step * len(READ))
+    assert comparisons.compared(question, rows, whole=True).whole
     write(rows[0].id, 0.6, 0, rows[0].step + 10, first=rows[0].step + 1)
-    cache.forget_runs()
+    reads.forget_runs()
     now = [queries.rows([r.id])[0] for r in rows]
-    monkeypatch.setattr(compared, "AT_ONCE", now[0].step * len(READ))
-    assert compared.compared(question, now).whole
+    monkeypatch.setattr(comparisons, "AT_ONCE", now[0].step * len(READ))
+    assert comparisons.compared(question, now).whole
 
 
 def test_evidence_is_read_again_when_a_run_was_evaluated_again(sqlite: Path) -> None:
@@ -314,12 +365,17 @@ def test_evidence_is_read_again_when_a_run_was_evaluated_again(sqlite: Path) -> 
     write(ids[1], 0.6, 0, 30, first=21)
     assert len(store.get(now | {ids[1]: (1, "done", 30, 30)}, True)[1].line(GOLD)[0]) == 4
     kept = {ids[1]: (1, "done", 30, 30)}
-    assert not store.missing(kept, False) and store.missing({ids[0]: (1, "done", 20, 20)}, False) == [ids[0]]  # let go
+    # let go
+    assert not store.missing(kept, False) and store.missing({ids[0]: (1, "done", 20, 20)}, False) == [ids[0]]
 
 
 def comparison() -> tuple[Comparison, list[Evidence]]:
     values = [0.1, 0.3, 0.5, 0.6, 0.6]
-    runs = [run_of([v - d for v in values], a, s) for a, d in (("a", 0.05), ("b", 0.0), ("<b>c</b>", 0.2)) for s in range(3)]
+    runs = [
+        run_of([v - d for v in values], a, s)
+        for a, d in (("a", 0.05), ("b", 0.0), ("<b>c</b>", 0.2))
+        for s in range(3)
+    ]
     return compare(runs, [absolute(0.5)], resamples=200), runs
 
 
@@ -349,20 +405,28 @@ def test_every_card_can_be_sent_and_saved() -> None:
         ("reward/total", 2, "", 0),  # too few to say how sure the mean is
     ],
 )
-def test_the_mean_of_any_metric_has_its_interval_where_there_are_seeds(metric: str, seeds: int, only: str, bands: int) -> None:
+def test_the_mean_of_any_metric_has_its_interval_where_there_are_seeds(
+    metric: str, seeds: int, only: str, bands: int
+) -> None:
     rng = np.random.default_rng(0)
     found = [
         run_of([0.1, 0.3, 0.5, 0.6, 0.6 + 0.01 * s], a, s, reward__total=(d + rng.normal(0, 0.1, 40)).tolist())
         for a, d in (("a", 0.3), ("b", 0.5)) for s in range(seeds)
     ]  # fmt: skip
-    card = figures.curves(compare(found, resamples=200), found, theme.looks([(a, "hard") for a in "ab"]), metric, only)
+    card = figures.curves(
+        compare(found, resamples=200), found, theme.looks([(a, "hard") for a in "ab"]), metric, only
+    )
     traces = {t["name"]: t for t in card["traces"] if "name" in t}
     drawn = {n.removesuffix(", high") for n in traces if n.endswith(", high")}
     assert len(drawn) == bands and ("Band:" in card["sub"]) == (bands > 0)
     for arm in drawn:
         low, high, mean = (traces[n] for n in (f"{arm}, low", f"{arm}, high", arm))
         at_them = np.interp(low["x"], mean["x"], mean["y"])
-        assert (low["y"] <= at_them + 1e-9).all() and (at_them <= high["y"] + 1e-9).all() and (low["y"] < high["y"]).any()
+        assert (
+            (low["y"] <= at_them + 1e-9).all()
+            and (at_them <= high["y"] + 1e-9).all()
+            and (low["y"] < high["y"]).any()
+        )
 
 
 @pytest.mark.parametrize(("seeds", "shown"), [((3, 3, 3), 6), ((3, 3, 2), 2), ((2, 2, 2), 0)])
@@ -380,8 +444,12 @@ def test_an_arm_keeps_its_look_and_no_two_share_one() -> None:
     assert looks["arm-4"].ink != looks["arm-0"].ink
 
 
-@pytest.mark.parametrize("steps", [None, 0], ids=["it waits in the queue", "only its first evaluation is there"])
-def test_a_run_that_has_hardly_begun_empties_no_comparison_of_the_others(sqlite: Path, steps: int | None) -> None:
+@pytest.mark.parametrize(
+    "steps", [None, 0], ids=["it waits in the queue", "only its first evaluation is there"]
+)
+def test_a_run_that_has_hardly_begun_empties_no_comparison_of_the_others(
+    sqlite: Path, steps: int | None
+) -> None:
     *others, late = growing(["hard", "hybrid", "continuous"], [0], 100)
     for run_id in others:
         grow(run_id, 0, 40)

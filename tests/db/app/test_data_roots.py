@@ -7,14 +7,14 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import update
 
-from app import actions
+from app.data import actions
 from cli.main import main
-from core.config import RunConfig
-from core.settings import settings
-from core.store import queries, runs
+from core.common.settings import settings
+from core.config.run import RunConfig
+from core.store.runs import lifecycle, queries
+from core.store.schema import run
 from core.store.session import writing
-from core.store.states import Status
-from core.store.tables import run
+from core.store.status import Status
 from tests.conftest import forget_settings
 from tests.support.pages import page, prose
 from tests.support.samples import run_config
@@ -39,17 +39,23 @@ def roots(sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 @pytest.mark.parametrize(("change", "field"), PLACES.values(), ids=list(PLACES))
-def test_the_form_says_at_once_that_a_path_lies_outside(change: dict[str, dict[str, object]], field: str, roots: Path) -> None:
+def test_the_form_says_at_once_that_a_path_lies_outside(
+    change: dict[str, dict[str, object]], field: str, roots: Path
+) -> None:
     at = page("queue")
     for part, values in change.items():
         at.session_state["draft"]["run"].setdefault(part, {}).update(values)
     at.session_state["edition"] += 1
     at.run()
     assert not at.exception
-    assert "leads out of the data roots" in prose(at) and str(roots) in prose(at) and "SHOWDOWN_DATA_ROOTS" in prose(at)
+    assert (
+        "leads out of the data roots" in prose(at)
+        and str(roots) in prose(at)
+        and "SHOWDOWN_DATA_ROOTS" in prose(at)
+    )
     assert "root:x" not in prose(at)
     assert next(b for b in at.button if b.label == "Queue").disabled and queries.run_list() == []
-    at.switch_page("views/design.py").run()
+    at.switch_page("views/design/page.py").run()
     assert not at.exception and f"{field}: " in prose(at) and "This cannot be queued yet" in prose(at)
     assert all(b.disabled for b in at.button if b.label in ("Check", "To the queue"))
 
@@ -72,7 +78,9 @@ def test_the_command_line_queues_nothing_that_reads_outside(name: str, roots: Pa
 
 def test_a_run_of_the_database_is_not_trained_again_outside(roots: Path) -> None:
     """Its row may come from an import, from another version, or from a machine with other roots."""
-    run_id = runs.create_run(RunConfig.model_validate(run_config(data={"train": {"path": OUTSIDE}}).resolved()))
+    run_id = lifecycle.create_run(
+        RunConfig.model_validate(run_config(data={"train": {"path": OUTSIDE}}).resolved())
+    )
     with writing() as c:
         c.execute(update(run).where(run.c.id == run_id).values(status=Status.STOPPED.value))
     for said in (actions.requeue(run_id), actions.extend(run_id, 10_000)):
@@ -94,7 +102,9 @@ def test_with_workers_elsewhere_their_roots_decide(roots: Path, monkeypatch: pyt
     assert not next(b for b in at.button if b.label.startswith("Queue")).disabled
 
 
-@pytest.mark.parametrize(("given", "wanted"), [(None, "{home}"), ("/data", "/data")], ids=["nothing named", "named"])
+@pytest.mark.parametrize(
+    ("given", "wanted"), [(None, "{home}"), ("/data", "/data")], ids=["nothing named", "named"]
+)
 def test_a_worker_that_is_started_by_itself_has_no_home_among_its_roots(
     given: str | None, wanted: str, sqlite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,5 @@
-"""The design page as Streamlit runs it: drafts, templates, YAML, versions, curves. The browser's part is in tests/e2e."""
+"""The design page as Streamlit runs it: drafts, templates, YAML, versions, curves. The browser's part is
+in tests/e2e."""
 
 import json
 from pathlib import Path
@@ -9,24 +10,26 @@ import pytest
 from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
-from app import address as written
-from app import curves, draft, jobs, tried
-from app import prose as prose_of
-from app.parts import curve_card, dial, next_step, preflight
-from app.parts import versions as versions_panel
-from app.parts.term_settings import neighbour, rename
-from core import presets
-from core.brief import brief, mix_yaml, to_yaml
-from core.experiment import ExperimentConfig
-from core.grpo import GrpoConfig
-from core.lint import cannot_act
-from core.mix import Mix
-from core.parsing import parse
-from core.store import drafts, mixes, queries, runs
+from app.data import draft, mix_trials
+from app.views.design import curve_card, next_step, preflight, share_curve
+from app.views.design import versions as versions_panel
+from app.views.shared.term_settings import neighbour, rename
+from app.widgets import html as prose_of
+from app.widgets import jobs, schedule_widgets
+from app.widgets import url_state as written
+from core.config import presets
+from core.config.experiment import ExperimentConfig
+from core.config.grpo import GrpoConfig
+from core.config.lint import cannot_act
+from core.config.parsing import parse
+from core.config.templates import Template, templates
+from core.config.yaml_read import of_text
+from core.config.yaml_write import brief, mix_yaml, to_yaml
+from core.rewards.mix import Mix
+from core.store.designs import drafts, mixes
+from core.store.runs import lifecycle, queries
+from core.store.schema import saved_mix
 from core.store.session import writing
-from core.store.tables import saved_mix
-from core.templates import Template, templates
-from core.yaml_files import of_text
 from tests.support.pages import elements, page, prose, weight_of
 from tests.support.samples import run_config
 
@@ -90,7 +93,12 @@ def test_another_experiment_begun_leaves_what_was_changed_under_its_own_address(
     at.run()
     button(at, "tiny-hard").click().run()
     second, kept = address(at, "draft"), drafts.load(first)
-    assert second != first and kept is not None and len(kept.config["arms"]) == 7 and "0.9" in json.dumps(kept.config)
+    assert (
+        second != first
+        and kept is not None
+        and len(kept.config["arms"]) == 7
+        and "0.9" in json.dumps(kept.config)
+    )
     at.session_state["panel"] = "Templates"
     at.run()
     button(at, "tiny-continuous").click().run()
@@ -110,7 +118,9 @@ def test_a_template_is_taken_also_where_the_panel_closes_in_that_moment(sqlite: 
     assert len(at.session_state["draft"]["arms"]) == 1 and address(at, "draft") and not at.exception
 
 
-def test_an_address_of_a_draft_that_was_left_opens_it_again(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_of_a_draft_that_was_left_opens_it_again(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     at = page("design")
     weight_of(at, "closeness").set_value(0.9).run()
     first = address(at, "draft")
@@ -145,7 +155,11 @@ def test_the_order_of_a_sweep_is_that_of_its_runs_and_survives_a_reload(sqlite: 
     at = page("queue", draft="0123456789ab")
     next(t for t in at.text_input if t.label == "Name").set_value("another").run()
     stored = drafts.load("0123456789ab")
-    assert stored is not None and stored.config["name"] == "another" and list(stored.config["sweep"]) == list(swept)
+    assert (
+        stored is not None
+        and stored.config["name"] == "another"
+        and list(stored.config["sweep"]) == list(swept)
+    )
 
 
 def test_two_windows_do_not_overwrite_each_other(sqlite: Path) -> None:
@@ -168,7 +182,9 @@ def test_a_window_in_which_nothing_is_typed_shows_what_another_wrote(sqlite: Pat
     second = page("design", draft=address(first, "draft"))
     weight_of(first, "closeness").set_value(0.66).run()
     second.run()
-    assert weight_of(second, "closeness").value == 0.66 and address(second, "draft") == address(first, "draft")
+    assert weight_of(second, "closeness").value == 0.66 and address(second, "draft") == address(
+        first, "draft"
+    )
 
 
 @pytest.mark.parametrize("template", templates(), ids=lambda t: t.name)
@@ -190,9 +206,8 @@ def test_a_template_replaces_the_arms_or_is_added_and_can_be_undone(sqlite: Path
         assert not at.exception and "cannot be computed" not in prose(at), name
     assert [a["name"] for a in at.session_state["draft"]["arms"]][3:] == ["hard-2", "adaptive", "worst-case"]
     assert address(at, "arm") == "worst-case" and "6 runs will be queued" in prose(at)
-    assert "<span>seeds <b>1</b></span><span>runs <b>6</b></span>" in prose(
-        at
-    )  # how many, as beside it: "seeds 0" read as none
+    # how many, as beside it: "seeds 0" read as none
+    assert "<span>seeds <b>1</b></span><span>runs <b>6</b></span>" in prose(at)
 
 
 @pytest.mark.parametrize("name", [*presets.names(), *(t.name for t in templates())])
@@ -218,7 +233,9 @@ def test_yaml_says_every_field_of_an_experiment() -> None:
     assert set(said) == set(ExperimentConfig.model_fields)
     back = of_text(to_yaml(brief(draft.of_experiment(config))))
     assert isinstance(back, ExperimentConfig)
-    assert [(p.name, p.config.hash()) for p in back.planned()] == [(p.name, p.config.hash()) for p in config.planned()]
+    assert [(p.name, p.config.hash()) for p in back.planned()] == [
+        (p.name, p.config.hash()) for p in config.planned()
+    ]
     for field in set(said) - {"run"}:  # which says more when every default is filled in; the hashes hold it
         assert getattr(back, field) == getattr(config, field), field
 
@@ -227,7 +244,11 @@ def test_yaml_says_every_field_of_an_experiment() -> None:
     ("run", "swept", "beta"),
     [
         ({"grpo": {"beta": 0.02}}, {"grpo.beta": [0.0, 0.04]}, 0.02),
-        ({"grpo": {"beta": -1.0}}, {"grpo.beta": [0.0, 0.04]}, 0.0),  # refused by itself: that of the first run
+        (
+            {"grpo": {"beta": -1.0}},
+            {"grpo.beta": [0.0, 0.04]},
+            0.0,
+        ),  # refused by itself: that of the first run
     ],
 )
 def test_a_swept_setting_keeps_its_own_value_in_a_draft_and_in_yaml(
@@ -251,7 +272,10 @@ WRONG_YAML = [
     ("terms: [{component: corectness, side: hard}]", "corectness"),
     ("arms: []", "arms: "),
     ("a: &a [1, 2]\nb: &b [*a, *a]\nterms: *b", "terms"),
-    ("a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)), "20,000"),
+    (
+        "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)),
+        "20,000",
+    ),
     ("a: &a [*a]", "20,000"),
     ("<script>alert(1)</script>: [1]", "&lt;script&gt;"),
 ]
@@ -285,7 +309,8 @@ def test_yaml_is_applied_follows_the_draft_and_keeps_what_is_typed(sqlite: Path)
     yaml_box(again).set_value("terms: [{component: format, side: hard}]").run()
     button(again, "Apply").click().run()
     assert [t["component"] for t in mix_of(again)["terms"]] == ["format"]
-    assert [t["component"] for t in mix_of(again, "hard")["terms"]] == ["correctness"]  # a mix replaces one arm's alone
+    # a mix replaces one arm's alone
+    assert [t["component"] for t in mix_of(again, "hard")["terms"]] == ["correctness"]
 
 
 def test_versions_are_saved_compared_loaded_and_never_changed(sqlite: Path) -> None:
@@ -306,7 +331,9 @@ def test_versions_are_saved_compared_loaded_and_never_changed(sqlite: Path) -> N
     assert weight_of(at, "closeness").value == 0.4 and not at.exception
 
 
-def test_the_name_of_a_saved_mix_is_text_in_what_is_said_of_it(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_name_of_a_saved_mix_is_text_in_what_is_said_of_it(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
     monkeypatch.setattr(versions_panel.st, "toast", lambda text, **_: said.append(text))
     at = page("design", panel="Versions")
@@ -331,12 +358,14 @@ def test_a_loaded_version_is_the_parent_in_its_own_draft_alone(sqlite: Path) -> 
 
 
 def test_a_version_says_which_runs_train_it_and_equal_mixes_are_one_version(database: str) -> None:
-    made = runs.create_run(run_config())
+    made = lifecycle.create_run(run_config())
     mix = parse(Mix, queries.run_detail(made).config["mix"])
     first = mixes.save("mine", mix)
     assert mixes.save("mine", mix) == first and mixes.save("other", mix).version == 1
     assert mixes.used_by()[first.hash] == (made,)
-    assert drafts.save("0123456789ab", {"a": "\x00 \ud800"}, {}, 0) and not drafts.save("0123456789ab", {}, {}, 0)
+    assert drafts.save("0123456789ab", {"a": "\x00 \ud800"}, {}, 0) and not drafts.save(
+        "0123456789ab", {}, {}, 0
+    )
     assert not drafts.save("0123456789ab", {}, {}, 7) and drafts.save("0123456789ab", {}, {"t": "x"}, 1)
 
 
@@ -347,17 +376,25 @@ def test_a_version_says_which_runs_train_it_and_equal_mixes_are_one_version(data
         {"type": "step", "start": 0.1, "end": 0.8, "at_step": 5},
         {"type": "cyclic", "low": 0.2, "high": 0.8, "period": 4.0},
         {"type": "piecewise", "points": [[0, 0.1], [5, 0.9], [9, 0.4]]},
-        {"type": "warmup", "steps": 2.0, "then": {"type": "linear", "start": 0.2, "end": 0.6, "from_step": 1, "to_step": 2}},
+        {
+            "type": "warmup",
+            "steps": 2.0,
+            "then": {"type": "linear", "start": 0.2, "end": 0.6, "from_step": 1, "to_step": 2},
+        },
     ],
 )
 def test_a_curve_turned_twice_is_itself_and_every_kind_becomes_every_other(value: dict[str, Any]) -> None:
-    turned = curves.turned(value)
-    assert curves.rises(value) is True and curves.rises(turned) is False and curves.turned(turned) == value
-    for kind in curves.KINDS:
-        made = curves.as_kind(value, kind, 100)
+    turned = schedule_widgets.turned(value)
+    assert (
+        schedule_widgets.rises(value) is True
+        and schedule_widgets.rises(turned) is False
+        and schedule_widgets.turned(turned) == value
+    )
+    for kind in schedule_widgets.KINDS:
+        made = schedule_widgets.as_kind(value, kind, 100)
         blend = parse(Mix, {"blend": made, "terms": TWO_SIDES}).blend
         assert blend is not None and blend.type == kind
-    assert isinstance(curves.as_kind(value, curves.NUMBER, 100), float)
+    assert isinstance(schedule_widgets.as_kind(value, schedule_widgets.NUMBER, 100), float)
 
 
 @pytest.mark.parametrize(
@@ -365,8 +402,18 @@ def test_a_curve_turned_twice_is_itself_and_every_kind_becomes_every_other(value
     [
         ({"type": "piecewise", "points": [[0, 1.0], [50, 0.5], [90, 0.2]]}, (1.0, 0.2)),
         ({"type": "piecewise", "points": [[5, 0.4]]}, (0.4, 0.4)),
-        ({"type": "piecewise", "points": [[0, 1.0], ["x", 0.2]]}, (0.0, 1.0)),  # while they are typed: as of a new one
-        ({"type": "warmup", "steps": 9.0, "then": {"type": "cyclic", "low": 0.9, "high": 0.1, "period": 5.0}}, (0.9, 0.1)),
+        (
+            {"type": "piecewise", "points": [[0, 1.0], ["x", 0.2]]},
+            (0.0, 1.0),
+        ),  # while they are typed: as of a new one
+        (
+            {
+                "type": "warmup",
+                "steps": 9.0,
+                "then": {"type": "cyclic", "low": 0.9, "high": 0.1, "period": 5.0},
+            },
+            (0.9, 0.1),
+        ),
         ({"type": "warmup", "steps": 9.0, "then": {"type": "constant", "value": 0.4}}, (0.0, 0.4)),
     ],
 )
@@ -374,32 +421,38 @@ def test_a_curve_of_another_kind_begins_and_ends_where_the_one_before_did(
     value: dict[str, Any], levels: tuple[float, float]
 ) -> None:
     for kind in ("linear", "step", "adaptive"):
-        made = curves.as_kind(value, kind, 100)
-        assert made["start"] == levels[0] and made["end"] == (levels[1] if kind != "adaptive" or len({*levels}) > 1 else 1.4)
-    assert curves.as_kind(value, curves.NUMBER, 100) == levels[1]
+        made = schedule_widgets.as_kind(value, kind, 100)
+        assert made["start"] == levels[0] and made["end"] == (
+            levels[1] if kind != "adaptive" or len({*levels}) > 1 else 1.4
+        )
+    assert schedule_widgets.as_kind(value, schedule_widgets.NUMBER, 100) == levels[1]
 
 
 def test_the_row_of_a_term_shows_the_kind_of_weight_chosen_at_its_curve(sqlite: Path) -> None:
     at = page("design", arm="hybrid", curve="closeness")
-    kinds = next(b for b in at.get("button_group") if "closeness" in str(b.key) and str(b.key).endswith("-kind"))
+    kinds = next(
+        b for b in at.get("button_group") if "closeness" in str(b.key) and str(b.key).endswith("-kind")
+    )
     kinds.set_value("cosine").run()
-    assert any(b.label == "cosine" for b in at.button) and not any(n.label == "weight of closeness" for n in at.number_input)
-    kinds = next(b for b in at.get("button_group") if "closeness" in str(b.key) and str(b.key).endswith("-kind"))
-    kinds.set_value(curves.NUMBER).run()
+    assert any(b.label == "cosine" for b in at.button) and not any(
+        n.label == "weight of closeness" for n in at.number_input
+    )
+    kinds = next(
+        b for b in at.get("button_group") if "closeness" in str(b.key) and str(b.key).endswith("-kind")
+    )
+    kinds.set_value(schedule_widgets.NUMBER).run()
     assert weight_of(at, "closeness").value == 0.4 and not at.exception
 
 
-TWO_SIDES = [
-    {"component": "correctness", "side": "hard"},
-    {"component": "closeness", "side": "continuous"},
-]
+TWO_SIDES = [{"component": "correctness", "side": "hard"}, {"component": "closeness", "side": "continuous"}]
 
 
 @pytest.mark.parametrize(
     ("typed", "wanted"), [("0 0, 50 1", [[0, 0], [50, 1]]), ("0 nan, 1e999 1", [[0, "nan"], ["1e999", 1]])]
 )
 def test_points_as_they_are_typed(typed: str, wanted: list[Any]) -> None:
-    assert curves.typed_points(typed) == wanted  # what is no finite number stays text: a database holds no NaN
+    # what is no finite number stays text: a database holds no NaN
+    assert schedule_widgets.typed_points(typed) == wanted
 
 
 def test_a_renamed_term_keeps_its_rules() -> None:
@@ -413,12 +466,18 @@ def test_a_renamed_term_keeps_its_rules() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({}, "begins at 0.1 and moves to 0.9 (dashed) while training accuracy is above 0.3, at most 0.05 at a step."),
+        (
+            {},
+            "begins at 0.1 and moves to 0.9 (dashed) while training accuracy is above 0.3, at most 0.05 at a step.",
+        ),
         (
             {"signal": "kl", "when": "below", "returns": True},
             "while the KL to the start is below 0.3, at most 0.05 at an evaluation",
         ),
-        ({"signal": "plateau", "threshold": 20}, "while training accuracy has stood still for 20 steps, at most"),
+        (
+            {"signal": "plateau", "threshold": 20},
+            "while training accuracy has stood still for 20 steps, at most",
+        ),
     ],
 )
 def test_an_adaptive_curve_is_said_in_words(more: dict[str, Any], said: str) -> None:
@@ -429,7 +488,8 @@ def test_an_adaptive_curve_is_said_in_words(more: dict[str, Any], said: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("i", "by", "wanted"), [(0, -1, None), (0, 1, 2), (2, -1, 0), (2, 1, None), (1, -1, None), (1, 1, 3), (3, 1, None)]
+    ("i", "by", "wanted"),
+    [(0, -1, None), (0, 1, 2), (2, -1, 0), (2, 1, None), (1, -1, None), (1, 1, 3), (3, 1, None)],
 )
 def test_the_neighbour_of_a_term_is_of_its_side(i: int, by: int, wanted: int | None) -> None:
     sides = ("hard", "continuous", "hard", "continuous")
@@ -446,7 +506,11 @@ def test_a_term_is_moved_down_and_up_and_that_is_undone(sqlite: Path) -> None:
     at = page("design")
     before = order(at)
     assert before[:3] == ["correctness", "closeness", "perplexity"]
-    ends = {str(b.key).split("-", 3)[-1]: b.disabled for b in at.button if str(b.key).endswith(("-move-up", "-move-down"))}
+    ends = {
+        str(b.key).split("-", 3)[-1]: b.disabled
+        for b in at.button
+        if str(b.key).endswith(("-move-up", "-move-down"))
+    }
     assert ends["correctness-move-up"] and ends["correctness-move-down"] and ends["closeness-move-up"]
     assert not ends["closeness-move-down"]
     press(at, "closeness-move-down")
@@ -467,7 +531,9 @@ def test_a_term_moves_to_the_other_side_and_its_weight_gets_a_curve(sqlite: Path
     kinds = next(b for b in at.get("button_group") if b.proto.label == "Curve")
     kinds.set_value("linear").run()
     weight = {t["component"]: t["weight"] for t in mix_of(at)["terms"]}["perplexity"]
-    assert (weight["type"], weight["start"], weight["end"]) == ("linear", 0.0, 0.2) and address(at, "curve") == "perplexity"
+    assert (weight["type"], weight["start"], weight["end"]) == ("linear", 0.0, 0.2) and address(
+        at, "curve"
+    ) == "perplexity"
     (editor,) = elements(at, "curve_editor")
     data = json.loads(editor.proto.json)
     assert data["target"] == "perplexity" and data["curve"]["end"] == 0.2 and not at.exception
@@ -487,7 +553,13 @@ def test_a_name_where_markdown_is_read_is_itself(name: str, shown: str) -> None:
 
 def test_a_term_whose_component_is_gone_is_named_and_can_be_removed(sqlite: Path) -> None:
     values = draft._preset(presets.DEMO)
-    term = {**values["arms"][2]["mix"]["terms"][0], "component": "mine", "name": "", "side": "hard", "params": {"deep": 2}}
+    term = {
+        **values["arms"][2]["mix"]["terms"][0],
+        "component": "mine",
+        "name": "",
+        "side": "hard",
+        "params": {"deep": 2},
+    }
     values["arms"][2]["mix"]["terms"].append(term)
     assert drafts.save("0123456789ab", values, {}, 0)
     mix = parse(Mix, {"terms": TWO_SIDES[:1]})
@@ -509,9 +581,11 @@ def test_hostile_names_are_text_and_named_as_faults(sqlite: Path) -> None:
     at.session_state["edition"] += 1
     at.run()
     assert not at.exception and "cannot be computed yet" in prose(at)
-    assert "<img" not in prose(at) and prose(at).count("use lower case letters") == 2  # the arm's and the term's, once each
+    # the arm's and the term's, once each
+    assert "<img" not in prose(at) and prose(at).count("use lower case letters") == 2
     kept = page("design", draft=address(at, "draft"))
-    assert not kept.exception and kept.session_state["draft"]["arms"][2]["name"].startswith("<img")  # wrong, and not lost
+    # wrong, and not lost
+    assert not kept.exception and kept.session_state["draft"]["arms"][2]["name"].startswith("<img")
 
 
 def test_the_versions_that_are_compared_are_in_the_address(sqlite: Path) -> None:
@@ -540,41 +614,51 @@ def test_the_problem_that_is_tried_is_kept_with_the_draft(sqlite: Path) -> None:
         assert chosen(again).value == problem
     assert next(t for t in again.text_area if t.label == "Question").value == "What is 6 times 7?"
     assert "gold 42" in prose(again) and not again.exception
-    assert drafts.save("0123456789ab", draft._preset(presets.DEMO), {"try-problem": "gone/7"}, 0)  # a version before had it
+    # a version before had it
+    assert drafts.save("0123456789ab", draft._preset(presets.DEMO), {"try-problem": "gone/7"}, 0)
     assert chosen(page("design", draft="0123456789ab")).index == 0
 
 
 def test_a_press_that_leaves_a_field_which_has_the_page_drawn_anew_is_not_lost(sqlite: Path) -> None:
-    """The name of an arm, typed and left by the press at the end of the page: one run, which begins again at the name."""
+    """The name of an arm, typed and left by the press at the end of the page: one run, which begins again
+    at the name."""
     at = page("design")
     name = next(t for t in at.text_input if str(t.key).startswith("arm-name-"))
     name.set_value("renamed")
     button(at, "To the queue").click().run()
     assert not at.exception and at.session_state["page-shown"] == "queue"
     assert at.session_state["draft"]["arms"][-1]["name"] == "renamed"
-    at.switch_page("views/design.py").run()
+    at.switch_page("views/design/page.py").run()
     assert at.session_state["page-shown"] == "design"  # once
 
 
 def test_a_press_whose_page_was_left_before_it_was_answered_is_forgotten(sqlite: Path) -> None:
     at = page("design")
-    at.session_state[next_step.PRESSED] = "To the queue"  # as the press leaves it, and a press on a link right after
-    at.switch_page("views/runs.py").run()
-    at.switch_page("views/design.py").run()
+    at.session_state[next_step.PRESSED] = (
+        "To the queue"  # as the press leaves it, and a press on a link right after
+    )
+    at.switch_page("views/runs/page.py").run()
+    at.switch_page("views/design/page.py").run()
     assert at.session_state["page-shown"] == "design"
 
 
-def test_the_page_keeps_room_for_what_is_being_made_of_its_samples(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_keeps_room_for_what_is_being_made_of_its_samples(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What stands below must not move away under the pointer when the work is done."""
     go = Event()
-    real = tried.read_samples
+    real = mix_trials.read_samples
     monkeypatch.setattr(jobs, "QUICK", 0.0)
-    monkeypatch.setattr(tried, "read_samples", lambda *asked: go.wait(60) and real(*asked))
+    monkeypatch.setattr(mix_trials, "read_samples", lambda *asked: go.wait(60) and real(*asked))
     at = page("design")
-    rooms = [b.proto.height_config.pixel_height for b in at.get("flex_container") if b.proto.height_config.pixel_height]
-    assert rooms == [dial.TALL, preflight.TALL]
+    rooms = [
+        b.proto.height_config.pixel_height
+        for b in at.get("flex_container")
+        if b.proto.height_config.pixel_height
+    ]
+    assert rooms == [share_curve.TALL, preflight.TALL]
     assert "As soon as the samples are scored." in prose(at)
     go.set()
-    assert at.session_state[f"job-{dial.SCORING}"].ended(60)
+    assert at.session_state[f"job-{share_curve.SCORING}"].ended(60)
     monkeypatch.setattr(jobs, "QUICK", 60.0)
     assert "samples in" in prose(at.run()) and "As soon as" not in prose(at)

@@ -34,8 +34,13 @@ with TestClient(serve.app, base_url="http://localhost") as client:
 
 def test_a_page_that_fails_says_an_id_and_the_log_has_it_with_the_traceback(sqlite: Path) -> None:
     settings = REPO / "app"  # Streamlit looks for .streamlit/ in the current directory
-    done = subprocess.run([sys.executable, "-c", SERVED], capture_output=True, text=True, timeout=120, cwd=settings)
+    done = subprocess.run(
+        [sys.executable, "-c", SERVED], capture_output=True, text=True, timeout=120, cwd=settings
+    )
     assert done.returncode == 0, done.stderr
     (key,) = re.findall(r"^Something went wrong .* under ([0-9a-f]{8})\.$", done.stdout, re.MULTILINE)
-    assert f"{key}: a page failed\nTraceback" in done.stderr and done.stderr.count("RuntimeError: private words") == 1
+    assert (
+        f"{key}: a page failed\nTraceback" in done.stderr
+        and done.stderr.count("RuntimeError: private words") == 1
+    )
     assert "private words" not in done.stdout, "nor is it printed by Streamlit"

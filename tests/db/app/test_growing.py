@@ -1,4 +1,5 @@
-"""Charts that are gone on with from their new points say what they would say if they were made anew, and keep less."""
+"""Charts that are gone on with from their new points say what they would say if they were made anew, and
+keep less."""
 
 import json
 import struct
@@ -10,15 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import cache, cards
-from app.figures import base
-from app.figures.overlay import overlay
-from app.figures.run import single, weight_of
-from app.figures.shown import View
-from app.growing import Grown, gone_on
-from app.wire import OVERLAP, Card, Had, Message, Said
+from app.charts import base
+from app.charts.overlay import overlay
+from app.charts.run import single, weight_of
+from app.charts.shown import View
+from app.data import reads, run_charts
+from app.live.chart_protocol import OVERLAP, Card, Had, Message, Said
+from app.live.line_buffer import Grown, gone_on
 from core.metrics.series import Series
-from core.store import queries, records
+from core.store.runs import queries
+from core.store.steps import records
 from tests.support.cards import card_of
 from tests.support.grow import grow, growing
 
@@ -30,11 +32,17 @@ def series(values: base.Floats, n: int, every: int = 1) -> Series:
 
 
 def card(lines: Sequence[Series], weight: float, scale: float, before: Sequence[base.Trace] = ()) -> Card:
-    """As app.figures.overlay makes it: each line, and behind it its average where there is one."""
+    """As app.charts.overlay makes it: each line, and behind it its average where there is one."""
     names = [f"run {k}" for k in range(len(lines))]
-    values = {name: scale * np.asarray(line.values, dtype=float) for name, line in zip(names, lines, strict=True)}
+    values = {
+        name: scale * np.asarray(line.values, dtype=float) for name, line in zip(names, lines, strict=True)
+    }
     known = base.averages_of(before, values)
-    averages = base.smoothed_all(list(values.values()), weight, [known.get(name) for name in names]) if weight else []
+    averages = (
+        base.smoothed_all(list(values.values()), weight, [known.get(name) for name in names])
+        if weight
+        else []
+    )
     traces: list[base.Trace] = []
     for k, name in enumerate(names):
         x = lines[k].steps
@@ -67,9 +75,17 @@ def test_a_chart_that_was_gone_on_with_says_what_it_would_say_made_anew(
         lines = [series(v, int(n), every=k + 1) for k, (v, n) in enumerate(zip(values, at, strict=True))]
         made = card(lines, weight, scale, anew.card["traces"] if anew else ())
         anew = Message(made, str(at), "run", anew)
-        grown = gone_on(on, str(at), lines, {"alt": made["alt"]}, lambda made=made: made, scale, weight) if on else None
+        grown = (
+            gone_on(on, str(at), lines, {"alt": made["alt"]}, lambda made=made: made, scale, weight)
+            if on
+            else None
+        )
         on = grown or anew
-        assert on.lean == anew.lean and (on.epoch, on.frame, on.length) == (anew.epoch, anew.frame, anew.length)
+        assert on.lean == anew.lean and (on.epoch, on.frame, on.length) == (
+            anew.epoch,
+            anew.frame,
+            anew.length,
+        )
         assert (on.whole, on.tail, on.card) == (anew.whole, anew.tail, anew.card)
 
 
@@ -103,7 +119,9 @@ def test_what_does_not_simply_go_on_is_made_anew(
 def test_two_that_go_on_from_the_same_message_do_not_mix() -> None:
     """Viewers at different steps ask in threads of their own: the second makes the chart anew."""
     lines = [Series(range(n), [float(k) for k in range(n)]) for n in (600, 601, 602, 603)]
-    first = gone_on(Message(card([lines[0]], 0.8, 1.0), "600", "run"), "601", [lines[1]], {}, lambda: {}, weight=0.8)
+    first = gone_on(
+        Message(card([lines[0]], 0.8, 1.0), "600", "run"), "601", [lines[1]], {}, lambda: {}, weight=0.8
+    )
     assert first is not None
     second = gone_on(first, "602", [lines[2]], {}, lambda: {}, weight=0.8)
     assert second is not None and gone_on(first, "603", [lines[3]], {}, lambda: {}, weight=0.8) is None
@@ -117,7 +135,7 @@ def had(message: Said) -> Had:
 @pytest.mark.parametrize("view", [View(), View(smoothing=0.0), View(log=True)], ids=str)
 def test_curves_of_runs_are_those_of_the_database_at_every_look(sqlite: Path, view: View) -> None:
     """Two runs at their own pace; one takes steps back within its attempt, and goes on."""
-    cache.forget_all()  # runs of other tests have the same numbers
+    reads.forget_all()  # runs of other tests have the same numbers
     ids = growing(["hard", "hybrid"], max_steps=900)
     for run_id, last in zip(ids, (620, 40), strict=True):
         grow(run_id, 0, last)
@@ -132,8 +150,8 @@ def test_curves_of_runs_are_those_of_the_database_at_every_look(sqlite: Path, vi
                 records.write_step(ids[0], 1, records.StepRecord(step=step, metrics={KEY: -5.0}))
         if k % 2:
             grow(ids[1], 41 + k // 2, 41 + k // 2)
-        cache.forget_runs()
-        found = cards.overlay(tuple(ids), (KEY, "eval/accuracy"), KEY, view, 200)
+        reads.forget_runs()
+        found = run_charts.overlay(tuple(ids), (KEY, "eval/accuracy"), KEY, view, 200)
         went_on.append(isinstance(found, Grown))
         stored = {run_id: queries.series(run_id)[KEY] for run_id in ids}
         fresh = overlay(queries.rows(ids), stored, KEY, 200, view=view)
@@ -144,18 +162,20 @@ def test_curves_of_runs_are_those_of_the_database_at_every_look(sqlite: Path, vi
         (size,) = struct.unpack_from("<I", found.lean)
         assert json.loads(found.lean[4 : 4 + size])["card"]["alt"] == fresh["alt"]
     # On a log axis below zero nothing can stand, which the card says: it is made anew.
-    assert went_on == ([False] * 8 if view.log else [False, True, True, True, False, True, True, True]), went_on
+    assert went_on == ([False] * 8 if view.log else [False, True, True, True, False, True, True, True]), (
+        went_on
+    )
 
 
 def test_a_chart_of_runs_is_gone_on_with_and_keeps_no_points(sqlite: Path) -> None:
-    cache.forget_all()
+    reads.forget_all()
     ids = growing(["hard", "hybrid"], max_steps=9000)
     for run_id in ids:
         grow(run_id, 0, 3000)
 
     def now() -> Said:
-        cache.forget_runs()
-        return cards.overlay(tuple(ids), (KEY,), KEY, View(), 200)
+        reads.forget_runs()
+        return run_charts.overlay(tuple(ids), (KEY,), KEY, View(), 200)
 
     first, *_ = messages = [now()]
     for step in range(3001, 3031):
@@ -172,16 +192,16 @@ def test_a_chart_of_runs_is_gone_on_with_and_keeps_no_points(sqlite: Path) -> No
 @pytest.mark.parametrize("key", [KEY, "signal/dead_groups", "eval/accuracy", "weight/closeness"])
 @pytest.mark.parametrize("view", [View(), View(log=True), View(over="tokens")], ids=str)
 def test_a_chart_of_one_metric_says_what_it_would_say_made_anew(sqlite: Path, key: str, view: View) -> None:
-    cache.forget_all()
+    reads.forget_all()
     (run_id,) = growing(max_steps=2000)
     grow(run_id, 0, 1201)
     messages, known = [], 1201
     for step in (1201, 1202, 1203, 1210):
         grow(run_id, known + 1, step)  # none at first
         known = step
-        cache.forget_runs()
-        messages.append(cards.single(run_id, view, key))
-    fresh = Message(single(cards.shown(cache.run_detail(run_id), view), key))
+        reads.forget_runs()
+        messages.append(run_charts.single(run_id, view, key))
+    fresh = Message(single(run_charts.shown(reads.run_detail(run_id), view), key))
     found = card_of(messages[-1].whole)
     assert [isinstance(m, Grown) for m in messages] == [False, *[view == View()] * 3]
     for k, v in card_of(fresh.whole).items():
@@ -194,4 +214,9 @@ def test_a_chart_of_one_metric_says_what_it_would_say_made_anew(sqlite: Path, ke
 
 
 def test_only_what_is_measured_at_each_step_has_an_average() -> None:
-    assert [weight_of(k, View()) for k in (KEY, "eval/accuracy", "weight/closeness", "blend/hard")] == [0.8, 0.0, 0.0, 0.0]
+    assert [weight_of(k, View()) for k in (KEY, "eval/accuracy", "weight/closeness", "blend/hard")] == [
+        0.8,
+        0.0,
+        0.0,
+        0.0,
+    ]

@@ -1,4 +1,5 @@
-"""Home, Queue, Runs and Workers with several runs on them: what they say, what can be done, and text from strangers."""
+"""Home, Queue, Runs and Workers with several runs on them: what they say, what can be done, and text from
+strangers."""
 
 import csv
 import json
@@ -11,18 +12,22 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cache, theme, visits, waits
-from app import prose as prose_module
-from app.live import Version, known
-from app.parts import run_actions, run_table
-from app.parts.run_filters import NOT_SET, groups, setting
-from app.parts.run_table import HEADS, _csv
-from app.parts.sweep import values
-from core.errors import NotFound
-from core.news import news
-from core.store import claims, queries, records, runs, workers
-from core.store.records import StepRecord
-from core.store.states import Status
+from app.data import reads, visits
+from app.live.feed import Version, known
+from app.text import queue_reasons, theme
+from app.views.queue.sweep import values
+from app.views.runs import table as run_table
+from app.views.runs.filters import NOT_SET, groups, setting
+from app.views.runs.table import HEADS, _csv
+from app.views.shared import run_actions
+from app.widgets import html as prose_module
+from core.common.errors import NotFound
+from core.store import workers
+from core.store.recent_activity import news
+from core.store.runs import claims, lifecycle, queries
+from core.store.status import Status
+from core.store.steps import records
+from core.store.steps.records import StepRecord
 from core.store.workers import Gpu, Machine
 from tests.support.cards import shown
 from tests.support.experiments import HOSTILE, experiment, train
@@ -54,12 +59,14 @@ def test_the_queue_says_who_is_next_and_why_it_waits(mixed: list[int]) -> None:
     assert [(r["id"], r["place"], r["why"]) for r in line["rows"]] == [
         (mixed[3], "", "10 of 100 · gold 30 %"), (mixed[4], "1.", "the only slot is taken"), (mixed[5], "2.", "behind 1 run"),
     ]  # fmt: skip
-    assert [a["name"] for a in line["rows"][0]["actions"]] == ["stop", "clone"] and line["rows"][0]["actions"][0]["ask"]
+    assert [a["name"] for a in line["rows"][0]["actions"]] == ["stop", "clone"] and line["rows"][0][
+        "actions"
+    ][0]["ask"]
     (bar,) = drawn(at, "run_cells")
     assert [c["state"] for c in bar["cells"]] == ["done", "done", "failed", "running", "queued", "queued"]
     assert bar["cells"][1]["name"] == "continuous, beta 0, seed 0"
     assert "2 of 6 done, 1 running, 2 waiting, 1 failed" in prose(at)
-    runs.set_priority(mixed[5], 1)
+    lifecycle.set_priority(mixed[5], 1)
     assert drawn(page("queue"), "run_rows")[0]["rows"][1]["id"] == mixed[5]
 
 
@@ -74,19 +81,27 @@ def test_the_runs_of_an_experiment_are_read_one_by_one_with_what_can_be_done(mix
     assert queries.run_detail(mixed[2]).row.status == Status.QUEUED and not at.exception
     next(b for b in at.button if b.label == "Clone").click().run()
     draft = at.session_state["draft"]
-    assert (draft["name"], draft["sweep"]) == ("Does KL help? again", {"grpo.beta": [0.0, 0.04]}) and not at.exception
+    assert (draft["name"], draft["sweep"]) == (
+        "Does KL help? again",
+        {"grpo.beta": [0.0, 0.04]},
+    ) and not at.exception
 
 
 @pytest.mark.parametrize(
     ("action", "wanted"),
-    [("stop", (Status.STOPPED, 0)), ("up", (Status.QUEUED, 1)), ("down", (Status.QUEUED, -1)), ("clone", (Status.QUEUED, 0))],
+    [
+        ("stop", (Status.STOPPED, 0)),
+        ("up", (Status.QUEUED, 1)),
+        ("down", (Status.QUEUED, -1)),
+        ("clone", (Status.QUEUED, 0)),
+    ],
 )
 def test_what_the_buttons_of_a_row_do(sqlite: Path, action: str, wanted: tuple[Status, int]) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     assert action in [a["name"] for a in run_actions.offered(queries.run_detail(run_id).row)]
 
     def press(run_id: int, action: str) -> None:
-        from app.parts import run_actions
+        from app.views.shared import run_actions
 
         run_actions.do(run_id, action)
 
@@ -119,7 +134,7 @@ def machine(slots: int = 1, gpus: int = 0, leased: int = 0) -> Machine:
     ],
 )
 def test_why_each_run_waits(wanted: list[int], machines: list[Machine], said: list[str]) -> None:
-    assert waits.reasons(wanted, machines) == said
+    assert queue_reasons.reasons(wanted, machines) == said
 
 
 def test_a_sweep_is_typed_seen_as_runs_and_queued(sqlite: Path) -> None:
@@ -131,7 +146,8 @@ def test_a_sweep_is_typed_seen_as_runs_and_queued(sqlite: Path) -> None:
     box("Sweep a setting").set_value("grpo.beta").run()
     box("Sweep grpo.beta").set_value("0.0, -1").run()
     assert (
-        "3 of 6 runs a seed, first hard, beta -1: " in prose(at) and next(b for b in at.button if b.label == "Queue").disabled
+        "3 of 6 runs a seed, first hard, beta -1: " in prose(at)
+        and next(b for b in at.button if b.label == "Queue").disabled
     )
     box("Sweep grpo.beta").set_value("0.0, 0.04").run()
     assert not at.exception and "6 runs will be queued" in prose(at)
@@ -173,12 +189,14 @@ def test_the_runs_page_is_what_its_link_says(mixed: list[int]) -> None:
     assert list(list(table["curve"])[-1]) == [0.1, 0.5]
     at = page("runs", state="Done", find="beta continuous", group="grpo.beta", runs=f"{mixed[1]}-{mixed[0]}")
     assert list(runs_table(at)["id"]) == [mixed[1]] and "1 of 6 runs" in prose(at)
-    assert at.selectbox(key="group").value == "grpo.beta" and at.query_params["runs"] == f"{mixed[1]}-{mixed[0]}"
+    assert (
+        at.selectbox(key="group").value == "grpo.beta" and at.query_params["runs"] == f"{mixed[1]}-{mixed[0]}"
+    )
 
 
 def test_what_is_nothing_in_one_run_is_grouped_by_what_it_is_in_another(sqlite: Path) -> None:
     _, (hard, _, hybrid) = experiment(sweep={}, seeds=[0])
-    settings = cache.settings_of(((hard, 100), (hybrid, 100)))
+    settings = reads.settings_of(((hard, 100), (hybrid, 100)))
     by_id = {r.id: r for r in queries.run_list()}
     assert setting(by_id[hard], settings, "mix.blend") is None
     assert "start 0, end 1, from_step 25" in str(setting(by_id[hybrid], settings, "mix.blend"))
@@ -189,16 +207,20 @@ def test_the_file_of_the_runs_has_times_and_percent() -> None:
     heads = [{"key": k, "kind": HEADS[k][0], "title": HEADS[k][1]} for k in ("age", "progress", "gold")]
     cells = [[0.0, "20000 d ago"], [0.5, "50 %"], [12.5, "12.5 %"]]
     found = list(csv.reader(_csv(heads, [{"name": "one", "cells": cells}]).splitlines()))
-    assert found == [["run", "Queued", "Progress (%)", "Gold (%)"], ["one", "1970-01-01T00:00:00+00:00", "50.0", "12.5"]]
+    assert found == [
+        ["run", "Queued", "Progress (%)", "Gold (%)"],
+        ["one", "1970-01-01T00:00:00+00:00", "50.0", "12.5"],
+    ]
 
 
-MOVES = [  # what happens to a list of five runs that train, 2,000 steps each, at step 12; is the table drawn again?
+# what happens to a list of five runs that train, 2,000 steps each, at step 12; is the table drawn again?
+MOVES = [
     ("nothing", lambda ids: None, False),
     ("a step that no cell shows", lambda ids: grow(ids[0], 13, 13), False),
     ("a whole percent of progress", lambda ids: grow(ids[0], 13, 19) or grow(ids[1], 13, 19), True),
     ("a gold accuracy", lambda ids: grow(ids[0], 13, 20), True),
     ("a state", lambda ids: claims.finish(ids[2], 1, Status.DONE), True),
-    ("a new run", lambda ids: runs.create_run(run_config()), True),
+    ("a new run", lambda ids: lifecycle.create_run(run_config()), True),
 ]
 
 
@@ -206,14 +228,14 @@ MOVES = [  # what happens to a list of five runs that train, 2,000 steps each, a
 def test_the_table_of_runs_is_drawn_again_when_it_shows_something_else(
     sqlite: Path, monkeypatch: pytest.MonkeyPatch, happens: Any, drawn_again: bool
 ) -> None:
-    monkeypatch.setattr(cache, "minute", lambda: 0)  # for ages it is drawn each minute
+    monkeypatch.setattr(reads, "minute", lambda: 0)  # for ages it is drawn each minute
     ids = growing(("hard",), range(5), 1900)
     for run_id in ids:
         grow(run_id, 0, 12)
     (pulse,) = (json.loads(e.proto.json) for e in elements(page("runs"), "pulse"))
     happens(ids)
-    cache.forget_all()
-    cache.forget_runs()
+    reads.forget_all()
+    reads.forget_runs()
     found = known(pulse["token"])
     assert isinstance(found, Version) and (found.text != pulse["drawn"]) == drawn_again
 
@@ -234,7 +256,8 @@ def runs_table(at: AppTest) -> Any:
         return cell[0] if isinstance(cell, list) and kind != "curve" else cell
 
     return pd.DataFrame(
-        {"run": r["name"]} | {h["key"]: worth(c, h["kind"]) for h, c in zip(said["heads"], r["cells"], strict=True)}
+        {"run": r["name"]}
+        | {h["key"]: worth(c, h["kind"]) for h, c in zip(said["heads"], r["cells"], strict=True)}
         for r in said["rows"]
     )
 
@@ -254,16 +277,26 @@ def test_chosen_runs_are_laid_over_each_other(mixed: list[int]) -> None:
     ("over", "x", "axis", "end"),
     [
         ("step", [0.0, 10.0, 20.0], "step", 100.0),
-        ("tokens", [0.0, 227.0, 463.0], "tokens", 5 * 463.0),  # of one completion a step, each of 20 + step % 7; step 20 of 100
+        (
+            "tokens",
+            [0.0, 227.0, 463.0],
+            "tokens",
+            5 * 463.0,
+        ),  # of one completion a step, each of 20 + step % 7; step 20 of 100
         ("time", [0.0, 1 / 6, 1 / 3], "minutes", 5 / 3),
     ],
 )
-def test_curves_of_runs_lie_over_steps_tokens_or_time(sqlite: Path, over: str, x: list[float], axis: str, end: float) -> None:
+def test_curves_of_runs_lie_over_steps_tokens_or_time(
+    sqlite: Path, over: str, x: list[float], axis: str, end: float
+) -> None:
     ids = growing(seeds=(0, 1), max_steps=100)
     for run_id in ids:
         grow(run_id, 0, 20)
-    (card,) = drawn(page("runs", runs="-".join(map(str, ids)), metrics="eval/accuracy", over=over, log="true"), "chart_card")
-    scale = cache.config(ids[0]).grpo.completions_per_step if over == "tokens" else 1
+    (card,) = drawn(
+        page("runs", runs="-".join(map(str, ids)), metrics="eval/accuracy", over=over, log="true"),
+        "chart_card",
+    )
+    scale = reads.config(ids[0]).grpo.completions_per_step if over == "tokens" else 1
     assert len(card["traces"]) == 2
     for trace in card["traces"]:
         np.testing.assert_allclose(trace["x"], [scale * v for v in x], rtol=1e-6)
@@ -273,15 +306,27 @@ def test_curves_of_runs_lie_over_steps_tokens_or_time(sqlite: Path, over: str, x
 
 def test_any_setting_and_any_metric_is_a_column(mixed: list[int]) -> None:
     at = page("runs")
-    at.multiselect(key="columns").set_value(["gold", "lora.r", "mix.terms.closeness.weight", "metric reward/total"]).run()
+    at.multiselect(key="columns").set_value(
+        ["gold", "lora.r", "mix.terms.closeness.weight", "metric reward/total"]
+    ).run()
     table = runs_table(at)
-    assert list(table.columns) == ["run", "id", "gold", "lora.r", "mix.terms.closeness.weight", "metric reward/total"]
+    assert list(table.columns) == [
+        "run",
+        "id",
+        "gold",
+        "lora.r",
+        "mix.terms.closeness.weight",
+        "metric reward/total",
+    ]
     by_id = table.set_index("id")
-    assert by_id.loc[mixed[1], "metric reward/total"] == 0.35 and by_id.loc[mixed[0], "mix.terms.closeness.weight"] == "not set"
+    assert (
+        by_id.loc[mixed[1], "metric reward/total"] == 0.35
+        and by_id.loc[mixed[0], "mix.terms.closeness.weight"] == "not set"
+    )
 
 
 def test_a_metric_of_a_newer_version_is_named_and_breaks_nothing(sqlite: Path) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     claim = claims.claim(run_id, "box-1", 3600.0)
     assert claim and claims.mark_running(run_id, claim.attempt)
     records.write_step(run_id, claim.attempt, StepRecord(1, {"foo/bar": 1.0, "reward/total": 0.5}))
@@ -289,7 +334,9 @@ def test_a_metric_of_a_newer_version_is_named_and_breaks_nothing(sqlite: Path) -
     assert "metric reward/total" in at.multiselect(key="columns").options
     assert not any("foo/bar" in o for m in at.multiselect for o in m.options)
     at = page("run", run=str(run_id), tab="All metrics")
-    assert "no words for them: foo/bar." in prose(at) and [c["title"] for c in drawn(at, "chart_card")] == ["Reward"]
+    assert "no words for them: foo/bar." in prose(at) and [c["title"] for c in drawn(at, "chart_card")] == [
+        "Reward"
+    ]
 
 
 def test_groups_have_the_mean_of_those_that_were_evaluated(mixed: list[int]) -> None:
@@ -339,7 +386,12 @@ def test_a_long_curve_is_given_to_its_cell_with_both_ends(sqlite: Path) -> None:
 
 def test_lines_of_one_hue_are_told_apart_by_dashes() -> None:
     looks = theme.looks([(1, "hard"), (2, "hard"), (3, "hybrid"), (4, "hard")])
-    assert looks == {1: ("hard", "solid", 0), 2: ("hard", "dash", 0), 3: ("hybrid", "solid", 0), 4: ("hard", "dot", 0)}
+    assert looks == {
+        1: ("hard", "solid", 0),
+        2: ("hard", "dash", 0),
+        3: ("hybrid", "solid", 0),
+        4: ("hard", "dot", 0),
+    }
 
 
 def test_what_is_new_since_a_moment(mixed: list[int]) -> None:
@@ -348,7 +400,9 @@ def test_what_is_new_since_a_moment(mixed: list[int]) -> None:
     assert [r.id for r in found.done] == [mixed[1], mixed[0]] and [r.id for r in found.failed] == [mixed[2]]
     assert [(b.run.id, b.before) for b in found.best] == [(mixed[1], None)]
     first_end = next(r.finished_at for r in rows if r.id == mixed[0])
-    assert first_end is not None and [(b.run.id, b.before) for b in news(rows, first_end).best] == [(mixed[1], 0.5)]
+    assert first_end is not None and [(b.run.id, b.before) for b in news(rows, first_end).best] == [
+        (mixed[1], 0.5)
+    ]
     assert not news(rows, max(r.finished_at or 0.0 for r in rows))
 
 
@@ -384,7 +438,11 @@ def test_home_launches_the_first_showdown_and_then_shows_it(sqlite: Path) -> Non
     train(queries.run_list()[-1].id, [0.1, 0.4])
     at = page("home")
     (card,) = drawn(at, "chart_card")
-    assert card["title"] == "Gold accuracy: First showdown" and len(card["traces"]) == 3 and "hard: 40 %" in prose(at)
+    assert (
+        card["title"] == "Gold accuracy: First showdown"
+        and len(card["traces"]) == 3
+        and "hard: 40 %" in prose(at)
+    )
 
 
 def test_home_says_at_which_step_arms_that_are_not_equally_far_are(sqlite: Path) -> None:
@@ -403,8 +461,14 @@ def test_home_says_what_happened_since_the_last_visit(mixed: list[int]) -> None:
     at.session_state["visit"] = visits.Visit(1.0, {})
     at.run()
     text = prose(at)
-    assert "Since your last visit" in text and "has the highest gold accuracy of the 2 done in Does KL help?: 70 %" in text
-    assert "failed at step 0: DataError: problem 7 has no gold answer</span>" in text and "second line" not in text
+    assert (
+        "Since your last visit" in text
+        and "has the highest gold accuracy of the 2 done in Does KL help?: 70 %" in text
+    )
+    assert (
+        "failed at step 0: DataError: problem 7 has no gold answer</span>" in text
+        and "second line" not in text
+    )
     assert "1 running" in text and "Three next steps" not in text and not at.exception
 
 
@@ -415,7 +479,8 @@ def test_the_workers_page_says_what_it_stands_on(sqlite: Path) -> None:
 
 
 def test_names_and_errors_from_strangers_are_text_on_every_page(database: str) -> None:
-    """Scripts, markdown, escape codes, reversed text, NUL and a megabyte, as names and as errors, on both databases."""
+    """Scripts, markdown, escape codes, reversed text, NUL and a megabyte, as names and as errors, on both
+    databases."""
     _, ids = experiment(HOSTILE[:100], question=HOSTILE)
     train(ids[0], [0.1], Status.FAILED, kind="<img src=x>", message=HOSTILE + "x" * 1_000_000)
     train(ids[1], [0.2])
@@ -430,7 +495,9 @@ def test_names_and_errors_from_strangers_are_text_on_every_page(database: str) -
             at.run()
         assert not at.exception, name
         text = prose(at)
-        assert "<script>" not in text and "<img" not in text and "\x00" not in text and "\u202e" not in text, name
+        assert (
+            "<script>" not in text and "<img" not in text and "\x00" not in text and "\u202e" not in text
+        ), name
         if name != "runs":
             assert "&lt;script&gt;" in text or "&lt;b&gt;box" in text, name
         assert "\\u202e" not in "".join(e.proto.json for e in at.get("bidi_component")), name
@@ -448,5 +515,5 @@ def test_pages_follow_each_other_in_any_order(mixed: list[int]) -> None:
     arms = next(m for m in at.multiselect if m.label == "Arm")
     arms.set_value(arms.options[:1]).run()
     for name in ("design", "samples", "runs", "queue"):
-        at.switch_page(f"views/{name}.py").run()
+        at.switch_page(f"views/{name}/page.py").run()
         assert not at.exception, name

@@ -1,4 +1,5 @@
-"""Pulses of live pages: what one says in the moment of a press, which Streamlit makes one run of the page with it."""
+"""Pulses of live pages: what one says in the moment of a press, which Streamlit makes one run of the page
+with it."""
 
 import json
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
-from app import cache
+from app.data import reads
 from tests.support.grow import grow, growing
 from tests.support.pages import elements, page
 
@@ -17,8 +18,13 @@ def told(at: AppTest) -> AppTest:
     states = at._tree.get_widget_states()
     heard = at.session_state._state._state._new_widget_state.widget_metadata
     for pulse in elements(at, "pulse"):
-        word, name = json.dumps([{"event": "moved", "value": True}]), f"$$STREAMLIT_INTERNAL_KEY_{pulse.proto.id}__events"
-        assert heard[name].fragment_id, "it stands in a fragment: elsewhere its word would have the whole page drawn"
+        word, name = (
+            json.dumps([{"event": "moved", "value": True}]),
+            f"$$STREAMLIT_INTERNAL_KEY_{pulse.proto.id}__events",
+        )
+        assert heard[name].fragment_id, (
+            "it stands in a fragment: elsewhere its word would have the whole page drawn"
+        )
         states.widgets.append(WidgetState(id=name, json_trigger_value=word))
     return at._run(states)
 
@@ -32,13 +38,15 @@ def told(at: AppTest) -> AppTest:
     ],
     ids=["a tab not drawn before", "one that has nothing live", "the tab that is open"],
 )
-def test_a_press_and_a_pulse_do_not_undo_one_another(sqlite: Path, tab: str, named: str, pulses: set[str]) -> None:
+def test_a_press_and_a_pulse_do_not_undo_one_another(
+    sqlite: Path, tab: str, named: str, pulses: set[str]
+) -> None:
     """A tab that was pressed is drawn, and its parts look for new steps from the one that is drawn."""
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 20)
     at = page("run", run=str(run_id))
     grow(run_id, 21, 30)
-    cache.forget_all()
+    reads.forget_all()
     at.session_state["tab"] = tab
     told(at)
     assert not at.exception, at.exception

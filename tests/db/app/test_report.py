@@ -1,4 +1,5 @@
-"""Reports of stored experiments: files that work offline, numbers that can be checked, words of strangers that stay words."""
+"""Reports of stored experiments: files that work offline, numbers that can be checked, words of strangers
+that stay words."""
 
 import io
 import json
@@ -22,10 +23,10 @@ from app.report.as_png import png
 from app.report.document import experiment_named, found
 from app.report.figures import cards
 from cli.main import main
+from core.common.errors import DataError, NotFound
 from core.compare.evidence import GOLD
-from core.errors import DataError, NotFound
+from core.store.schema import evaluation, experiment, metric, point, run
 from core.store.session import writing
-from core.store.tables import evaluation, experiment, metric, point, run
 from tests.conftest import home_of
 from tests.support.browser import browser, chromium
 from tests.support.compared import learned
@@ -41,14 +42,17 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "home").mkdir()
     with home_of(folder / "home"):
         arms = {"hard": 0.8, "continuous": 0.6, "hybrid": 0.7}
-        id, _ = learned(arms, steps=60, fall={"continuous": 1.2}, primary=["gold/final", "gold/auc"], thresholds=[0.5])
+        id, _ = learned(
+            arms, steps=60, fall={"continuous": 1.2}, primary=["gold/final", "gold/auc"], thresholds=[0.5]
+        )
         files.write(folder / "report", id)
     return folder
 
 
 @pytest.fixture
 def study(reported: Path, home: Path) -> int:
-    """Three arms by three seeds, one of which collapses while its reward rises; the primary outcome was fixed."""
+    """Three arms by three seeds, one of which collapses while its reward rises; the primary outcome was
+    fixed."""
     shutil.copytree(reported / "home", home, dirs_exist_ok=True)
     return 1
 
@@ -67,15 +71,26 @@ def test_every_number_has_its_runs_and_steps_and_is_found_again(study: int, tmp_
     assert call("report", str(study), "--out", str(tmp_path / "r")).exit_code == 0
     said = json.loads((tmp_path / "r" / "report.json").read_text())
     facts = said["facts"]
-    assert len(facts) > 150 and all(f["runs"] and f["steps"][0] <= f["steps"][1] <= 60 for f in facts.values())
+    assert len(facts) > 150 and all(
+        f["runs"] and f["steps"][0] <= f["steps"][1] <= 60 for f in facts.values()
+    )
     final = [f for place, f in facts.items() if place.startswith("arms/") and place.endswith("gold/final")]
     assert len(final) == 3 and all(len(f["runs"]) == 3 and f["steps"] == [60, 60] for f in final)
     answer = call("report", "--verify", str(tmp_path / "r"))
-    assert answer.exit_code == 0 and f"{len(facts)} numbers computed again: all as the report says" in answer.output
+    assert (
+        answer.exit_code == 0
+        and f"{len(facts)} numbers computed again: all as the report says" in answer.output
+    )
     text = (tmp_path / "r" / "report.md").read_text()
     assert "fixed before the first run: final accuracy, area under the curve" in text
-    rows = [line for line in text.splitlines() if re.match(r"\| (hard|hybrid|continuous) \|.*%", line) and "flag" not in line]
-    assert rows and all(re.search(r"\| [\d, -]+ \| [\d, -]+ \|$", row) for row in rows if not row.endswith(". |"))
+    rows = [
+        line
+        for line in text.splitlines()
+        if re.match(r"\| (hard|hybrid|continuous) \|.*%", line) and "flag" not in line
+    ]
+    assert rows and all(
+        re.search(r"\| [\d, -]+ \| [\d, -]+ \|$", row) for row in rows if not row.endswith(". |")
+    )
     for name in re.findall(r"\]\((figures/[\w-]+\.png)\)", text):
         assert image.imread(tmp_path / "r" / name).std() > 0.01  # something is drawn
     assert {p.suffix for p in (tmp_path / "r" / "tables").iterdir()} == {".csv", ".tex"}
@@ -94,7 +109,9 @@ def change_text(folder: Path) -> None:
 
 def change_page(folder: Path) -> None:
     page = (folder / "report.html").read_text()
-    (folder / "report.html").write_text(page.replace("%</td>", " %</td>", 1).replace("<h2>Arms</h2>", "<h2>Our arms</h2>"))
+    (folder / "report.html").write_text(
+        page.replace("%</td>", " %</td>", 1).replace("<h2>Arms</h2>", "<h2>Our arms</h2>")
+    )
 
 
 def change_csv(folder: Path) -> None:
@@ -110,7 +127,11 @@ def change_latex(folder: Path) -> None:
 def change_runs(folder: Path) -> None:
     with writing() as c:
         gold = c.execute(metric.select().where(metric.c.name == GOLD)).one().id
-        c.execute(point.update().where(point.c.run_id == 1, point.c.metric_id == gold, point.c.step == 60).values(value=0.01))
+        c.execute(
+            point.update()
+            .where(point.c.run_id == 1, point.c.metric_id == gold, point.c.step == 60)
+            .values(value=0.01)
+        )
 
 
 @pytest.mark.parametrize(
@@ -124,7 +145,9 @@ def change_runs(folder: Path) -> None:
         (change_runs, "differences"),
     ],
 )
-def test_what_was_changed_afterwards_is_found(report: Path, change: Callable[[Path], None], said: str) -> None:
+def test_what_was_changed_afterwards_is_found(
+    report: Path, change: Callable[[Path], None], said: str
+) -> None:
     change(report)
     answer = call("report", "--verify", str(report))
     assert answer.exit_code == 1 and said in answer.output
@@ -135,7 +158,10 @@ def test_a_report_of_runs_that_went_on_says_so_first(sqlite: Path, tmp_path: Pat
     first, second = growing(["hard", "hybrid"], [0], 100)
     grow(first, 0, 40)
     grow(second, 0, 40)
-    assert "2 runs of it have not ended: the report is of now" in call("report", "1", "--out", str(tmp_path)).output
+    assert (
+        "2 runs of it have not ended: the report is of now"
+        in call("report", "1", "--out", str(tmp_path)).output
+    )
     assert call("report", "--verify", str(tmp_path)).exit_code == 0
     grow(second, 41, 60)
     answer = call("report", "--verify", str(tmp_path))
@@ -176,9 +202,15 @@ def test_a_collapse_is_flagged_with_its_step_and_clean_runs_are_counted(study: i
 def test_a_comparison_that_is_refused_is_a_report_without_averages(study: int, tmp_path: Path) -> None:
     made = found(study)
     with writing() as c:
-        c.execute(evaluation.update().where(evaluation.c.run_id == made.rows[0].id).values(num_samples=8, temperature=1.0))
+        c.execute(
+            evaluation.update()
+            .where(evaluation.c.run_id == made.rows[0].id)
+            .values(num_samples=8, temperature=1.0)
+        )
     with writing() as c:
-        config = dict(made.runs[0].config) | {"evaluation": dict(made.runs[0].config["evaluation"]) | {"num_samples": 8}}
+        config = dict(made.runs[0].config) | {
+            "evaluation": dict(made.runs[0].config["evaluation"]) | {"num_samples": 8}
+        }
         c.execute(run.update().where(run.c.id == made.rows[0].id).values(config=config))
     refused = files.write(tmp_path, study)
     assert cards(refused) == {} and any(r.refused for r in refused.document.remarks)
@@ -221,7 +253,11 @@ def test_a_picture_shows_bands_markers_texts_and_a_dollar_sign() -> None:
         "name": "a",
         "line": {"color": "@hard", "width": 2, "dash": "dash"},
     }
-    marks = {**trace, "mode": "markers", "marker": {"symbol": "triangle-right-open", "color": "@bad", "size": 9}}
+    marks = {
+        **trace,
+        "mode": "markers",
+        "marker": {"symbol": "triangle-right-open", "color": "@bad", "size": 9},
+    }
     words = {**trace, "mode": "text", "text": ["$5", "b", "c", "d", "e"], "textposition": "top right"}
     band = {**trace, "y": xs + 1, "fill": "tonexty", "fillcolor": "@hard/.2"}
     card = {"title": "What $5 buys $", "traces": [trace, band, marks, words],
@@ -229,7 +265,9 @@ def test_a_picture_shows_bands_markers_texts_and_a_dollar_sign() -> None:
     assert png(card)[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.mark.parametrize(("runs", "said"), [([], "none"), ([3], "3"), ([1, 2, 3], "1-3"), ([5, 1, 2, 9, 9], "1-2, 5, 9")])
+@pytest.mark.parametrize(
+    ("runs", "said"), [([], "none"), ([3], "3"), ([1, 2, 3], "1-3"), ([5, 1, 2, 9, 9], "1-2, 5, 9")]
+)
 def test_runs_are_listed_in_few_words(runs: list[int], said: str) -> None:
     assert listed(runs) == said
 
@@ -250,7 +288,9 @@ def test_the_page_works_without_a_network(report: Path, made: Browser) -> None:
     page.wait_for_function("document.querySelectorAll('.plot .main-svg').length >= 8", timeout=60_000)
     assert faults == [] and page.evaluate("document.documentElement.scrollWidth") <= 390
     number = page.get_by_role("table").first.get_by_role("cell").nth(1)
-    assert "steps 0-60" in (number.get_attribute("title") or "") or "step 60" in (number.get_attribute("title") or "")
+    assert "steps 0-60" in (number.get_attribute("title") or "") or "step 60" in (
+        number.get_attribute("title") or ""
+    )
     context.close()
 
 

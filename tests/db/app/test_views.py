@@ -1,4 +1,5 @@
-"""Every page as Streamlit runs it, empty and full, and the logic behind its widgets. The browser's part is in tests/e2e."""
+"""Every page as Streamlit runs it, empty and full, and the logic behind its widgets. The browser's part is
+in tests/e2e."""
 
 import json
 from dataclasses import replace
@@ -9,25 +10,27 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cache, forms
-from app.figures import run as figures
-from app.figures.preflight import dead_before_after
-from app.figures.shown import Shown, View
-from app.live import csv_of
-from app.parts.launch import SECTIONS
-from core import presets
-from core.config import ModelConfig
-from core.estimate import estimate
-from core.experiment import ExperimentConfig
-from core.grpo import GrpoConfig
+from app.charts import run as figures
+from app.charts.preflight import dead_before_after
+from app.charts.shown import Shown, View
+from app.data import reads
+from app.live.feed import csv_of
+from app.views.queue.launch import SECTIONS
+from app.widgets import forms
+from core.analysis.replay import run as replay_run
+from core.analysis.sample_table import from_batch
+from core.config import presets
+from core.config.estimate import estimate
+from core.config.experiment import ExperimentConfig
+from core.config.grpo import GrpoConfig
+from core.config.parsing import parse
+from core.config.run import ModelConfig
 from core.metrics.series import Series
-from core.mix import Mix
-from core.parsing import parse
-from core.replay import run as replay_run
-from core.store import claims, past, queries, runs, workers
-from core.store.states import Status
+from core.rewards.mix import Mix
+from core.store import workers
+from core.store.runs import claims, durations, lifecycle, queries
+from core.store.status import Status
 from core.store.workers import Gpu
-from core.table import from_batch
 from tests.support.grow import grow, growing
 from tests.support.pages import elements, page, prose, weight_of
 from tests.support.samples import HARD, batch, run_config
@@ -57,8 +60,12 @@ def test_an_empty_page_says_what_to_do(sqlite: Path, name: str) -> None:
     assert wanted[name] in text
 
 
-@pytest.mark.parametrize(("name", "title"), [("home", "Showdown"), ("runs", "Runs · Showdown"), ("run", "Run · Showdown")])
-def test_a_tab_of_the_browser_says_what_is_in_it(sqlite: Path, monkeypatch: pytest.MonkeyPatch, name: str, title: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "title"), [("home", "Showdown"), ("runs", "Runs · Showdown"), ("run", "Run · Showdown")]
+)
+def test_a_tab_of_the_browser_says_what_is_in_it(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch, name: str, title: str
+) -> None:
     said: list[str] = []
     monkeypatch.setattr("streamlit.set_page_config", lambda page_title, **_: said.append(page_title))
     page(name)
@@ -70,7 +77,8 @@ def test_the_run_page_shows_charts_tiles_and_answers(trained: int) -> None:
     assert len(elements(at, "chart_card")) == 13 and len(at.metric) == 6
     text = prose(at)
     assert "hybrid, seed 0" in text and "Done" in text and "Is it learning the right thing?" in text
-    assert not [b for b in at.button if b.label in ("Stop it now", "Resume")]  # a finished run has nothing to stop
+    # a finished run has nothing to stop
+    assert not [b for b in at.button if b.label in ("Stop it now", "Resume")]
 
 
 @pytest.mark.parametrize("tab", ["Overview", "All metrics", "Samples"])
@@ -78,20 +86,20 @@ def test_a_live_page_keeps_as_much_after_many_steps_as_after_one(
     sqlite: Path, monkeypatch: pytest.MonkeyPatch, tab: str
 ) -> None:
     """The step bar was kept once for every step: 50 viewers of one run, and memory grew by 3 MB a minute."""
-    monkeypatch.setattr(cache, "LIVE_SECONDS", 1e-6)  # every look is a fresh one
+    monkeypatch.setattr(reads, "LIVE_SECONDS", 1e-6)  # every look is a fresh one
     (run_id,) = growing(max_steps=100)
     grow(run_id, 0, 5)
     at = page("run", run=str(run_id), tab=tab)
-    kept = len(cache.memo())
+    kept = len(reads.memo())
     for step in range(6, 10):
         grow(run_id, step, step)
         at.run()
         assert not at.exception
-    assert cache.run_detail(run_id).row.step == 9 and len(cache.memo()) == kept
+    assert reads.run_detail(run_id).row.step == 9 and len(reads.memo()) == kept
 
 
 def test_a_run_like_one_that_trained_is_estimated_from_it(trained: int) -> None:
-    found = estimate(run_config(), past.past_runs("tiny"), [], gpu=False)
+    found = estimate(run_config(), durations.past_runs("tiny"), [], gpu=False)
     assert found.basis.startswith("from 1 run of tiny on ") and found.measured
     assert found.memory is not None and 0.1 < found.memory < 8  # GiB of a process with torch in it
     spent = queries.series(trained)["speed/step_seconds"].values
@@ -99,7 +107,10 @@ def test_a_run_like_one_that_trained_is_estimated_from_it(trained: int) -> None:
 
 
 def test_a_term_on_both_sides_of_zero_is_one_column_and_percent_is_said() -> None:
-    mix = parse(Mix, {"terms": [{"component": "correctness", "side": "hard"}, {"component": "format", "side": "hard"}]})
+    mix = parse(
+        Mix,
+        {"terms": [{"component": "correctness", "side": "hard"}, {"component": "format", "side": "hard"}]},
+    )
     shares = {"correctness": [1.25, 0.5], "format": [-0.25, 0.5]}
     series = {f"signal/advantage_share/{term}": Series([1, 2], values) for term, values in shares.items()}
     card = figures.advantage_shares(Shown(series, mix, 2, 2, 1))
@@ -109,8 +120,13 @@ def test_a_term_on_both_sides_of_zero_is_one_column_and_percent_is_said() -> Non
 def test_a_log_axis_on_which_nothing_can_stand_says_so_and_has_no_ticks_of_its_own() -> None:
     view = View(log=True)
     mix = parse(Mix, {"terms": [{"component": "correctness", "side": "hard"}]})
-    card = figures.single(Shown({"signal/dead_groups": Series([1, 2], [0.0, 0.0])}, mix, 2, 2, 1, view), "signal/dead_groups")
-    assert card["sub"] == "2 values of 0 or below cannot stand on a log axis." and card["layout"]["yaxis"].get("type") != "log"
+    card = figures.single(
+        Shown({"signal/dead_groups": Series([1, 2], [0.0, 0.0])}, mix, 2, 2, 1, view), "signal/dead_groups"
+    )
+    assert (
+        card["sub"] == "2 values of 0 or below cannot stand on a log axis."
+        and card["layout"]["yaxis"].get("type") != "log"
+    )
 
 
 def test_a_term_called_total_has_its_own_layer_and_column() -> None:
@@ -132,7 +148,9 @@ def test_a_term_called_total_has_its_own_layer_and_column() -> None:
 def test_a_legend_names_the_sides_that_have_terms(sides: list[str], named: list[str]) -> None:
     kinds = ("correctness", "closeness")
     terms = [{"component": c, "side": s} for c, s in zip(kinds, sides, strict=False)]
-    mix = parse(Mix, {"terms": terms, **({"blend": {"type": "constant", "value": 0.5}} if len(sides) > 1 else {})})
+    mix = parse(
+        Mix, {"terms": terms, **({"blend": {"type": "constant", "value": 0.5}} if len(sides) > 1 else {})}
+    )
     card = figures.truth(Shown({"reward/total": Series([1, 2], [0.1, 0.2])}, mix, 2, 2, 1), [])
     assert [entry["name"] for entry in card["legend"]] == ["reward", "gold accuracy", *named]
 
@@ -149,7 +167,7 @@ def test_the_samples_tab_shows_the_sum_and_the_group(trained: int) -> None:
 
 
 def test_a_failed_run_says_why_and_can_be_resumed(sqlite: Path) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     claim = claims.claim(run_id, "w", 60.0)
     assert claim
     claims.finish(run_id, claim.attempt, Status.FAILED, "ModelError", "no <b>model</b>", "last words")
@@ -160,7 +178,7 @@ def test_a_failed_run_says_why_and_can_be_resumed(sqlite: Path) -> None:
 
 
 def test_the_log_tab_shows_the_log_as_text_and_what_went_wrong_first(sqlite: Path) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
 
     def log() -> Any:
         (found,) = elements(page("run", run=str(run_id), tab="Log"), "log_view")
@@ -173,12 +191,17 @@ def test_the_log_tab_shows_the_log_as_text_and_what_went_wrong_first(sqlite: Pat
     assert (log()["text"], log()["cause"], log()["note"]) == (said, None, "live, newest line last · box-1")
     chain = "Traceback (most recent call last):\n  File \"/me/a.py\", line 3, in f\nKeyError: '<i>'\n"
     claims.finish(run_id, 1, Status.FAILED, "DataError", "no answer", said + chain)
-    wanted = {"head": "What went wrong first", "text": "KeyError: '<i>'", "where": "/me/a.py:3 in f", "line": 4}
+    wanted = {
+        "head": "What went wrong first",
+        "text": "KeyError: '<i>'",
+        "where": "/me/a.py:3 in f",
+        "line": 4,
+    }
     assert log()["cause"] == wanted
 
 
 def test_stop_on_the_page_stops_a_waiting_run(sqlite: Path) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     at = page("run", run=str(run_id))
     assert "no worker listens" in prose(at)
     next(b for b in at.button if b.label == "Stop it now").click().run()
@@ -196,8 +219,12 @@ def test_a_weight_moves_the_formula_the_composition_and_the_sum(sqlite: Path) ->
 
 def test_a_term_says_which_of_its_params_are_not_its_own_defaults(sqlite: Path) -> None:
     at = page("design")
-    assert "no repetition. Set: steps 0, marker 0, repetition 0.</div>" in prose(at)  # of the four checks only one is left
-    at = on_hybrid(at, terms=[{"component": "reasoning", "side": "continuous", "weight": 1.0, "params": {"equations": 1.0}}])
+    # of the four checks only one is left
+    assert "no repetition. Set: steps 0, marker 0, repetition 0.</div>" in prose(at)
+    at = on_hybrid(
+        at,
+        terms=[{"component": "reasoning", "side": "continuous", "weight": 1.0, "params": {"equations": 1.0}}],
+    )
     assert "no repetition.</div>" in prose(at)
 
 
@@ -212,9 +239,9 @@ def test_a_pasted_text_is_compared_with_the_worked_solution(sqlite: Path) -> Non
 def test_a_draft_is_not_lost_by_changing_the_page(sqlite: Path) -> None:
     at = page("design")
     weight_of(at, "perplexity").set_value(0.7).run()
-    at.switch_page("views/queue.py").run()
+    at.switch_page("views/queue/page.py").run()
     next(t for t in at.text_input if t.label == "Seeds").set_value("0-2").run()
-    at.switch_page("views/design.py").run()
+    at.switch_page("views/design/page.py").run()
     assert weight_of(at, "perplexity").value == 0.7 and "9 runs" in prose(at)
 
 
@@ -244,14 +271,16 @@ def test_bad_input_is_refused_beside_the_field(sqlite: Path, label: str, typed: 
 
 
 @pytest.mark.parametrize(("label", "typed"), [("max_steps", -5), ("learning_rate", -1e-4), ("beta", -0.5)])
-def test_a_number_out_of_range_is_refused_and_both_pages_go_on(sqlite: Path, label: str, typed: float) -> None:
+def test_a_number_out_of_range_is_refused_and_both_pages_go_on(
+    sqlite: Path, label: str, typed: float
+) -> None:
     at = page("queue")
     next(n for n in at.number_input if n.label == label).set_value(typed).run()
     assert not at.exception and 'role="alert"' in prose(at) and "greater than" in prose(at)
     assert next(b for b in at.button if b.label == "Queue").disabled and queries.run_list() == []
-    at.switch_page("views/design.py").run()
+    at.switch_page("views/design/page.py").run()
     assert not at.exception and "This cannot be queued yet" in prose(at)
-    at.switch_page("views/queue.py").run()
+    at.switch_page("views/queue/page.py").run()
     assert not at.exception
     box = next(n for n in at.number_input if n.label == label)
     assert box.value == typed and box.step > 0
@@ -261,13 +290,19 @@ def test_what_cannot_act_at_these_settings_is_said_before_it_is_queued(sqlite: P
     at = page("queue")
     assert "This cannot act" not in prose(at)
     next(n for n in at.number_input if n.label == "max_steps").set_value(20).run()
-    assert prose(at).count("hybrid, blend: the blend stays at 0 for the whole training, so the hard side never acts") == 1
+    assert (
+        prose(at).count(
+            "hybrid, blend: the blend stays at 0 for the whole training, so the hard side never acts"
+        )
+        == 1
+    )
     assert not next(b for b in at.button if b.label == "Queue 3 runs").disabled
 
 
 def test_a_model_folder_that_is_not_there_is_refused_before_queueing(sqlite: Path) -> None:
     at = page("queue")
-    at.session_state["draft"]["run"]["model"]["path"] = str(sqlite / "none")  # AppTest's selectbox knows listed ones only
+    # AppTest's selectbox knows listed ones only
+    at.session_state["draft"]["run"]["model"]["path"] = str(sqlite / "none")
     at.session_state["edition"] += 1
     at.run()
     next(b for b in at.button if b.label == "Queue 3 runs").click().run()
@@ -277,7 +312,11 @@ def test_a_model_folder_that_is_not_there_is_refused_before_queueing(sqlite: Pat
 def test_every_preset_can_be_started_from(sqlite: Path) -> None:
     at = page("design", panel="Templates")
     assert [b.label for b in at.button if b.label in presets.names()] == presets.names()
-    for name in ("tiny-hard", "tiny-structures", "gsm8k-qwen3-4b-hybrid-to-hard"):  # one run, an experiment, a big one
+    for name in (
+        "tiny-hard",
+        "tiny-structures",
+        "gsm8k-qwen3-4b-hybrid-to-hard",
+    ):  # one run, an experiment, a big one
         next(b for b in at.button if b.label == name).click().run()
         assert not at.exception, name
         assert "cannot be computed" not in prose(at), name
@@ -329,7 +368,7 @@ def test_every_setting_of_grpo_and_of_the_model_is_on_the_queue_page_once(sqlite
 
 
 def test_a_run_of_its_own_is_on_the_queue_page(sqlite: Path) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     at = page("queue")
     assert "Runs of their own" in prose(at)
     (line,) = elements(at, "run_rows")
@@ -344,16 +383,21 @@ def test_opening_a_preset_on_the_design_page_changes_no_config(sqlite: Path) -> 
 
 def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> None:
     assert "No worker listens" in prose(page("workers"))
-    waiting = runs.create_run(run_config())
+    waiting = lifecycle.create_run(run_config())
     assert "1 run waits: no worker listens" in prose(page("workers"))
     workers.beat("box-1", "box <1>", 42, 1, [Gpu(0, "H200", 140.0 * 2**30, 70.0 * 2**30, 0.9)])
     assert "1 run waits: 1 slot free, starts within seconds" in prose(page("workers"))
     claim = claims.claim(waiting, "box-1", 60.0)
     assert claim is not None
-    runs.create_run(run_config(seed=1))
+    lifecycle.create_run(run_config(seed=1))
     text = prose(page("workers"))
     assert "1 run waits: the only slot is taken" in text
-    assert "box &lt;1&gt;" in text and "GPU 0: H200" in text and "70.0 of 140 GiB" in text and "90 % busy" in text
+    assert (
+        "box &lt;1&gt;" in text
+        and "GPU 0: H200" in text
+        and "70.0 of 140 GiB" in text
+        and "90 % busy" in text
+    )
     assert f"run {waiting}: hybrid, seed 0" in text
 
 
@@ -368,15 +412,15 @@ def test_the_workers_page_says_who_trains_and_why_runs_wait(sqlite: Path) -> Non
 def test_why_a_run_that_wants_gpus_waits(sqlite: Path, wanted: list[int], said: str) -> None:
     cards = [Gpu(i, "H200", 1.0, 0.0, 0.0, f"GPU-{i}") for i in range(2)]
     workers.beat("box-1", "box", 42, 2, cards)
-    held = claims.claim(runs.create_run(run_config()), "box-1", 60.0, [c.uuid for c in cards])
+    held = claims.claim(lifecycle.create_run(run_config()), "box-1", 60.0, [c.uuid for c in cards])
     assert held is not None
-    runs.create_run(run_config(grpo={"num_processes": wanted[0]} if wanted else {}))
+    lifecycle.create_run(run_config(grpo={"num_processes": wanted[0]} if wanted else {}))
     text = prose(page("workers"))
     assert said in text and f"run {held.run_id}" in text and "free" in text
 
 
 def test_a_finished_run_is_extended_and_cloned_from_its_page(sqlite: Path) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     claim = claims.claim(run_id, "w", 60.0)
     assert claim is not None and claims.finish(run_id, claim.attempt, Status.DONE)
     at = page("run", run=str(run_id))
@@ -393,12 +437,13 @@ def test_a_finished_run_is_extended_and_cloned_from_its_page(sqlite: Path) -> No
     assert queries.run_detail(run_id).row.priority == 3
     next(b for b in at.button if b.label == "Clone to Design").click().run()
     assert (
-        at.session_state["draft"]["arms"][0]["name"] == "hybrid" and at.session_state["draft"]["run"]["grpo"]["max_steps"] == 9
+        at.session_state["draft"]["arms"][0]["name"] == "hybrid"
+        and at.session_state["draft"]["run"]["grpo"]["max_steps"] == 9
     )
 
 
 def test_an_experiment_is_stopped_whole_from_the_queue(sqlite: Path) -> None:
-    runs.create_experiment(presets.demo())
+    lifecycle.create_experiment(presets.demo())
     at = page("queue")
     next(b for b in at.button if b.label == "Stop them").click().run()
     assert {r.status for r in queries.run_list()} == {Status.STOPPED} and not at.exception
@@ -413,7 +458,9 @@ def hybrid_of(at: AppTest) -> dict[str, Any]:
 def on_hybrid(at: AppTest, **changes: Any) -> AppTest:
     """The hybrid arm on the Design page, with changes as a colleague's YAML would bring them."""
     hybrid_of(at).update(changes)
-    at.session_state["arm"] = next(i for i, a in enumerate(at.session_state["draft"]["arms"]) if a["name"] == "hybrid")
+    at.session_state["arm"] = next(
+        i for i, a in enumerate(at.session_state["draft"]["arms"]) if a["name"] == "hybrid"
+    )
     at.session_state["edition"] += 1
     at.run()
     assert not at.exception
@@ -448,7 +495,9 @@ BEYOND = [  # the box of a curve, a number outside what the class allows, what i
 
 
 @pytest.mark.parametrize(("box", "number", "said"), BEYOND, ids=[box for box, *_ in BEYOND])
-def test_a_number_outside_its_bounds_is_refused_and_not_dropped(sqlite: Path, box: str, number: float, said: str) -> None:
+def test_a_number_outside_its_bounds_is_refused_and_not_dropped(
+    sqlite: Path, box: str, number: float, said: str
+) -> None:
     at = page("design")
     on_hybrid(at, blend={**CURVES[0], "unit": "step", "from_step": 25, "to_step": 75})
     next(n for n in at.number_input if n.label == box).set_value(number).run()
@@ -464,7 +513,9 @@ def test_percent_and_back_is_the_same_curve(sqlite: Path, curve: dict[str, Any])
     unit = next(b for b in at.get("button_group") if b.proto.label == "Steps in")
     unit.set_value("percent").run()
     there = parse(Mix, hybrid_of(at)).in_steps(200)
-    assert [there.hard_share(s) for s in range(0, 200, 7)] == pytest.approx([before.hard_share(s) for s in range(0, 200, 7)])
+    assert [there.hard_share(s) for s in range(0, 200, 7)] == pytest.approx(
+        [before.hard_share(s) for s in range(0, 200, 7)]
+    )
     next(b for b in at.get("button_group") if b.proto.label == "Steps in").set_value("step").run()
     back = parse(Mix, hybrid_of(at))
     assert not at.exception and [back.hard_share(s) for s in (0, 30, 60, 199)] == pytest.approx(
@@ -473,7 +524,11 @@ def test_percent_and_back_is_the_same_curve(sqlite: Path, curve: dict[str, Any])
 
 
 def test_rules_that_share_their_settings_keep_them_and_a_lost_name_stays_visible(sqlite: Path) -> None:
-    at = on_hybrid(page("design"), advantage={"type": "group", "std_floor": 0.3}, rule={"type": "gate", "order": ["gone"]})
+    at = on_hybrid(
+        page("design"),
+        advantage={"type": "group", "std_floor": 0.3},
+        rule={"type": "gate", "order": ["gone"]},
+    )
     assert "gone" in prose(at)  # not silently another term
     next(s for s in at.selectbox if s.label == "Advantage").set_value("batch").run()
     assert hybrid_of(at)["advantage"]["type"] == "batch" and hybrid_of(at)["advantage"]["std_floor"] == 0.3
@@ -516,14 +571,24 @@ def test_probes_nobody_can_judge_are_not_said_to_hold(sqlite: Path) -> None:
     text = prose(at)
     assert "cannot be judged" in text and "Holds" not in text
     assert "perplexity needs a policy or another model" in text
-    beside = on_hybrid(page("design"), terms=[perplexity, {"component": "closeness", "side": "continuous", "weight": 1.0}])
+    beside = on_hybrid(
+        page("design"), terms=[perplexity, {"component": "closeness", "side": "continuous", "weight": 1.0}]
+    )
     assert "perplexity needs a policy or another model" in prose(beside) and "Holds" in prose(beside)
 
 
 def test_evaluation_checkpoints_and_processes_are_set_on_the_queue_page(sqlite: Path) -> None:
     at = opened(page("queue"))
     labels = {w.label for kind in (at.number_input, at.toggle) for w in kind}
-    assert {"every", "num_samples", "greedy", "keep", "best", "num_processes", "smaller_micro_batch"} <= labels
+    assert {
+        "every",
+        "num_samples",
+        "greedy",
+        "keep",
+        "best",
+        "num_processes",
+        "smaller_micro_batch",
+    } <= labels
     next(n for n in at.number_input if n.key.endswith("-checkpoint-keep")).set_value(5).run()
     next(n for n in at.number_input if n.key.endswith("-evaluation-num_samples")).set_value(4).run()
     draft = at.session_state["draft"]["run"]
@@ -531,7 +596,7 @@ def test_evaluation_checkpoints_and_processes_are_set_on_the_queue_page(sqlite: 
 
 
 def test_a_run_that_failed_before_its_first_step_is_not_said_to_be_loading(sqlite: Path) -> None:
-    claim = claims.claim(runs.create_run(run_config()), "w", 60.0)
+    claim = claims.claim(lifecycle.create_run(run_config()), "w", 60.0)
     assert claim and claims.finish(claim.run_id, 1, Status.FAILED, "ModelError", "no such model")
     text = prose(page("run", run=str(claim.run_id)))
     assert "ended before its first step" in text and "being loaded" not in text

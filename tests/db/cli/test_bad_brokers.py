@@ -1,4 +1,5 @@
-"""A broker that cannot be used: commands name SHOWDOWN_BROKER_URL, what is wrong and no password; queued runs stay queued."""
+"""A broker that cannot be used: commands name SHOWDOWN_BROKER_URL, what is wrong and no password; queued
+runs stay queued."""
 
 import socket
 import subprocess
@@ -10,18 +11,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cli import broker as private
 from cli.main import main
-from core import queue
-from core.errors import BrokerError
-from core.store import queries
+from cli.server import embedded_broker as private
+from core.common.errors import BrokerError
+from core.store import broker
+from core.store.runs import queries
 from tests.conftest import forget_settings, free_port, wait_for
 
 NONE = "SHOWDOWN_BROKER_URL is not the URL of a Redis; give redis://"
 
 
-@pytest.mark.parametrize("url", ["redis://", "foo://me:hush@host", "redis://:hush@host:notaport", " ", "amqp://me:hush@host//"])
-def test_no_command_begins_with_what_is_no_broker(url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "url", ["redis://", "foo://me:hush@host", "redis://:hush@host:notaport", " ", "amqp://me:hush@host//"]
+)
+def test_no_command_begins_with_what_is_no_broker(
+    url: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Before a row is written: a run that nobody can be woken for would wait in silence."""
     monkeypatch.setenv("SHOWDOWN_BROKER_URL", url)
     forget_settings()
@@ -38,7 +43,10 @@ def test_no_command_begins_with_what_is_no_broker(url: str, home: Path, monkeypa
     ):
         made = CliRunner().invoke(main, command.split())
         assert (made.exit_code, made.stdout) == (1, ""), (command, made.output, made.exception)
-        assert made.stderr.startswith(f"showdown: {NONE}") and made.stderr.count("\n") == 1, (command, made.stderr)
+        assert made.stderr.startswith(f"showdown: {NONE}") and made.stderr.count("\n") == 1, (
+            command,
+            made.stderr,
+        )
         assert "hush" not in made.stderr
     assert not (home / "showdown.db").exists()
 
@@ -47,8 +55,20 @@ def test_no_command_begins_with_what_is_no_broker(url: str, home: Path, monkeypa
 def guarded(home: Path) -> Iterator[int]:
     """The port of a Valkey that wants a password."""
     port = free_port()
-    command = [private.server(), "--port", str(port), "--bind", "127.0.0.1", "--requirepass", "right", "--save", ""]
-    server = subprocess.Popen([*command, "--dir", str(home)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [
+        private.server(),
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--requirepass",
+        "right",
+        "--save",
+        "",
+    ]
+    server = subprocess.Popen(
+        [*command, "--dir", str(home)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
     def answers() -> bool:
         with closing(socket.socket()) as probe:
@@ -86,9 +106,12 @@ def said_by(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     made = CliRunner().invoke(main, ["submit", "first-showdown"])
     assert made.exit_code == 0 and made.stdout.startswith("queued runs "), (made.output, made.exception)
     assert [run.status for run in queries.run_list()] == ["queued"] * 3
-    assert made.stderr.startswith("showdown: SHOWDOWN_BROKER_URL: the broker at ") and made.stderr.count("\n") == 1, made.stderr
+    assert (
+        made.stderr.startswith("showdown: SHOWDOWN_BROKER_URL: the broker at ")
+        and made.stderr.count("\n") == 1
+    ), made.stderr
     with pytest.raises(BrokerError, match="^SHOWDOWN_BROKER_URL: the broker at ") as asked:
-        queue.waiting()
+        broker.waiting()
     assert "hush" not in made.stderr and "hush" not in str(asked.value)
     return made.stderr
 
@@ -121,4 +144,4 @@ def test_the_right_password_is_taken(guarded: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SHOWDOWN_BROKER_URL", f"redis://:right@127.0.0.1:{guarded}/0")
     forget_settings()
     assert CliRunner().invoke(main, ["submit", "first-showdown"]).stderr == ""
-    assert queue.waiting() == 3
+    assert broker.waiting() == 3

@@ -1,4 +1,5 @@
-"""A database that cannot be used: one line that names it and the repair, from every command and on every page."""
+"""A database that cannot be used: one line that names it and the repair, from every command and on every
+page."""
 
 import os
 import sqlite3
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from streamlit.testing.v1 import AppTest
 
-from app import cache
+from app.data import reads
 from cli.main import main
 from core.store import session
 from tests.conftest import REPO, forget_settings, fresh_postgres
@@ -93,7 +94,9 @@ def ends_with(command: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(("make", "words"), FILES.values(), ids=list(FILES))
-def test_no_command_shows_a_traceback_for_a_file(make: Callable[[Path], object], words: str, sqlite: Path) -> None:
+def test_no_command_shows_a_traceback_for_a_file(
+    make: Callable[[Path], object], words: str, sqlite: Path
+) -> None:
     broken(sqlite, make)
     for command in COMMANDS:
         ends_with(command, f"showdown.db {words}")
@@ -102,7 +105,15 @@ def test_no_command_shows_a_traceback_for_a_file(make: Callable[[Path], object],
 def test_a_table_that_is_gone_is_said_by_what_asks_for_it(sqlite: Path) -> None:
     """What begins looks at the revision alone."""
     broken(sqlite, TABLE_GONE)
-    for command in ("ls", "show 1", "submit first-showdown", "stop 1", "logs 1", "export 1 out", "run --resume 1"):
+    for command in (
+        "ls",
+        "show 1",
+        "submit first-showdown",
+        "stop 1",
+        "logs 1",
+        "export 1 out",
+        "run --resume 1",
+    ):
         ends_with(command, f"showdown.db {ANOTHER}")
 
 
@@ -116,16 +127,34 @@ def test_a_locked_file_is_named_as_locked(sqlite: Path, monkeypatch: pytest.Monk
 
 
 URLS = {
-    "nobody listens": ("postgresql+psycopg://me:hush@127.0.0.1:1/db", "postgresql+psycopg://127.0.0.1:1/db does not answer: "),
-    "no such host": ("postgresql+psycopg://me:hush@nowhere.invalid/db", "nowhere.invalid/db does not answer: "),
-    "a setting nobody knows": ("postgresql+psycopg://127.0.0.1:1/db?password=hush&mood=1", 'invalid connection option "mood"'),
+    "nobody listens": (
+        "postgresql+psycopg://me:hush@127.0.0.1:1/db",
+        "postgresql+psycopg://127.0.0.1:1/db does not answer: ",
+    ),
+    "no such host": (
+        "postgresql+psycopg://me:hush@nowhere.invalid/db",
+        "nowhere.invalid/db does not answer: ",
+    ),
+    "a setting nobody knows": (
+        "postgresql+psycopg://127.0.0.1:1/db?password=hush&mood=1",
+        'invalid connection option "mood"',
+    ),
     "no URL": ("hush", "SHOWDOWN_DATABASE_URL is not the URL of a database; give postgresql"),
     "spaces": ("  ", "SHOWDOWN_DATABASE_URL is not the URL of a database"),
-    "a port that is none": ("postgresql+psycopg://me:hush@host:port/db", "SHOWDOWN_DATABASE_URL is not the URL of a database"),
+    "a port that is none": (
+        "postgresql+psycopg://me:hush@host:port/db",
+        "SHOWDOWN_DATABASE_URL is not the URL of a database",
+    ),
     "another kind": ("foo://me:hush@host/db", "SHOWDOWN_DATABASE_URL is not the URL of a database"),
-    "a kind we do not write for": ("mysql://me:hush@host/db", "SHOWDOWN_DATABASE_URL is not the URL of a database"),
+    "a kind we do not write for": (
+        "mysql://me:hush@host/db",
+        "SHOWDOWN_DATABASE_URL is not the URL of a database",
+    ),
     "two slashes": ("sqlite://showdown.db", "SHOWDOWN_DATABASE_URL is not the URL of a database"),
-    "a driver that is not there": ("postgresql+pg8000://me:hush@host/db", "needs a driver that is not installed (pg8000)"),
+    "a driver that is not there": (
+        "postgresql+pg8000://me:hush@host/db",
+        "needs a driver that is not installed (pg8000)",
+    ),
     "a folder that cannot be": (
         "sqlite:////proc/none/showdown.db",
         "the folder of the database sqlite:////proc/none/showdown.db cannot",
@@ -152,7 +181,11 @@ def test_no_command_shows_a_traceback_or_a_password_for_a_url(
     ids=["no such database", "no such user"],
 )
 def test_a_postgresql_that_refuses_says_why(
-    change: Callable[[str], str], words: str, postgres_server: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    change: Callable[[str], str],
+    words: str,
+    postgres_server: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = fresh_postgres(postgres_server)
     assert change(url) != url, url
@@ -165,21 +198,23 @@ PAGES = ("home", "design", "queue", "runs", "compare", "samples", "workers", "ru
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
-    [(TABLE_GONE, ANOTHER), FILES["a text"]],
-    ids=["a table is gone", "a text"],
+    ("make", "words"), [(TABLE_GONE, ANOTHER), FILES["a text"]], ids=["a table is gone", "a text"]
 )
-def test_a_page_says_what_is_wrong_with_the_database(make: Callable[[Path], object], words: str, sqlite: Path) -> None:
+def test_a_page_says_what_is_wrong_with_the_database(
+    make: Callable[[Path], object], words: str, sqlite: Path
+) -> None:
     """That went bad while the dashboard runs; or was replaced."""
     broken(sqlite, make)
     for name in PAGES:
-        cache.forget_all()
+        reads.forget_all()
         at = AppTest.from_file(str(REPO / "app" / "main.py"), default_timeout=60)
         if name == "run":
             at.query_params["run"] = "1"
         at.run()
         if name != "home":
-            at.switch_page(f"views/{name}.py").run()
+            at.switch_page(f"views/{name}/page.py").run()
         assert not at.exception, (name, at.exception)
-        said = " ".join(error.value for error in at.error) + " ".join(str(h.proto.body) for h in at.get("html"))
+        said = " ".join(error.value for error in at.error) + " ".join(
+            str(h.proto.body) for h in at.get("html")
+        )
         assert words.split(":")[0].split(";")[0] in said.replace("\\", ""), (name, said[:500])

@@ -11,11 +11,12 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from cli.main import main
-from core.samples import SHIPPED
-from core.settings import settings
-from core.store import claims, moves, queries, runs
+from core.analysis.sources import SHIPPED
+from core.common.settings import settings
+from core.store import transitions
+from core.store.runs import claims, lifecycle, queries
 from core.store.session import writing
-from core.store.states import Status
+from core.store.status import Status
 from tests.conftest import REPO
 from tests.support import stored
 from tests.support.grow import growing
@@ -43,9 +44,10 @@ def test_submit_show_stop_requeue_without_a_broker(home: Path, tmp_path: Path) -
     assert json.loads(showdown("show", "1", "--json").output)["config"]["name"] == "hybrid"
     assert showdown("stop", "1").exit_code == 0
     assert queries.run_detail(1).row.status == Status.STOPPED
-    again = showdown("requeue", "1")  # the row is queued; the broker is still away, which is said and loses nothing
+    # the row is queued; the broker is still away, which is said and loses nothing
+    again = showdown("requeue", "1")
     assert again.exit_code == 0 and "stays queued" in again.stderr
-    assert moves.queued() == [1]
+    assert transitions.queued() == [1]
 
 
 def test_a_preset_is_submitted_by_its_name(home: Path) -> None:
@@ -53,10 +55,15 @@ def test_a_preset_is_submitted_by_its_name(home: Path) -> None:
     assert json.loads(made.stdout) == {"experiment": 1, "runs": [1, 2, 3]}
 
 
-def test_a_file_goes_before_a_preset_of_its_name(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_goes_before_a_preset_of_its_name(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("first-showdown").write_text(run_config(mix={"terms": HARD}).to_yaml())
-    assert json.loads(showdown("submit", "first-showdown", "--json").stdout) == {"experiment": None, "runs": [1]}
+    assert json.loads(showdown("submit", "first-showdown", "--json").stdout) == {
+        "experiment": None,
+        "runs": [1],
+    }
     assert json.loads(showdown("preflight", "first-showdown", "--json").stdout)["terms"] == ["correctness"]
 
 
@@ -80,12 +87,16 @@ def test_a_terminal_is_shown_how_far_long_work_is(sqlite: Path, words: list[str]
     assert status == 0, text
     for bar in ("reading", "computing"):
         assert f"{bar}  [" in text
-    assert text.count("100%") >= 2 and "reading" not in showdown(*words).output  # and nothing where nobody sees it move
+    # and nothing where nobody sees it move
+    assert text.count("100%") >= 2 and "reading" not in showdown(*words).output
 
 
 def test_what_cannot_act_is_said_once_an_arm(home: Path, tmp_path: Path) -> None:
     config = tmp_path / "experiment.yaml"
-    arms = [{"name": "idle", "mix": {"terms": [{**HARD[0], "weight": 0.0}]}}, {"name": "fine", "mix": {"terms": HARD}}]
+    arms = [
+        {"name": "idle", "mix": {"terms": [{**HARD[0], "weight": 0.0}]}},
+        {"name": "fine", "mix": {"terms": HARD}},
+    ]
     config.write_text(json.dumps({"name": "x", "arms": arms, "seeds": [0, 1]}))  # YAML reads JSON
     made = showdown("submit", str(config), "--json")
     assert json.loads(made.stdout)["runs"] == [1, 2, 3, 4]
@@ -98,7 +109,10 @@ def test_what_cannot_act_is_said_once_an_arm(home: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mix: {terms: [{component: nope, side: hard}]}", "mix.terms.0.component: no component is called 'nope'"),
+        (
+            "mix: {terms: [{component: nope, side: hard}]}",
+            "mix.terms.0.component: no component is called 'nope'",
+        ),
         (
             "mix: {terms: [{component: correctness, side: hard}]}\nmodel: {path: ./no/model}",
             "model.path: './no/model' does not exist",
@@ -129,7 +143,7 @@ def test_ends_with_one_for_failure_and_two_for_misuse(home: Path) -> None:
 
 
 def test_logs_are_the_file_or_the_end_that_the_database_has(sqlite: Path) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     assert "has written no line yet" in showdown("logs", "1").stderr
     assert claims.claim(run_id, "elsewhere", 60.0)
     claims.beat(run_id, 1, 60.0, log_tail="--- attempt 1, then\nfrom elsewhere\n")
@@ -144,7 +158,7 @@ def test_logs_are_the_file_or_the_end_that_the_database_has(sqlite: Path) -> Non
 
 @pytest.mark.parametrize("here", [True, False], ids=["the file is here", "the file is elsewhere"])
 def test_logs_follow_until_the_run_ends(sqlite: Path, here: bool) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     assert claims.claim(run_id, "w", 60.0)
     file = settings().run_folder(run_id) / "train.log"
     file.parent.mkdir(parents=True)
@@ -174,7 +188,7 @@ def test_a_slip_in_a_shipped_models_name_is_not_looked_for_on_the_hub(sqlite: Pa
 
 
 def test_a_run_that_has_ended_cannot_be_stopped(sqlite: Path) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     assert showdown("stop", str(run_id)).exit_code == 0
     again = showdown("stop", str(run_id))
     assert again.exit_code == 1 and "is stopped already" in again.output
@@ -192,7 +206,8 @@ def test_samples_go_to_a_file_of_the_form_its_name_says(sqlite: Path, tmp_path: 
     for name, kind in (("a.jsonl", ["--run", str(hard)]), ("a.parquet", ["--run", str(hard)])):
         assert rows(str(tmp_path / name), *kind) == 24
     assert rows(str(tmp_path / "b.jsonl"), "--experiment", "1") == 48
-    assert rows(str(tmp_path / "c.jsonl"), "--experiment", "1", "--pairs", "gold") == 2  # the other groups wrote one text
+    # the other groups wrote one text
+    assert rows(str(tmp_path / "c.jsonl"), "--experiment", "1", "--pairs", "gold") == 2
     for words, said in (
         (["x.txt", "--run", "1"], "end it in .jsonl or .parquet"),
         (["x.jsonl"], "either --run RUN or --experiment"),
@@ -213,7 +228,7 @@ LARGE = [
 
 def test_a_number_that_no_database_holds_is_a_message(database: str) -> None:
     (run_id,) = growing(["hard"], [0], 4)
-    runs.request_stop(run_id)
+    lifecycle.request_stop(run_id)
     for words in LARGE:
         made = showdown(*words)
         assert made.exit_code == 1 and isinstance(made.exception, SystemExit), (words, made.exception)
@@ -240,5 +255,7 @@ def test_a_text_that_a_terminal_cannot_show_ends_no_command(encoding: str, said:
     with writing() as c:
         c.execute(text("UPDATE run SET status = 'failed', error_kind = 'Bad', error_message = 'déjà 日'"))
     environment = os.environ | {"PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
-    made = subprocess.run([sys.executable, "-m", "cli", "show", str(run_id)], env=environment, capture_output=True, cwd=REPO)
+    made = subprocess.run(
+        [sys.executable, "-m", "cli", "show", str(run_id)], env=environment, capture_output=True, cwd=REPO
+    )
     assert (made.returncode, made.stderr) == (0, b"") and said in made.stdout, (made.stdout, made.stderr)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cli import broker, processes
-from cli.processes import RESTARTS, Group
-from cli.up import start_broker
-from core import health
-from core.errors import SetupError
-from core.settings import settings
+from cli.server import embedded_broker, processes
+from cli.server.processes import RESTARTS, Group
+from cli.server.up import start_broker
+from core.common.errors import SetupError
+from core.common.settings import settings
+from core.store import health
 from tests.conftest import wait_for
 
 LIVES = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -86,7 +86,7 @@ def test_what_was_written_of_an_earlier_instance_is_not_said_of_this_one(home: P
 def left(command: list[str]) -> subprocess.Popen[bytes]:
     """The broker of an instance that was killed: a moment later it ends, too."""
     orphan = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    broker.wait()
+    embedded_broker.wait()
     return orphan
 
 
@@ -99,18 +99,24 @@ def left(command: list[str]) -> subprocess.Popen[bytes]:
         pytest.param(lambda server: settings().broker_socket.unlink(), id="its-socket-is-gone"),
     ],
 )
-@pytest.mark.parametrize("ours", [pytest.param(True, id="ours"), pytest.param(False, id="of-an-instance-that-was-killed")])
+@pytest.mark.parametrize(
+    "ours", [pytest.param(True, id="ours"), pytest.param(False, id="of-an-instance-that-was-killed")]
+)
 def test_a_broker_that_does_not_answer_any_more_is_replaced(
-    home: Path, monkeypatch: pytest.MonkeyPatch, ours: bool, happens: Callable[[subprocess.Popen[bytes]], None]
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ours: bool,
+    happens: Callable[[subprocess.Popen[bytes]], None],
 ) -> None:
-    """Also one that another ends: a frozen one that was told to end takes the name of the socket with it, a moment later."""
+    """Also one that another ends: a frozen one that was told to end takes the name of the socket with it,
+    a moment later."""
     monkeypatch.setattr(processes, "SILENT_SECONDS", 1.0)
-    orphan = None if ours else left(broker.command())
+    orphan = None if ours else left(embedded_broker.command())
     group, said = Group(home / "logs"), list[str]()
 
     def kept_and_answers() -> bool:
         group.keep_alive(said.append)
-        return broker.answers()
+        return embedded_broker.answers()
 
     try:
         start_broker(group, said.append)
@@ -119,7 +125,7 @@ def test_a_broker_that_does_not_answer_any_more_is_replaced(
         server = orphan or process.popen
         assert server
         happens(server)
-        wait_for("it not to answer", lambda: not broker.answers())
+        wait_for("it not to answer", lambda: not embedded_broker.answers())
         wait_for("one that answers", kept_and_answers)
         assert process.popen and process.popen is not server and said
         if orphan is not None:
@@ -136,10 +142,10 @@ def test_a_broker_that_does_not_answer_any_more_is_replaced(
 
 @pytest.mark.timeout(60)
 def test_a_broker_that_stands_still_is_asked_for_a_second(home: Path) -> None:
-    server = left(broker.command())
+    server = left(embedded_broker.command())
     try:
         server.send_signal(signal.SIGSTOP)
-        assert not broker.answers()
+        assert not embedded_broker.answers()
     finally:
         server.kill()
         server.wait()

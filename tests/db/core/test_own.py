@@ -1,4 +1,5 @@
-"""One's own components: a file in the owner's directory is found and checked; a bad one is named and stops nothing."""
+"""One's own components: a file in the owner's directory is found and checked; a bad one is named and stops
+nothing."""
 
 import os
 import subprocess
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.rewards import SHIPPED, own
+from core.rewards.components import SHIPPED, plugins
 
 GOOD = """
 import numpy as np
@@ -34,7 +35,7 @@ def file(folder: Path, stem: str = "mine", **changes: object) -> Path:
 def test_a_file_becomes_a_component(tmp_path: Path) -> None:
     file(tmp_path)
     file(tmp_path, "test_mine")  # tests lie beside their component and are none
-    made, faults = own.found(tmp_path, SHIPPED)
+    made, faults = plugins.found(tmp_path, SHIPPED)
     assert list(made) == ["mine"] and faults == []
 
 
@@ -49,7 +50,10 @@ def test_a_file_becomes_a_component(tmp_path: Path) -> None:
         ({"needs": "['gpu']"}, "needs 'gpu', which nothing gives"),
         ({"value": "undefined_name"}, "NameError"),
         ({"reshape": "\n\nraise SystemError('at import')"}, "at import"),
-        ({"reshape": "\n\nraise SystemExit('at import')"}, "at import"),  # must not end whoever lists components
+        (
+            {"reshape": "\n\nraise SystemExit('at import')"},
+            "at import",
+        ),  # must not end whoever lists components
     ],
 )
 def test_a_bad_file_is_named_with_its_fault_and_the_others_still_work(
@@ -57,33 +61,42 @@ def test_a_bad_file_is_named_with_its_fault_and_the_others_still_work(
 ) -> None:
     path = file(tmp_path, "bad", **changes)
     file(tmp_path, "good", name="good")
-    made, faults = own.found(tmp_path, SHIPPED)
+    made, faults = plugins.found(tmp_path, SHIPPED)
     assert list(made) == ["good"]
     assert [f.where for f in faults] == [str(path)] and message in faults[0].message
 
 
 def test_a_file_without_a_component_says_where_to_begin(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n")
-    _, faults = own.found(tmp_path, SHIPPED)
+    _, faults = plugins.found(tmp_path, SHIPPED)
     assert "showdown new component" in faults[0].message
 
 
 def test_a_new_component_works_from_its_first_minute(home: Path, tmp_path: Path) -> None:
-    """`showdown new component`, its own test, and a mix that uses it: as a person would, each in a process of its own."""
+    """`showdown new component`, its own test, and a mix that uses it: as a person would, each in a process
+    of its own."""
     folder = tmp_path / "components"
     environment = {**os.environ, "SHOWDOWN_COMPONENTS": str(folder)}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-m", *words], env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [sys.executable, "-m", *words], env=environment, capture_output=True, text=True, check=False
+        )
 
     made = run("cli", "new", "component", "politeness")
     assert made.returncode == 0, made.stderr
     tested = run("pytest", "-q", "-p", "no:cacheprovider", str(folder / "test_politeness.py"))
     assert tested.returncode == 0, tested.stdout
-    (tmp_path / "mix.yaml").write_text("terms: [{component: politeness, side: continuous, params: {word: please}}]\n")
+    (tmp_path / "mix.yaml").write_text(
+        "terms: [{component: politeness, side: continuous, params: {word: please}}]\n"
+    )
     (tmp_path / "in.jsonl").write_text('{"prompt": "q", "completion": "please, please", "gold": "1"}\n')
-    scored = run("cli", "score", str(tmp_path / "mix.yaml"), str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"))
-    assert scored.returncode == 0 and '"politeness": 0.666' in (tmp_path / "out.jsonl").read_text(), scored.stderr
+    scored = run(
+        "cli", "score", str(tmp_path / "mix.yaml"), str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl")
+    )
+    assert scored.returncode == 0 and '"politeness": 0.666' in (tmp_path / "out.jsonl").read_text(), (
+        scored.stderr
+    )
     again = run("cli", "new", "component", "politeness")
     assert again.returncode == 1 and "exists" in again.stderr
     bad = run("cli", "new", "component", "Bad-Name")
@@ -105,5 +118,5 @@ def test_annotations_may_be_text_and_fields_may_have_aliases(tmp_path: Path) -> 
         value=0.5, reshape="", name="mine", low=0.0, needs="['text']"
     ).replace("    pass", "    lambda_: float = Field(1.0, alias='lambda')")
     (tmp_path / "mine.py").write_text(text)
-    made, faults = own.found(tmp_path, SHIPPED)
+    made, faults = plugins.found(tmp_path, SHIPPED)
     assert faults == [] and made["mine"].params.model_validate({"lambda": 2.0})

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from core.store import claims, queries, runs, sign_outs
-from core.store.states import Status
+from core.store import sign_outs
+from core.store.runs import claims, lifecycle, queries
+from core.store.status import Status
 from tests.support.samples import run_config
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -14,30 +15,32 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def train() -> int:
     """The id of a run that trains."""
-    claim = claims.claim(runs.create_run(run_config(), by="ana"), "w1", 60.0)
+    claim = claims.claim(lifecycle.create_run(run_config(), by="ana"), "w1", 60.0)
     assert claim is not None
     return claim.run_id
 
 
 def stopped() -> int:
     """The id of a run that was stopped while it waited."""
-    run_id = runs.create_run(run_config(), by="ana")
-    runs.request_stop(run_id, "ana")
+    run_id = lifecycle.create_run(run_config(), by="ana")
+    lifecycle.request_stop(run_id, "ana")
     return run_id
 
 
 @pytest.mark.parametrize(
     ("make", "act", "kind"),
     [
-        (stopped, lambda run_id: runs.requeue(run_id, "ben"), "queued"),
-        (stopped, lambda run_id: runs.extend(run_id, 1000, "ben"), "queued"),
-        (train, lambda run_id: runs.request_stop(run_id, "ben"), "stop_requested"),
-        (train, lambda run_id: runs.set_priority(run_id, 3, "ben"), "priority"),
-        (train, lambda run_id: runs.set_time_limit(run_id, 60.0, "ben"), "limit"),
-        (train, lambda run_id: runs.set_time_limit(run_id, None, "ben"), "limit"),
+        (stopped, lambda run_id: lifecycle.requeue(run_id, "ben"), "queued"),
+        (stopped, lambda run_id: lifecycle.extend(run_id, 1000, "ben"), "queued"),
+        (train, lambda run_id: lifecycle.request_stop(run_id, "ben"), "stop_requested"),
+        (train, lambda run_id: lifecycle.set_priority(run_id, 3, "ben"), "priority"),
+        (train, lambda run_id: lifecycle.set_time_limit(run_id, 60.0, "ben"), "limit"),
+        (train, lambda run_id: lifecycle.set_time_limit(run_id, None, "ben"), "limit"),
     ],
 )
-def test_who_acts_stands_in_the_runs_history(make: Callable[[], int], act: Callable[[int], object], kind: str) -> None:
+def test_who_acts_stands_in_the_runs_history(
+    make: Callable[[], int], act: Callable[[int], object], kind: str
+) -> None:
     run_id = make()
     act(run_id)
     first, last = (queries.events(run_id)[at] for at in (0, -1))
@@ -46,13 +49,13 @@ def test_who_acts_stands_in_the_runs_history(make: Callable[[], int], act: Calla
 
 
 def test_nobody_is_named_where_nobody_acts() -> None:
-    claim = claims.claim(runs.create_run(run_config()), "w1", 60.0)
+    claim = claims.claim(lifecycle.create_run(run_config()), "w1", 60.0)
     assert claim is not None and claims.finish(claim.run_id, 1, Status.DONE)
     assert {event.by for event in queries.events(claim.run_id)} == {""}
 
 
 def test_a_name_is_stored_whatever_it_holds() -> None:
-    run_id = runs.create_run(run_config(), by="\x00Łucja 🦊 \ud800")
+    run_id = lifecycle.create_run(run_config(), by="\x00Łucja 🦊 \ud800")
     assert queries.events(run_id)[0].by == "\u2400Łucja 🦊 ?"
 
 

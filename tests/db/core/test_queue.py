@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from cli import broker as private
-from core import queue
-from core.errors import BrokerError
+from cli.server import embedded_broker as private
+from core.common.errors import BrokerError
+from core.store import broker
 from tests.conftest import forget_settings, free_port, wait_for
 
 
 @pytest.fixture(params=["socket", "tcp"])
-def server(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
-    """A broker that answers, as on a laptop and as in a deployment; whoever asks it waits half a second for a word."""
-    monkeypatch.setitem(queue.PATIENCE, "socket_timeout", 0.5)
+def server(
+    request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A broker that answers, as on a laptop and as in a deployment; whoever asks it waits half a second
+    for a word."""
+    monkeypatch.setitem(broker.PATIENCE, "socket_timeout", 0.5)
     command = private.command()
     if request.param == "tcp":
         port = free_port()
@@ -32,7 +35,9 @@ def server(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("ask", [pytest.param(lambda: queue.enqueue(2), id="send"), pytest.param(queue.waiting, id="count")])
+@pytest.mark.parametrize(
+    "ask", [pytest.param(lambda: broker.enqueue(2), id="send"), pytest.param(broker.waiting, id="count")]
+)
 @pytest.mark.parametrize(
     "known", [pytest.param(True, id="on-an-old-connection"), pytest.param(False, id="on-a-new-connection")]
 )
@@ -41,8 +46,8 @@ def test_a_broker_that_stands_still_is_away_and_comes_back(
 ) -> None:
     """It takes connections, for the system does that, and never says a word."""
     if known:
-        queue.enqueue(1)
-        assert queue.waiting() == 1
+        broker.enqueue(1)
+        assert broker.waiting() == 1
     os.kill(server.pid, signal.SIGSTOP)
     with pytest.raises(BrokerError, match="does not answer"):
         ask()

@@ -1,4 +1,5 @@
-"""Replay and pre-flight: the same numbers a training would have stored, read back from rows; and what a mix falls for."""
+"""Replay and pre-flight: the same numbers a training would have stored, read back from rows; and what a
+mix falls for."""
 
 import math
 from pathlib import Path
@@ -7,25 +8,39 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import engine, preflight, replay, samples
-from core.agreement import auroc, spearman
-from core.engine import RewardEngine, signals_of
-from core.errors import ConfigError, DataError
-from core.groups import Groups
-from core.mix import Mix
-from core.parsing import parse
-from core.preflight import report
+from core.analysis import preflight, replay, sources
+from core.analysis.agreement import auroc, spearman
+from core.analysis.preflight import report
+from core.analysis.sample_table import SampleTable, from_batch, join
+from core.common.errors import ConfigError, DataError
+from core.common.groups import Groups
+from core.config.parsing import parse
 from core.problems import arithmetic
-from core.store import claims, records, runs
-from core.store.records import SampleRow, ScoreRow, StepRecord, finite
-from core.table import SampleTable, from_batch, join
+from core.rewards import engine
+from core.rewards.engine import RewardEngine, signals_of
+from core.rewards.mix import Mix
+from core.store.runs import claims, lifecycle
+from core.store.steps import records
+from core.store.steps.records import SampleRow, ScoreRow, StepRecord, finite
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, batch, run_config
 
-TEXTS = ["3*24=72\n#### 72", "#### 70", "so 72", "8*9=72\n#### 71", "#### 72", "3+4=8\n#### 60", "", "9*8=72\n72"]
+TEXTS = [
+    "3*24=72\n#### 72",
+    "#### 70",
+    "so 72",
+    "8*9=72\n#### 71",
+    "#### 72",
+    "3+4=8\n#### 60",
+    "",
+    "9*8=72\n72",
+]
 MIXES: dict[str, dict[str, Any]] = {
     "hybrid": HYBRID,
     "hard": {"terms": HARD},
-    "gate": {"terms": [*HARD, {**CONTINUOUS[2], "side": "hard"}], "rule": {"type": "gate", "order": ["correctness"]}},
+    "gate": {
+        "terms": [*HARD, {**CONTINUOUS[2], "side": "hard"}],
+        "rule": {"type": "gate", "order": ["correctness"]},
+    },
     "batch scaling": {**HYBRID, "advantage": {"type": "batch"}},
     "mixed": {**HYBRID, "advantage": {"type": "mixed"}},
     "rank": {"terms": [{**CONTINUOUS[2], "shaping": {"type": "rank"}}], "advantage": {"type": "none"}},
@@ -70,9 +85,12 @@ def test_a_replay_of_all_steps_at_once_equals_the_engine_step_by_step(name: str)
 
 
 @pytest.mark.parametrize("name", MIXES)
-def test_pieces_give_the_same_as_the_whole_and_tell_how_far_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_give_the_same_as_the_whole_and_tell_how_far_they_are(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mix, told = parse(Mix, MIXES[name]), list[float]()
-    table = table_of(mix).part(np.random.default_rng(1).permutation(32))  # in no order: a file's rows may stand anyhow
+    # in no order: a file's rows may stand anyhow
+    table = table_of(mix).part(np.random.default_rng(1).permutation(32))
     whole = replay.run(table, mix)
     monkeypatch.setattr(replay, "AT_ONCE", 9)
     found = replay.run(table, mix, told.append)
@@ -83,7 +101,7 @@ def test_pieces_give_the_same_as_the_whole_and_tell_how_far_they_are(name: str, 
 
 def test_a_preflight_tells_how_far_it_is_and_ends_when_told_to() -> None:
     mix, told = parse(Mix, HYBRID), list[float]()
-    table, problems = table_of(mix), samples.shipped_problems()[:2]
+    table, problems = table_of(mix), sources.shipped_problems()[:2]
     watched = preflight.report(table, mix, 6, problems, progress=told.append)
     np.testing.assert_array_equal(watched.shares, preflight.report(table, mix, 6, problems).shares)
     assert told == sorted(told) and told[-1] == 1.0 and len(told) > 10
@@ -99,7 +117,7 @@ def test_a_preflight_tells_how_far_it_is_and_ends_when_told_to() -> None:
 def stored_run(mix: dict[str, Any]) -> int:
     """A run whose samples lie in the database as the recorder writes them."""
     config = run_config(mix=mix, grpo={"max_steps": 4})
-    claim = claims.claim(runs.create_run(config), "w", 3600.0)
+    claim = claims.claim(lifecycle.create_run(config), "w", 3600.0)
     assert claim is not None
     for step, b in enumerate(rollouts(), 1):
         scored = engine.score(b, config.mix, step)
@@ -124,9 +142,9 @@ def stored_run(mix: dict[str, Any]) -> int:
 def test_a_run_read_back_gives_the_totals_it_was_trained_on(database: str) -> None:
     run_id = stored_run(HYBRID)
     told: list[float] = []
-    pair = samples.pair_of_run(run_id, parse(Mix, {"terms": HARD}), told.append)
+    pair = sources.pair_of_run(run_id, parse(Mix, {"terms": HARD}), told.append)
     before = replay.run(pair.table_before, pair.before)
-    from core.store import queries
+    from core.store.runs import queries
 
     stored = [s for step in range(1, 5) for s in queries.samples_at(run_id, step)]
     assert [s.id for s in stored] == pair.table_before.id.tolist()
@@ -137,36 +155,48 @@ def test_a_run_read_back_gives_the_totals_it_was_trained_on(database: str) -> No
 
 def test_two_mixes_share_what_they_have_in_common_and_nothing_else(database: str) -> None:
     run_id = stored_run(HYBRID)
-    other = parse(Mix, {"terms": [*HARD, {"component": "closeness", "side": "always", "params": {"floor": 50.0}}]})
-    pair = samples.pair_of_run(run_id, other)
+    other = parse(
+        Mix, {"terms": [*HARD, {"component": "closeness", "side": "always", "params": {"floor": 50.0}}]}
+    )
+    pair = sources.pair_of_run(run_id, other)
     before, after = pair.table_before, pair.table_after
-    assert after.raw["correctness"] is before.raw["correctness"] and after.step is before.step  # a million rows are kept once
+    # a million rows are kept once
+    assert after.raw["correctness"] is before.raw["correctness"] and after.step is before.step
     for table, mix in ((before, pair.before), (after, other)):  # one label, other params
         np.testing.assert_allclose(table.raw["closeness"], table_of(mix).raw["closeness"])
-    assert set(after.raw) == {"correctness", "closeness"} and (before.raw["closeness"] != after.raw["closeness"]).any()
+    assert (
+        set(after.raw) == {"correctness", "closeness"}
+        and (before.raw["closeness"] != after.raw["closeness"]).any()
+    )
 
 
 def test_terms_the_run_had_not_are_scored_from_the_stored_text(database: str) -> None:
     run_id = stored_run({"terms": HARD})
     wanted = parse(Mix, {"terms": [{"component": "reasoning", "side": "continuous"}]})
-    found = samples.of_run(run_id, wanted)
+    found = sources.of_run(run_id, wanted)
     np.testing.assert_allclose(found.raw["reasoning"], table_of(wanted).raw["reasoning"])
     with_nll = stored_run(HYBRID)
-    log_form = {"terms": [{"component": "perplexity", "side": "continuous", "params": {"form": "inverse_log"}}]}
-    nll = samples.of_run(with_nll, parse(Mix, log_form))
-    assert not np.isnan(nll.raw["perplexity"]).any()  # where a run asked for log-probabilities, they are stored
+    log_form = {
+        "terms": [{"component": "perplexity", "side": "continuous", "params": {"form": "inverse_log"}}]
+    }
+    nll = sources.of_run(with_nll, parse(Mix, log_form))
+    assert not np.isnan(
+        nll.raw["perplexity"]
+    ).any()  # where a run asked for log-probabilities, they are stored
 
 
 def test_what_is_not_stored_is_refused_by_name(database: str) -> None:
     run_id = stored_run({"terms": HARD})
     with pytest.raises(ConfigError, match="'self_aligned' needs logprobs, no_prompt, which this run"):
-        samples.of_run(run_id, parse(Mix, {"terms": [{"component": "self_aligned", "side": "continuous"}]}))
+        sources.of_run(run_id, parse(Mix, {"terms": [{"component": "self_aligned", "side": "continuous"}]}))
     with pytest.raises(ConfigError, match="'perplexity' needs logprobs"):
-        samples.of_run(run_id, parse(Mix, {"terms": [{"component": "perplexity", "side": "continuous"}]}))
+        sources.of_run(run_id, parse(Mix, {"terms": [{"component": "perplexity", "side": "continuous"}]}))
     with pytest.raises(ConfigError, match="perplexity_alpha: needs log-probabilities"):
-        samples.of_run(run_id, parse(Mix, {"terms": HARD, "advantage": {"type": "group", "perplexity_alpha": 0.1}}))
+        sources.of_run(
+            run_id, parse(Mix, {"terms": HARD, "advantage": {"type": "group", "perplexity_alpha": 0.1}})
+        )
     with pytest.raises(DataError, match="no samples yet"):
-        samples.of_run(runs.create_run(run_config()), parse(Mix, {"terms": HARD}))
+        sources.of_run(lifecycle.create_run(run_config()), parse(Mix, {"terms": HARD}))
 
 
 def test_what_changes_between_two_mixes() -> None:
@@ -177,12 +207,18 @@ def test_what_changes_between_two_mixes() -> None:
     one = parse(Mix, {"terms": [{**HARD[0], "name": "a"}], "advantage": {"type": "none"}})
     two = parse(Mix, {"terms": [{**HARD[0], "name": "b"}], "advantage": {"type": "none"}})
     before, after = replay.run(table, one), replay.run(table, two)
-    assert before.advantage.tolist() == [0.5, 0.5, -0.5, -0.5] and after.advantage.tolist() == [0.75, -0.25, -0.25, -0.25]
+    assert before.advantage.tolist() == [0.5, 0.5, -0.5, -0.5] and after.advantage.tolist() == [
+        0.75,
+        -0.25,
+        -0.25,
+        -0.25,
+    ]
     change = replay.compare(table, before, after)
     assert change.flipped == 0.25  # the second: from +0.5 to -0.25
     assert change.losses.tolist() == [1]
     assert sorted(change.gains.tolist()) == [0, 2, 3]
-    assert (change.auroc_before, change.auroc_after) == (1.0, 0.75)  # of four pairs two are won and two are ties
+    # of four pairs two are won and two are ties
+    assert (change.auroc_before, change.auroc_after) == (1.0, 0.75)
 
 
 @pytest.mark.parametrize(
@@ -216,19 +252,22 @@ def test_spearman_is_the_correlation_of_ranks_group_by_group() -> None:
 def test_a_constant_term_shows_that_it_trains_nothing() -> None:
     constant = {"component": "format", "side": "always", "shaping": {"type": "clip", "low": 2, "high": 3}}
     mix = parse(Mix, {"terms": [*HARD, constant]})
-    table, problems = samples.of_file(samples.SHIPPED, mix)
+    table, problems = sources.of_file(sources.SHIPPED, mix)
     found = report(table, mix, 10, problems[:2])
     np.testing.assert_allclose(found.shares, [[1.0, 0.0]] * len(found.curve_steps), atol=1e-12)
 
 
 def test_the_shares_follow_the_schedule_and_are_no_dial() -> None:
-    mix = parse(Mix, {**HYBRID, "blend": {"type": "linear", "start": 0.0, "end": 1.0, "from_step": 1, "to_step": 100}})
-    table, problems = samples.of_file(samples.SHIPPED, mix)
+    mix = parse(
+        Mix, {**HYBRID, "blend": {"type": "linear", "start": 0.0, "end": 1.0, "from_step": 1, "to_step": 100}}
+    )
+    table, problems = sources.of_file(sources.SHIPPED, mix)
     found = report(table, mix, 100, problems[:2])
     hard = found.shares[:, 0]
     assert hard[0] == 0 and hard[-1] == pytest.approx(1.0) and (np.diff(hard) >= -1e-9).all()
     near_the_end = found.curve_steps.index(95)
-    assert found.blend[near_the_end] > 0.94 and hard[near_the_end] < 0.75  # 95 % of the weight is not 95 % of the training
+    # 95 % of the weight is not 95 % of the training
+    assert found.blend[near_the_end] > 0.94 and hard[near_the_end] < 0.75
 
 
 @pytest.mark.parametrize(
@@ -255,7 +294,7 @@ def test_probes_that_beat_a_right_solution_are_named(mix: dict[str, Any], expect
 
 def test_a_table_is_thinned_by_whole_groups() -> None:
     mix = parse(Mix, {"terms": HARD})
-    table, _ = samples.of_file(samples.SHIPPED, mix)
+    table, _ = sources.of_file(sources.SHIPPED, mix)
     thin = table.thinned(100)
     assert 64 <= len(thin) <= 104 and (np.bincount(thin.groups.index) == 8).all()
 
@@ -263,16 +302,23 @@ def test_a_table_is_thinned_by_whole_groups() -> None:
 def test_the_shipped_samples_are_of_two_different_bases() -> None:
     import json
 
-    rows = [json.loads(line) for line in Path(samples.SHIPPED).read_text().splitlines()]
-    table, problems = samples.of_file(samples.SHIPPED, parse(Mix, {"terms": HARD}))
+    rows = [json.loads(line) for line in Path(sources.SHIPPED).read_text().splitlines()]
+    table, problems = sources.of_file(sources.SHIPPED, parse(Mix, {"terms": HARD}))
     accuracy = {
-        m: np.mean([c for c, r in zip(table.correct, rows, strict=True) if r["model"] == m]) for m in ("tiny", "tiny-sparse")
+        m: np.mean([c for c, r in zip(table.correct, rows, strict=True) if r["model"] == m])
+        for m in ("tiny", "tiny-sparse")
     }
     assert accuracy["tiny"] > 0.3 and accuracy["tiny-sparse"] < 0.1 and len(table) == 512 and problems
 
 
 def test_a_replay_sees_the_kl_that_the_run_saw() -> None:
-    mix = parse(Mix, {**HYBRID, "blend": {"type": "adaptive", "signal": "kl", "threshold": 0.5, "rate": 1.0, "memory": 0.0}})
+    mix = parse(
+        Mix,
+        {
+            **HYBRID,
+            "blend": {"type": "adaptive", "signal": "kl", "threshold": 0.5, "rate": 1.0, "memory": 0.0},
+        },
+    )
     table = table_of(mix)
     blind, seeing = replay.run(table, mix), replay.run(table, mix, kl={0: 0.0, 2: 0.9})
     early, late = table.step <= 2, table.step > 2
@@ -291,16 +337,27 @@ def test_totals_that_differ_by_dust_have_a_histogram() -> None:
 
 def test_probes_that_cannot_be_judged_are_not_called_harmless() -> None:
     mix = parse(Mix, {"terms": [{"component": "perplexity", "side": "continuous"}]})
-    table, problems = samples.of_file(samples.SHIPPED, mix)
+    table, problems = sources.of_file(sources.SHIPPED, mix)
     found = report(table, mix, 10, problems)
     assert found.unprobed == ("perplexity",) and found.beaten == ()
 
 
 def test_an_evaluation_of_a_step_without_samples_is_replayed_after_the_rollout_before_it() -> None:
     """num_iterations 2: samples at steps 1 and 3, evaluations after steps 2 and 4."""
-    blend = {"type": "adaptive", "signal": "kl", "threshold": 0.1, "start": 0.0, "end": 1.0, "rate": 1.0, "memory": 0.0}
+    blend = {
+        "type": "adaptive",
+        "signal": "kl",
+        "threshold": 0.1,
+        "start": 0.0,
+        "end": 1.0,
+        "rate": 1.0,
+        "memory": 0.0,
+    }
     mix = parse(Mix, {"blend": blend, "terms": HARD + CONTINUOUS[:1]})
-    parts = [from_batch(b, mix, step, 8 * i, 2 * i) for i, (step, b) in enumerate(zip((1, 3), rollouts(2), strict=True))]
+    parts = [
+        from_batch(b, mix, step, 8 * i, 2 * i)
+        for i, (step, b) in enumerate(zip((1, 3), rollouts(2), strict=True))
+    ]
     trained = RewardEngine(mix)
     totals = []
     for step, b in zip((1, 3), rollouts(2), strict=True):

@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from cli.up import check_address, url
-from core.errors import SetupError
-from core.settings import Settings, settings
+from cli.server.up import check_address, url
+from core.common.errors import SetupError
+from core.common.settings import Settings, settings
 from tests.conftest import forget_settings
 
 
-@pytest.mark.parametrize(("given", "wanted"), [("here", "{cwd}/here"), ("~/there", "{home}/there"), ("/abs", "/abs")])
-def test_the_data_directory_is_whole(given: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("given", "wanted"), [("here", "{cwd}/here"), ("~/there", "{home}/there"), ("/abs", "/abs")]
+)
+def test_the_data_directory_is_whole(
+    given: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOWDOWN_HOME", given)
     assert str(Settings().home) == wanted.format(cwd=tmp_path, home=Path.home())
@@ -32,7 +36,9 @@ def test_the_data_directory_is_whole(given: str, wanted: str, tmp_path: Path, mo
         ("postgresql+psycopg:///db", "postgresql+psycopg:///db"),
     ],
 )
-def test_a_database_file_is_whole(given: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_file_is_whole(
+    given: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOWDOWN_DATABASE_URL", given)
     assert Settings().database == wanted.format(cwd=tmp_path)
@@ -41,7 +47,10 @@ def test_a_database_file_is_whole(given: str, wanted: str, tmp_path: Path, monke
 def test_a_value_that_cannot_be_one_is_named_by_every_command(home: Path) -> None:
     """It is read while modules are loaded, before a command could catch anything."""
     made = subprocess.run(
-        [sys.executable, "-m", "cli", "ls"], capture_output=True, text=True, env={**os.environ, "SHOWDOWN_PORT": "abc"}
+        [sys.executable, "-m", "cli", "ls"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SHOWDOWN_PORT": "abc"},
     )
     assert made.returncode == 1 and "Traceback" not in made.stderr
     assert made.stderr.startswith("showdown: SHOWDOWN_PORT must be a whole number (got 'abc')")
@@ -51,7 +60,10 @@ def test_the_data_directory_is_its_users_alone(tmp_path: Path, monkeypatch: pyte
     home = tmp_path / "home"
     home.mkdir(mode=0o755)
     made = subprocess.run(
-        [sys.executable, "-m", "cli", "ls"], capture_output=True, text=True, env={**os.environ, "SHOWDOWN_HOME": str(home)}
+        [sys.executable, "-m", "cli", "ls"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "SHOWDOWN_HOME": str(home)},
     )
     assert made.returncode == 0, made.stderr
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
@@ -60,7 +72,8 @@ def test_the_data_directory_is_its_users_alone(tmp_path: Path, monkeypatch: pyte
 
 @pytest.fixture
 def long_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A data directory whose path is too long for a socket; and an empty temporary directory, which is returned."""
+    """A data directory whose path is too long for a socket; and an empty temporary directory, which is
+    returned."""
     monkeypatch.setenv("SHOWDOWN_HOME", str(tmp_path / ("x" * 120)))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as short:  # a socket's path may have 107 bytes
@@ -116,11 +129,13 @@ def test_an_address_that_others_reach_is_refused_unless_one_insists(
     monkeypatch.setenv("SHOWDOWN_INSECURE", "0")
     made = Settings(host=host)
     assert made.is_public is public
-    monkeypatch.setattr("cli.up.settings", lambda: made)
+    monkeypatch.setattr("cli.server.up.settings", lambda: made)
     try:
         check_address()
     except SetupError as error:
-        assert ("without signing in" in str(error)) is public  # a name or address that is not this machine's has another fault
+        assert (
+            "without signing in" in str(error)
+        ) is public  # a name or address that is not this machine's has another fault
     else:
         assert not public
 
@@ -136,7 +151,9 @@ def test_an_address_that_others_reach_is_refused_unless_one_insists(
         ("lab.example", "http://lab.example:8622"),
     ],
 )
-def test_the_address_that_is_said_can_be_opened(host: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_that_is_said_can_be_opened(
+    host: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOWDOWN_HOST", host)
     monkeypatch.setenv("SHOWDOWN_PORT", "8622")
     forget_settings()

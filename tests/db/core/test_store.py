@@ -1,4 +1,5 @@
-"""The store, on SQLite and on PostgreSQL: who may move a run where, and that no step is lost, doubled or overwritten."""
+"""The store, on SQLite and on PostgreSQL: who may move a run where, and that no step is lost, doubled or
+overwritten."""
 
 import subprocess
 import sys
@@ -9,14 +10,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core import engine
-from core.config import RunConfig
-from core.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import claims, drafts, evaluations, evidence, moves, queries, records, runs, workers
-from core.store.records import EvaluationRow, ItemRow, StepRecord, finite
-from core.store.states import TRANSITIONS, Status
+from core.common.errors import ConfigError, Fenced, NoGpu, NotFound, StoreUnavailable
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.rewards import engine
+from core.store import transitions, workers
+from core.store.designs import drafts
+from core.store.runs import claims, evidence, lifecycle, queries
+from core.store.status import TRANSITIONS, Status
+from core.store.steps import evaluations, records
+from core.store.steps.records import EvaluationRow, ItemRow, StepRecord, finite
 from core.store.workers import Gpu
 from tests.conftest import reap
 from tests.support.rows import NASTY, sample_row
@@ -26,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def claimed(lease: float = 60.0) -> claims.Claim:
-    claim = claims.claim(runs.create_run(run_config()), "w1", lease)
+    claim = claims.claim(lifecycle.create_run(run_config()), "w1", lease)
     assert claim is not None
     return claim
 
@@ -63,7 +67,9 @@ def test_a_run_from_queue_to_done() -> None:
         ({"threads": 0}, None),
     ],
 )
-def test_a_later_attempt_knows_the_threads_of_the_first(environment: dict[str, object], threads: int | None) -> None:
+def test_a_later_attempt_knows_the_threads_of_the_first(
+    environment: dict[str, object], threads: int | None
+) -> None:
     claim = claimed()
     assert claim.threads is None
     records.write_environment(claim.run_id, 1, environment)
@@ -74,7 +80,7 @@ def test_a_later_attempt_knows_the_threads_of_the_first(environment: dict[str, o
 
 
 def test_only_one_of_many_workers_gets_a_run() -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     got: list[claims.Claim | None] = []
     gate = threading.Barrier(8)
 
@@ -91,7 +97,7 @@ def test_only_one_of_many_workers_gets_a_run() -> None:
 
 
 def test_the_run_that_waits_longest_is_taken_first_and_a_released_one_keeps_its_place() -> None:
-    first, second = runs.create_run(run_config()), runs.create_run(run_config(seed=1))
+    first, second = lifecycle.create_run(run_config()), lifecycle.create_run(run_config(seed=1))
     claim = claims.claim_next("w1", 60.0)
     assert claim and claim.run_id == first
     assert claims.release(first, claim.attempt, "its worker shut down")
@@ -102,11 +108,14 @@ def test_the_run_that_waits_longest_is_taken_first_and_a_released_one_keeps_its_
     assert claims.claim_next("w4", 60.0) is None
 
 
-@pytest.mark.parametrize("state", [s for s in Status if not s.claimed and s not in (Status.QUEUED, Status.UNKNOWN)])
+@pytest.mark.parametrize(
+    "state", [s for s in Status if not s.claimed and s not in (Status.QUEUED, Status.UNKNOWN)]
+)
 def test_a_run_that_does_not_wait_cannot_be_claimed(state: Status) -> None:
     claim = claimed(lease=-1.0)
     if state == Status.LOST:
-        assert Status.QUEUED in TRANSITIONS[Status.LOST]  # lost runs go straight back: there is nothing to claim between
+        # lost runs go straight back: there is nothing to claim between
+        assert Status.QUEUED in TRANSITIONS[Status.LOST]
         return
     assert claims.finish(claim.run_id, 1, state)
     assert claims.claim(claim.run_id, "w2", 60.0) is None
@@ -119,9 +128,13 @@ def test_illegal_moves_change_nothing() -> None:
     assert not claims.mark_running(claim.run_id, 1)
     assert not claims.release(claim.run_id, 1, "")
     detail = queries.run_detail(claim.run_id)
-    assert (detail.row.status, detail.row.error_kind, detail.row.error_message) == (Status.FAILED, "ValueError", "bad")
+    assert (detail.row.status, detail.row.error_kind, detail.row.error_message) == (
+        Status.FAILED,
+        "ValueError",
+        "bad",
+    )
     assert detail.log_tail == "log"
-    assert runs.requeue(claim.run_id) and not runs.requeue(claim.run_id)
+    assert lifecycle.requeue(claim.run_id) and not lifecycle.requeue(claim.run_id)
 
 
 def test_an_older_attempt_is_fenced_everywhere() -> None:
@@ -144,7 +157,7 @@ def test_an_older_attempt_is_fenced_everywhere() -> None:
 
 def test_a_lost_run_that_was_to_stop_is_stopped() -> None:
     claim = claimed(lease=-1.0)
-    runs.request_stop(claim.run_id)
+    lifecycle.request_stop(claim.run_id)
     reap()
     assert status(claim.run_id) == Status.STOPPED
 
@@ -168,7 +181,11 @@ def test_what_was_logged_stays_until_there_is_something_newer() -> None:
     claims.beat(claim.run_id, 1, 60.0, log_tail="of attempt 1")
     claims.beat(claim.run_id, 1, 60.0)
     assert claims.finish(claim.run_id, 1, Status.FAILED, "ValueError", "bad") and kept() == "of attempt 1"
-    assert runs.requeue(claim.run_id) and claims.claim(claim.run_id, "w2", 60.0) and kept() == "of attempt 1"
+    assert (
+        lifecycle.requeue(claim.run_id)
+        and claims.claim(claim.run_id, "w2", 60.0)
+        and kept() == "of attempt 1"
+    )
     with pytest.raises(Fenced):
         claims.beat(claim.run_id, 1, 60.0, log_tail="too late")
     claims.beat(claim.run_id, 2, 60.0, log_tail="of attempt 2")
@@ -176,15 +193,15 @@ def test_what_was_logged_stays_until_there_is_something_newer() -> None:
 
 
 def test_stop_before_and_during() -> None:
-    waiting = runs.create_run(run_config())
-    assert runs.request_stop(waiting) == Status.STOPPED
+    waiting = lifecycle.create_run(run_config())
+    assert lifecycle.request_stop(waiting) == Status.STOPPED
     claim = claimed()
-    assert runs.request_stop(claim.run_id) == Status.STARTING  # it is asked, and ends at a step boundary
+    assert lifecycle.request_stop(claim.run_id) == Status.STARTING  # it is asked, and ends at a step boundary
     assert claims.beat(claim.run_id, 1, 60.0) is True
-    assert claims.finish(claim.run_id, 1, Status.STOPPED) and runs.requeue(claim.run_id)
+    assert claims.finish(claim.run_id, 1, Status.STOPPED) and lifecycle.requeue(claim.run_id)
     assert not queries.run_detail(claim.run_id).row.stop_requested  # put back means: go on
     with pytest.raises(NotFound, match="no run 99"):
-        runs.request_stop(99)
+        lifecycle.request_stop(99)
 
 
 def test_a_stop_and_an_end_are_kept_with_the_step_they_came_at() -> None:
@@ -192,9 +209,9 @@ def test_a_stop_and_an_end_are_kept_with_the_step_they_came_at() -> None:
     claim = claimed()
     for step in (0, 1, 2):
         write(claim, step)
-    runs.request_stop(claim.run_id)
+    lifecycle.request_stop(claim.run_id)
     write(claim, 3)
-    assert claims.finish(claim.run_id, 1, Status.STOPPED) and runs.requeue(claim.run_id)
+    assert claims.finish(claim.run_id, 1, Status.STOPPED) and lifecycle.requeue(claim.run_id)
     found = [(e.kind, e.step) for e in queries.events(claim.run_id)]
     assert found[-3:] == [("stop_requested", 2), ("stopped", 3), ("queued", None)]
 
@@ -206,7 +223,10 @@ def test_a_step_is_whole_and_comes_back_as_it_was_written() -> None:
     assert series["reward/total"].values == [0.1 + 0.2]  # to the last bit
     assert "policy/kl" not in series  # a gap, not a nought
     first, second = queries.samples_at(claim.run_id, 1)
-    assert first.completion == NASTY.replace("\x00", "\u2400") and (first.index_in_group, second.index_in_group) == (0, 1)
+    assert first.completion == NASTY.replace("\x00", "\u2400") and (
+        first.index_in_group,
+        second.index_in_group,
+    ) == (0, 1)
     assert first.total is None and first.scores[0].raw is None and first.truncated is True
     assert queries.run_detail(claim.run_id).row.step == 1
 
@@ -215,7 +235,9 @@ def test_a_step_cannot_be_written_twice_and_leaves_no_half() -> None:
     claim = claimed()
     write(claim, 1, reward__total=1.0)
     with pytest.raises(Exception, match="UNIQUE|unique"):
-        records.write_step(claim.run_id, 1, StepRecord(1, {"reward/other": 1.0}, [sample_row(0, group=7), sample_row(0)]))
+        records.write_step(
+            claim.run_id, 1, StepRecord(1, {"reward/other": 1.0}, [sample_row(0, group=7), sample_row(0)])
+        )
     assert "reward/other" not in queries.series(claim.run_id)
     assert len(queries.samples_at(claim.run_id, 1)) == 2
     write(claim, 2, reward__other=2.0)  # the name that was registered beside the failed step still works
@@ -223,11 +245,14 @@ def test_a_step_cannot_be_written_twice_and_leaves_no_half() -> None:
 
 
 def test_what_is_new_of_many_runs_is_what_is_new_of_each() -> None:
-    ids = [runs.create_run(run_config(seed=seed)) for seed in range(104)]  # more than one statement takes
+    # more than one statement takes
+    ids = [lifecycle.create_run(run_config(seed=seed)) for seed in range(104)]
     for run_id in ids:
         assert claims.claim(run_id, "w", 60.0)
         for step in (1, 2, 3) if run_id != ids[1] else ():
-            records.write_step(run_id, 1, StepRecord(step, {"reward/total": step + run_id, "policy/kl": 0.1 * step}))
+            records.write_step(
+                run_id, 1, StepRecord(step, {"reward/total": step + run_id, "policy/kl": 0.1 * step})
+            )
     since = {run_id: k % 5 for k, run_id in enumerate(ids)}  # 0: all of it, 4: nothing
     found = queries.series_since(since, ("reward/total",))
     assert list(found) and set(found) == set(ids) and found[ids[1]] == {} and found[ids[4]] == {}
@@ -259,8 +284,8 @@ def test_rewind_removes_what_lies_after_the_checkpoint() -> None:
 def test_experiments_and_lists() -> None:
     arms = [{"name": "hard", "mix": {"terms": HARD}}, {"name": "hybrid", "mix": HYBRID}]
     config = parse(ExperimentConfig, {"name": "Two arms", "question": "?", "arms": arms, "seeds": [0, 1]})
-    experiment_id, run_ids = runs.create_experiment(config, "1.0+abc")
-    assert len(run_ids) == 4 and moves.queued() == run_ids
+    experiment_id, run_ids = lifecycle.create_experiment(config, "1.0+abc")
+    assert len(run_ids) == 4 and transitions.queued() == run_ids
     rows = queries.run_list(experiment_id)
     assert [r.id for r in rows] == run_ids[::-1]
     assert {(r.arm, r.structure, r.experiment) for r in rows} == {
@@ -276,7 +301,7 @@ CARDS = ("GPU-a", "GPU-b", "GPU-c")
 
 
 def wants(processes: int, seed: int = 0) -> int:
-    return runs.create_run(run_config(seed=seed, grpo={"num_processes": processes}))
+    return lifecycle.create_run(run_config(seed=seed, grpo={"num_processes": processes}))
 
 
 def leased() -> dict[str, int]:
@@ -311,10 +336,13 @@ def test_every_ending_gives_gpus_back(ending: str) -> None:
     assert leased() == {}
 
 
-def test_a_run_that_wants_more_than_is_free_holds_the_queue_and_one_that_wants_more_than_there_is_does_not() -> None:
+def test_a_run_that_wants_more_than_is_free_holds_the_queue_and_one_that_wants_more_than_there_is_does_not() -> (
+    None
+):
     held = claims.claim(wants(2), "m-1", 60.0, CARDS)
     huge, wide, small = wants(4), wants(2), wants(1)
-    assert held and claims.claim_next("m-1", 60.0, CARDS) is None  # `wide` is next, and would never start if `small` went first
+    # `wide` is next, and would never start if `small` went first
+    assert held and claims.claim_next("m-1", 60.0, CARDS) is None
     four = claims.claim_next("m-9", 60.0, (*(f"GPU-{i}" for i in range(4)),))
     assert four and four.run_id == huge
     claims.finish(held.run_id, held.attempt, Status.DONE)
@@ -353,7 +381,7 @@ def test_workers_come_and_go() -> None:
     before = time.time() - 1
     card = Gpu(0, "H200", 100.0, 1.0, 0.5)
     workers.beat("m-1", "m", 1, 2, [card])
-    claim = claims.claim(runs.create_run(run_config()), "m-1", 60.0)
+    claim = claims.claim(lifecycle.create_run(run_config()), "m-1", 60.0)
     assert claim is not None
     workers.beat("m-1", "m", 1, 2, [replace(card, memory_used=50.0)])  # the newest state, not one more card
     (found,) = workers.machines(before)
@@ -407,7 +435,9 @@ def test_a_database_that_is_away_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_many_processes_may_upgrade_at_once(empty_database: str) -> None:
-    commands = [subprocess.Popen([sys.executable, "-c", "import migrations; migrations.upgrade()"]) for _ in range(4)]
+    commands = [
+        subprocess.Popen([sys.executable, "-c", "import migrations; migrations.upgrade()"]) for _ in range(4)
+    ]
     assert [p.wait(60) for p in commands] == [0, 0, 0, 0]
     assert queries.run_list() == []
 
@@ -421,30 +451,32 @@ def test_greedy_completions_of_a_problem_count_once() -> None:
 
 
 def test_priority_comes_before_waiting_time() -> None:
-    first, second, third = (runs.create_run(run_config(seed=i)) for i in range(3))
-    runs.set_priority(third, 5)
-    runs.set_priority(first, -1)
-    assert moves.queued() == [third, second, first]
+    first, second, third = (lifecycle.create_run(run_config(seed=i)) for i in range(3))
+    lifecycle.set_priority(third, 5)
+    lifecycle.set_priority(first, -1)
+    assert transitions.queued() == [third, second, first]
     with pytest.raises(NotFound, match="no run 99"):
-        runs.set_priority(99, 1)
+        lifecycle.set_priority(99, 1)
 
 
 def test_an_experiment_is_stopped_whole() -> None:
     arms = [{"name": "hard", "mix": {"terms": HARD}}, {"name": "hybrid", "mix": HYBRID}]
-    experiment_id, (a, b, c, d) = runs.create_experiment(parse(ExperimentConfig, {"name": "E", "arms": arms, "seeds": [0, 1]}))
+    experiment_id, (a, b, c, d) = lifecycle.create_experiment(
+        parse(ExperimentConfig, {"name": "E", "arms": arms, "seeds": [0, 1]})
+    )
     taken = [claims.claim(a, "w", 60.0), claims.claim(b, "w", 60.0)]
     assert taken[1] and claims.finish(b, taken[1].attempt, Status.DONE)
-    assert runs.request_stop_experiment(experiment_id) == [a, c, d]
+    assert lifecycle.request_stop_experiment(experiment_id) == [a, c, d]
     assert [status(i) for i in (a, b, c, d)] == [Status.STARTING, Status.DONE, Status.STOPPED, Status.STOPPED]
     assert claims.beat(a, 1, 60.0) is True  # it trains: it stops at its next step
     assert claims.claim_next("w", 60.0) is None
     with pytest.raises(NotFound, match="no experiment 99"):
-        runs.request_stop_experiment(99)
+        lifecycle.request_stop_experiment(99)
 
 
 def test_a_time_limit_counts_training_only_and_over_all_attempts() -> None:
     claim = claimed()
-    runs.set_time_limit(claim.run_id, 100.0)
+    lifecycle.set_time_limit(claim.run_id, 100.0)
     assert claims.beat(claim.run_id, 1, 60.0, spent=60.0) is False
     claims.release(claim.run_id, 1, "its worker shut down")
     again = claims.claim(claim.run_id, "w2", 60.0)
@@ -452,23 +484,26 @@ def test_a_time_limit_counts_training_only_and_over_all_attempts() -> None:
     assert claims.beat(claim.run_id, 2, 60.0, spent=39.0) is False
     assert claims.beat(claim.run_id, 2, 60.0, spent=2.0) is True
     assert queries.events(claim.run_id)[-1].kind == "time_limit"
-    assert claims.finish(claim.run_id, 2, Status.STOPPED) and runs.requeue(claim.run_id)
+    assert claims.finish(claim.run_id, 2, Status.STOPPED) and lifecycle.requeue(claim.run_id)
     third = claims.claim(claim.run_id, "w3", 60.0)  # who puts it back wants it to go on
     assert third is not None and claims.beat(claim.run_id, 3, 60.0) is False
 
 
 def test_only_an_ended_run_is_extended_and_keeps_its_curve() -> None:
-    percent = {**HYBRID, "blend": {"type": "linear", "start": 0, "end": 1, "from_step": 0, "to_step": 50, "unit": "percent"}}
-    run_id = runs.create_run(run_config(mix=percent))  # 6 steps: the ramp ends at step 3
-    assert runs.extend(run_id, 20) is False
-    runs.request_stop(run_id)
-    assert runs.extend(run_id, 20) and status(run_id) == Status.QUEUED
+    percent = {
+        **HYBRID,
+        "blend": {"type": "linear", "start": 0, "end": 1, "from_step": 0, "to_step": 50, "unit": "percent"},
+    }
+    run_id = lifecycle.create_run(run_config(mix=percent))  # 6 steps: the ramp ends at step 3
+    assert lifecycle.extend(run_id, 20) is False
+    lifecycle.request_stop(run_id)
+    assert lifecycle.extend(run_id, 20) and status(run_id) == Status.QUEUED
     detail = queries.run_detail(run_id)
     made = parse(RunConfig, detail.config)
     assert detail.row.max_steps == made.grpo.max_steps == 20 and detail.config_hash == made.hash()
     assert made.mix.hard_share(3) == 1.0 and made.mix.hard_share(1.5) == pytest.approx(0.5)
     with pytest.raises(ConfigError, match="12 is not above the 20 steps"):
-        runs.extend(run_id, 12)
+        lifecycle.extend(run_id, 12)
 
 
 def test_no_text_keeps_a_run_from_being_stored_or_from_ending() -> None:
@@ -486,7 +521,7 @@ def test_no_text_keeps_a_run_from_being_stored_or_from_ending() -> None:
 
 
 def test_a_run_that_ends_its_worker_each_time_is_not_tried_for_ever() -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     for attempt in range(1, claims.MOST_LOSSES + 3):
         claim = claims.claim(run_id, "w", -1.0)
         assert claim is not None, f"given up before attempt {attempt}"
@@ -497,14 +532,15 @@ def test_a_run_that_ends_its_worker_each_time_is_not_tried_for_ever() -> None:
             break
     assert attempt == claims.MOST_LOSSES + 1
     assert "lost 5 times without a new checkpoint" in (queries.run_detail(run_id).row.error_message or "")
-    assert runs.requeue(run_id)  # who looks into it may have mended it
+    assert lifecycle.requeue(run_id)  # who looks into it may have mended it
     assert claims.claim(run_id, "w", -1.0) and reap() == [run_id] and status(run_id) == Status.QUEUED
 
 
 def test_a_row_or_file_that_somebody_holds_for_long_counts_as_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A frozen process may sit in a transaction: the watchdog, the stop and the lease all come after this wait."""
+    """A frozen process may sit in a transaction: the watchdog, the stop and the lease all come after this
+    wait."""
+    from core.store.schema import run
     from core.store.session import writing
-    from core.store.tables import run
     from tests.conftest import forget_settings
 
     claim = claimed()
@@ -532,36 +568,63 @@ def test_a_row_or_file_that_somebody_holds_for_long_counts_as_away(monkeypatch: 
 
 def test_an_extended_run_has_no_time_limit_that_is_over() -> None:
     claim = claimed()
-    runs.set_time_limit(claim.run_id, 10.0)
+    lifecycle.set_time_limit(claim.run_id, 10.0)
     assert claims.beat(claim.run_id, 1, 60.0, spent=11.0)
     assert claims.finish(claim.run_id, 1, Status.STOPPED)
-    assert runs.extend(claim.run_id, 50)
+    assert lifecycle.extend(claim.run_id, 50)
     again = claims.claim(claim.run_id, "w", 60.0)
     assert again and claims.beat(claim.run_id, again.attempt, 60.0) is False
 
 
 def test_what_a_comparison_reads() -> None:
-    """The last evaluation says how it was made; samples without a total are NaN; a greedy problem counts once."""
+    """The last evaluation says how it was made; samples without a total are NaN; a greedy problem counts
+    once."""
     claim, other = claimed(), claimed()
     for step, temperature in ((0, 1.0), (10, 0.0)):
         items = tuple(ItemRow(p, 2, right, None, 1.0) for p, right in ((NASTY[:150], 2), ("b", 0)))
-        row = EvaluationRow(problems=2, num_samples=2, temperature=temperature, accuracy=0.5, seconds=1.0, items=items)
-        metrics = {"eval/accuracy": 0.5, "reward/total": 0.1 * step, "policy/loss": float("nan"), "score/correctness": 1.0}
-        rows = [replace(sample_row(), total=0.25), sample_row(1), sample_row(0, 1), replace(sample_row(), split="eval")]
+        row = EvaluationRow(
+            problems=2, num_samples=2, temperature=temperature, accuracy=0.5, seconds=1.0, items=items
+        )
+        metrics = {
+            "eval/accuracy": 0.5,
+            "reward/total": 0.1 * step,
+            "policy/loss": float("nan"),
+            "score/correctness": 1.0,
+        }
+        rows = [
+            replace(sample_row(), total=0.25),
+            sample_row(1),
+            sample_row(0, 1),
+            replace(sample_row(), split="eval"),
+        ]
         records.write_step(claim.run_id, claim.attempt, StepRecord(step, metrics, rows, row))
     records.write_environment(claim.run_id, claim.attempt, {"device": "cpu"})
     first, second = evidence.evidence([other.run_id, claim.run_id, 999])
     assert (first.run_id, first.arm, first.seed, first.status) == (claim.run_id, "hybrid", 0, "starting")
     assert (first.problems, first.temperature, first.independent, first.step) == (2, 0.0, 2, 10)
-    assert first.environment == {"device": "cpu"} and first.completions_per_step == 16 and first.max_steps == 6
-    assert {k: list(s.values) for k, s in first.series.items()} == {"eval/accuracy": [0.5, 0.5], "reward/total": [0.0, 1.0]}
-    assert second.series == {} and second.problems == 0 and second.environment == {} and second.outcome == "waiting"
+    assert (
+        first.environment == {"device": "cpu"} and first.completions_per_step == 16 and first.max_steps == 6
+    )
+    assert {k: list(s.values) for k, s in first.series.items()} == {
+        "eval/accuracy": [0.5, 0.5],
+        "reward/total": [0.0, 1.0],
+    }
+    assert (
+        second.series == {}
+        and second.problems == 0
+        and second.environment == {}
+        and second.outcome == "waiting"
+    )
     found = evidence.answers({claim.run_id: 0, other.run_id: 0})
     assert sorted(found[claim.run_id].values()) == [(0, 2), (2, 2)] and found[other.run_id] == {}
     assert sorted(evidence.answers({claim.run_id: 10})[claim.run_id].values()) == [(0, 1), (1, 1)]
     samples = evidence.rewarded(claim.run_id, range(5, 11))
     assert samples.step.tolist() == [10, 10, 10] and samples.group.tolist() == [0, 0, 1]
-    assert samples.total[0] == 0.25 and np.isnan(samples.total[1:]).all() and samples.correct.tolist() == [False] * 3
+    assert (
+        samples.total[0] == 0.25
+        and np.isnan(samples.total[1:]).all()
+        and samples.correct.tolist() == [False] * 3
+    )
     assert len(evidence.rewarded(other.run_id, range(11)).step) == 0
 
 
@@ -569,7 +632,9 @@ DRAFT = {"name": "x", "seeds": [0], "arms": [{"name": "a", "mix": {"terms": []}}
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, True), (89, True), (91, False)])
-def test_drafts_that_nobody_wrote_to_are_let_go(database: str, monkeypatch: pytest.MonkeyPatch, days: int, kept: bool) -> None:
+def test_drafts_that_nobody_wrote_to_are_let_go(
+    database: str, monkeypatch: pytest.MonkeyPatch, days: int, kept: bool
+) -> None:
     old, new = "0" * 12, "1" * 12
     assert drafts.save(old, DRAFT, {}, 0)
     then = time.time() + days * 86_400
@@ -578,7 +643,9 @@ def test_drafts_that_nobody_wrote_to_are_let_go(database: str, monkeypatch: pyte
     assert (drafts.load(old) is not None) == kept and drafts.load(new) is not None
 
 
-def test_a_draft_that_was_left_for_long_can_be_gone_on_with(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_draft_that_was_left_for_long_can_be_gone_on_with(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert drafts.save("0" * 12, {"name": "old"}, {}, 0)
     then = time.time() + 100 * 86_400
     monkeypatch.setattr(drafts.time, "time", lambda: then)

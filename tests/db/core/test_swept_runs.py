@@ -1,15 +1,15 @@
 """The runs that an experiment with a sweep is queued as."""
 
-from core import presets
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import queries, runs
+from core.config import presets
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.store.runs import lifecycle, queries
 
 DEMO = presets.demo().model_dump(mode="json", by_alias=True)
 
 
 def test_the_runs_of_a_sweep_know_what_is_swept(sqlite: object) -> None:
-    _, ids = runs.create_experiment(
+    _, ids = lifecycle.create_experiment(
         parse(ExperimentConfig, {**DEMO, "sweep": {"grpo.beta": [0.0, 0.04]}, "arms": DEMO["arms"][:1]})
     )
     rows = {r.id: r for r in queries.run_list()}

@@ -1,7 +1,7 @@
 """Which checkpoints are kept, here and in the shared place, and what another machine goes on from.
 
-Small files stand for a checkpoint's; the place, the database and every rule are the real ones. Real trainings across
-machines are in tests/train/worker/test_machines.py.
+Small files stand for a checkpoint's; the place, the database and every rule are the real ones. Real
+trainings across machines are in tests/train/worker/test_machines.py.
 """
 
 import json
@@ -11,19 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import Fenced, PlaceUnavailable
-from core.settings import settings
-from core.store import claims, queries, records, runs
-from core.store.records import StepRecord
-from core.store.states import Status
+from core.common.errors import Fenced, PlaceUnavailable
+from core.common.settings import settings
+from core.store.runs import claims, lifecycle, queries
+from core.store.status import Status
+from core.store.steps import records
+from core.store.steps.records import StepRecord
 from migrations import upgrade
 from tests.conftest import forget_settings
 from tests.support.places import machine
 from tests.support.samples import run_config
-from worker import checkpoints
-from worker.journal import Journal
-from worker.keeper import DAMAGED, LOST, NOT_SHARED, SHARED_AGAIN, Keeper
-from worker.shared import Shared
+from worker.state import checkpoints
+from worker.state.checkpoint_manager import DAMAGED, LOST, NOT_SHARED, SHARED_AGAIN, Keeper
+from worker.state.journal import Journal
+from worker.state.remote import Shared
 
 
 def nobody_stops() -> bool:
@@ -35,7 +36,7 @@ class Attempt:
 
     def __init__(self) -> None:
         if not queries.run_list():
-            runs.create_run(run_config(grpo={"max_steps": 99}, checkpoint={"every": 1}))
+            lifecycle.create_run(run_config(grpo={"max_steps": 99}, checkpoint={"every": 1}))
         elif queries.run_detail(1).row.status.claimed:
             claims.release(1, queries.run_detail(1).row.attempt, "another machine")
         claim = claims.claim(1, "test", 60.0)
@@ -55,7 +56,9 @@ class Attempt:
         self.journal.write_step(StepRecord(step, metrics), nobody_stops)
         folder = checkpoints.path(self.keeper.folder, step)
         folder.mkdir()
-        (folder / "trainer_state.json").write_text(json.dumps({"step": step, "attempt": self.journal.attempt}))
+        (folder / "trainer_state.json").write_text(
+            json.dumps({"step": step, "attempt": self.journal.attempt})
+        )
         (folder / "optimizer.pt").write_bytes(bytes(1000))
         checkpoints.seal(folder, {"step": step, "attempt": self.journal.attempt})
         self.keeper.saved(step)
@@ -88,7 +91,9 @@ def on(tmp_path: Path) -> Iterator[Callable[[str], None]]:
     with ExitStack() as stack:
 
         def be(name: str) -> None:
-            stack.enter_context(machine(tmp_path / name, str(tmp_path / "place"), f"sqlite:///{tmp_path / 'shared.db'}"))
+            stack.enter_context(
+                machine(tmp_path / name, str(tmp_path / "place"), f"sqlite:///{tmp_path / 'shared.db'}")
+            )
 
         be("a")
         upgrade()
@@ -121,7 +126,9 @@ def test_the_newest_and_the_best_are_kept(
     if not shared:
         monkeypatch.setenv("SHOWDOWN_CHECKPOINTS", "")
         forget_settings()
-    runs.create_run(run_config(grpo={"max_steps": 99}, checkpoint={"every": 1, "keep": keep, "best": best}))
+    lifecycle.create_run(
+        run_config(grpo={"max_steps": 99}, checkpoint={"every": 1, "keep": keep, "best": best})
+    )
     attempt = Attempt()
     for step, accuracy in enumerate(accuracies, 1):
         attempt.step(step, accuracy)
@@ -203,7 +210,9 @@ def test_the_announced_checkpoint_is_taken_and_not_another_of_that_step(on: Call
     assert Attempt().begin == 2 and json.loads(mine.read_text())["attempt"] == 2
 
 
-def test_a_place_that_is_away_is_said_once_and_costs_no_step(on: Callable[[str], None], tmp_path: Path) -> None:
+def test_a_place_that_is_away_is_said_once_and_costs_no_step(
+    on: Callable[[str], None], tmp_path: Path
+) -> None:
     attempt = Attempt()
     attempt.step(1, 0.1)
     (tmp_path / "place").rename(tmp_path / "away")
@@ -221,7 +230,9 @@ def test_a_place_that_is_away_is_said_once_and_costs_no_step(on: Callable[[str],
     assert there() == [2, 5, 6]
 
 
-def test_a_checkpoint_that_could_not_be_shared_is_gone_on_from_here(on: Callable[[str], None], tmp_path: Path) -> None:
+def test_a_checkpoint_that_could_not_be_shared_is_gone_on_from_here(
+    on: Callable[[str], None], tmp_path: Path
+) -> None:
     """The place is away at a stop and at the next start; later it is back."""
     attempt = Attempt()
     attempt.step(1)
@@ -271,7 +282,9 @@ def test_a_machine_that_needs_the_place_waits_for_it(on: Callable[[str], None], 
     with pytest.raises(PlaceUnavailable):
         keeper.start(claim)
     assert announced() == 1 and queries.series(1)["policy/loss"].steps == [1]
-    assert [e.detail for e in queries.events(1) if e.kind == NOT_SHARED][0].startswith("waits for the checkpoint of step 1")
+    assert [e.detail for e in queries.events(1) if e.kind == NOT_SHARED][0].startswith(
+        "waits for the checkpoint of step 1"
+    )
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["shared", "alone"])
@@ -322,7 +335,9 @@ def test_an_attempt_that_lost_its_run_leaves_the_place_alone(on: Callable[[str],
     assert queries.run_detail(1).row.status == Status.STARTING
 
 
-@pytest.mark.parametrize("left", ['{"attempt": 1, "st', '{"attempt": 1, "step": 7}'], ids=["half", "without-a-checkpoint"])
+@pytest.mark.parametrize(
+    "left", ['{"attempt": 1, "st', '{"attempt": 1, "step": 7}'], ids=["half", "without-a-checkpoint"]
+)
 def test_a_note_that_leads_nowhere_is_forgotten(on: Callable[[str], None], left: str) -> None:
     Attempt().step(1)
     note = settings().run_folder(1) / "not_shared.json"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from core import queue
+from core.store import broker as queue
 from migrations import upgrade
 from tests.conftest import wait_for
 from tests.support.children import start
@@ -19,7 +19,9 @@ FIRST = 1000  # the first of the runs that good messages name
 
 
 def _with_body(text: str) -> Callable[[Envelope], Envelope]:
-    return lambda envelope: envelope | {"body": base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()}
+    return lambda envelope: (
+        envelope | {"body": base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()}
+    )
 
 
 def _without(*path: str) -> Callable[[Envelope], Envelope]:
@@ -94,15 +96,23 @@ def test_a_worker_outlives_every_message(broker: Path, home: Path, monkeypatch: 
     monkeypatch.setenv("SHOWDOWN_WARM", "0")
     client = redis.Redis(unix_socket_path=str(broker))
     log = home / "worker.log"
-    goods = [sent(client, FIRST + n) for n in range(len(WRONG) + 1)]  # before there is a worker who would take them
+    # before there is a worker who would take them
+    goods = [sent(client, FIRST + n) for n in range(len(WRONG) + 1)]
     worker = start("worker", log)
     try:
         for n, (name, wrong) in enumerate(WRONG.items()):
             made = wrong(json.loads(goods[-1]))
-            client.lpush(queue.QUEUE, made.encode("utf-8", "surrogatepass") if isinstance(made, str) else json.dumps(made))
+            client.lpush(
+                queue.QUEUE,
+                made.encode("utf-8", "surrogatepass") if isinstance(made, str) else json.dumps(made),
+            )
             client.lpush(queue.QUEUE, goods[n])
             woken = f"woken for run {FIRST + n}\n"
-            wait_for(f"the message after {name}", lambda w=woken: w in log.read_text() or worker.poll() is not None, 30)
+            wait_for(
+                f"the message after {name}",
+                lambda w=woken: w in log.read_text() or worker.poll() is not None,
+                30,
+            )
             assert worker.poll() is None, (name, log.read_text()[-3000:])
         wait_for("nothing to be left of them", lambda: not client.hlen("unacked"))
     finally:

@@ -1,4 +1,5 @@
-"""Steps written by a thread: in order, never too many in memory, all of them there at the end, errors said. Real databases.
+"""Steps written by a thread: in order, never too many in memory, all of them there at the end, errors said.
+Real databases.
 
 That a whole training loses nothing (stops, kills, an absent database) is tests/train/worker/test_journal.py.
 """
@@ -11,16 +12,16 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import select
 
-from core.errors import Fenced
-from core.settings import settings
-from core.store import claims, queries, runs
-from core.store.records import StepRecord
+from core.common.errors import Fenced
+from core.common.settings import settings
+from core.store.runs import claims, lifecycle, queries
+from core.store.schema import run
 from core.store.session import writing
-from core.store.tables import run
+from core.store.steps.records import StepRecord
 from tests.conftest import forget_settings, wait_for
 from tests.support.rows import sample_row
 from tests.support.samples import run_config
-from worker.outbox import ROOM, Outbox
+from worker.state.background_writer import ROOM, Outbox
 
 STEPS = 12
 
@@ -35,7 +36,7 @@ def step(number: int) -> StepRecord:
 
 def outbox() -> Outbox:
     """Of a run that is claimed here and now."""
-    claim = claims.claim(runs.create_run(run_config(grpo={"max_steps": STEPS})), "w", 60.0)
+    claim = claims.claim(lifecycle.create_run(run_config(grpo={"max_steps": STEPS})), "w", 60.0)
     assert claim
     folder = settings().run_folder(claim.run_id)
     folder.mkdir(parents=True)

@@ -1,7 +1,8 @@
-"""Compares the pins of constraints.txt with advisories kept beside this file, and with the list of those that are allowed.
+"""Compares the pins of constraints.txt with advisories kept beside this file, and with the list of those that
+are allowed.
 
-pypa.yaml is made by collect.py from a copy of PyPA's database; later.yaml holds what was published since, by hand;
-allowed.yaml says which finding is accepted, why, and until when. Nothing here asks the network.
+pypa.yaml is made by collect.py from a copy of PyPA's database; later.yaml holds what was published since,
+by hand; allowed.yaml says which finding is accepted, why, and until when. Nothing here asks the network.
 """
 
 from collections.abc import Iterable, Iterator
@@ -65,7 +66,10 @@ class Finding:
 def pins(constraints: Path) -> dict[str, str]:
     """Package -> version, of a file of lines `name==version`."""
     lines = [line.split("#")[0].strip() for line in constraints.read_text(encoding="utf-8").splitlines()]
-    return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines if line)}
+    return {
+        canonicalize_name(name): version
+        for name, _, version in (line.partition("==") for line in lines if line)
+    }
 
 
 def stored() -> list[Advisory]:

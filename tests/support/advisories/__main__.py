@@ -1,7 +1,9 @@
-"""`make audit`: the pins against the kept lists, and against PyPI's database where pip-audit is installed and reaches it.
+"""`make audit`: the pins against the kept lists, and against PyPI's database where pip-audit is installed and
+reaches it.
 
-The kept lists are always asked: they hold what has no range in a database, and what its range leaves out. Ends with 1 where a
-pin is affected and not allowed, or an allowance has run out; a calendar decides here, and never in `make test`.
+The kept lists are always asked: they hold what has no range in a database, and what its range leaves out.
+Ends with 1 where a pin is affected and not allowed, or an allowance has run out; a calendar decides here,
+and never in `make test`.
 """
 
 import importlib.util
@@ -24,7 +26,15 @@ def asked(constraints: Path) -> tuple[list[Finding], str]:
     """What PyPI's database finds, and a sentence on how much of it answered."""
     if importlib.util.find_spec("pip_audit") is None:
         return [], "pip-audit is not installed (pip install pip-audit): its database was not asked"
-    command = [sys.executable, "-m", "pip_audit", "--requirement", str(constraints), "--no-deps", "--disable-pip"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip_audit",
+        "--requirement",
+        str(constraints),
+        "--no-deps",
+        "--disable-pip",
+    ]
     command += ["--format", "json", "--progress-spinner", "off"]
     try:
         made = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
@@ -48,7 +58,9 @@ def heard(report: str) -> tuple[list[Finding], str]:
 
 def _finding(package: dict[str, Any], found: dict[str, Any]) -> Finding:
     version, repairs = package["version"], found["fix_versions"]
-    advisory = Advisory(found["id"], canonicalize_name(package["name"]), (f"=={version}",), tuple(found.get("aliases", ())))
+    advisory = Advisory(
+        found["id"], canonicalize_name(package["name"]), (f"=={version}",), tuple(found.get("aliases", ()))
+    )
     return Finding(version, advisory, repairs[0] if repairs else None)
 
 
@@ -64,9 +76,13 @@ def main() -> int:
     for found in open_findings:
         print(f"AFFECTED {found}")
     for allowed in expired:
-        print(f"RUN OUT {allowed.package}: {allowed.id} was allowed until {allowed.until}; look at it again: {allowed.why}")
+        print(
+            f"RUN OUT {allowed.package}: {allowed.id} was allowed until {allowed.until}; look at it again: {allowed.why}"
+        )
     if not open_findings and not expired:
-        print(f"no pin is affected but for {len(accepted)} that are allowed (tests/support/advisories/allowed.yaml)")
+        print(
+            f"no pin is affected but for {len(accepted)} that are allowed (tests/support/advisories/allowed.yaml)"
+        )
     return bool(open_findings or expired)
 
 

@@ -1,7 +1,8 @@
-"""Writes pypa.yaml from a clone of PyPA's advisory database: `python -m tests.support.advisories.collect FOLDER`.
+"""Writes pypa.yaml from a clone of PyPA's advisory database: `python -m tests.support.advisories.collect
+FOLDER`.
 
-Facts alone, and of pinned packages alone: which advisory affects which versions of which package. The database is PyPA's
-(https://github.com/pypa/advisory-database, CC BY 4.0).
+Facts alone, and of pinned packages alone: which advisory affects which versions of which package. The
+database is PyPA's (https://github.com/pypa/advisory-database, CC BY 4.0).
 """
 
 import subprocess
@@ -17,15 +18,17 @@ from tests.support.advisories import HERE, pins
 from tests.support.advisories.__main__ import CONSTRAINTS
 
 HEAD = """\
-# Advisories on packages of constraints.txt, from https://github.com/pypa/advisory-database (CC BY 4.0), commit
-# {commit}. Made by collect.py: do not edit.
+# Advisories on packages of constraints.txt, from https://github.com/pypa/advisory-database (CC BY 4.0),
+# commit {commit}. Made by collect.py: do not edit.
 until: {day}
 advisories:
 """
 
 
 def git(clone: Path, *arguments: str) -> str:
-    return subprocess.run(["git", "-C", str(clone), *arguments], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["git", "-C", str(clone), *arguments], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def ranges(affected: dict[str, Any]) -> list[str]:
@@ -59,7 +62,12 @@ def entries(clone: Path, pinned: dict[str, str]) -> list[dict[str, Any]]:
         for affected in advisory["affected"]:
             package = canonicalize_name(affected["package"]["name"])
             made.append(
-                {"id": advisory["id"], "package": package, "affected": ranges(affected), "also": advisory.get("aliases", [])}
+                {
+                    "id": advisory["id"],
+                    "package": package,
+                    "affected": ranges(affected),
+                    "also": advisory.get("aliases", []),
+                }
             )
     return sorted(made, key=lambda entry: (entry["package"], entry["id"]))
 

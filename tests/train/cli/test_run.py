@@ -1,4 +1,5 @@
-"""`showdown run` as a person uses it: it trains, shows, stops at Ctrl-C and goes on; real trainings of the tiny model."""
+"""`showdown run` as a person uses it: it trains, shows, stops at Ctrl-C and goes on; real trainings of the
+tiny model."""
 
 import json
 import os
@@ -13,11 +14,11 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from cli.progress import Pace, Seen, clock
-from core.config import RunConfig
-from core.errors import StoreUnavailable
-from core.settings import settings
-from core.store import queries, runs
-from core.store.states import Status
+from core.common.errors import StoreUnavailable
+from core.common.settings import settings
+from core.config.run import RunConfig
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
 from tests.conftest import forget_settings, wait_for
 from tests.support.children import is_told, left_over, standing
 from tests.support.gate import COMPLETIONS, STEP, gated, gated_run, move, small
@@ -61,8 +62,11 @@ def step() -> int:
     return rows[0].step if rows else 0
 
 
-def test_a_terminal_shows_one_moving_line(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time left comes from the steps between two looks: the gate moves once the first look has been drawn."""
+def test_a_terminal_shows_one_moving_line(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time left comes from the steps between two looks: the gate moves once the first look has been
+    drawn."""
     gate = gated(home, monkeypatch)
 
     def look(text: str) -> None:
@@ -102,7 +106,10 @@ def test_it_stops_at_ctrl_c_outlives_a_kill_and_trains_without_a_broker_into_the
     row = queries.run_detail(1).row
     assert code == 130 and row.status == Status.STOPPED and row.step == row.checkpoint_step == STEP + 1, err
     assert "stopping at the next step, with a checkpoint" in err
-    assert f"run 1 is stopped at step {row.step} of {STEPS}, with a checkpoint; go on: showdown run --resume 1" in out
+    assert (
+        f"run 1 is stopped at step {row.step} of {STEPS}, with a checkpoint; go on: showdown run --resume 1"
+        in out
+    )
     assert left_over(home) == []
 
     # Killed: its training writes a checkpoint and ends.
@@ -111,7 +118,8 @@ def test_it_stops_at_ctrl_c_outlives_a_kill_and_trains_without_a_broker_into_the
     try:
         wait_for("two steps more", lambda: step() == row.step + STEP)
         refused = showdown("--resume", "1")
-        assert refused.exit_code == 1 and "run 1 is running, with" in refused.stderr, refused.output  # the second
+        # the second
+        assert refused.exit_code == 1 and "run 1 is running, with" in refused.stderr, refused.output
         assert "looking for up to 12 s whether that still lives" in refused.stderr
     finally:
         second.kill()
@@ -138,13 +146,16 @@ def test_it_stops_at_ctrl_c_outlives_a_kill_and_trains_without_a_broker_into_the
     assert left_over(home) == []
 
     refused = showdown("--resume", "1")
-    assert refused.exit_code == 1 and f"run 1 is done, at step {STEPS} of {STEPS}; nothing is left to train" in refused.stderr
+    assert (
+        refused.exit_code == 1
+        and f"run 1 is done, at step {STEPS} of {STEPS}; nothing is left to train" in refused.stderr
+    )
 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 def test_a_failure_ends_with_one_and_its_reason(sqlite: Path) -> None:
     """One that the training says before it imports much, of a run that another machine could train."""
-    runs.create_run(run_config(mix={"terms": HARD}, grpo={"use_vllm": True}))
+    lifecycle.create_run(run_config(mix={"terms": HARD}, grpo={"use_vllm": True}))
     code, out, err = ends(start("--resume", "1"))
     assert code == 1 and out == ""
     assert "showdown: run 1 failed (ConfigError): grpo.use_vllm: needs the package vllm" in err
@@ -171,7 +182,9 @@ def test_ctrl_c_before_the_first_step(home: Path, tmp_path: Path) -> None:
         (("/no/such.yaml",), 1, "/no/such.yaml: cannot be read"),
     ],
 )
-def test_misuse_is_said_and_queues_nothing(home: Path, words: tuple[str, ...], code: int, message: str) -> None:
+def test_misuse_is_said_and_queues_nothing(
+    home: Path, words: tuple[str, ...], code: int, message: str
+) -> None:
     refused = showdown(*words)
     assert refused.exit_code == code and message in refused.stderr and "Traceback" not in refused.output
     assert not (home / "showdown.db").exists() or queries.run_list() == []
@@ -180,13 +193,16 @@ def test_misuse_is_said_and_queues_nothing(home: Path, words: tuple[str, ...], c
 def test_the_time_left_comes_from_the_steps_seen_here(sqlite: Path) -> None:
     from dataclasses import replace
 
-    runs.create_run(run_config(grpo={"max_steps": 100}))
+    lifecycle.create_run(run_config(grpo={"max_steps": 100}))
     row = replace(queries.run_detail(1).row, status=Status.RUNNING, step=40)  # resumed there
     pace = Pace()
     assert pace.left(row, 1000.0) is None
     assert pace.left(replace(row, step=50), 1020.0) == pytest.approx(100.0)
     assert clock(100.4) == "1:40" and clock(3723) == "1:02:03"
-    assert Seen(Status.RUNNING, 5, 10, 0.5, 0.25, 1234.0, 61.0).words() == "ETA 1:01  reward 0.500  gold 25.0%  1,234 tok/s"
+    assert (
+        Seen(Status.RUNNING, 5, 10, 0.5, 0.25, 1234.0, 61.0).words()
+        == "ETA 1:01  reward 0.500  gold 25.0%  1,234 tok/s"
+    )
     assert Seen(Status.STARTING, 0, 10, None, None, None, None).words() == "starting"
 
 
@@ -201,6 +217,6 @@ def test_the_users_own_command_line_reads_what_it_names_and_a_run_of_the_databas
     config = run_config(data={"train": {"path": str(data)}}, grpo={"max_steps": 1, "prompts_per_step": 2})
     code, _, err = ends(start(written(tmp_path, config)))
     assert code == 0, err
-    again = runs.create_run(config)
+    again = lifecycle.create_run(config)
     code, _, err = ends(start("--resume", str(again)))
     assert code == 1 and "data.train.path" in err and "leads out of the data roots" in err

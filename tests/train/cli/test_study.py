@@ -1,4 +1,5 @@
-"""Studies: what is none is refused at once; a real one is interrupted, goes on where it was, and ends with a report."""
+"""Studies: what is none is refused at once; a real one is interrupted, goes on where it was, and ends with
+a report."""
 
 import json
 import signal
@@ -13,16 +14,17 @@ from click.testing import CliRunner
 
 from cli import study as cli_study
 from cli.main import main
-from cli.processes import Group
+from cli.server.processes import Group
 from cli.study import read
+from core.common.errors import ConfigError
 from core.compare.catalogue import MEASURED
 from core.compare.evidence import Evidence
-from core.compare.scores import scores
-from core.errors import ConfigError
-from core.experiment import ExperimentConfig
-from core.parsing import parse
-from core.store import queries, runs, workers
-from core.store.states import Status
+from core.compare.stats.scores import scores
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
+from core.store import workers
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
 from tests.conftest import REPO, wait_for
 from tests.support.samples import FEW
 
@@ -79,19 +81,23 @@ def test_the_shipped_studies_are_what_they_say(name: str) -> None:
     assert found.primary and found.thresholds and len(found.seeds) >= 3 and found.question.endswith("?")
 
 
-def test_the_same_file_finds_its_experiment_and_a_changed_one_is_another(sqlite: Path, tmp_path: Path) -> None:
+def test_the_same_file_finds_its_experiment_and_a_changed_one_is_another(
+    sqlite: Path, tmp_path: Path
+) -> None:
     config = read(written(tmp_path))
-    made, _ = runs.create_experiment(config)
-    assert runs.experiment_of(read(written(tmp_path))) == made
-    assert runs.experiment_of(read(written(tmp_path, primary=["gold/auc"]))) is None
-    again, _ = runs.create_experiment(config)
-    assert runs.experiment_of(config) == again  # the newest
+    made, _ = lifecycle.create_experiment(config)
+    assert lifecycle.experiment_of(read(written(tmp_path))) == made
+    assert lifecycle.experiment_of(read(written(tmp_path, primary=["gold/auc"]))) is None
+    again, _ = lifecycle.create_experiment(config)
+    assert lifecycle.experiment_of(config) == again  # the newest
 
 
 def test_an_interrupted_study_goes_on_and_ends_with_a_report(home: Path, tmp_path: Path) -> None:
     path, out = written(tmp_path), tmp_path / "report"
     command = [sys.executable, "-m", "cli", "study", "run", str(path), "--out", str(out)]
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    first = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
     try:
         wait_for("the first run's end", lambda: any(r.status == Status.DONE for r in _rows()), 240)
         first.send_signal(signal.SIGINT)
@@ -105,7 +111,8 @@ def test_an_interrupted_study_goes_on_and_ends_with_a_report(home: Path, tmp_pat
     assert "is experiment 1 already: it goes on" in second.stderr and "[2/2]" in second.stderr
     made = json.loads(second.stdout)
     assert made["experiment"] == 1 and made["failed"] == [] and made["report"] == str(out)
-    assert [r.attempt for r in _rows() if r.status == Status.DONE and r.seed == 0] == [1]  # nothing was trained twice
+    # nothing was trained twice
+    assert [r.attempt for r in _rows() if r.status == Status.DONE and r.seed == 0] == [1]
     answer = CliRunner().invoke(main, ["report", "--verify", str(out)])
     assert answer.exit_code == 0, answer.output
 
@@ -121,14 +128,17 @@ def _rows() -> list[queries.RunRow]:
 def test_a_study_that_another_process_trained_says_when_nobody_does(
     sqlite: Path, monkeypatch: pytest.MonkeyPatch, listens: bool, times: int
 ) -> None:
-    """The first of two that run one study holds the worker; when it ends, the second would wait without a word."""
+    """The first of two that run one study holds the worker; when it ends, the second would wait without a
+    word."""
     monkeypatch.setattr(cli_study, "LOOK_SECONDS", 0.005)
-    study_id, _ = runs.create_experiment(parse(ExperimentConfig, STUDY))
+    study_id, _ = lifecycle.create_experiment(parse(ExperimentConfig, STUDY))
     if listens:
         workers.beat("box-1", "box", 42, 1)
     said: list[str] = []
     stop = threading.Event()
-    waiting = threading.Thread(target=cli_study._wait, args=(study_id, Group(sqlite / "logs"), stop, said.append))
+    waiting = threading.Thread(
+        target=cli_study._wait, args=(study_id, Group(sqlite / "logs"), stop, said.append)
+    )
     waiting.start()
     if times:
         wait_for("the word", lambda: said)

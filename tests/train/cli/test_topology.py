@@ -1,6 +1,7 @@
 """The services of docker-compose.yml as processes on loopback, killed one by one and all at once.
 
-The tests share the services: each takes those that live, and leaves a worker, a reaper, PostgreSQL and Redis behind that work.
+The tests share the services: each takes those that live, and leaves a worker, a reaper, PostgreSQL and
+Redis behind that work.
 """
 
 import os
@@ -10,11 +11,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from core import queue
-from core.errors import BrokerError
-from core.settings import settings
-from core.store import queries, runs
-from core.store.states import Status
+from core.common.errors import BrokerError
+from core.common.settings import settings
+from core.store import broker
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
 from tests.conftest import wait_for
 from tests.support.children import children_of, is_told, standing
 from tests.support.gate import COMPLETIONS, STEP, gated, gated_run, move, small
@@ -64,9 +65,9 @@ def whole(run_id: int, logs: Callable[[], str]) -> None:
 
 
 def queued(count: int) -> list[int]:
-    made = [runs.create_run(gated_run(seed=i, **small(STEPS))) for i in range(count)]
+    made = [lifecycle.create_run(gated_run(seed=i, **small(STEPS))) for i in range(count)]
     for run_id in made:
-        queue.enqueue(run_id)
+        broker.enqueue(run_id)
     return made
 
 
@@ -89,7 +90,8 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
     topology.start("app")
     topology.wait_healthy("redis", "reaper")
     with standing(made[1]) as child:  # at the gate, where it writes nothing
-        second.terminate()  # as `docker compose up` does with a new image: a checkpoint, and the run goes back to the queue
+        # as `docker compose up` does with a new image: a checkpoint, and the run goes back to the queue
+        second.terminate()
         wait_for("the training to be told", lambda: is_told(child))
     topology.gate.unlink()
     assert second.wait(120) == 0, topology.logs()
@@ -109,10 +111,7 @@ def test_every_part_is_killed_in_turn_and_the_runs_end_whole(topology: Topology)
 
 @pytest.mark.parametrize(
     "supervisor_sees_it",
-    [
-        pytest.param(True, id="longer-than-a-look"),
-        pytest.param(False, id="shorter-than-a-look"),
-    ],
+    [pytest.param(True, id="longer-than-a-look"), pytest.param(False, id="shorter-than-a-look")],
 )
 def test_the_database_is_killed_while_a_run_trains(topology: Topology, supervisor_sees_it: bool) -> None:
     (run_id,) = queued(1)
@@ -120,7 +119,8 @@ def test_the_database_is_killed_while_a_run_trains(topology: Topology, superviso
     worker = topology.running("worker-cpu")
     at_gate(run_id)
     if not supervisor_sees_it:
-        worker.send_signal(signal.SIGSTOP)  # stands for half a second between two looks, however slow this machine is
+        # stands for half a second between two looks, however slow this machine is
+        worker.send_signal(signal.SIGSTOP)
     topology.postgres.kill()
     if supervisor_sees_it:
         said = f"run {run_id}: lease not renewed"
@@ -128,7 +128,9 @@ def test_the_database_is_killed_while_a_run_trains(topology: Topology, superviso
     topology.gate.unlink()
     # Until the training has felt it: a restart between two of its writes proves nothing.
     log = settings().run_folder(run_id) / "train.log"
-    wait_for("the training to notice", lambda: "does not answer" in log.read_text() or not children_of(run_id))
+    wait_for(
+        "the training to notice", lambda: "does not answer" in log.read_text() or not children_of(run_id)
+    )
     topology.postgres.start()
     worker.send_signal(signal.SIGCONT)
     wait_for("the end", lambda: queries.run_detail(run_id).row.status.finished)
@@ -144,9 +146,9 @@ def test_the_broker_is_away_and_comes_back_with_nothing(topology: Topology) -> N
     kill(topology.running("redis"))
     for path in sorted((topology.home / "redis").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
-    waits = runs.create_run(run_config(seed=1, **small(STEPS)))
+    waits = lifecycle.create_run(run_config(seed=1, **small(STEPS)))
     with pytest.raises(BrokerError, match=f"run {waits} stays queued"):
-        queue.enqueue(waits)
+        broker.enqueue(waits)
     move(topology.gate, STEP + 2)
     at_gate(trains, STEP + 2)  # who trains needs no broker
     kill(worker)
@@ -154,7 +156,10 @@ def test_the_broker_is_away_and_comes_back_with_nothing(topology: Topology) -> N
     topology.gate.unlink()
     before = topology.logs().count("Cannot connect to redis")
     topology.start("worker-cpu")
-    wait_for("the new worker to look for the broker", lambda: topology.logs().count("Cannot connect to redis") > before)
+    wait_for(
+        "the new worker to look for the broker",
+        lambda: topology.logs().count("Cannot connect to redis") > before,
+    )
     topology.start("redis")
     for run_id in (trains, waits):
         wait_for(f"the end of run {run_id}", lambda i=run_id: queries.run_detail(i).row.status.finished)

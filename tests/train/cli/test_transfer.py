@@ -1,4 +1,5 @@
-"""A run as a folder and back: equal to the last bit, all or nothing, and a script that trains the same numbers."""
+"""A run as a folder and back: equal to the last bit, all or nothing, and a script that trains the same
+numbers."""
 
 import json
 import os
@@ -15,27 +16,30 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from app import actions
-from cli.export_texts import script
+from app.data import actions
 from cli.main import main
-from cli.transfer import export_run, import_run
-from core.config import RunConfig
-from core.errors import DataError, ShowdownError
-from core.settings import settings
-from core.store import claims, evaluations, lines, moves, notes, queries, records, runs
-from core.store.lines import Place
+from cli.runs.export_texts import script
+from cli.runs.transfer import export_run, import_run
+from core.common.errors import DataError, ShowdownError
+from core.common.settings import settings
+from core.config.run import RunConfig
+from core.store import transitions
+from core.store.runs import claims, lifecycle, queries
+from core.store.samples import lines, notes
+from core.store.samples.lines import Place
+from core.store.schema import run
 from core.store.session import writing
-from core.store.states import Status
-from core.store.tables import run
+from core.store.status import Status
+from core.store.steps import evaluations, records
 from migrations import upgrade
 from tests.conftest import forget_settings, wait_for
 from tests.support import stored
 from tests.support.samples import HARD, run_config
 from tests.support.trainings import record, same, train
-from worker import supervisor
-from worker.children import Children
-from worker.shared import digest
-from worker.supervisor import CHILD_ENV
+from worker.state.remote import digest
+from worker.supervise import supervisor
+from worker.supervise.process_group import Children
+from worker.supervise.supervisor import CHILD_ENV
 
 STEPS = 3
 COMPLETIONS = 8  # a step
@@ -50,7 +54,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "grpo": {"num_iterations": 2},
     },
     "hybrid": {},  # perplexity asks for log-probabilities
-    "kl": {"mix": {"blend": {**ADAPTIVE, "signal": "kl", "threshold": 0.0}, "terms": SIDES}},  # evaluations move the blend
+    "kl": {
+        "mix": {"blend": {**ADAPTIVE, "signal": "kl", "threshold": 0.0}, "terms": SIDES}
+    },  # evaluations move the blend
     "own-rule": {"mix": {"terms": HARD, "advantage": {"type": "w_reinforce"}}},  # TRL has no such advantages
 }
 STOCK = ("hard", "adaptive")
@@ -73,7 +79,8 @@ def config_of(name: str) -> RunConfig:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The export of a run of that config, trained on first use. The data directory is the folder's parent's `home`."""
+    """The export of a run of that config, trained on first use. The data directory is the folder's
+    parent's `home`."""
     folder = tmp_path_factory.mktemp("exported")
 
     def of(name: str) -> Path:
@@ -115,7 +122,7 @@ def _seen(run_id: int) -> dict[str, Any]:
 def test_an_import_equals_the_run_to_the_last_bit(exported: Any, database: str, tmp_path: Path) -> None:
     """On both databases; what comes out again is the same files, byte for byte."""
     folder = exported("hybrid")
-    runs.create_run(run_config())  # ids differ from those of the other database
+    lifecycle.create_run(run_config())  # ids differ from those of the other database
     run_id = import_run(folder)
     assert run_id == 2
     before = json.loads((folder.parent / "hybrid.json").read_text())
@@ -130,7 +137,8 @@ def test_an_import_equals_the_run_to_the_last_bit(exported: Any, database: str, 
     export_run(run_id, tmp_path / "again")
     now = json.loads((tmp_path / "again" / "run.json").read_text())
     changed = {name for name in was["files"] if now["files"].get(name) != was["files"][name]}
-    assert set(now["files"]) == set(was["files"]) and changed == {"README.md", "train_standalone.py"}  # they name the run's id
+    # they name the run's id
+    assert set(now["files"]) == set(was["files"]) and changed == {"README.md", "train_standalone.py"}
     assert now["run"] == was["run"]
     weights = "adapter/adapter_model.safetensors"
     assert digest(settings().run_folder(run_id) / weights) == digest(folder / weights)
@@ -138,7 +146,9 @@ def test_an_import_equals_the_run_to_the_last_bit(exported: Any, database: str, 
 
 def test_what_is_in_the_folder_can_be_read_without_us(exported: Any) -> None:
     folder = exported("hybrid")
-    metrics, samples, scores = (pq.read_table(folder / f"{n}.parquet") for n in ("metrics", "samples", "scores"))
+    metrics, samples, scores = (
+        pq.read_table(folder / f"{n}.parquet") for n in ("metrics", "samples", "scores")
+    )
     assert metrics.column_names == ["metric", "step", "value"]
     assert samples["sample"].to_pylist() == list(range(samples.num_rows))
     total = samples["total"].to_pylist()
@@ -164,7 +174,9 @@ def test_without_samples(exported: Any, sqlite: Path, tmp_path: Path) -> None:
     assert evaluations.items(run_id, 2) == evaluations.items(first, 2) != []
 
 
-def test_an_imported_run_is_not_trained_anew_over_what_was_imported(exported: Any, database: str, tmp_path: Path) -> None:
+def test_an_imported_run_is_not_trained_anew_over_what_was_imported(
+    exported: Any, database: str, tmp_path: Path
+) -> None:
     """An import brings no checkpoint. DONE and STOPPED alike; one that had no step yet loses none."""
     done = import_run(exported("hybrid"))
     folder = tmp_path / "stopped"
@@ -174,24 +186,29 @@ def test_an_imported_run_is_not_trained_anew_over_what_was_imported(exported: An
     before = {i: record(i) for i in (done, stopped)}
     for words in (("extend", str(done), "9"), ("extend", str(stopped), "9"), ("requeue", str(stopped))):
         made = showdown(*words)
-        assert made.exit_code == 1 and f"run {words[1]} was imported without a checkpoint" in made.stderr, made.output
-        assert f"its 3 imported steps would be removed. Train its config as a new run: showdown clone {words[1]}" in made.stderr
+        assert made.exit_code == 1 and f"run {words[1]} was imported without a checkpoint" in made.stderr, (
+            made.output
+        )
+        assert (
+            f"its 3 imported steps would be removed. Train its config as a new run: showdown clone {words[1]}"
+            in made.stderr
+        )
     assert "was imported without a checkpoint" in actions.requeue(stopped)
     assert "was imported without a checkpoint" in actions.extend(done, 9)
     assert {queries.run_detail(i).row.status for i in (done, stopped)} == {Status.DONE, Status.STOPPED}
-    assert all(record(i) == before[i] for i in before) and moves.queued() == []
+    assert all(record(i) == before[i] for i in before) and transitions.queued() == []
     _change_run(folder, step=0)
     fresh = import_run(folder)
-    assert runs.requeue(fresh) and moves.queued() == [fresh]
+    assert lifecycle.requeue(fresh) and transitions.queued() == [fresh]
     claim = claims.claim(fresh, "test", 60.0)  # once it trains here it is a run like any other
-    assert claim and claims.finish(fresh, claim.attempt, Status.STOPPED) and runs.requeue(fresh)
+    assert claim and claims.finish(fresh, claim.attempt, Status.STOPPED) and lifecycle.requeue(fresh)
 
 
 def test_a_stopped_run_stays_stopped_and_a_waiting_one_is_not_exported(sqlite: Path, tmp_path: Path) -> None:
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     made = showdown("export", str(run_id), str(tmp_path / "x"))
     assert made.exit_code == 1 and "run 1 is queued; it can be exported when it has ended" in made.stderr
-    runs.request_stop(run_id)
+    lifecycle.request_stop(run_id)
     assert showdown("export", str(run_id), str(tmp_path / "x")).exit_code == 0
     assert not (tmp_path / "x" / "adapter").exists()
     again = import_run(tmp_path / "x")
@@ -201,18 +218,21 @@ def test_a_stopped_run_stays_stopped_and_a_waiting_one_is_not_exported(sqlite: P
 
 def test_an_imported_run_that_reads_outside_the_data_roots_is_named(sqlite: Path, tmp_path: Path) -> None:
     """What was trained elsewhere may be looked at; here it is not trained on."""
-    run_id = runs.create_run(run_config(data={"eval": {"path": "/somewhere/else.jsonl"}}))
-    runs.request_stop(run_id)
+    run_id = lifecycle.create_run(run_config(data={"eval": {"path": "/somewhere/else.jsonl"}}))
+    lifecycle.request_stop(run_id)
     export_run(run_id, tmp_path / "x")
     done = showdown("import", str(tmp_path / "x"))
     assert done.exit_code == 0 and "imported" in done.output
-    assert "can be looked at but not trained here: data.eval.path: " in done.output and "SHOWDOWN_DATA_ROOTS" in done.output
+    assert (
+        "can be looked at but not trained here: data.eval.path: " in done.output
+        and "SHOWDOWN_DATA_ROOTS" in done.output
+    )
 
 
 def test_a_folder_in_use_is_left_alone(sqlite: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    run_id = runs.create_run(run_config())
-    runs.request_stop(run_id)
+    run_id = lifecycle.create_run(run_config())
+    lifecycle.request_stop(run_id)
     for target in (tmp_path, tmp_path / "thesis.txt"):
         made = showdown("export", str(run_id), str(target))
         assert made.exit_code == 1 and "is not empty; nothing was written" in made.stderr
@@ -243,7 +263,10 @@ BROKEN: list[tuple[str, Callable[[Path], Any]]] = [
     ("is an export of version 2 (by Showdown", lambda f: _change(f, version=2)),
     ("does not describe an exported run", lambda f: _change(f, format="something")),
     ("cannot be read", lambda f: (f / "run.json").write_text('{"half')),
-    ("says nothing of 'events'", lambda f: (f / "run.json").write_text('{"format": "showdown-run", "version": 1}')),
+    (
+        "says nothing of 'events'",
+        lambda f: (f / "run.json").write_text('{"format": "showdown-run", "version": 1}'),
+    ),
     ("does not name config.yaml", lambda f: _change(f, files={})),
     ("the run has 'mood', which this version does not know", lambda f: _change_run(f, mood="good")),
     ("only a run that has ended", lambda f: _change_run(f, status="running")),
@@ -252,7 +275,10 @@ BROKEN: list[tuple[str, Callable[[Path], Any]]] = [
     ("the run has 'step' as int, not int", lambda f: _change_run(f, step=2**70)),
     ("the run has 'swept' as int, not json", lambda f: _change_run(f, swept=1)),
     ("the run has 'queued_at' as list, not float", lambda f: _change_run(f, queued_at=[1])),
-    ("an event has 'kind' as dict, not text", lambda f: _change(f, events=[{"at": 1.0, "kind": {}, "detail": "x"}])),
+    (
+        "an event has 'kind' as dict, not text",
+        lambda f: _change(f, events=[{"at": 1.0, "kind": {}, "detail": "x"}]),
+    ),
     ("an event has 'mood', which this version does not know", lambda f: _change(f, events=[{"mood": 1}])),
     ("has events or an origin that are none", lambda f: _change(f, events=["x"])),
     ("says nothing of 'rows'", lambda f: _change(f, rows=7)),
@@ -295,7 +321,9 @@ def _no_text(folder: Path, file: str) -> pa.Array:
 COLUMNS: list[tuple[str, Callable[[Path], Any]]] = [
     (
         "'completion' is list<",
-        lambda f: _with_column(f, "samples.parquet", "completion", _all(f, "samples.parquet", ["x"], pa.list_(pa.string()))),
+        lambda f: _with_column(
+            f, "samples.parquet", "completion", _all(f, "samples.parquet", ["x"], pa.list_(pa.string()))
+        ),
     ),
     (
         "'step' is string, not int",
@@ -303,7 +331,9 @@ COLUMNS: list[tuple[str, Callable[[Path], Any]]] = [
     ),
     (
         "'step' is uint64, not int",
-        lambda f: _with_column(f, "samples.parquet", "step", _all(f, "samples.parquet", 2**64 - 1, pa.uint64())),
+        lambda f: _with_column(
+            f, "samples.parquet", "step", _all(f, "samples.parquet", 2**64 - 1, pa.uint64())
+        ),
     ),
     (
         "'value' is bool, not float",
@@ -315,14 +345,20 @@ COLUMNS: list[tuple[str, Callable[[Path], Any]]] = [
     ),
     (
         "the most is",
-        lambda f: _with_column(f, "samples.parquet", "completion", _all(f, "samples.parquet", "x" * 50_000, pa.string())),
+        lambda f: _with_column(
+            f, "samples.parquet", "completion", _all(f, "samples.parquet", "x" * 50_000, pa.string())
+        ),
     ),
     (
         "cannot be read as Parquet",
         lambda f: (
             (f / "scores.parquet").write_bytes(b"PAR1" * 9),
             _change(
-                f, files={**json.loads((f / "run.json").read_text())["files"], "scores.parquet": digest(f / "scores.parquet")}
+                f,
+                files={
+                    **json.loads((f / "run.json").read_text())["files"],
+                    "scores.parquet": digest(f / "scores.parquet"),
+                },
             ),
         ),
     ),
@@ -331,9 +367,14 @@ COLUMNS: list[tuple[str, Callable[[Path], Any]]] = [
 
 @pytest.mark.parametrize(("message", "breaks"), COLUMNS, ids=[m for m, _ in COLUMNS])
 def test_a_column_that_holds_something_else_is_refused_before_it_is_read(
-    exported: Any, sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str, breaks: Callable[[Path], Any]
+    exported: Any,
+    sqlite: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    message: str,
+    breaks: Callable[[Path], Any],
 ) -> None:
-    monkeypatch.setattr("cli.transfer.MOST_TEXT", 1_000_000)
+    monkeypatch.setattr("cli.runs.transfer.MOST_TEXT", 1_000_000)
     folder = tmp_path / "copy"
     shutil.copytree(exported("hybrid"), folder)
     breaks(folder)
@@ -364,7 +405,9 @@ def test_an_outside_path_is_refused(exported: Any, sqlite: Path, tmp_path: Path)
         import_run(folder)
 
 
-def test_an_import_that_fails_in_its_middle_leaves_nothing(exported: Any, database: str, tmp_path: Path) -> None:
+def test_an_import_that_fails_in_its_middle_leaves_nothing(
+    exported: Any, database: str, tmp_path: Path
+) -> None:
     """A score of a sample that is not there: found only when thousands of rows may have been written already."""
     folder = tmp_path / "copy"
     shutil.copytree(exported("hybrid"), folder)
@@ -382,7 +425,8 @@ def test_a_full_disk_leaves_no_half_export(exported: Any, sqlite: Path, tmp_path
     (tmp_path / "there").mkdir()
     (settings().run_folder(run_id) / "adapter").rename(tmp_path / "adapter")
     (settings().run_folder(run_id) / "adapter").mkdir()
-    (settings().run_folder(run_id) / "adapter" / "broken").symlink_to(tmp_path / "nowhere")  # cannot be copied
+    # cannot be copied
+    (settings().run_folder(run_id) / "adapter" / "broken").symlink_to(tmp_path / "nowhere")
     for target in (tmp_path / "new", tmp_path / "there"):
         with pytest.raises(ShowdownError, match="cannot be written"):
             export_run(run_id, target)
@@ -394,11 +438,13 @@ def test_many_samples_pass_in_pieces(sqlite: Path, tmp_path: Path, monkeypatch: 
     from core.store import transfer
 
     monkeypatch.setattr(transfer, "PIECE", dict.fromkeys(transfer.PIECE, 7))
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     claim = claims.claim(run_id, "test", 60)
     assert claim is not None
     for step in range(1, 12):
-        scores = tuple(records.ScoreRow(t, k, 0.1 * k, None, 1.0, 1 / 3) for k, t in enumerate(("correctness", "format")))
+        scores = tuple(
+            records.ScoreRow(t, k, 0.1 * k, None, 1.0, 1 / 3) for k, t in enumerate(("correctness", "format"))
+        )
         rows = [
             records.SampleRow(
                 split, f"p{i}", i, 0, "q", f"a\u2028{i} {step}", "72", None, None, None, None, i % 2 == 0, 3, False,
@@ -406,7 +452,9 @@ def test_many_samples_pass_in_pieces(sqlite: Path, tmp_path: Path, monkeypatch: 
             )
             for split in ("train", "eval") for i in range(5)
         ]  # fmt: skip
-        records.write_step(run_id, 1, records.StepRecord(step, {"reward/total": step / 3, "eval/kl": 1e300}, rows))
+        records.write_step(
+            run_id, 1, records.StepRecord(step, {"reward/total": step / 3, "eval/kl": 1e300}, rows)
+        )
     claims.finish(run_id, 1, Status.FAILED, "Why", "because")
     made = export_run(run_id, tmp_path / "x")
     assert made["rows"]["samples.parquet"] == 110 and made["rows"]["scores.parquet"] == 110
@@ -423,7 +471,8 @@ def test_many_samples_pass_in_pieces(sqlite: Path, tmp_path: Path, monkeypatch: 
 def test_the_script_alone_trains_the_same_numbers(exported: Any, name: str, tmp_path: Path) -> None:
     """Without database, broker and data directory: rewards and losses of every step are those of the run.
 
-    One script is started as a person starts it. The others differ from it in what they train alone: they are forked.
+    One script is started as a person starts it. The others differ from it in what they train alone: they
+    are forked.
     """
     folder = exported(name)
     text = (folder / "train_standalone.py").read_text()
@@ -431,7 +480,9 @@ def test_the_script_alone_trains_the_same_numbers(exported: Any, name: str, tmp_
     nowhere = {"SHOWDOWN_HOME": str(tmp_path / "none")}
     if name == STARTED_ANEW:
         # CHILD_ENV: without it, threads that wait by spinning starve when another training shares the cores.
-        start_script(folder, tmp_path, {**CHILD_ENV, **nowhere, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+        start_script(
+            folder, tmp_path, {**CHILD_ENV, **nowhere, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        )
     else:
         fork_script(folder, tmp_path, nowhere)
     steps = [json.loads(line) for line in (tmp_path / "out" / "steps.jsonl").read_text().splitlines()]
@@ -439,7 +490,9 @@ def test_the_script_alone_trains_the_same_numbers(exported: Any, name: str, tmp_
     assert [s["step"] for s in steps] == [1, 2, 3]
     assert any(stored["policy/grad_norm"].values())  # steps that change nothing would all be equal
     for key, ours in (("reward", "reward/total"), ("loss", "policy/loss"), ("grad_norm", "policy/grad_norm")):
-        assert [s[key] for s in steps if key in s] == pytest.approx(list(stored[ours].values()), abs=1e-6), key
+        assert [s[key] for s in steps if key in s] == pytest.approx(list(stored[ours].values()), abs=1e-6), (
+            key
+        )
     weights = "adapter_model.safetensors"
     assert digest(tmp_path / "out" / "adapter" / weights) == digest(folder / "adapter" / weights)
     assert not (tmp_path / "none").exists()
@@ -453,7 +506,8 @@ def start_script(folder: Path, tmp_path: Path, environment: dict[str, str]) -> N
 
 
 def fork_script(folder: Path, tmp_path: Path, showdown_variables: dict[str, str], code: int = 0) -> str:
-    """The same in a fork of the process that has imported the training stack already, with only these variables of ours.
+    """The same in a fork of the process that has imported the training stack already, with only these
+    variables of ours.
 
     Returns what it has written, once it has ended with that exit code. It finds no optional extra.
     """
@@ -480,21 +534,24 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def test_every_attempt_and_the_script_compute_with_the_threads_of_the_first(
     sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number decides the last bits of sums: with sixteen completions of this length each step's adapter is another one
-    with 2, 3, 4, 8 or 16 threads than with 1. With eight of twice the length it was the same with all of them. More than 4
-    make a step ten times as long on two cores.
+    """The number decides the last bits of sums: with sixteen completions of this length each step's
+    adapter is another one with 2, 3, 4, 8 or 16 threads than with 1. With eight of twice the length it was
+    the same with all of them. More than 4 make a step ten times as long on two cores.
     """
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     run_id = train(
         run_config(
-            mix={"blend": {"type": "constant", "value": 0.9}, "terms": SIDES},  # closeness: every group is worth a step
+            mix={
+                "blend": {"type": "constant", "value": 0.9},
+                "terms": SIDES,
+            },  # closeness: every group is worth a step
             grpo={"prompts_per_step": 4, "num_generations": 4, "max_completion_length": 24, "max_steps": 1},
             data={"eval": {"name": "tiny-arithmetic", "size": 1}},
             evaluation={"every": 100, "num_samples": 1},
         )
     )
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert runs.extend(run_id, 2)
+    assert lifecycle.extend(run_id, 2)
     assert supervisor.supervise("test") == Status.DONE
     export_run(run_id, tmp_path / "x")
     fork_script(tmp_path / "x", tmp_path, {})
@@ -508,14 +565,19 @@ def test_every_attempt_and_the_script_compute_with_the_threads_of_the_first(
     made_with = {**queries.run_detail(run_id).environment, "threads": 100_000}
     with writing() as c:
         c.execute(run.update().where(run.c.id == run_id).values(environment=made_with))
-    assert runs.extend(run_id, 3)
+    assert lifecycle.extend(run_id, 3)
     assert supervisor.supervise("test") == Status.DONE
     (event,) = [e for e in queries.events(run_id) if e.kind == "threads"]
-    assert event.step == 3 and "computes with 1 CPU threads, the attempts before it with 100000" in event.detail
+    assert (
+        event.step == 3 and "computes with 1 CPU threads, the attempts before it with 100000" in event.detail
+    )
     assert event.detail in log.read_text()
     assert queries.run_detail(run_id).environment["threads"] == 100_000  # the run's, whoever goes on with it
     export_run(run_id, tmp_path / "y")
-    assert "part of the run had another number, so the last bits differ" in (tmp_path / "y" / "README.md").read_text()
+    assert (
+        "part of the run had another number, so the last bits differ"
+        in (tmp_path / "y" / "README.md").read_text()
+    )
 
 
 @pytest.mark.parametrize(
@@ -528,7 +590,9 @@ def test_every_attempt_and_the_script_compute_with_the_threads_of_the_first(
         ({}, None, ""),  # it has not been trained
     ],
 )
-def test_the_script_sets_the_threads_or_says_that_it_cannot(made_with: dict[str, Any], threads: str | None, text: str) -> None:
+def test_the_script_sets_the_threads_or_says_that_it_cannot(
+    made_with: dict[str, Any], threads: str | None, text: str
+) -> None:
     code = script(run_config(), 3, "here", made_with)
     compile(code, "train_standalone.py", "exec")
     assert re.findall(r"set_num_threads\((.*)\)", code) == ([threads] if threads else [])
@@ -536,12 +600,14 @@ def test_the_script_sets_the_threads_or_says_that_it_cannot(made_with: dict[str,
     assert text in head and ("CPU threads" in head) == bool(text)
 
 
-def test_the_script_of_a_run_with_vllm_keeps_its_base_and_says_what_is_missing(sqlite: Path, tmp_path: Path) -> None:
-    run_id = runs.create_run(run_config(mix={"terms": HARD}, grpo={"use_vllm": True}))
-    runs.request_stop(run_id)
+def test_the_script_of_a_run_with_vllm_keeps_its_base_and_says_what_is_missing(
+    sqlite: Path, tmp_path: Path
+) -> None:
+    run_id = lifecycle.create_run(run_config(mix={"terms": HARD}, grpo={"use_vllm": True}))
+    lifecycle.request_stop(run_id)
     assert showdown("export", str(run_id), str(tmp_path / "x")).exit_code == 0
     text = (tmp_path / "x" / "train_standalone.py").read_text()
-    assert "trainer = build(" in text  # stock TRL merges the adapter into the base: worker.options
+    assert "trainer = build(" in text  # stock TRL merges the adapter into the base: worker.training.options
     assert "grpo.use_vllm: needs the package vllm" in fork_script(tmp_path / "x", tmp_path, {}, code=1)
 
 
@@ -550,8 +616,12 @@ def test_the_script_refuses_another_number_of_processes(tmp_path: Path, processe
     """It would train other numbers without a word."""
     text = script(run_config(grpo={"num_processes": processes}), 3, "here", {})
     (tmp_path / "train_standalone.py").write_text(text)
-    env = {k: v for k, v in os.environ.items() if k != "WORLD_SIZE"} | ({"WORLD_SIZE": world} if world else {})
-    made = subprocess.run([sys.executable, "train_standalone.py"], cwd=tmp_path, capture_output=True, text=True, env=env)
+    env = {k: v for k, v in os.environ.items() if k != "WORLD_SIZE"} | (
+        {"WORLD_SIZE": world} if world else {}
+    )
+    made = subprocess.run(
+        [sys.executable, "train_standalone.py"], cwd=tmp_path, capture_output=True, text=True, env=env
+    )
     assert made.returncode == 1 and f"trained in {processes} process(es)" in made.stderr
     assert ("accelerate launch --multi_gpu --num_processes 2" in made.stderr) == (processes == 2)
 

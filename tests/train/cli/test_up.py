@@ -1,4 +1,5 @@
-"""`showdown up` as a person starts it: what stands in its way is said, Ctrl-C ends all of it, a second start goes on."""
+"""`showdown up` as a person starts it: what stands in its way is said, Ctrl-C ends all of it, a second
+start goes on."""
 
 import os
 import signal
@@ -12,17 +13,19 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from core.errors import StoreUnavailable
-from core.settings import settings
-from core.store import queries
-from core.store.states import Status
+from core.common.errors import StoreUnavailable
+from core.common.settings import settings
+from core.store.runs import queries
+from core.store.status import Status
 from tests.conftest import forget_settings, free_port, wait_for
 from tests.support.children import left_over
 
 
 def start(*words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "cli", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
 
 
 def ends(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -53,16 +56,24 @@ def test_a_taken_port_is_named_with_the_way_out(home: Path, port: int) -> None:
     assert left_over(home) == []
 
 
-def test_a_directory_that_cannot_be_written_is_named(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_cannot_be_written_is_named(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("SHOWDOWN_HOME", str(tmp_path / "file" / "home"))
     forget_settings()
     refused = up_here()
-    assert refused.exit_code == 1 and "cannot be written to" in refused.output and "set SHOWDOWN_HOME" in refused.output
+    assert (
+        refused.exit_code == 1
+        and "cannot be written to" in refused.output
+        and "set SHOWDOWN_HOME" in refused.output
+    )
     assert "Traceback" not in refused.output
 
 
-def test_a_very_long_data_directory_still_has_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_very_long_data_directory_still_has_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOWDOWN_HOME", str(tmp_path / ("x" * 120)))
     forget_settings()
     assert len(str(settings().broker_socket)) < 100

@@ -1,7 +1,7 @@
 """Our advantages equal TRL's, on random scores with rows that do not apply and groups that are dead.
 
-The expected numbers come from TRL's own lines (trl 1.16, grpo_trainer.py), run here with TRL's own helper; the whole
-trainer is compared in tests/train/worker/test_trainer.py.
+The expected numbers come from TRL's own lines (trl 1.16, grpo_trainer.py), run here with TRL's own helper;
+the whole trainer is compared in tests/train/worker/test_trainer.py.
 """
 
 import numpy as np
@@ -9,11 +9,13 @@ import pytest
 import torch
 from trl.trainer.utils import nanstd
 
-from core.advantage import Group, NormalizeThenSum, advantages, dead
+from core.rewards.advantage import Group, NormalizeThenSum, advantages, dead
 from tests.support.totals import totals_of
 
 
-def trl_advantages(rewards: torch.Tensor, num_generations: int, scale_rewards: str) -> tuple[torch.Tensor, torch.Tensor]:
+def trl_advantages(
+    rewards: torch.Tensor, num_generations: int, scale_rewards: str
+) -> tuple[torch.Tensor, torch.Tensor]:
     """TRL's computation for one objective: (advantages [n], is_std_zero [n])."""
     grouped = rewards.view(-1, num_generations)
     mean = torch.nanmean(grouped, dim=1).repeat_interleave(num_generations, dim=0)
@@ -26,8 +28,11 @@ def trl_advantages(rewards: torch.Tensor, num_generations: int, scale_rewards: s
     return torch.nan_to_num(found, nan=0.0), torch.isclose(std, torch.zeros_like(std))
 
 
-def trl_normalize_then_sum(rewards_per_func: torch.Tensor, reward_weights: torch.Tensor, num_generations: int) -> torch.Tensor:
-    """TRL's computation for `multi_objective_aggregation="normalize_then_sum"`: advantages [n] of scores [n, K]."""
+def trl_normalize_then_sum(
+    rewards_per_func: torch.Tensor, reward_weights: torch.Tensor, num_generations: int
+) -> torch.Tensor:
+    """TRL's computation for `multi_objective_aggregation="normalize_then_sum"`: advantages [n] of scores
+    [n, K]."""
     unscorable_mask = torch.isnan(rewards_per_func).all(dim=1)
     grouped = rewards_per_func.view(-1, num_generations, rewards_per_func.shape[1])
     mean_k = torch.nanmean(grouped, dim=1, keepdim=True)
@@ -82,4 +87,8 @@ def test_normalize_then_sum_where_nothing_applies_or_varies() -> None:
     for value in (np.nan, 0.5):
         scores = np.full((16, 2), value)
         expected = trl_normalize_then_sum(torch.tensor(scores), torch.ones(2, dtype=torch.float64), 8)
-        assert expected.tolist() == [0.0] * 16 == advantages(NormalizeThenSum(), totals_of(scores, size=8)).tolist()
+        assert (
+            expected.tolist()
+            == [0.0] * 16
+            == advantages(NormalizeThenSum(), totals_of(scores, size=8)).tolist()
+        )

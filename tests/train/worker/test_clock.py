@@ -1,8 +1,10 @@
-"""A worker's clock jumps, by NTP or after a suspend: nobody takes its run, nothing waits for an hour, no time is counted twice.
+"""A worker's clock jumps, by NTP or after a suspend: nobody takes its run, nothing waits for an hour, no time
+is counted twice.
 
-Real processes. The clock that Python tells the worker and its training is moved while they run; the reaper's and the
-database's stay right, as they would on other machines, and so does the monotonic one, which no jump of a kernel's clock
-moves. (libfaketime 0.9.10 cannot do that: with the monotonic clock left alone, every sleep of Python 3.11 fails.)
+Real processes. The clock that Python tells the worker and its training is moved while they run; the
+reaper's and the database's stay right, as they would on other machines, and so does the monotonic one,
+which no jump of a kernel's clock moves. (libfaketime 0.9.10 cannot do that: with the monotonic clock left
+alone, every sleep of Python 3.11 fails.)
 """
 
 import os
@@ -15,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from core.silence import Silence
-from core.store import claims, queries, runs
-from core.store.claims import Lease
-from core.store.states import Status
+from core.store.lease_watch import Silence
+from core.store.runs import claims, lifecycle, queries
+from core.store.runs.claims import Lease
+from core.store.status import Status
 from tests.conftest import forget_settings, wait_for
 from tests.support.children import at_step, children_of, start
 from tests.support.gate import gated, gated_run
@@ -46,8 +48,11 @@ def worker(home: Path) -> tuple[subprocess.Popen[bytes], Callable[[float], None]
         (folder / "new").replace(folder / "offset")
 
     move(0.0)
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))}
-    code = "from worker import supervisor; supervisor.supervise('moved')"
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")])),
+    }
+    code = "from worker.supervise import supervisor; supervisor.supervise('moved')"
     return subprocess.Popen([sys.executable, "-c", code], env=env, start_new_session=True), move
 
 
@@ -57,28 +62,36 @@ def ahead() -> float:
     return lease.until - LEASE - time.time()
 
 
-def test_a_workers_clock_jumps_an_hour_forward_and_back(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workers_clock_jumps_an_hour_forward_and_back(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOWDOWN_LEASE_SECONDS", str(LEASE))
     monkeypatch.setenv("SHOWDOWN_REAP_SECONDS", "0.2")
     forget_settings()
-    gate = gated(sqlite, monkeypatch, 1)  # it trains two steps under each clock, and waits while the time goes by
-    run_id = runs.create_run(gated_run(grpo={**BRIEF, "max_steps": STEPS}))
-    runs.set_time_limit(run_id, HOUR / 2)
+    # it trains two steps under each clock, and waits while the time goes by
+    gate = gated(sqlite, monkeypatch, 1)
+    run_id = lifecycle.create_run(gated_run(grpo={**BRIEF, "max_steps": STEPS}))
+    lifecycle.set_time_limit(run_id, HOUR / 2)
     reaper = start("reaper", sqlite / "log")
     first, move = worker(sqlite)
     try:
         at_step(run_id, 1)
-        for jump in (-HOUR, HOUR):  # to the past: by its clock the lease ended an hour ago; to the future: it ends in an hour
+        # to the past: by its clock the lease ended an hour ago; to the future: it ends in an hour
+        for jump in (-HOUR, HOUR):
             move(jump)
             wait_for("a renewal by the moved clock", lambda j=jump: abs(ahead() - j) < HOUR / 10)
             step = queries.run_detail(run_id).row.step
             move_gate(gate, step + 2)
             at_step(run_id, step + 2)
             (before,) = claims.leases()
-            wait_for("renewals for longer than a lease", lambda b=before: claims.leases()[0].until > b.until + LEASE)
+            wait_for(
+                "renewals for longer than a lease",
+                lambda b=before: claims.leases()[0].until > b.until + LEASE,
+            )
         assert [e.kind for e in queries.events(run_id)].count("lost") == 0
 
-        # Killed with a lease that ends in an hour: it is missed as soon as any other. Its training goes on until it sees that.
+        # Killed with a lease that ends in an hour: it is missed as soon as any other. Its training goes on
+        # until it sees that.
         gate.unlink()
         os.kill(first.pid, signal.SIGKILL)
         killed_at = time.monotonic()
@@ -90,7 +103,7 @@ def test_a_workers_clock_jumps_an_hour_forward_and_back(sqlite: Path, monkeypatc
         second, move = worker(sqlite)
         move(-HOUR)
         at_step(run_id, step + 2)
-        runs.request_stop(run_id)
+        lifecycle.request_stop(run_id)
         second.wait()
     finally:
         first.kill()

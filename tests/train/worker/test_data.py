@@ -9,9 +9,9 @@ from datasets import load_dataset_builder
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from core.config import DataSource
-from core.errors import DataError
-from worker import data
+from core.common.errors import DataError
+from core.config.run import DataSource
+from worker.training import data
 
 WORDS = ["<unk>", "<eos>", "[THINK]", "[/THINK]", "<think>", "</think>", "72", "71", "user"]
 
@@ -31,7 +31,11 @@ def ids(text: str) -> list[int]:
 @pytest.mark.parametrize(
     ("special", "completion", "text"),
     [
-        (["[THINK]", "[/THINK]"], "[THINK] 71 [/THINK] 72 <eos>", "[THINK] 71 [/THINK] 72"),  # without them, 71 is an answer
+        (
+            ["[THINK]", "[/THINK]"],
+            "[THINK] 71 [/THINK] 72 <eos>",
+            "[THINK] 71 [/THINK] 72",
+        ),  # without them, 71 is an answer
         ([], "<think> 71 </think> 72 <eos>", "<think> 71 </think> 72"),
         (["user"], "71 user 72 <eos>", "71 72"),  # other special tokens are left out
     ],
@@ -43,10 +47,16 @@ def test_marks_of_thoughts_stay_in_the_text(special: list[str], completion: str,
 
 def test_what_each_prompt_has_begun() -> None:
     prompts = [ids("user 72 <think>"), ids("user 72"), ids("user <think> </think>")]
-    assert [begun.split() for begun in data.begun(tokenizer([]), prompts)] == [["<think>"], [], ["<think>", "</think>"]]
+    assert [begun.split() for begun in data.begun(tokenizer([]), prompts)] == [
+        ["<think>"],
+        [],
+        ["<think>", "</think>"],
+    ]
 
 
-def test_a_folder_under_the_name_of_a_data_set_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_under_the_name_of_a_data_set_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`datasets` would read what lies there, and quote its first line where it is no data."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "keys").mkdir()
@@ -57,7 +67,9 @@ def test_a_folder_under_the_name_of_a_data_set_is_not_read(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("name", ["text", "json", "csv", "parquet"])
-def test_the_name_of_a_reader_is_no_data_set(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_name_of_a_reader_is_no_data_set(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Under these names `datasets` reads the files of the directory that it is started in."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
@@ -80,7 +92,11 @@ def test_a_data_set_of_the_hub_names_no_file_of_this_machine(
     (tmp_path / "hub" / "README.md").write_text(
         f"---\nconfigs:\n- config_name: default\n  data_files: {listed.format(out=out)}\n---\n"
     )
-    monkeypatch.setattr(data, "load_dataset_builder", lambda _name, subset: load_dataset_builder(str(tmp_path / "hub"), subset))
+    monkeypatch.setattr(
+        data,
+        "load_dataset_builder",
+        lambda _name, subset: load_dataset_builder(str(tmp_path / "hub"), subset),
+    )
     with pytest.raises(DataError, match="are not its own on the hub|cannot be loaded") as raised:
         data.problems(DataSource(name="someone/data"), "train")
     assert "private" not in str(raised.value)

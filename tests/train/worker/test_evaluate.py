@@ -1,11 +1,12 @@
-"""Evaluations: that of an untrained policy is that of the model it starts from, and one that nobody waits for is given up."""
+"""Evaluations: that of an untrained policy is that of the model it starts from, and one that nobody waits
+for is given up."""
 
 from pathlib import Path
 
 from core.problems import arithmetic
 from tests.support.samples import run_config
 from tests.support.trainers import ours
-from worker.evaluate import Evaluator
+from worker.training.evaluate import Evaluator
 
 
 def test_before_the_first_step_the_adapter_changes_nothing_and_stays_trainable(tmp_path: Path) -> None:
@@ -16,9 +17,13 @@ def test_before_the_first_step_the_adapter_changes_nothing_and_stays_trainable(t
     trained = [name for name, weight in trainer.model.named_parameters() if weight.requires_grad]
     with_adapter, without = evaluator(), evaluator(untrained=True)
     assert with_adapter is not None and without is not None
-    assert without.batch.completions == with_adapter.batch.completions and without.kl == with_adapter.kl == 0.0
+    assert (
+        without.batch.completions == with_adapter.batch.completions and without.kl == with_adapter.kl == 0.0
+    )
     assert without.row.items == with_adapter.row.items
-    assert [name for name, weight in trainer.model.named_parameters() if weight.requires_grad] == trained != []
+    assert (
+        [name for name, weight in trainer.model.named_parameters() if weight.requires_grad] == trained != []
+    )
 
 
 def test_an_evaluation_is_given_up_between_two_batches(tmp_path: Path) -> None:

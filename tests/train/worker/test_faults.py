@@ -1,4 +1,5 @@
-"""What ends a training by itself: numbers that are none, full memory, a full disk. Each is said, and nothing good is lost."""
+"""What ends a training by itself: numbers that are none, full memory, a full disk. Each is said, and
+nothing good is lost."""
 
 import json
 import os
@@ -13,17 +14,19 @@ from typing import Any
 import pytest
 import torch
 
-from core.config import RunConfig
-from core.settings import settings
-from core.store import queries, runs
-from core.store.states import Status
+from core.common.settings import settings
+from core.config.run import RunConfig
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
 from tests.conftest import forget_settings, wait_for
 from tests.support.children import children_of, standing, started
 from tests.support.gate import at_gate, gated, gated_run, move
 from tests.support.samples import run_config
 from tests.support.trainings import STEPS, record, same, train
-from worker import memory, policy, supervisor
-from worker.train import say
+from worker.common import out_of_memory
+from worker.supervise import supervisor
+from worker.training import policy
+from worker.training.train import say
 
 pytestmark = pytest.mark.usefixtures("sqlite")
 
@@ -35,12 +38,25 @@ def weighted(weight: Any, **more: Any) -> dict[str, Any]:
 LATE = {"type": "linear", "start": 1.0, "end": 1e308, "from_step": 3, "to_step": 4}
 FIRST = "base_model.model.model.layers.0.self_attn.q_proj"
 # One problem, at the start.
-NOT_EVALUATED = {"data": {"eval": {"name": "tiny-arithmetic", "size": 1}}, "evaluation": {"every": 100, "num_samples": 1}}
+NOT_EVALUATED = {
+    "data": {"eval": {"name": "tiny-arithmetic", "size": 1}},
+    "evaluation": {"every": 100, "num_samples": 1},
+}
 NOT_FINITE = [
     # what, the last good step and its checkpoint, the message
-    (weighted(LATE), 3, 2, ("step 4: the total reward of sample ", "(problem tiny-arithmetic/train/", "closeness contributes")),
+    (
+        weighted(LATE),
+        3,
+        2,
+        ("step 4: the total reward of sample ", "(problem tiny-arithmetic/train/", "closeness contributes"),
+    ),
     ({"grpo": {"beta": 1e300}}, 0, None, ("step 1: the loss of micro-batch 0 is nan", FIRST)),
-    ({"grpo": {"beta": 1e38}}, 1, 1, (f"step 2: the gradient of {FIRST}", "has norm inf, all losses are finite")),
+    (
+        {"grpo": {"beta": 1e38}},
+        1,
+        1,
+        (f"step 2: the gradient of {FIRST}", "has norm inf, all losses are finite"),
+    ),
     (weighted(1e30, advantage={"type": "none"}), 0, None, ("step 1: the gradient of", FIRST, "norm inf")),
 ]
 
@@ -52,7 +68,12 @@ def test_a_number_that_is_none_stops_at_its_step(
     short = {**change, "grpo": {"max_completion_length": 16, **change.get("grpo", {})}, **NOT_EVALUATED}
     run_id = train(run_config(**short, checkpoint={"every": 1 if checkpoint == 1 else 2}))
     row = queries.run_detail(run_id).row
-    assert (row.status, row.error_kind, row.step, row.checkpoint_step) == (Status.FAILED, "NotFinite", step, checkpoint)
+    assert (row.status, row.error_kind, row.step, row.checkpoint_step) == (
+        Status.FAILED,
+        "NotFinite",
+        step,
+        checkpoint,
+    )
     for word in words:
         assert word in (row.error_message or "")
     assert [p.name for p in settings().run_folder(run_id).glob("checkpoint-*")] == (
@@ -73,11 +94,17 @@ def test_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
 
 # 64 completions: after its completions are scored, a first step takes several hundred megabytes more.
 BIG = {"prompts_per_step": 16, "max_completion_length": 8}
-NAMES = ("prompts_per_step 16", "num_generations 4", "max_completion_length 8", "per_device_train_batch_size 64")
+NAMES = (
+    "prompts_per_step 16",
+    "num_generations 4",
+    "max_completion_length 8",
+    "per_device_train_batch_size 64",
+)
 
 
 def limit(run_id: int, gate: Path) -> None:
-    """Let a training that waits at the gate have 64 MiB more address space than it has: what it asks for beyond is refused."""
+    """Let a training that waits at the gate have 64 MiB more address space than it has: what it asks for
+    beyond is refused."""
     at_gate(gate)
     (child,) = children_of(run_id)
     pages = int(Path(f"/proc/{child}/statm").read_text().split()[0])
@@ -86,7 +113,9 @@ def limit(run_id: int, gate: Path) -> None:
     gate.unlink()
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits the memory of another process")
+@pytest.mark.skipif(
+    not hasattr(resource, "prlimit"), reason="only Linux limits the memory of another process"
+)
 def test_out_of_memory_names_what_to_lower(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = gated(sqlite, monkeypatch, 0)
     run_id, thread = started(gated_run(grpo=BIG))
@@ -98,14 +127,16 @@ def test_out_of_memory_names_what_to_lower(sqlite: Path, monkeypatch: pytest.Mon
         assert name in (row.error_message or ""), row.error_message
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits the memory of another process")
+@pytest.mark.skipif(
+    not hasattr(resource, "prlimit"), reason="only Linux limits the memory of another process"
+)
 def test_out_of_memory_goes_on_from_the_checkpoint_with_a_smaller_micro_batch(
     sqlite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = gated(sqlite, monkeypatch, 1)
     retried = {"retry": {"smaller_micro_batch": True}, "checkpoint": {"every": 1}}
     run_id = train(gated_run(grpo={**BIG, "max_steps": 1}, **retried))
-    assert queries.run_detail(run_id).row.checkpoint_step == 1 and runs.extend(run_id, 2)
+    assert queries.run_detail(run_id).row.checkpoint_step == 1 and lifecycle.extend(run_id, 2)
     move(gate, 0)  # the first step of the next process
     thread = threading.Thread(target=supervisor.supervise, args=("test",))
     thread.start()
@@ -129,10 +160,10 @@ def test_the_micro_batch_is_halved_until_one(tmp_path: Path) -> None:
     def config(**retry: bool) -> RunConfig:
         return run_config(grpo={"num_generations": 3}, retry=retry)
 
-    assert memory.smaller(config(), tmp_path) is None
+    assert out_of_memory.smaller(config(), tmp_path) is None
     sizes = []
-    while memory.smaller(config(smaller_micro_batch=True), tmp_path):
-        fitted = memory.fitted(config(), tmp_path).grpo
+    while out_of_memory.smaller(config(smaller_micro_batch=True), tmp_path):
+        fitted = out_of_memory.fitted(config(), tmp_path).grpo
         sizes.append(fitted.micro_batch)
         assert fitted.completions_per_step == 12
     assert sizes == [6, 3, 1]
@@ -150,14 +181,14 @@ OUT = [
 
 @pytest.mark.parametrize(("error", "expected"), OUT)
 def test_which_errors_say_that_memory_is_full(error: Exception, expected: bool) -> None:
-    assert memory.ran_out(error) == expected
+    assert out_of_memory.ran_out(error) == expected
 
 
 def test_memory_that_torch_refuses_is_known() -> None:
     """The words of this torch, asked for more than the addresses of any machine reach."""
     with pytest.raises(RuntimeError) as refused:
         torch.zeros(2**58)
-    assert memory.ran_out(refused.value)
+    assert out_of_memory.ran_out(refused.value)
 
 
 @pytest.fixture
@@ -186,14 +217,19 @@ def test_a_full_disk_keeps_the_checkpoint_before(small_disk: Path, trained_home:
     thread.join()
     row, folder = queries.run_detail(run_id).row, settings().run_folder(run_id)
     assert (row.status, row.error_kind) == (Status.FAILED, "DiskFull"), row.error_message
-    assert f"the disk of {folder} is full (" in (row.error_message or "") and "bytes were free" in (row.error_message or "")
+    assert f"the disk of {folder} is full (" in (row.error_message or "") and "bytes were free" in (
+        row.error_message or ""
+    )
     at = row.checkpoint_step
-    assert at in (2, 4) and {p.name for p in folder.glob("checkpoint-*")} <= {"checkpoint-2", f"checkpoint-{at}"}
+    assert at in (2, 4) and {p.name for p in folder.glob("checkpoint-*")} <= {
+        "checkpoint-2",
+        f"checkpoint-{at}",
+    }
     (small_disk / "filler").unlink()
     # As after a kill in the middle of a checkpoint: newer, and not whole.
     shutil.copytree(folder / f"checkpoint-{at}", folder / f"checkpoint-{at + 1}")
     (folder / f"checkpoint-{at + 1}" / "reward_engine.json").unlink()
-    assert runs.requeue(run_id)
+    assert lifecycle.requeue(run_id)
     supervisor.supervise("test")
     assert queries.run_detail(run_id).row.status == Status.DONE, queries.run_detail(run_id).log_tail
     assert [e.step for e in queries.events(run_id) if e.kind == "resumed"] == [at]
@@ -210,8 +246,11 @@ def test_a_full_disk_keeps_the_checkpoint_before(small_disk: Path, trained_home:
 def test_what_a_full_disk_left_of_the_micro_batch_does_not_stop_the_run(tmp_path: Path) -> None:
     config = run_config(retry={"smaller_micro_batch": True})
     (tmp_path / "micro_batch").write_text("")
-    assert memory.fitted(config, tmp_path) == config
-    assert memory.smaller(config, tmp_path) and memory.fitted(config, tmp_path).grpo.micro_batch == 8
+    assert out_of_memory.fitted(config, tmp_path) == config
+    assert (
+        out_of_memory.smaller(config, tmp_path)
+        and out_of_memory.fitted(config, tmp_path).grpo.micro_batch == 8
+    )
 
 
 def test_the_first_reason_of_several_processes_stays(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""The further forwards equal one sample at a time, run once a batch, and a training that asks for everything ends well."""
+"""The further forwards equal one sample at a time, run once a batch, and a training that asks for
+everything ends well."""
 
 import json
 from pathlib import Path
@@ -8,22 +9,23 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from core.common.settings import settings
 from core.metrics import describe
 from core.problems import arithmetic
-from core.rewards import COMPONENTS
-from core.settings import settings
-from core.store import queries
-from core.store.states import Status
+from core.rewards.components import COMPONENTS
+from core.store.runs import queries
+from core.store.status import Status
 from tests.conftest import free_port
 from tests.support.judge_server import says, serving
 from tests.support.reward_models import save
 from tests.support.samples import HARD, run_config
 from tests.support.trainers import made, terms
 from tests.support.trainings import train
-from worker import data, forwards, policy
-from worker.checkpoints import judges_file, restore_judges
-from worker.forwards import up_to_answer
-from worker.trainer import ShowdownTrainer, build
+from worker.state.checkpoints import judges_file
+from worker.training import data, policy
+from worker.training.scoring import judge, policy_forwards
+from worker.training.scoring.policy_forwards import up_to_answer
+from worker.training.trainer import ShowdownTrainer, build
 
 FORWARDS = ("self_aligned", "self_certainty", "reference_probability")
 TEXTS = [
@@ -46,7 +48,8 @@ UP_TO = [
 
 
 class Naive:
-    """The tiny model, loaded apart, one sample at a time, nothing padded. A new adapter changes nothing in the policy."""
+    """The tiny model, loaded apart, one sample at a time, nothing padded. A new adapter changes nothing in
+    the policy."""
 
     def __init__(self) -> None:
         loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase] = policy.load(run_config().model)
@@ -72,7 +75,8 @@ def naive() -> Naive:
 
 
 def test_a_look_has_no_dropout_and_leaves_no_trace(tmp_path: Path, naive: Naive) -> None:
-    """Else the perplexity of a completion would be another at each look, and asking for it would change the training."""
+    """Else the perplexity of a completion would be another at each look, and asking for it would change
+    the training."""
     config = run_config(mix={"terms": terms(*FORWARDS)}, lora={"lora_dropout": 0.5})
     model, tokenizer = policy.load(config.model)
     rows = data.rows(arithmetic.problems(64, "train"), config.data, conversational=True)
@@ -84,7 +88,7 @@ def test_a_look_has_no_dropout_and_leaves_no_trace(tmp_path: Path, naive: Naive)
     prompts = [naive.ids("<|user|>Add 3 and 5.<|assistant|>")] * len(TEXTS)
     completions, golds = [naive.ids(text) for text in TEXTS], GOLDS
     trainer.model.train()
-    with_dropout = [forwards.mean_nll(*trainer.token_logps(prompts, completions)) for _ in range(2)]
+    with_dropout = [policy_forwards.mean_nll(*trainer.token_logps(prompts, completions)) for _ in range(2)]
     assert (with_dropout[0] != with_dropout[1]).any()  # so the adapter does act, and dropout does draw
 
     look = trainer.forwards
@@ -104,7 +108,7 @@ def test_a_look_has_no_dropout_and_leaves_no_trace(tmp_path: Path, naive: Naive)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(module.training for module in trainer.model.modules())
     trainer.model.eval()
-    assert (found[0][0] == forwards.mean_nll(*trainer.token_logps(prompts, completions))).all()
+    assert (found[0][0] == policy_forwards.mean_nll(*trainer.token_logps(prompts, completions))).all()
     look.nll(prompts, completions)
     assert not trainer.model.training  # asked in an evaluation, it stays one
 
@@ -118,11 +122,15 @@ def test_each_forward_equals_one_sample_at_a_time(
     questions = [p.question for p in arithmetic.problems(3, "train") for _ in range(2)]
     prompts = [naive.ids(f"<|user|>{q}<|assistant|>") for q in questions]
     completions = [naive.ids(text) for text in TEXTS]
-    assert len({len(p) for p in prompts}) > 1 and len({len(c) for c in completions}) > 1  # so that there is padding
+    # so that there is padding
+    assert len({len(p) for p in prompts}) > 1 and len({len(c) for c in completions}) > 1
 
     nothing = naive.ids("<|user|><|assistant|>")
     assert look.empty_prompt() == nothing
-    for found, before in ((look.nll(prompts, completions), prompts), (look.nll_without_prompt(completions), [nothing] * 6)):
+    for found, before in (
+        (look.nll(prompts, completions), prompts),
+        (look.nll_without_prompt(completions), [nothing] * 6),
+    ):
         nll = [-naive.logps(p, c, 0.7).mean().item() for p, c in zip(before, completions, strict=True)]
         assert found == pytest.approx(nll, abs=1e-4)
 
@@ -130,10 +138,12 @@ def test_each_forward_equals_one_sample_at_a_time(
     for p, c in zip(prompts, completions, strict=True):
         log_p = naive.logits(p, c).log_softmax(-1)  # at temperature 1
         v = log_p.shape[1]
-        certainty.append(sum((1 / v * (torch.log(torch.tensor(1 / v)) - row)).sum().item() for row in log_p) / len(c))
+        certainty.append(
+            sum((1 / v * (torch.log(torch.tensor(1 / v)) - row)).sum().item() for row in log_p) / len(c)
+        )
     assert look.self_certainty(prompts, completions) == pytest.approx(certainty, abs=1e-4)
     assert min(certainty) > 1  # nats: a trained model is far from uniform
-    monkeypatch.setattr(forwards, "MOST_LOGITS", 1)  # a vocabulary so large that samples go one by one
+    monkeypatch.setattr(policy_forwards, "MOST_LOGITS", 1)  # a vocabulary so large that samples go one by one
     assert look.self_certainty(prompts, completions) == pytest.approx(certainty, abs=1e-4)
 
     def probability(before: list[int], gold: str) -> float:
@@ -188,8 +198,14 @@ class Counting(ShowdownTrainer):
         (terms("self_certainty"), [4] * 4),
         (terms("self_aligned", "perplexity"), [4] * 8),  # mean NLL, needed twice, once
         (terms("reference_probability"), [4] * 5),  # the baseline: four distinct prompts
-        ([{**terms("reference_probability")[0], "params": {"baseline": False}}], [4] * 4),  # nobody reads a baseline
-        ({"terms": HARD, "advantage": {"type": "group", "perplexity_alpha": 0.5}}, [4] * 4),  # the rule reads mean NLL
+        (
+            [{**terms("reference_probability")[0], "params": {"baseline": False}}],
+            [4] * 4,
+        ),  # nobody reads a baseline
+        (
+            {"terms": HARD, "advantage": {"type": "group", "perplexity_alpha": 0.5}},
+            [4] * 4,
+        ),  # the rule reads mean NLL
         (terms(*FORWARDS) + [{**terms("self_certainty")[0], "name": "again"}], [4] * 17),
     ],
 )
@@ -215,8 +231,14 @@ def test_each_forward_runs_once_a_batch_and_only_where_asked_for(
 def test_a_training_that_asks_for_everything_stores_finite_scores(sqlite: Path, tmp_path: Path) -> None:
     names = (*FORWARDS, "perplexity", "key_points", "judge", "reward_model")
     with serving(lambda server, asked: says(str(len(asked) % 11))) as server:
-        mix = terms(*names, judge={"url": server.url, "with_gold": True}, reward_model={"path": str(save(tmp_path / "rm"))})
-        config = run_config(mix={"terms": HARD + mix, "blend": {"type": "constant", "value": 0.5}}, grpo={"max_steps": 2})
+        mix = terms(
+            *names,
+            judge={"url": server.url, "with_gold": True},
+            reward_model={"path": str(save(tmp_path / "rm"))},
+        )
+        config = run_config(
+            mix={"terms": HARD + mix, "blend": {"type": "constant", "value": 0.5}}, grpo={"max_steps": 2}
+        )
         run_id = train(config)
     detail = queries.run_detail(run_id)
     assert detail.row.status == Status.DONE, detail.log_tail
@@ -244,16 +266,20 @@ def test_a_training_that_asks_for_everything_stores_finite_scores(sqlite: Path, 
     assert counts["requests"] == len(server.asked)
     # Whoever goes on from there goes on counting: the budget is the run's.
     resumed = made(tmp_path, mix)
-    restore_judges(resumed.judges, checkpoint)
+    judge.restore_counts(resumed.judges, checkpoint)
     assert resumed.judged()["requests"] == len(server.asked)
 
 
 def test_a_dead_judge_costs_scores_and_not_the_run(sqlite: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}/v1"
-    run_id = train(run_config(mix={"terms": terms("judge", judge={"url": url, "retries": 0})}, grpo={"max_steps": 1}))
+    run_id = train(
+        run_config(mix={"terms": terms("judge", judge={"url": url, "retries": 0})}, grpo={"max_steps": 1})
+    )
     detail = queries.run_detail(run_id)
     assert detail.row.status == Status.DONE, detail.log_tail
     samples = queries.samples_at(run_id, 1)
-    assert len(samples) == 16 and all(s.total is None and s.advantage == 0 and s.scores[0].raw is None for s in samples)
+    assert len(samples) == 16 and all(
+        s.total is None and s.advantage == 0 and s.scores[0].raw is None for s in samples
+    )
     found = {name: series.values for name, series in queries.series(run_id).items()}
     assert found["judge/failed"] == [16.0] and found["judge/requests"][0] + found["judge/cached"][0] == 16

@@ -1,7 +1,8 @@
-"""The database goes away while a run trains: the run goes on, and every step is stored exactly once, in order.
+"""The database goes away while a run trains: the run goes on, and every step is stored exactly once, in
+order.
 
-Real servers, locks and kills. What happens to a training happens while it waits at a gate, and that it went on is read from its
-journal, never assumed from a sleep.
+Real servers, locks and kills. What happens to a training happens while it waits at a gate, and that it
+went on is read from its journal, never assumed from a sleep.
 """
 
 import json
@@ -20,19 +21,20 @@ from typing import Any
 
 import pytest
 
-from core.config import RunConfig
-from core.settings import settings
-from core.store import claims, queries, records, runs
-from core.store.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord
-from core.store.states import Status
+from core.common.settings import settings
+from core.config.run import RunConfig
+from core.store.runs import claims, lifecycle, queries
+from core.store.status import Status
+from core.store.steps import records
+from core.store.steps.records import EvaluationRow, ItemRow, SampleRow, ScoreRow, StepRecord
 from migrations import upgrade
 from tests.conftest import forget_settings, fresh_postgres, reap, wait_for
 from tests.support.children import at_step, children_of, started
 from tests.support.gate import at_gate, gated, gated_run, move
 from tests.support.samples import BRIEF, run_config
 from tests.support.trainings import record, same, train
-from worker import supervisor
-from worker.journal import CAUGHT_UP, Journal, record_of, take_over
+from worker.state.journal import CAUGHT_UP, Journal, record_of, take_over
+from worker.supervise import supervisor
 
 STEPS = 6
 Record = tuple[list[Any], dict[str, dict[int, float]]]
@@ -66,7 +68,8 @@ def cluster() -> Iterator[Server]:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found:
         pytest.skip("no PostgreSQL to stop: install Debian's `postgresql`")
-    made = Server(Path(tempfile.mkdtemp(prefix="showdown-away-", dir="/tmp")), found[-1])  # short, as in tests/conftest.py
+    # short, as in tests/conftest.py
+    made = Server(Path(tempfile.mkdtemp(prefix="showdown-away-", dir="/tmp")), found[-1])
     made.folder.chmod(0o755)
     if os.geteuid() == 0:
         shutil.chown(made.folder, "postgres")
@@ -120,7 +123,8 @@ def stored(run_id: int, gate: Path) -> None:
 
 
 def without_database(config: RunConfig, server: Server, gate: Path) -> tuple[int, threading.Thread]:
-    """A training that waits in its second step, and its supervisor's thread, when the database has just gone away."""
+    """A training that waits in its second step, and its supervisor's thread, when the database has just
+    gone away."""
     run_id, thread = started(config)
     stored(run_id, gate)
     server.stop()
@@ -169,7 +173,7 @@ def test_postgresql_away_when_a_run_is_claimed_and_when_it_ends(
     server: Server, straight: Record, gate: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "showdown")
-    run_id = runs.create_run(config())
+    run_id = lifecycle.create_run(config())
     server.stop()
     thread = threading.Thread(target=supervisor.supervise, args=("test",))
     thread.start()
@@ -178,7 +182,10 @@ def test_postgresql_away_when_a_run_is_claimed_and_when_it_ends(
     stored(run_id, gate)
     server.stop()
     gate.unlink()
-    wait_for("the adapter", lambda: (settings().run_folder(run_id) / "adapter" / "adapter_model.safetensors").is_file())
+    wait_for(
+        "the adapter",
+        lambda: (settings().run_folder(run_id) / "adapter" / "adapter_model.safetensors").is_file(),
+    )
     wait_for("the child's end", lambda: not children_of(run_id))  # it does not keep its memory to wait
     assert thread.is_alive()
     server.start()
@@ -193,14 +200,18 @@ def test_a_full_journal_makes_the_training_wait(server: Server, straight: Record
     gate.unlink()
     log = settings().run_folder(run_id) / "train.log"
     wait_for("the journal to be full", lambda: "the journal is full" in log.read_text())
-    wait_for("two more tries", lambda: log.read_text().split("the journal is full")[1].count("tried again") >= 3)
+    wait_for(
+        "two more tries", lambda: log.read_text().split("the journal is full")[1].count("tried again") >= 3
+    )
     assert len(kept(run_id)) == 2
     server.start()
     thread.join()
     ends(run_id, straight)
 
 
-def test_a_stop_while_the_database_is_away_leaves_a_checkpoint(server: Server, straight: Record, gate: Path) -> None:
+def test_a_stop_while_the_database_is_away_leaves_a_checkpoint(
+    server: Server, straight: Record, gate: Path
+) -> None:
     run_id, thread = without_database(config(), server, gate)
     move(gate, 2)
     at_gate(gate)
@@ -212,12 +223,15 @@ def test_a_stop_while_the_database_is_away_leaves_a_checkpoint(server: Server, s
     server.start()
     thread.join()
     row = queries.run_detail(run_id).row
-    assert row.status == Status.QUEUED and row.step == row.checkpoint_step == last == 3  # nothing is done twice
+    # nothing is done twice
+    assert row.status == Status.QUEUED and row.step == row.checkpoint_step == last == 3
     supervisor.supervise("test")
     ends(run_id, straight)
 
 
-def test_a_child_killed_with_a_journal_loses_nothing_of_it(server: Server, straight: Record, gate: Path) -> None:
+def test_a_child_killed_with_a_journal_loses_nothing_of_it(
+    server: Server, straight: Record, gate: Path
+) -> None:
     run_id, thread = without_database(config(), server, gate)
     move(gate, 5)
     keeps(run_id, 6)
@@ -231,14 +245,14 @@ def test_a_child_killed_with_a_journal_loses_nothing_of_it(server: Server, strai
     assert row.step == max(e["step"]["step"] for e in entries if "step" in e)
     assert row.checkpoint_step == max(e["checkpoint"] for e in entries if "checkpoint" in e)
     gate.unlink()
-    assert runs.requeue(run_id)
+    assert lifecycle.requeue(run_id)
     supervisor.supervise("test")
     ends(run_id, straight)
 
 
 def test_child_supervisor_and_database_killed_at_once(server: Server, straight: Record, gate: Path) -> None:
-    run_id = runs.create_run(config())
-    code = "from worker import supervisor; supervisor.supervise('doomed')"
+    run_id = lifecycle.create_run(config())
+    code = "from worker.supervise import supervisor; supervisor.supervise('doomed')"
     doomed = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     stored(run_id, gate)
     server.stop()
@@ -261,13 +275,17 @@ def test_child_supervisor_and_database_killed_at_once(server: Server, straight: 
 
 
 @pytest.mark.usefixtures("sqlite")
-def test_sqlite_locked_by_another_process(straight: Record, gate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlite_locked_by_another_process(
+    straight: Record, gate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOWDOWN_BUSY_SECONDS", "2")
     forget_settings()
     run_id, thread = started(config())
     stored(run_id, gate)
     locker = subprocess.Popen(
-        [sys.executable, "-c", LOCK, str(settings().home / "showdown.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", LOCK, str(settings().home / "showdown.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert locker.stdin and locker.stdout and locker.stdout.readline()
     move(gate, 5)
@@ -280,15 +298,36 @@ def test_sqlite_locked_by_another_process(straight: Record, gate: Path, monkeypa
 
 SCORES = (ScoreRow("correctness", 0, 1.0, None, 0.5, 0.1 + 0.2),)
 SAMPLE = SampleRow(
-    "train", "p", 0, 0, "q\n", "nul \x00 é", "1", None, None, None, None, True, 3, False, None, 1e-17, -0.0, SCORES
+    "train",
+    "p",
+    0,
+    0,
+    "q\n",
+    "nul \x00 é",
+    "1",
+    None,
+    None,
+    None,
+    None,
+    True,
+    3,
+    False,
+    None,
+    1e-17,
+    -0.0,
+    SCORES,
 )
-EVALUATION = EvaluationRow(8, 2, 1.0, 0.25, 1.5, None, 0.5, {"1": 0.25}, "k", (ItemRow("p", 2, 1, None, 0.5),))
-STEP = StepRecord(3, {"policy/loss": 0.1, "policy/kl": float("nan")}, [SAMPLE], EVALUATION, ["blend"], ["said"])
+EVALUATION = EvaluationRow(
+    8, 2, 1.0, 0.25, 1.5, None, 0.5, {"1": 0.25}, "k", (ItemRow("p", 2, 1, None, 0.5),)
+)
+STEP = StepRecord(
+    3, {"policy/loss": 0.1, "policy/kl": float("nan")}, [SAMPLE], EVALUATION, ["blend"], ["said"]
+)
 
 
 @pytest.fixture
 def claimed(database: str) -> tuple[int, Path]:
-    claim = claims.claim(runs.create_run(run_config()), "w", 60.0)
+    claim = claims.claim(lifecycle.create_run(run_config()), "w", 60.0)
     assert claim
     folder = settings().run_folder(claim.run_id)
     folder.mkdir(parents=True)

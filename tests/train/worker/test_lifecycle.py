@@ -5,11 +5,11 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from core.store import queries, runs
-from core.store.states import Status
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
 from tests.support.samples import BRIEF, run_config
 from tests.support.trainings import record, same, train
-from worker import supervisor
+from worker.supervise import supervisor
 
 
 def showdown(*words: str) -> Result:
@@ -19,9 +19,11 @@ def showdown(*words: str) -> Result:
 def test_an_extended_run_equals_one_that_was_long_from_the_start(sqlite: Path) -> None:
     evaluation = {"every": 2, "num_samples": 1}
     long = train(run_config(grpo={**BRIEF, "max_steps": 4}, evaluation=evaluation))
-    short = train(run_config(grpo={**BRIEF, "max_steps": 2}, evaluation=evaluation, checkpoint={"every": 100}))
+    short = train(
+        run_config(grpo={**BRIEF, "max_steps": 2}, evaluation=evaluation, checkpoint={"every": 100})
+    )
     assert queries.run_detail(short).row.status == Status.DONE
-    assert runs.extend(short, 4)
+    assert lifecycle.extend(short, 4)
     supervisor.supervise("test")
     assert queries.run_detail(short).row.status == Status.DONE
     assert same(record(long)[0], record(short)[0]) and record(long)[1] == record(short)[1]
@@ -31,7 +33,7 @@ def test_an_extended_run_equals_one_that_was_long_from_the_start(sqlite: Path) -
 
 def test_the_commands(sqlite: Path) -> None:
     """No broker here: the rows move, and the message is said to follow later."""
-    run_id = runs.create_run(run_config())
+    run_id = lifecycle.create_run(run_config())
     assert "priority 7" in showdown("priority", str(run_id), "7").stdout
     assert "stops after 5 minutes" in showdown("limit", str(run_id), "5").stdout
     early = showdown("extend", str(run_id), "50")

@@ -1,4 +1,5 @@
-"""Real trainings across machines that share a database and a place: every checkpoint leads to the same run, bit for bit."""
+"""Real trainings across machines that share a database and a place: every checkpoint leads to the same
+run, bit for bit."""
 
 import shutil
 import threading
@@ -9,29 +10,44 @@ from typing import Any
 
 import pytest
 
-from cli.transfer import export_run
-from core.settings import settings
-from core.store import evaluations, queries, runs
+from cli.runs.transfer import export_run
+from core.common.settings import settings
+from core.store.runs import lifecycle, queries
+from core.store.schema import run
 from core.store.session import writing
-from core.store.states import Status
-from core.store.tables import run
+from core.store.status import Status
+from core.store.steps import evaluations
 from migrations import upgrade
 from tests.conftest import wait_for
 from tests.support.places import BUCKET, machine, s3_environment
 from tests.support.samples import CONTINUOUS, HARD, run_config
 from tests.support.trainings import record, same, train
-from worker import checkpoints, supervisor
-from worker.keeper import NOT_SHARED, SHARED_AGAIN
-from worker.shared import Shared, digest
+from worker.state import checkpoints
+from worker.state.checkpoint_manager import NOT_SHARED, SHARED_AGAIN
+from worker.state.remote import Shared, digest
+from worker.supervise import supervisor
 
 STEPS = 3
 LONG = 10
 WEIGHTS = "adapter_model.safetensors"
-# Dropout draws from torch's generator; the blend, the z-score and the evaluations' KL have a memory of steps before.
-BLEND = {"type": "adaptive", "signal": "kl", "threshold": 0.0, "start": 0.7, "end": 0.0, "rate": 0.3, "memory": 0.5}
+# Dropout draws from torch's generator; the blend, the z-score and the evaluations' KL have a memory of steps
+# before.
+BLEND = {
+    "type": "adaptive",
+    "signal": "kl",
+    "threshold": 0.0,
+    "start": 0.7,
+    "end": 0.0,
+    "rate": 0.3,
+    "memory": 0.5,
+}
 STATEFUL = {
     "blend": BLEND,
-    "terms": [*HARD, {**CONTINUOUS[0], "shaping": {"type": "zscore"}}, {**CONTINUOUS[1], "shaping": {"type": "zscore"}}],
+    "terms": [
+        *HARD,
+        {**CONTINUOUS[0], "shaping": {"type": "zscore"}},
+        {**CONTINUOUS[1], "shaping": {"type": "zscore"}},
+    ],
 }
 CONFIG = run_config(
     mix=STATEFUL,
@@ -110,7 +126,8 @@ def test_every_checkpoint_leads_another_machine_to_the_same_run(straight: Straig
 
 
 def test_what_a_checkpoint_holds(straight: Straight) -> None:
-    """Each kind of state that a resumed run needs; what the database holds of the rest is rewound to the same step."""
+    """Each kind of state that a resumed run needs; what the database holds of the rest is rewound to the
+    same step."""
     with straight.on("a"):
         held = {p.name for p in checkpoints.path(settings().run_folder(1), 2).iterdir()}
     assert held >= {
@@ -131,11 +148,15 @@ def test_a_machine_without_the_run_exports_its_adapter(straight: Straight, tmp_p
     accuracies = straight.seen["metrics"]["eval/accuracy"]
     best = max((value, step) for step, value in accuracies.items())
     assert said["best"] == {"step": best[1], "accuracy": best[0]}
-    assert f"Highest held-out accuracy: {best[0]:.1%}, at step {best[1]}." in (tmp_path / "export" / "README.md").read_text()
+    assert (
+        f"Highest held-out accuracy: {best[0]:.1%}, at step {best[1]}."
+        in (tmp_path / "export" / "README.md").read_text()
+    )
 
 
 def test_a_training_goes_on_while_the_place_is_away(home: Path, tmp_path: Path) -> None:
-    """A directory this time. It learns to be wrong: an early checkpoint is the best, and is kept beside the newest."""
+    """A directory this time. It learns to be wrong: an early checkpoint is the best, and is kept beside
+    the newest."""
     place, away = tmp_path / "place", tmp_path / "away"
     config = run_config(
         mix={"terms": [{"component": "correctness", "side": "hard", "weight": -1.0}]},
@@ -146,7 +167,7 @@ def test_a_training_goes_on_while_the_place_is_away(home: Path, tmp_path: Path) 
     )
     with machine(tmp_path / "home", str(place), f"sqlite:///{tmp_path / 'own.db'}"):
         upgrade()
-        run_id = runs.create_run(config)
+        run_id = lifecycle.create_run(config)
         thread = threading.Thread(target=supervisor.supervise, args=("test",))
         thread.start()
         wait_for("the first checkpoint", lambda: queries.run_detail(run_id).row.step >= 3)
@@ -163,6 +184,8 @@ def test_a_training_goes_on_while_the_place_is_away(home: Path, tmp_path: Path) 
         accuracies = evaluations.accuracies(run_id)
         best = max((value, step) for step, value in accuracies.items() if step)[1]
         assert best != LONG, "the last is the best: this says nothing"
-        assert Shared(run_id).steps()[0] == {best, LONG} == {*checkpoints.steps(settings().run_folder(run_id))}
+        assert (
+            Shared(run_id).steps()[0] == {best, LONG} == {*checkpoints.steps(settings().run_folder(run_id))}
+        )
         shutil.rmtree(settings().run_folder(run_id) / "adapter")
         assert Shared(run_id).fetch("adapter", settings().run_folder(run_id) / "adapter")

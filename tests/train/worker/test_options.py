@@ -1,4 +1,5 @@
-"""Options for bigger models: what can run on a CPU runs; what cannot is refused early, and its arguments are TRL's."""
+"""Options for bigger models: what can run on a CPU runs; what cannot is refused early, and its arguments
+are TRL's."""
 
 import math
 import sys
@@ -12,19 +13,24 @@ import torch
 from peft import LoraConfig, get_peft_model
 from trl.generation.vllm_generation import VLLMGeneration
 
-from core.config import ModelConfig, RunConfig
-from core.errors import ConfigError
-from core.launch import settled
-from core.store import queries
-from core.store.states import Status
+from core.common.errors import ConfigError
+from core.config.local_checks import settled
+from core.config.run import ModelConfig, RunConfig
+from core.store.runs import queries
+from core.store.status import Status
 from tests.support.samples import run_config
 from tests.support.trainers import base, history, made, ours, terms
 from tests.support.trainings import train
-from worker import options, policy
-from worker.trainer import ShowdownTrainer, grpo_config
+from worker.training import options, policy
+from worker.training.trainer import ShowdownTrainer, grpo_config
 
 SHORT = {"max_steps": 2, "max_completion_length": 12}
-COLOCATE = {"use_vllm": True, "vllm_gpu_memory_utilization": 0.5, "vllm_max_model_length": 300, "vllm_enable_sleep_mode": True}
+COLOCATE = {
+    "use_vllm": True,
+    "vllm_gpu_memory_utilization": 0.5,
+    "vllm_max_model_length": 300,
+    "vllm_enable_sleep_mode": True,
+}
 SERVER = {
     "use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": "http://10.0.0.5:8000",
     "vllm_importance_sampling_mode": "token_truncate", "vllm_importance_sampling_clip_max": 2.0,
@@ -36,12 +42,25 @@ SERVER = {
     [
         ({}, {"use_vllm": False, "use_liger_kernel": False}),
         ({"use_liger_kernel": True}, {"use_liger_kernel": True}),
-        (COLOCATE, {**COLOCATE, "vllm_mode": "colocate", "vllm_server_base_url": None, "vllm_tensor_parallel_size": 1}),
+        (
+            COLOCATE,
+            {
+                **COLOCATE,
+                "vllm_mode": "colocate",
+                "vllm_server_base_url": None,
+                "vllm_tensor_parallel_size": 1,
+            },
+        ),
         (SERVER, SERVER),
-        ({"vllm_gpu_memory_utilization": 0.9}, {"vllm_gpu_memory_utilization": 0.3}),  # without use_vllm: TRL's own
+        (
+            {"vllm_gpu_memory_utilization": 0.9},
+            {"vllm_gpu_memory_utilization": 0.3},
+        ),  # without use_vllm: TRL's own
     ],
 )
-def test_settings_reach_trl_under_its_names(tmp_path: Path, given: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_settings_reach_trl_under_its_names(
+    tmp_path: Path, given: dict[str, Any], expected: dict[str, Any]
+) -> None:
     args = grpo_config(run_config(grpo=given), tmp_path)
     assert {name: getattr(args, name) for name in expected} == expected
 
@@ -66,7 +85,12 @@ NEEDS = [
     ({"grpo": {"use_vllm": True}}, "vllm", "grpo.use_vllm", "'.[worker,vllm]'"),
     ({"grpo": {"use_liger_kernel": True}}, "liger_kernel", "grpo.use_liger_kernel", "'.[liger]'"),
     ({"model": {"load_in_4bit": True}}, "bitsandbytes", "model.load_in_4bit", "'.[quantization]'"),
-    ({"model": {"attn_implementation": "flash_attention_2"}}, "flash_attn", "model.attn_implementation", "flash-attn"),
+    (
+        {"model": {"attn_implementation": "flash_attention_2"}},
+        "flash_attn",
+        "model.attn_implementation",
+        "flash-attn",
+    ),
 ]
 
 
@@ -97,7 +121,9 @@ def test_a_missing_gpu_is_named(
 
 def test_processes_that_cannot_share_a_vllm_are_named() -> None:
     shared = {"use_vllm": True, "vllm_tensor_parallel_size": 2, "prompts_per_step": 6}
-    with pytest.raises(ConfigError, match="vllm_tensor_parallel_size 2 does not divide num_processes 3; 1 would"):
+    with pytest.raises(
+        ConfigError, match="vllm_tensor_parallel_size 2 does not divide num_processes 3; 1 would"
+    ):
         run_config(grpo={**shared, "num_processes": 3})
     run_config(grpo={**shared, "num_processes": 4})
 
@@ -120,7 +146,8 @@ class Sampled(ShowdownTrainer):
 
 
 def test_perplexity_is_the_policys_whoever_samples(tmp_path: Path) -> None:
-    """A sampler's log-probs are those after top_p and top_k, in its own arithmetic: another number than the policy's."""
+    """A sampler's log-probs are those after top_p and top_k, in its own arithmetic: another number than
+    the policy's."""
     found = []
     for cls in (ShowdownTrainer, Sampled):
         torch.manual_seed(0)
@@ -216,7 +243,9 @@ def test_gradients_through_a_4_bit_base_are_those_through_the_weights_it_stands_
     assert len(packed) == 28  # 4 layers x (q, k, v, o, gate, up, down)
     for name, module in packed.items():
         weight = module.weight
-        plain.get_submodule(name).weight.data = bitsandbytes.functional.dequantize_4bit(weight.data, weight.quant_state)
+        plain.get_submodule(name).weight.data = bitsandbytes.functional.dequantize_4bit(
+            weight.data, weight.quant_state
+        )
     ids = torch.tensor([tokenizer("Add 3 and 5, then double it.\n3+5=8\n8*2=16\n#### 16")["input_ids"]])
     expected, found = _gradients(plain, ids), _gradients(four, ids)
     assert list(expected) == list(found) and len(found) == 56
@@ -229,7 +258,9 @@ def test_gradients_through_a_4_bit_base_are_those_through_the_weights_it_stands_
 def test_a_4_bit_run_trains_and_evaluates(sqlite: Path) -> None:
     small = {"max_steps": 2, "num_generations": 2, "prompts_per_step": 2, "max_completion_length": 12}
     config: RunConfig = run_config(
-        model={"path": "tiny", "load_in_4bit": True}, grpo=small, data={"eval": {"name": "tiny-arithmetic", "size": 4}}
+        model={"path": "tiny", "load_in_4bit": True},
+        grpo=small,
+        data={"eval": {"name": "tiny-arithmetic", "size": 4}},
     )
     run_id = train(config)
     detail = queries.run_detail(run_id)

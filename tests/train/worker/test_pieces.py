@@ -6,12 +6,12 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 from trl.data_utils import apply_chat_template, is_conversational
 
-from core import preference
-from core.config import ModelConfig
-from core.store import queries
-from core.tokens import unpack
-from worker import policy
-from worker.pieces import Pieces
+from core.analysis import preference
+from core.config.run import ModelConfig
+from core.rewards.tokens import unpack
+from core.store.runs import queries
+from worker.training import policy
+from worker.training.scoring.token_spans import Pieces
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +58,17 @@ def test_a_training_that_has_log_probs_stores_them_token_by_token(trained: int) 
         tokens = unpack(sample.token_nll)
         assert "".join(sample.completion[t.start : t.end] for t in tokens) == sample.completion
         every = json.loads(sample.token_nll)[1]
-        assert len(every) == sample.n_tokens and sum(every) / 100 / len(every) == pytest.approx(sample.mean_nll, abs=0.006)
+        assert len(every) == sample.n_tokens and sum(every) / 100 / len(every) == pytest.approx(
+            sample.mean_nll, abs=0.006
+        )
 
 
 def test_a_pair_is_a_row_of_trls_preference_format(tokenizer: PreTrainedTokenizerBase) -> None:
     row = preference.row("How many?", "Think.", "#### 7", "#### 8")
     assert is_conversational(row)
     made = apply_chat_template(row, tokenizer)
-    assert set(made) == {"prompt", "chosen", "rejected"} and "Think." in made["prompt"] and "#### 8" in made["rejected"]
+    assert (
+        set(made) == {"prompt", "chosen", "rejected"}
+        and "Think." in made["prompt"]
+        and "#### 8" in made["rejected"]
+    )

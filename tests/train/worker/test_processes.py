@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import ConfigError
-from core.grpo import GrpoConfig
-from core.parsing import parse
-from core.settings import settings
-from core.store import queries, runs
-from core.store.states import Status
+from core.common.errors import ConfigError
+from core.common.settings import settings
+from core.config.grpo import GrpoConfig
+from core.config.parsing import parse
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
 from tests.conftest import REPO, forget_settings, free_port, wait_for
 from tests.support.children import at_step, children_of, started
 from tests.support.samples import BRIEF, run_config
 from tests.support.trainings import record, same, train
-from worker import supervisor
-from worker.children import Children
-from worker.shared import digest
+from worker.state.remote import digest
+from worker.supervise import supervisor
+from worker.supervise.process_group import Children
 
 Made = dict[str, Any]
 
@@ -35,12 +35,27 @@ Made = dict[str, Any]
 def made(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
     """What each of two processes saw, started by accelerate's own launcher: gloo, on the CPU."""
     folder = tmp_path_factory.mktemp("ranks")
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--multi_gpu"]  # starts torch's elastic launcher; --cpu would want mpirun. The settings say use_cpu
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+    ]
+    # starts torch's elastic launcher; --cpu would want mpirun. The settings say use_cpu
+    launch += ["--multi_gpu"]
     more = ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(free_port())]
     script = ["-m", "tests.support.two_processes", str(folder)]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(REPO), os.environ.get("PYTHONPATH", "")])}
-    ran = subprocess.run([*launch, *more, *script], capture_output=True, text=True, env=env, cwd=REPO, timeout=300)
+    env = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(REPO), os.environ.get("PYTHONPATH", "")]),
+    }
+    ran = subprocess.run(
+        [*launch, *more, *script], capture_output=True, text=True, env=env, cwd=REPO, timeout=300
+    )
     assert ran.returncode == 0, ran.stderr[-4000:]
     return [json.loads((folder / f"rank{i}.json").read_text()) for i in range(2)]
 
@@ -64,7 +79,9 @@ def test_a_group_in_two_processes_is_scored_whole(made: list[Made], mix: str) ->
     assert all(len(c) == 12 and len(set(c)) > 1 for c in a["completions"])
     for step in range(2):
         halves = [np.array(r["given"][step]) for r in (a, b)]
-        if mix == "token":  # [n, T]; the first token has the smallest bonus, so the sign is that of the completion
+        if (
+            mix == "token"
+        ):  # [n, T]; the first token has the smallest bonus, so the sign is that of the completion
             assert [h.shape[0] for h in halves] == [6, 6]
             signs = np.concatenate([np.sign(h[:, 0]) for h in halves])
             assert signs.tolist() == np.sign(a["scored"][step]).tolist()
@@ -78,7 +95,8 @@ def test_a_group_in_two_processes_is_scored_whole(made: list[Made], mix: str) ->
 @pytest.mark.usefixtures("sqlite")
 def test_a_rank_that_is_killed_ends_the_others_and_the_run_goes_on_as_if_nothing_had_been() -> None:
     config = run_config(
-        # It is killed between two iterations of the first rollout: each process must find its own half of it again.
+        # It is killed between two iterations of the first rollout: each process must find its own half of it
+        # again.
         grpo={
             "max_steps": 7, "prompts_per_step": 3, "num_processes": 2, "num_iterations": 6, "max_completion_length": 16
         },
@@ -97,19 +115,23 @@ def test_a_rank_that_is_killed_ends_the_others_and_the_run_goes_on_as_if_nothing
     row = queries.run_detail(killed).row
     assert not thread.is_alive() and children_of(killed) == []
     assert (row.status, row.error_kind) == (Status.FAILED, "SIGKILL"), row.error_message
-    assert runs.requeue(killed)
+    assert lifecycle.requeue(killed)
     supervisor.supervise("test")
     assert queries.run_detail(killed).row.status == Status.DONE
     assert same(record(straight)[0], record(killed)[0]) and record(straight)[1] == record(killed)[1]
-    adapters = [digest(settings().run_folder(i) / "adapter" / "adapter_model.safetensors") for i in (straight, killed)]
+    adapters = [
+        digest(settings().run_folder(i) / "adapter" / "adapter_model.safetensors") for i in (straight, killed)
+    ]
     assert adapters[0] == adapters[1]
 
 
 @pytest.mark.usefixtures("sqlite")
 def test_two_processes_stop_at_the_same_step() -> None:
-    run_id, thread = started(run_config(grpo={**BRIEF, "max_steps": 5000, "num_processes": 2}, checkpoint={"every": 10_000}))
+    run_id, thread = started(
+        run_config(grpo={**BRIEF, "max_steps": 5000, "num_processes": 2}, checkpoint={"every": 10_000})
+    )
     at_step(run_id, 1)
-    runs.request_stop(run_id)
+    lifecycle.request_stop(run_id)
     thread.join(60)
     row = queries.run_detail(run_id).row
     assert (row.status, row.checkpoint_step) == (Status.STOPPED, row.step), row.error_message
@@ -122,7 +144,9 @@ CARDS = "0, GPU-aaaa, Card A, 81920, 10, 0\n1, GPU-bbbb, Card B, 81920, 10, 0"
 
 
 @pytest.mark.usefixtures("sqlite")
-def test_one_child_a_free_gpu_and_a_run_that_wants_two_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_child_a_free_gpu_and_a_run_that_wants_two_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The driver's program is played by a script; leases, environments and processes are the real ones.
 
     The script is not on the PATH: another environment would need another process to fork from.
@@ -132,14 +156,16 @@ def test_one_child_a_free_gpu_and_a_run_that_wants_two_waits(tmp_path: Path, mon
     program.chmod(0o755)
     monkeypatch.setattr(shutil, "which", {"nvidia-smi": str(program)}.get)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    from worker import gpus
+    from worker.common import gpus
 
     gpus.mine.cache_clear()
     try:
         assert gpus.slots() == 2
-        small = [runs.create_run(run_config(seed=i, grpo={**BRIEF, "max_steps": 5000})) for i in range(2)]
-        wide = runs.create_run(run_config(grpo={**BRIEF, "max_steps": 1, "num_processes": 2}))
-        behind = runs.create_run(run_config(grpo={**BRIEF, "max_steps": 1}))
+        small = [
+            lifecycle.create_run(run_config(seed=i, grpo={**BRIEF, "max_steps": 5000})) for i in range(2)
+        ]
+        wide = lifecycle.create_run(run_config(grpo={**BRIEF, "max_steps": 1, "num_processes": 2}))
+        behind = lifecycle.create_run(run_config(grpo={**BRIEF, "max_steps": 1}))
         threads = [threading.Thread(target=supervisor.supervise, args=(f"w{i}",)) for i in range(2)]
         for thread in threads:
             thread.start()
@@ -148,11 +174,12 @@ def test_one_child_a_free_gpu_and_a_run_that_wants_two_waits(tmp_path: Path, mon
         seen = [_cards(run_id) for run_id in small]
         assert sorted(seen) == ["0", "1"]
         assert supervisor.supervise("w3") is None  # no card is free
-        runs.request_stop(small[0])
+        lifecycle.request_stop(small[0])
         wait_for("one to end", lambda: queries.run_detail(small[0]).row.status.finished)
-        assert supervisor.supervise("w3") is None  # one is, but the next run wants two: the one behind it does not pass it
+        # one is, but the next run wants two: the one behind it does not pass it
+        assert supervisor.supervise("w3") is None
         assert queries.run_detail(behind).row.status == Status.QUEUED
-        runs.request_stop(small[1])
+        lifecycle.request_stop(small[1])
         for thread in threads:
             thread.join(60)
         assert supervisor.supervise("w3") == Status.DONE

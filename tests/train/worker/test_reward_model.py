@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from core.errors import ModelError
-from core.rewards.reward_model import Params
+from core.common.errors import ModelError
+from core.rewards.components.reward_model import Params
 from tests.support.reward_models import save
 from worker import tiny
-from worker.reward_model import RewardModel
+from worker.training.scoring.reward_model import RewardModel
 
 PROMPTS = ["Ann has 3 pens.", "Ben has 12 apples. He buys 5. How many apples does Ben have?", "x"]
 COMPLETIONS = ["3\n#### 3", "12+5=17\n#### 17", "a much longer answer that goes on and on\n#### 1"]
@@ -24,7 +24,9 @@ def loaded(folder: Path, micro_batch: int = 2, **params: Any) -> RewardModel:
 def naive(folder: Path, prompt: str, completion: str, chat: bool) -> float:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    ids = tokenizer(f"<|user|>{prompt}<|assistant|>{completion}<|end|>" if chat else prompt + completion)["input_ids"]
+    ids = tokenizer(f"<|user|>{prompt}<|assistant|>{completion}<|end|>" if chat else prompt + completion)[
+        "input_ids"
+    ]
     with torch.no_grad():
         return float(model(torch.tensor([ids])).logits[0, 0])
 
@@ -57,7 +59,8 @@ def test_a_tokenizer_without_padding_still_scores_many_at_once(tmp_path: Path) -
     tokenizer.save_pretrained(folder)
     model = loaded(folder, 3)
     assert model.score(PROMPTS, COMPLETIONS) == pytest.approx(
-        [float(loaded(folder, 1).score([p], [c])[0]) for p, c in zip(PROMPTS, COMPLETIONS, strict=True)], abs=1e-5
+        [float(loaded(folder, 1).score([p], [c])[0]) for p, c in zip(PROMPTS, COMPLETIONS, strict=True)],
+        abs=1e-5,
     )
 
 

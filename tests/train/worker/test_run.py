@@ -6,20 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from core import replay
-from core import samples as stored_samples
-from core.config import RunConfig
+from core.analysis import replay
+from core.analysis import sources as stored_samples
+from core.common.settings import settings
+from core.config.run import RunConfig
 from core.metrics import describe
-from core.settings import settings
-from core.store import evaluations, queries, runs
-from core.store.states import Status
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
+from core.store.steps import evaluations
 from migrations import upgrade
 from tests.conftest import GSM8K, forget_settings, wait_for
 from tests.support.children import is_told, standing, started
 from tests.support.gate import at_gate, gated, gated_run
 from tests.support.samples import BRIEF, HARD, run_config
 from tests.support.trainings import STEPS, record, same, train
-from worker import supervisor
+from worker.supervise import supervisor
 
 
 def test_every_stored_total_is_the_rule_over_its_contributions(trained: int) -> None:
@@ -34,12 +35,16 @@ def test_every_stored_total_is_the_rule_over_its_contributions(trained: int) -> 
                 assert x.weight == mix.factor(term, step)  # the blend of this very step
                 if x.shaped is not None:
                     assert x.contribution == x.weight * x.shaped
-            assert s.total == pytest.approx(sum(x.contribution for x in s.scores if x.contribution is not None), abs=1e-12)
+            assert s.total == pytest.approx(
+                sum(x.contribution for x in s.scores if x.contribution is not None), abs=1e-12
+            )
             seen += 1
     assert seen == 16 * STEPS
     table = stored_samples.of_run(trained, mix)
     again = replay.run(table, mix)
-    assert again.total == pytest.approx([s.total for step in range(1, STEPS + 1) for s in queries.samples_at(trained, step)])
+    assert again.total == pytest.approx(
+        [s.total for step in range(1, STEPS + 1) for s in queries.samples_at(trained, step)]
+    )
     trl = [s.advantage for step in range(1, STEPS + 1) for s in queries.samples_at(trained, step)]
     assert trl == pytest.approx(again.advantage, abs=2e-3)  # TRL's own, in float32
 
@@ -70,7 +75,8 @@ def test_the_adapter_and_the_newest_checkpoints_are_kept(trained: int) -> None:
     assert (folder / "adapter" / "adapter_model.safetensors").is_file()
     assert sorted(p.name for p in folder.glob("checkpoint-*")) == ["checkpoint-4", "checkpoint-6"]
     state = json.loads((folder / "checkpoint-6" / "trainer_state.json").read_text())
-    assert state["global_step"] == 6 and state["log_history"] == []  # every step is in the database, none twice on the disk
+    # every step is in the database, none twice on the disk
+    assert state["global_step"] == 6 and state["log_history"] == []
 
 
 def test_a_config_trains_the_same_run_in_another_home_and_with_another_seed_another(
@@ -89,7 +95,10 @@ def test_a_config_trains_the_same_run_in_another_home_and_with_another_seed_anot
 
 @pytest.mark.skipif(not GSM8K.is_dir(), reason=f"GSM8K is not at {GSM8K}")
 def test_real_gsm8k_problems_train_end_to_end(sqlite: Path) -> None:
-    source = {"train": {"path": str(GSM8K / "train.jsonl")}, "eval": {"path": str(GSM8K / "test.jsonl"), "size": 8}}
+    source = {
+        "train": {"path": str(GSM8K / "train.jsonl")},
+        "eval": {"path": str(GSM8K / "test.jsonl"), "size": 8},
+    }
     instruction = 'End with a line "#### <number>".'
     run_id = train(
         run_config(
@@ -130,7 +139,11 @@ def test_every_held_out_problem_is_stored_and_agrees_with_the_accuracy(sqlite: P
         assert series["eval/accuracy"].values[at] == pytest.approx(sum(i.right for i in items) / 32)
         assert series["eval/pass@1"].values[at] == pytest.approx(series["eval/accuracy"].values[at])
         assert series["eval/pass@4"].values[at] == pytest.approx(sum(i.right > 0 for i in items) / 8)
-        assert series["eval/pass@1"].values[at] <= series["eval/pass@2"].values[at] <= series["eval/pass@4"].values[at]
+        assert (
+            series["eval/pass@1"].values[at]
+            <= series["eval/pass@2"].values[at]
+            <= series["eval/pass@4"].values[at]
+        )
         assert series["eval/greedy"].values[at] == pytest.approx(sum(bool(i.greedy_right) for i in items) / 8)
         assert series["eval/majority"].values[at] == pytest.approx(sum(i.majority_right for i in items) / 8)
         for key in ("eval/pass@4", "eval/greedy", "eval/majority"):
@@ -145,7 +158,10 @@ def test_the_base_is_evaluated_once_for_runs_that_share_it(sqlite: Path) -> None
     assert events == {first: [], second: [f"evaluation of the base model taken from run {first}"], other: []}
     assert same(queries.samples_at(first, 0, "eval"), queries.samples_at(second, 0, "eval"))
     assert evaluations.items(first, 0) == evaluations.items(second, 0)
-    assert queries.series(second)["eval/accuracy"].steps == [0, 1] and queries.series(second)["eval/kl"].values[0] == 0.0
+    assert (
+        queries.series(second)["eval/accuracy"].steps == [0, 1]
+        and queries.series(second)["eval/kl"].values[0] == 0.0
+    )
 
 
 def test_the_circumstances_of_a_run_are_kept(trained: int) -> None:
@@ -171,13 +187,14 @@ def test_the_threads_of_an_attempt(
 ) -> None:
     import torch
 
-    from worker import environment
+    from worker.training import provenance
 
     before = torch.get_num_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
     try:
-        assert environment.set_threads(recorded) == torch.get_num_threads() == (threads or before)
-        assert os.environ["OMP_NUM_THREADS"] == str(threads or before)  # accelerate chooses one where there is none
+        assert provenance.set_threads(recorded) == torch.get_num_threads() == (threads or before)
+        # accelerate chooses one where there is none
+        assert os.environ["OMP_NUM_THREADS"] == str(threads or before)
     finally:
         torch.set_num_threads(before)
 
@@ -192,22 +209,24 @@ def test_the_log_has_a_line_a_step_and_nothing_its_reader_cannot_change(trained:
 def test_steps_on_one_rollout_store_its_samples_once_and_go_on_from_between_them(
     sqlite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """num_iterations 2: steps 2 and 4 train on the samples of 1 and 3. The run is stopped between those of the second;
-    what the reward engine remembers is part of the checkpoint, to the last bit.
+    """num_iterations 2: steps 2 and 4 train on the samples of 1 and 3. The run is stopped between those of
+    the second; what the reward engine remembers is part of the checkpoint, to the last bit.
     """
     gate = gated(sqlite, monkeypatch, 1)  # of rollouts
     grpo = {"max_steps": 5, "num_iterations": 2, "epsilon": 0.05, "learning_rate": 2e-3}
-    config = gated_run(ADAPTIVE, grpo=grpo, checkpoint={"every": 2}, evaluation={"every": 2, "num_samples": 1})
+    config = gated_run(
+        ADAPTIVE, grpo=grpo, checkpoint={"every": 2}, evaluation={"every": 2, "num_samples": 1}
+    )
     stopped, thread = started(config)
     at_gate(gate)
     with standing(stopped) as child:
-        runs.request_stop(stopped)
+        lifecycle.request_stop(stopped)
         wait_for("the child to be told", lambda: is_told(child))
     gate.unlink()
     thread.join()
     row = queries.run_detail(stopped).row
     assert (row.status, row.step, row.checkpoint_step) == (Status.STOPPED, 3, 3)
-    assert runs.requeue(stopped)
+    assert lifecycle.requeue(stopped)
     supervisor.supervise("test")
 
     straight = train(config)
@@ -223,15 +242,20 @@ def test_steps_on_one_rollout_store_its_samples_once_and_go_on_from_between_them
     clipped = series["policy/clip_ratio"].values
     assert [clipped[i] for i in (0, 2, 4)] == [0, 0, 0] and clipped[1] > 0 and clipped[3] > 0
     switches = [e.step for e in queries.events(straight) if e.kind == "switched"]
-    assert len(switches) == len(set(switches)) and set(switches) <= {1, 3, 5}  # once, when the rollout was scored
+    # once, when the rollout was scored
+    assert len(switches) == len(set(switches)) and set(switches) <= {1, 3, 5}
     blend = series["blend/hard"].values
     assert blend[0] == 1.0 and blend[-1] < 1.0  # it did move
 
     assert same(record(straight)[0], record(stopped)[0]) and record(straight)[1] == record(stopped)[1]
-    switched = [[(e.step, e.detail) for e in queries.events(i) if e.kind == "switched"] for i in (straight, stopped)]
+    switched = [
+        [(e.step, e.detail) for e in queries.events(i) if e.kind == "switched"] for i in (straight, stopped)
+    ]
     assert switched[0] == switched[1] and switched[0][0][1] == "blend"
 
     mix = config.trained_mix
     again = replay.run(stored_samples.of_run(straight, mix), mix)  # adaptive: step by step, as it was scored
-    assert again.total == pytest.approx([s.total for step in (1, 3, 5) for s in queries.samples_at(straight, step)])
+    assert again.total == pytest.approx(
+        [s.total for step in (1, 3, 5) for s in queries.samples_at(straight, step)]
+    )
     assert again.steps.tolist() == [1, 3, 5]

@@ -1,7 +1,9 @@
-"""Every GRPO setting acts, or core.idle_settings says that it does not: held to what trainings of the tiny model become.
+"""Every GRPO setting acts, or core.config.ineffective_settings says that it does not: held to what trainings
+of the tiny model become.
 
-Each config of the table is trained. Two of them end with the same adapter exactly where `effective` says that they do. A new
-setting fails here until it is in the table, or among those that are not to change what is trained.
+Each config of the table is trained. Two of them end with the same adapter exactly where `effective` says
+that they do. A new setting fails here until it is in the table, or among those that are not to change what
+is trained.
 """
 
 import copy
@@ -15,13 +17,13 @@ import torch
 from transformers import PrinterCallback, set_seed
 from transformers.trainer_utils import SaveStrategy
 
-from core.config import RunConfig
-from core.grpo import GrpoConfig
-from core.idle_settings import effective
+from core.config.grpo import GrpoConfig
+from core.config.ineffective_settings import effective
+from core.config.run import RunConfig
 from core.problems import arithmetic
 from tests.support.samples import run_config
-from worker import data, policy
-from worker.trainer import build, grpo_config
+from worker.training import data, policy
+from worker.training.trainer import build, grpo_config
 
 NEVER_CHANGE_NUMBERS = {
     "num_processes": "the same step, shared; tests/train/worker/test_processes.py",
@@ -30,8 +32,15 @@ NEVER_CHANGE_NUMBERS = {
     "use_liger_kernel": "needs a GPU; the same sums",
     "use_vllm": "needs a GPU",
 }
-TINY = {"prompts_per_step": 2, "num_generations": 4, "max_steps": 2, "max_completion_length": 24, "learning_rate": 5e-3}
-# Of a weight, which a step moves by about learning_rate. Measured: at most 3e-5 where nothing acts, else at least 2.5e-4.
+TINY = {
+    "prompts_per_step": 2,
+    "num_generations": 4,
+    "max_steps": 2,
+    "max_completion_length": 24,
+    "learning_rate": 5e-3,
+}
+# Of a weight, which a step moves by about learning_rate. Measured: at most 3e-5 where nothing acts, else at
+# least 2.5e-4.
 ROUNDING = 1e-4
 ADAPTIVE = {"use_adaptive_entropy": True, "entropy_coef": 0.05, "entropy_target": 9.0}
 # The entropy is above the target for two steps, which lowers the coefficient, and below it in the third.
@@ -137,7 +146,8 @@ def config_of(changes: Changes) -> RunConfig:
 
 @functools.cache
 def base_model() -> Any:
-    """The tiny model's first layer: what it writes is nonsense, which is as good here, and made in a third of the time."""
+    """The tiny model's first layer: what it writes is nonsense, which is as good here, and made in a third
+    of the time."""
     model, tokenizer = policy.load(run_config().model)
     model.model.layers = model.model.layers[:1]
     model.config.num_hidden_layers = 1

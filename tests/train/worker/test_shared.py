@@ -1,4 +1,5 @@
-"""The shared place, as a directory and as a bucket: what is half there does not count, what is wrong is said early."""
+"""The shared place, as a directory and as a bucket: what is half there does not count, what is wrong is
+said early."""
 
 import asyncio
 import os
@@ -18,18 +19,19 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.exceptions import FSTimeoutError
 
 from cli.main import main
-from core.errors import PlaceUnavailable, TrainingError
-from core.settings import Settings, settings
-from core.store import queries
-from core.store.states import Status
+from core.common.errors import PlaceUnavailable, TrainingError
+from core.common.settings import Settings, settings
+from core.store.runs import queries
+from core.store.status import Status
 from tests.conftest import forget_settings, free_port, wait_for
 from tests.support.places import BUCKET, s3_environment
 from tests.support.samples import run_config
 from tests.support.trainings import train
-from worker import shared
-from worker.shared import LIST, Shared
+from worker.state import remote
+from worker.state.remote import LIST, Shared
 
-SEND = "import sys, pathlib; from worker.shared import Shared; Shared(1).send(pathlib.Path(sys.argv[1]), 'checkpoint-4', 4)"
+SEND = "import sys, pathlib; from worker.state.remote import Shared; "
+SEND += "Shared(1).send(pathlib.Path(sys.argv[1]), 'checkpoint-4', 4)"
 LIMIT = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_DFL); "
 LIMIT += "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
 
@@ -60,25 +62,30 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def content(folder: Path) -> dict[str, dict[str, object]]:
-    return {p.relative_to(folder).as_posix(): shared.digest(p) for p in folder.rglob("*") if p.is_file()}
+    return {p.relative_to(folder).as_posix(): remote.digest(p) for p in folder.rglob("*") if p.is_file()}
 
 
 def test_what_is_sent_comes_back(place: str, checkpoint: Path, tmp_path: Path) -> None:
-    shared.check()
+    remote.check()
     there, back = Shared(1), tmp_path / "other" / "checkpoint-4"
-    assert there.steps() == (set(), set()) and there.files("checkpoint-4") is None and not there.fetch("checkpoint-4", back)
+    assert (
+        there.steps() == (set(), set())
+        and there.files("checkpoint-4") is None
+        and not there.fetch("checkpoint-4", back)
+    )
     there.send(checkpoint, "checkpoint-4", 4)
     there.send(checkpoint, "checkpoint-12", 12)
     assert there.steps() == ({4, 12}, {4, 12}) and Shared(2).steps() == (set(), set())
     assert there.fetch("checkpoint-4", back) and content(back) == content(checkpoint)
     assert sorted(p.name for p in back.parent.iterdir()) == ["checkpoint-4"]
     said = there.files("checkpoint-4")
-    assert said and said["step"] == 4 and shared.is_same(checkpoint, said)
+    assert said and said["step"] == 4 and remote.is_same(checkpoint, said)
     (checkpoint / "empty").unlink()
     (checkpoint / "adapter.bin").write_bytes(bytes(20_000))  # as long as before: the hash tells
-    assert not shared.is_same(checkpoint, said)
+    assert not remote.is_same(checkpoint, said)
     there.send(checkpoint, "checkpoint-4", 4)
-    assert there.fetch("checkpoint-4", back) and content(back) == content(checkpoint)  # nothing of the first is left
+    # nothing of the first is left
+    assert there.fetch("checkpoint-4", back) and content(back) == content(checkpoint)
     there.remove("checkpoint-4")
     there.remove("checkpoint-4")
     assert there.steps() == ({12}, {12})
@@ -118,7 +125,9 @@ def test_half_a_list_is_none(place: str, checkpoint: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone", "outside"])
-def test_what_was_damaged_there_is_not_taken(place: str, damage: str, checkpoint: Path, tmp_path: Path) -> None:
+def test_what_was_damaged_there_is_not_taken(
+    place: str, damage: str, checkpoint: Path, tmp_path: Path
+) -> None:
     there, target = Shared(1), tmp_path / "here"
     there.send(checkpoint, "checkpoint-4", 4)
     file = f"{there.folder}/checkpoint-4/adapter.bin"
@@ -131,7 +140,9 @@ def test_what_was_damaged_there_is_not_taken(place: str, damage: str, checkpoint
         there.system.pipe_file(path, there.system.cat_file(path).replace(b"adapter.bin", b"../../outside"))
     target.mkdir()
     (target / "half").touch()
-    with pytest.raises(TrainingError, match="checkpoint-4 is damaged.*remove the folder, and the run begins anew"):
+    with pytest.raises(
+        TrainingError, match="checkpoint-4 is damaged.*remove the folder, and the run begins anew"
+    ):
         there.fetch("checkpoint-4", target)
     assert list(content(target)) == ["half"] and not (tmp_path / "outside").exists()
 
@@ -152,7 +163,9 @@ def test_a_directory_that_is_gone_is_away_and_is_not_made(
     assert not (home / "mount").exists()
 
 
-def test_a_server_that_is_away_or_hangs_is_given_up(home: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_away_or_hangs_is_given_up(
+    home: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOWDOWN_CHECKPOINTS", BUCKET)
     forget_settings()
     s3_environment(monkeypatch, f"http://127.0.0.1:{free_port()}")
@@ -162,7 +175,7 @@ def test_a_server_that_is_away_or_hangs_is_given_up(home: Path, checkpoint: Path
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
         s3_environment(monkeypatch, f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        monkeypatch.setattr(shared, "ANSWER_SECONDS", 1.0)
+        monkeypatch.setattr(remote, "ANSWER_SECONDS", 1.0)
         began = time.monotonic()
         with pytest.raises(PlaceUnavailable, match="FSTimeoutError"):
             Shared(1).send(checkpoint, "checkpoint-4", 4)
@@ -170,7 +183,8 @@ def test_a_server_that_is_away_or_hangs_is_given_up(home: Path, checkpoint: Path
 
 
 class DeafOnce(BaseHTTPRequestHandler):
-    """A server that says nothing to the first request until it is taken back, and that the second deleted what it names."""
+    """A server that says nothing to the first request until it is taken back, and that the second deleted
+    what it names."""
 
     protocol_version = "HTTP/1.1"
     heard: ClassVar[list[str]] = []
@@ -179,7 +193,8 @@ class DeafOnce(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         if not self.heard:
             self.connection.settimeout(20)
-            self.heard.append(f"{self.path} {self.rfile.read()!r}")  # to its end: nobody waits for an answer any more
+            # to its end: nobody waits for an answer any more
+            self.heard.append(f"{self.path} {self.rfile.read()!r}")
             self.close_connection = True
             return
         self.heard.append(self.path)
@@ -200,12 +215,12 @@ def test_what_is_given_up_is_asked_no_more(home: Path, monkeypatch: pytest.Monke
         s3_environment(monkeypatch, f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("SHOWDOWN_CHECKPOINTS", BUCKET)
         forget_settings()
-        system = shared.file_system()[0]
+        system = remote.file_system()[0]
         system.connect()  # so that the first request is asked in time
         with monkeypatch.context() as impatient, pytest.raises(FSTimeoutError):
-            impatient.setattr(shared, "ANSWER_SECONDS", 3.0)
-            shared.ask(system, "rm", f"{BUCKET}/{LIST}")
-        shared.ask(system, "rm", f"{BUCKET}/{LIST}")  # by the same client, which goes on
+            impatient.setattr(remote, "ANSWER_SECONDS", 3.0)
+            remote.ask(system, "rm", f"{BUCKET}/{LIST}")
+        remote.ask(system, "rm", f"{BUCKET}/{LIST}")  # by the same client, which goes on
         server.shutdown()
     assert DeafOnce.heard == ["/showdown?delete b''", "/showdown?delete"]
 
@@ -233,14 +248,16 @@ def test_the_next_call_is_not_hit_by_what_ends_the_one_before(
 ) -> None:
     system = Channel(skip_instance_cache=True)
     with monkeypatch.context() as impatient, pytest.raises(error):
-        impatient.setattr(shared, "ANSWER_SECONDS", 1.0 if first == "slow" else 60.0)
-        shared.ask(system, "cat_file", first)
-    assert shared.ask(system, "cat_file", "next") == "next"
+        impatient.setattr(remote, "ANSWER_SECONDS", 1.0 if first == "slow" else 60.0)
+        remote.ask(system, "cat_file", first)
+    assert remote.ask(system, "cat_file", "next") == "next"
     assert system.receiver and not system.receiver.done()
     system.loop.call_soon_threadsafe(system.receiver.cancel)
 
 
-NO_S3FS = "import sys; sys.modules['s3fs'] = None\n"  # what Python itself puts where a package must not be imported
+NO_S3FS = (
+    "import sys; sys.modules['s3fs'] = None\n"  # what Python itself puts where a package must not be imported
+)
 WRONG = [
     ("nosuch://bucket", "", "nosuch"),  # no such protocol
     ("gcs://bucket", "", "needs a package that is not installed here"),
@@ -277,7 +294,8 @@ def test_nothing_starts_with_a_wrong_place(home: Path, command: str) -> None:
 
 
 def test_a_training_says_so_before_it_loads_a_model(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after a restart of a worker under another environment; the run keeps its checkpoint and can be put back."""
+    """As after a restart of a worker under another environment; the run keeps its checkpoint and can be
+    put back."""
     monkeypatch.setenv("SHOWDOWN_CHECKPOINTS", "nosuch://x")
     forget_settings()
     detail = queries.run_detail(train(run_config()))
@@ -288,7 +306,13 @@ def test_a_training_says_so_before_it_loads_a_model(sqlite: Path, monkeypatch: p
 
 @pytest.mark.parametrize(
     ("given", "wanted"),
-    [("", ""), ("here", "{cwd}/here"), ("/abs", "/abs"), ("s3://b/p", "s3://b/p"), ("sftp://u:p@h/x", "sftp://u:p@h/x")],
+    [
+        ("", ""),
+        ("here", "{cwd}/here"),
+        ("/abs", "/abs"),
+        ("s3://b/p", "s3://b/p"),
+        ("sftp://u:p@h/x", "sftp://u:p@h/x"),
+    ],
 )
 def test_the_setting_means_the_same_from_everywhere(
     given: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

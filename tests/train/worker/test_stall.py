@@ -1,4 +1,5 @@
-"""A child that hangs without dying is ended, with its place in the code as the reason; one that is only slow is left alone."""
+"""A child that hangs without dying is ended, with its place in the code as the reason; one that is only
+slow is left alone."""
 
 import os
 import signal
@@ -8,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from core.cause import first_cause
-from core.rewards import COMPONENTS, SHIPPED, own
-from core.settings import settings
-from core.store import queries, runs
-from core.store.queries import RunDetail
-from core.store.states import Status
+from core.common.log_cause import first_cause
+from core.common.settings import settings
+from core.rewards.components import COMPONENTS, SHIPPED, plugins
+from core.store.runs import lifecycle, queries
+from core.store.runs.queries import RunDetail
+from core.store.status import Status
 from tests.conftest import wait_for
 from tests.support.children import at_step, children_of, started
 from tests.support.samples import HARD, run_config
-from worker import supervisor
+from worker.supervise import supervisor
 
 STUCK = """
 from pathlib import Path
@@ -67,19 +68,24 @@ def touched(log: Path) -> Callable[[], bool]:
 
 
 def again(run_id: int) -> threading.Thread:
-    assert runs.requeue(run_id)
+    assert lifecycle.requeue(run_id)
     thread = threading.Thread(target=supervisor.supervise, args=("test",))
     thread.start()
     return thread
 
 
-def test_a_child_that_hangs_is_ended_and_the_run_can_go_on(sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_hangs_is_ended_and_the_run_can_go_on(
+    sqlite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (sqlite / "components").mkdir()
     component = sqlite / "components" / "stuck.py"
     component.write_text(STUCK)
-    monkeypatch.setitem(COMPONENTS, "stuck", own.found(component.parent, SHIPPED)[0]["stuck"])  # the child finds it by itself
+    # the child finds it by itself
+    monkeypatch.setitem(COMPONENTS, "stuck", plugins.found(component.parent, SHIPPED)[0]["stuck"])
     terms = [*HARD, {"component": "stuck", "side": "hard", "weight": 0.1}]
-    run_id, thread = started(run_config(mix={"terms": terms}, grpo={"max_steps": STEPS}, checkpoint={"every": 1}))
+    run_id, thread = started(
+        run_config(mix={"terms": terms}, grpo={"max_steps": STEPS}, checkpoint={"every": 1})
+    )
 
     at_step(run_id, 2)
     wait_for("a sign of life without a line", touched(settings().run_folder(run_id) / "train.log"))
@@ -90,7 +96,11 @@ def test_a_child_that_hangs_is_ended_and_the_run_can_go_on(sqlite: Path, monkeyp
     allow(monkeypatch, 1.0)
     detail = ended(run_id, thread)
     found = first_cause(detail.log_tail or "", signaled=True)
-    assert found and found.where == f"{component}:12 in score" and found.where in (detail.row.error_message or "")
+    assert (
+        found
+        and found.where == f"{component}:12 in score"
+        and found.where in (detail.row.error_message or "")
+    )
 
     # It cannot even write its stacks.
     monkeypatch.delenv("SHOWDOWN_STALL_SECONDS")

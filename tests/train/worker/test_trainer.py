@@ -1,4 +1,5 @@
-"""The contract with the pinned TRL: with a plain mix and the default rule we train exactly what stock TRL trains."""
+"""The contract with the pinned TRL: with a plain mix and the default rule we train exactly what stock TRL
+trains."""
 
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,12 @@ import pytest
 import torch
 from trl import GRPOTrainer
 
-from core.advantage import by_token
-from core.engine import score
-from core.errors import TrainingError
+from core.common.errors import TrainingError
+from core.rewards.advantage import by_token
+from core.rewards.engine import score
 from tests.support.samples import HARD, HYBRID, run_config
 from tests.support.trainers import history, ours, stock
-from worker.trainer import Rollout, ShowdownTrainer
+from worker.training.trainer import Rollout, ShowdownTrainer
 
 CLIPPED = "clip_ratio/region_mean"
 
@@ -25,14 +26,23 @@ CLIPPED = "clip_ratio/region_mean"
         ("batch", {}),
         ("none", {}),
         ("group", {"num_iterations": 2}),  # the third step begins the second rollout
-        ("group", {"num_iterations": 2, "loss_type": "cispo", "epsilon_high": 1.05, "per_device_train_batch_size": 8}),
+        (
+            "group",
+            {
+                "num_iterations": 2,
+                "loss_type": "cispo",
+                "epsilon_high": 1.05,
+                "per_device_train_batch_size": 8,
+            },
+        ),
     ],
 )
 def test_losses_rewards_and_weights_equal_stock_trl(tmp_path: Path, rule: str, more: dict[str, Any]) -> None:
     config = run_config(mix={"terms": HARD, "advantage": {"type": rule}}, grpo={"max_steps": 3, **more})
     a = stock(config, tmp_path / "a")
     a.train()
-    b = ours(config, tmp_path / "b")  # built after the other has trained: both then begin with the same random state
+    # built after the other has trained: both then begin with the same random state
+    b = ours(config, tmp_path / "b")
     b.train()
     assert len(history(a)) == 3 and history(a) == history(b)
     theirs = dict(a.model.named_parameters())
@@ -45,8 +55,15 @@ def adapter(trainer: GRPOTrainer) -> dict[str, torch.Tensor]:
 
 
 def test_three_steps_train_on_one_rollout_and_their_ratio_leaves_one(tmp_path: Path) -> None:
-    """Whether it goes on from between two of them or was never interrupted, it trains the same to the last bit."""
-    grpo = {"max_steps": 7, "num_iterations": 3, "per_device_train_batch_size": 8, "epsilon": 0.05, "learning_rate": 2e-3}
+    """Whether it goes on from between two of them or was never interrupted, it trains the same to the last
+    bit."""
+    grpo = {
+        "max_steps": 7,
+        "num_iterations": 3,
+        "per_device_train_batch_size": 8,
+        "epsilon": 0.05,
+        "learning_rate": 2e-3,
+    }
     config = run_config(grpo=grpo, checkpoint={"every": 1})
     straight = ours(config, tmp_path)
     straight.__class__ = Watching
@@ -83,7 +100,9 @@ def test_a_retry_with_a_smaller_micro_batch_goes_on_with_the_same_rollout(tmp_pa
 
 def test_a_run_that_goes_on_in_a_later_epoch_has_its_order_of_problems(tmp_path: Path) -> None:
     """8 problems are two steps: the third step draws a new order, which a resumed run must find again."""
-    config = run_config(mix={"terms": HARD}, grpo={"max_steps": 4, "max_completion_length": 8}, checkpoint={"every": 1})
+    config = run_config(
+        mix={"terms": HARD}, grpo={"max_steps": 4, "max_completion_length": 8}, checkpoint={"every": 1}
+    )
     straight = ours(config, tmp_path, problems=8)
     straight.train()
     for step in (1, 2, 3):
@@ -132,9 +151,14 @@ OWN_RULES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("rule", OWN_RULES)
-def test_rules_that_trl_does_not_know_reach_the_loss_as_they_are(tmp_path: Path, rule: dict[str, Any]) -> None:
-    """Not through TRL's scaling, which would undo them: what the loss is given is the rule's own, token by token."""
-    config = run_config(grpo={"max_steps": 1}, mix={**HYBRID, "blend": {"type": "constant", "value": 0.5}, "advantage": rule})
+def test_rules_that_trl_does_not_know_reach_the_loss_as_they_are(
+    tmp_path: Path, rule: dict[str, Any]
+) -> None:
+    """Not through TRL's scaling, which would undo them: what the loss is given is the rule's own, token by
+    token."""
+    config = run_config(
+        grpo={"max_steps": 1}, mix={**HYBRID, "blend": {"type": "constant", "value": 0.5}, "advantage": rule}
+    )
     trainer = ours(config, tmp_path)
     given: list[torch.Tensor] = []
     compute = trainer._compute_loss
@@ -148,7 +172,9 @@ def test_rules_that_trl_does_not_know_reach_the_loss_as_they_are(tmp_path: Path,
     assert trainer.rollout is not None and len(given) == 1
     scored = trainer.rollout.scored
     if "position_gamma" in rule:
-        tokens = by_token(config.mix.advantage, scored.advantage, trainer.rollout.batch.n_tokens, given[0].shape[1])
+        tokens = by_token(
+            config.mix.advantage, scored.advantage, trainer.rollout.batch.n_tokens, given[0].shape[1]
+        )
         assert tokens is not None and given[0].shape == tokens.shape
         expected = tokens
     else:
@@ -159,7 +185,10 @@ def test_rules_that_trl_does_not_know_reach_the_loss_as_they_are(tmp_path: Path,
 
 
 def test_a_micro_batch_changes_memory_not_the_samples(tmp_path: Path) -> None:
-    whole, parts = run_config(grpo={"max_steps": 1}), run_config(grpo={"max_steps": 1, "per_device_train_batch_size": 4})
+    whole, parts = (
+        run_config(grpo={"max_steps": 1}),
+        run_config(grpo={"max_steps": 1, "per_device_train_batch_size": 4}),
+    )
     a = ours(whole, tmp_path / "a")
     a.train()
     b = ours(parts, tmp_path / "b")

@@ -9,9 +9,9 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
-from core.config import RunConfig
-from core.errors import ConfigError
-from core.parsing import parse
+from core.common.errors import ConfigError
+from core.config.parsing import parse
+from core.config.run import RunConfig
 from tests.support.samples import run_config
 from worker.tiny import folder
 
@@ -34,7 +34,9 @@ BATCH = {"per_device_train_batch_size": 16, "num_generations": 4}
         ),
     ],
 )
-def test_a_batch_that_trl_refuses(tmp_path: Path, ours: dict[str, Any], theirs: dict[str, Any], said: str) -> None:
+def test_a_batch_that_trl_refuses(
+    tmp_path: Path, ours: dict[str, Any], theirs: dict[str, Any], said: str
+) -> None:
     sizes = {
         k: v
         for k, v in {"prompts_per_step": 4, **ours}.items()
@@ -43,7 +45,9 @@ def test_a_batch_that_trl_refuses(tmp_path: Path, ours: dict[str, Any], theirs: 
     with pytest.raises(ConfigError, match=said):
         run_config_without_prompts(sizes)
     with pytest.raises(ValueError, match=said):
-        GRPOConfig(output_dir=str(tmp_path), report_to="none", use_cpu=True, bf16=False, **{**BATCH, **theirs})
+        GRPOConfig(
+            output_dir=str(tmp_path), report_to="none", use_cpu=True, bf16=False, **{**BATCH, **theirs}
+        )
 
 
 def run_config_without_prompts(grpo: dict[str, Any]) -> None:

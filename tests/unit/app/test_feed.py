@@ -1,4 +1,5 @@
-"""The feed of live charts: tokens, what is refused, and that one fault leaves the other charts alone; over real HTTP routes."""
+"""The feed of live charts: tokens, what is refused, and that one fault leaves the other charts alone; over
+real HTTP routes."""
 
 import json
 import struct
@@ -9,21 +10,26 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app import live, serve, wire
-from app.figures import base
-from app.live import LIVE, STILL, Feed, Version
-from core.errors import StoreUnavailable
+from app import serve
+from app.charts import base
+from app.live import chart_protocol
+from app.live import feed as live
+from app.live.feed import LIVE, STILL, Feed, Version
+from core.common.errors import StoreUnavailable
 from tests.support.cards import card_of
 
 
-def drawn(n: int = 3, version: str = "1", title: str = "A <b>") -> wire.Message:
+def drawn(n: int = 3, version: str = "1", title: str = "A <b>") -> chart_protocol.Message:
     card = base.card(title, [base.line("a", range(n), range(n), "ink")], base.layout(n), "alt", axis="step")
-    return wire.Message(card, version, "run")
+    return chart_protocol.Message(card, version, "run")
 
 
 @pytest.fixture
 def http() -> Iterator[TestClient]:
-    routes = [Route("/showdown/feed", serve.feed, methods=["POST"]), Route("/showdown/table/{token}", serve.table)]
+    routes = [
+        Route("/showdown/feed", serve.feed, methods=["POST"]),
+        Route("/showdown/table/{token}", serve.table),
+    ]
     with TestClient(Starlette(routes=routes)) as client:
         yield client
 
@@ -44,10 +50,10 @@ def head(message: bytes) -> dict[str, object]:
 
 
 def test_each_ask_is_answered_in_its_place_and_a_fault_is_its_own(http: TestClient) -> None:
-    def away() -> wire.Message:
+    def away() -> chart_protocol.Message:
         raise StoreUnavailable("the database is away")
 
-    def broken() -> wire.Message:
+    def broken() -> chart_protocol.Message:
         raise ZeroDivisionError
 
     tokens = [LIVE.source(("feed", k), make).token for k, make in enumerate((drawn, away, broken))]
@@ -96,7 +102,7 @@ def test_a_token_is_the_same_for_all_viewers_and_the_oldest_are_let_go() -> None
     feed = Feed(2)
     one = feed.source("one", drawn)
     assert feed.source("one", lambda: drawn(5)).token == one.token  # another viewer draws the same chart
-    assert isinstance(now := feed.now(one.token), wire.Message) and now.length == 5
+    assert isinstance(now := feed.now(one.token), chart_protocol.Message) and now.length == 5
     two = feed.source("two", drawn)
     feed.now(one.token)
     feed.source("three", drawn)
@@ -110,5 +116,8 @@ def test_a_chart_that_stands_still_is_answered_too() -> None:
 
 def test_a_version_is_said_when_it_is_another() -> None:
     token = LIVE.source("version", lambda: Version("7")).token
-    assert head(parts(live.answered(live.asked(json.dumps([[token]]).encode())))[0]) == {"kind": "version", "version": "7"}
+    assert head(parts(live.answered(live.asked(json.dumps([[token]]).encode())))[0]) == {
+        "kind": "version",
+        "version": "7",
+    }
     assert parts(live.answered(live.asked(json.dumps([[token, "7"]]).encode()))) == [b""]

@@ -4,18 +4,22 @@ from typing import Any, get_args
 
 import pytest
 
-from app.parts.formula import total
-from app.parts.rules import COMBINATION
-from core.mix import Mix
-from core.parsing import parse
-from core.rules import COMBINATIONS, CombinationRule
+from app.views.design.rules import COMBINATION
+from app.views.shared.formula import total
+from core.config.parsing import parse
+from core.rewards.combination import COMBINATIONS, CombinationRule
+from core.rewards.mix import Mix
 
 TERMS = [
     {"component": "correctness", "side": "hard", "weight": 1.0},
     {"component": "closeness", "side": "hard", "weight": 0.125},
     {"component": "format", "side": "hard", "weight": -0.5},
 ]
-BOTH = [TERMS[0], {**TERMS[1], "side": "continuous", "weight": 0.4}, {**TERMS[2], "side": "always", "weight": 0.2}]
+BOTH = [
+    TERMS[0],
+    {**TERMS[1], "side": "continuous", "weight": 0.4},
+    {**TERMS[2], "side": "always", "weight": 0.2},
+]
 MOVES = {"type": "linear", "start": 0.0, "end": 1.0, "from_step": 0, "to_step": 9}
 NAMED = {"outcome": "correctness", "concise": "closeness"}
 # rule, terms, what the line says
@@ -23,7 +27,11 @@ CASES: list[tuple[dict[str, Any], list[dict[str, Any]], str]] = [
     ({"type": "sum"}, TERMS, "1.00 correctness + 0.125 closeness + -0.50 format"),
     ({"type": "sum"}, BOTH, "w_hard × 1.00 correctness + (1 − w_hard) × 0.40 closeness + 0.20 format"),
     ({"type": "sum"}, [{**TERMS[0], "weight": MOVES}], "w(t) correctness"),
-    ({"type": "gate", "order": ["format"]}, TERMS, "-0.50 format + [format > 0.5] × (1.00 correctness + 0.125 closeness)"),
+    (
+        {"type": "gate", "order": ["format"]},
+        TERMS,
+        "-0.50 format + [format > 0.5] × (1.00 correctness + 0.125 closeness)",
+    ),
     (
         {"type": "gate", "order": ["correctness", "closeness"], "above": 0.7},  # one gate below the other
         BOTH,
@@ -42,7 +50,11 @@ CASES: list[tuple[dict[str, Any], list[dict[str, Any]], str]] = [
         "[correctness > 0.5] + (0.05 if right, 0.1 if wrong) × (2m − 1), m = (0.125 closeness) "
         "from 0 to 1 among the right, and among the wrong, of its group",
     ),
-    ({"type": "stratified", "verifier": "correctness"}, TERMS[:1], "[correctness > 0.5]"),  # nothing orders them: m = 1/2
+    (
+        {"type": "stratified", "verifier": "correctness"},
+        TERMS[:1],
+        "[correctness > 0.5]",
+    ),  # nothing orders them: m = 1/2
     (
         {"type": "conciseness", **NAMED},  # whatever closeness weighs
         TERMS,
@@ -50,7 +62,11 @@ CASES: list[tuple[dict[str, Any], list[dict[str, Any]], str]] = [
     ),
     # A penalty is no judge: it is added, whoever is named.
     ({"type": "worst_case"}, TERMS, "(1.00 + 0.125) × min(correctness, closeness) + -0.50 format"),
-    ({"type": "worst_case", "terms": ["closeness"]}, TERMS[:2], "(0.125) × min(closeness) + 1.00 correctness"),
+    (
+        {"type": "worst_case", "terms": ["closeness"]},
+        TERMS[:2],
+        "(0.125) × min(closeness) + 1.00 correctness",
+    ),
     (
         {"type": "worst_case"},
         BOTH,
@@ -76,8 +92,12 @@ CASES: list[tuple[dict[str, Any], list[dict[str, Any]], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "terms", "said"), CASES, ids=[f"{i}-{c[0]['type']}" for i, c in enumerate(CASES)])
-def test_the_line_says_what_the_rule_does(rule: dict[str, Any], terms: list[dict[str, Any]], said: str) -> None:
+@pytest.mark.parametrize(
+    ("rule", "terms", "said"), CASES, ids=[f"{i}-{c[0]['type']}" for i, c in enumerate(CASES)]
+)
+def test_the_line_says_what_the_rule_does(
+    rule: dict[str, Any], terms: list[dict[str, Any]], said: str
+) -> None:
     blend = {"blend": {"type": "constant", "value": 0.5}} if terms is BOTH else {}
     assert total(parse(Mix, {"terms": terms, "rule": rule, **blend})) == said
 

@@ -6,9 +6,9 @@ from threading import Event
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import jobs
-from core.errors import DataError
-from core.progress import Progress
+from app.widgets import jobs
+from core.common.errors import DataError
+from core.common.progress import Progress
 
 GIVE_UP = 60.0
 
@@ -41,8 +41,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
 def script(make: object, what: str) -> None:
     import streamlit as st
 
-    from app import jobs
-    from core.errors import ShowdownError
+    from app.widgets import jobs
+    from core.common.errors import ShowdownError
 
     try:
         found = jobs.made("work", st.session_state.get("what", what), "Working", make)  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ def test_a_last_look_that_comes_after_the_page_was_left_does_not_bring_the_reade
 
         import streamlit as st
 
-        from app import jobs
+        from app.widgets import jobs
 
         st.session_state[jobs.PAGE] = "queue"
         job = jobs.Job("what", lambda progress: 1)
@@ -130,14 +130,15 @@ def test_a_last_look_that_comes_after_the_page_was_left_does_not_bring_the_reade
 
 
 def test_work_that_ends_while_its_page_is_drawn_does_not_lose_a_press() -> None:
-    """To begin the page anew there would be to forget what was pressed; the next look, a moment later, loses nothing."""
+    """To begin the page anew there would be to forget what was pressed; the next look, a moment later,
+    loses nothing."""
 
     def ends() -> None:
         from itertools import count
 
         import streamlit as st
 
-        from app import jobs
+        from app.widgets import jobs
 
         job = jobs.Job("what", lambda progress: 1)
         assert job.ended(60.0)

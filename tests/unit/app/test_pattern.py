@@ -3,9 +3,10 @@
 import pytest
 import re2
 
-from app.parts.all_metrics import MOST_CHARACTERS, pattern
+from app.views.run.all_metrics import MOST_CHARACTERS, pattern
 
-KEYS = ("score/correctness", "eval/accuracy", "policy/kl", "a" * 20_000)  # a component of one's own may be called anything
+# a component of one's own may be called anything
+KEYS = ("score/correctness", "eval/accuracy", "policy/kl", "a" * 20_000)
 
 
 @pytest.mark.parametrize(

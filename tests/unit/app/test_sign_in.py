@@ -1,4 +1,5 @@
-"""Who signs in: names, lists of users, guesses of a password, what a proxy says, and where a sign-in may lead."""
+"""Who signs in: names, lists of users, guesses of a password, what a proxy says, and where a sign-in may
+lead."""
 
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from app.sign_in import check, oidc, password, proxy
 from app.sign_in.answers import safe_next
 from app.sign_in.attempts import MAX_ADDRESSES, MAX_FAILURES, WINDOW_SECONDS, Attempts, source_of
 from app.sign_in.users import clean_name, is_allowed
-from core.errors import SetupError
-from core.settings import settings
+from core.common.errors import SetupError
+from core.common.settings import settings
 from tests.conftest import forget_settings
 
 
@@ -61,7 +62,10 @@ def test_a_name_is_one_line_that_can_be_read(text: str, name: str) -> None:
     ("claims", "name"),
     [
         ({"sub": "7", "email": "ana@example.com", "email_verified": True}, "ana@example.com"),
-        ({"sub": "7", "email": "ana@example.com", "email_verified": "true"}, "ana@example.com"),  # as some providers send it
+        (
+            {"sub": "7", "email": "ana@example.com", "email_verified": "true"},
+            "ana@example.com",
+        ),  # as some providers send it
         ({"sub": "7", "email": "ana@example.com", "email_verified": False}, "7"),
         ({"sub": "7", "email": "ana@example.com"}, "7"),  # nobody has looked whether it is theirs
         ({"sub": "7", "email": ["ana@example.com"], "email_verified": True}, "7"),
@@ -154,7 +158,9 @@ def test_a_right_password_costs_no_attempt_and_memory_is_bounded() -> None:
 def test_a_password_is_kept_as_a_hash_that_only_this_user_reads(home: Path) -> None:
     password.write("correct horse battery", settings().password)
     assert settings().password.stat().st_mode & 0o777 == 0o600
-    assert "correct" not in settings().password.read_text() and "$argon2id$" in settings().password.read_text()
+    assert (
+        "correct" not in settings().password.read_text() and "$argon2id$" in settings().password.read_text()
+    )
     assert password.is_right("correct horse battery")
     for wrong in ("correct horse batter", "correct horse battery ", "", "\ud800" * 20, "x" * 100_000):
         assert not password.is_right(wrong), wrong[:30]
@@ -170,7 +176,9 @@ def test_a_password_has_a_length(home: Path, text: str) -> None:
 @pytest.mark.parametrize("text", ["", "hunter2hunter2", "$argon2id$broken", "\x00" * 100, "x" * 10_000])
 def test_a_file_without_a_hash_is_refused_without_its_text(home: Path, text: str) -> None:
     settings().password.write_text(text)
-    with pytest.raises(SetupError, match="does not hold the hash of a password; make one: showdown password") as caught:
+    with pytest.raises(
+        SetupError, match="does not hold the hash of a password; make one: showdown password"
+    ) as caught:
         password.read(settings().password)
     assert not text or text not in str(caught.value)
 
@@ -178,7 +186,9 @@ def test_a_file_without_a_hash_is_refused_without_its_text(home: Path, text: str
 def connection(client: str, *headers: tuple[str, str]) -> HTTPConnection:
     """A request as the server hands it on."""
     raw = [(name.lower().encode(), value.encode()) for name, value in headers]
-    return HTTPConnection({"type": "http", "headers": raw, "client": (client, 1), "path": "/", "query_string": b""})
+    return HTTPConnection(
+        {"type": "http", "headers": raw, "client": (client, 1), "path": "/", "query_string": b""}
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,10 +199,18 @@ def connection(client: str, *headers: tuple[str, str]) -> HTTPConnection:
         ("::ffff:10.0.0.5", [("X-Forwarded-User", "ana")], "ana"),
         ("10.0.0.5", [("X-Forwarded-User", "Łucja")], "Łucja"),
         ("10.0.0.6", [("X-Forwarded-User", "ana")], None),  # anybody can send a header
-        ("127.0.0.1", [("X-Forwarded-User", "ana"), ("X-Forwarded-For", "10.0.0.5")], None),  # and claim an address
+        (
+            "127.0.0.1",
+            [("X-Forwarded-User", "ana"), ("X-Forwarded-For", "10.0.0.5")],
+            None,
+        ),  # and claim an address
         ("10.0.0.5", [], None),
         ("10.0.0.5", [("X-Forwarded-User", "")], None),
-        ("10.0.0.5", [("X-Forwarded-User", "ana"), ("X-Forwarded-User", "root")], None),  # one of them came from outside
+        (
+            "10.0.0.5",
+            [("X-Forwarded-User", "ana"), ("X-Forwarded-User", "root")],
+            None,
+        ),  # one of them came from outside
         ("10.0.0.5", [("X-Auth-Request-User", "ana")], None),  # not the header that was set
         ("unix", [("X-Forwarded-User", "ana")], None),
     ],
@@ -221,7 +239,9 @@ def test_guesses_behind_a_proxy_are_counted_by_who_asks(
 ) -> None:
     monkeypatch.setenv("SHOWDOWN_PROXIES", "10.0.0.5")
     forget_settings()
-    assert proxy.address_of(connection(client, *[("X-Forwarded-For", value) for value in forwarded])) == address
+    assert (
+        proxy.address_of(connection(client, *[("X-Forwarded-For", value) for value in forwarded])) == address
+    )
 
 
 GOOD = """[auth]
@@ -250,12 +270,24 @@ server_metadata_url = "https://id.example/.well-known/openid-configuration"
         ({"LOGIN": "oidc", "ALLOWED_USERS": "*"}, "a = " + "[" * 50_000, "is not TOML"),
         ({"LOGIN": "oidc", "ALLOWED_USERS": "*"}, "auth = 1", "has no section"),
         ({"LOGIN": "oidc", "ALLOWED_USERS": "*"}, GOOD.replace("client_id", "id"), "has no client_id in"),
-        ({"LOGIN": "oidc", "ALLOWED_USERS": "*"}, GOOD.replace("oauth2callback", "back"), "end in /oauth2callback"),
-        ({"LOGIN": "oidc", "ALLOWED_USERS": "*"}, GOOD.replace("0123456789abcdef0", "0"), "fewer than 32 characters"),
+        (
+            {"LOGIN": "oidc", "ALLOWED_USERS": "*"},
+            GOOD.replace("oauth2callback", "back"),
+            "end in /oauth2callback",
+        ),
+        (
+            {"LOGIN": "oidc", "ALLOWED_USERS": "*"},
+            GOOD.replace("0123456789abcdef0", "0"),
+            "fewer than 32 characters",
+        ),
     ],
 )
 def test_what_cannot_sign_anybody_in_is_said_before_the_start(
-    home: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], file: str | None, said: str | None
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    file: str | None,
+    said: str | None,
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(f"SHOWDOWN_{name}", value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import visits
+from app.data import visits
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,7 @@ from app import visits
 def test_since_when_things_are_new(cookies: dict[str, str], since: float | None, why: str) -> None:
     found = visits.visit(cookies, 10_000.0)
     assert found.since == since, why
-    assert found.keep.get(visits.SINCE) == (None if since is None else f"{since:.0f}") and found.keep[visits.SEEN] == "10000"
+    assert (
+        found.keep.get(visits.SINCE) == (None if since is None else f"{since:.0f}")
+        and found.keep[visits.SEEN] == "10000"
+    )

@@ -1,4 +1,5 @@
-"""Adaptive schedules: when they switch, how fast they move, and that a kept state goes on as if never interrupted."""
+"""Adaptive schedules: when they switch, how fast they move, and that a kept state goes on as if never
+interrupted."""
 
 import json
 from typing import Any
@@ -8,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.adaptive import Adaptive, AdaptiveState, Signals
-from core.batch import RolloutBatch, ScoredBatch
-from core.engine import RewardEngine, signals_of
-from core.mix import Mix
-from core.parsing import parse
+from core.config.parsing import parse
+from core.rewards.adaptive import Adaptive, AdaptiveState, Signals
+from core.rewards.batch import RolloutBatch, ScoredBatch
+from core.rewards.engine import RewardEngine, signals_of
+from core.rewards.mix import Mix
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, batch
 
 # By default the value moves 0.1 a step and the signal is not averaged.
@@ -50,9 +51,21 @@ def states(values: dict[str, Any], seen: list[float | None]) -> list[AdaptiveSta
         ),
         # plateau: three steps without a rise of 0.2 above the best
         ({"signal": "plateau", "threshold": 3}, [0.1, 0.2, 0.2, 0.2], [False, False, False, True]),
-        ({"signal": "plateau", "threshold": 3}, [0.1, 0.2, 0.2, 0.5, 0.5, 0.5], [False] * 6),  # it rose in time
-        ({"signal": "plateau", "threshold": 3}, [0.5, 0.1, 0.1, 0.1], [False, False, False, True]),  # falling is no rise
-        ({"signal": "plateau", "threshold": 1}, [0.1, 0.1, 0.9], [False, True, False]),  # a rise switches it off
+        (
+            {"signal": "plateau", "threshold": 3},
+            [0.1, 0.2, 0.2, 0.5, 0.5, 0.5],
+            [False] * 6,
+        ),  # it rose in time
+        (
+            {"signal": "plateau", "threshold": 3},
+            [0.5, 0.1, 0.1, 0.1],
+            [False, False, False, True],
+        ),  # falling is no rise
+        (
+            {"signal": "plateau", "threshold": 1},
+            [0.1, 0.1, 0.9],
+            [False, True, False],
+        ),  # a rise switches it off
     ],
 )
 def test_when_it_switches(values: dict[str, Any], seen: list[float | None], on: list[bool]) -> None:
@@ -94,7 +107,9 @@ SEEN = st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=30)
     signal=SIGNAL, seen=SEEN, start=st.floats(-2, 2), end=st.floats(-2, 2), rate=st.floats(1e-3, 3), returns=st.booleans(),
     memory=st.floats(0, 0.99), hysteresis=st.floats(0, 0.5), threshold=st.floats(0, 3), cut=st.integers(0, 30),
 )  # fmt: skip
-def test_it_keeps_its_bounds_and_its_rate_and_a_kept_state_goes_on(seen: list[float | None], cut: int, **values: Any) -> None:
+def test_it_keeps_its_bounds_and_its_rate_and_a_kept_state_goes_on(
+    seen: list[float | None], cut: int, **values: Any
+) -> None:
     if values["start"] == values["end"]:
         values["end"] += 1.0
     made = Adaptive.model_validate(values)
@@ -115,12 +130,26 @@ def test_it_keeps_its_bounds_and_its_rate_and_a_kept_state_goes_on(seen: list[fl
 
 
 MIX = {
-    "blend": {"type": "adaptive", "signal": "accuracy", "threshold": 0.4, "rate": 0.13, "memory": 0.7, "returns": True},
+    "blend": {
+        "type": "adaptive",
+        "signal": "accuracy",
+        "threshold": 0.4,
+        "rate": 0.13,
+        "memory": 0.7,
+        "returns": True,
+    },
     "terms": [
         *HARD,
         {**CONTINUOUS[0], "shaping": {"type": "zscore"}},
-        {**CONTINUOUS[1], "weight": {"type": "adaptive", "signal": "plateau", "threshold": 2, "start": 0.2, "end": 0.9}},
-        {"component": "format", "side": "always", "weight": {"type": "cyclic", "low": 0, "high": 1, "period": 5}},
+        {
+            **CONTINUOUS[1],
+            "weight": {"type": "adaptive", "signal": "plateau", "threshold": 2, "start": 0.2, "end": 0.9},
+        },
+        {
+            "component": "format",
+            "side": "always",
+            "weight": {"type": "cyclic", "low": 0, "high": 1, "period": 5},
+        },
     ],
 }
 
@@ -168,11 +197,13 @@ def test_the_blend_follows_the_run() -> None:
 def test_signals_of_a_step() -> None:
     samples = batch(["#### 72", "#### 72", "#### 72", "none", "none", "none", "none", "none"], group_size=4)
     scored = RewardEngine(parse(Mix, {"terms": HARD})).score(samples, 1)
-    assert signals_of(samples, scored) == Signals(accuracy=0.375, spread=0.25, dead_groups=0.5)  # stds 0.5 and 0
+    # stds 0.5 and 0
+    assert signals_of(samples, scored) == Signals(accuracy=0.375, spread=0.25, dead_groups=0.5)
 
 
 def test_an_evaluation_is_seen_once_however_often_a_run_goes_on_from_it() -> None:
-    """Stopped during the evaluation of step 10, made up after the resume, killed, resumed again: KL was seen once."""
+    """Stopped during the evaluation of step 10, made up after the resume, killed, resumed again: KL was
+    seen once."""
     blend = {"type": "adaptive", "signal": "kl", "threshold": 0.5, "rate": 0.25, "memory": 0.0}
     made = RewardEngine(parse(Mix, {**HYBRID, "blend": blend}))
     made.observe_evaluation(0.9, 10)

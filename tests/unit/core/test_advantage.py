@@ -14,10 +14,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from core.advantage import RULES, AdvantageRule, advantages, by_token, dead, shares
-from core.advantage_rule import Totals
-from core.frozen import descriptions
-from core.groups import FloatArray, Groups
+from core.common.config_model import descriptions
+from core.common.groups import FloatArray, Groups
+from core.rewards.advantage import RULES, AdvantageRule, advantages, by_token, dead, shares
+from core.rewards.advantage_base import Totals
 from tests.support.totals import totals_of
 
 NAN = math.nan
@@ -96,7 +96,9 @@ def test_mixed_trains_an_all_wrong_group_with_its_continuous_share_only() -> Non
 )  # fmt: skip
 def test_mixed_scales(scale: str, expected: list[float]) -> None:
     scores = np.array([HARD, SOFT], dtype=float).T
-    assert of({"type": "mixed", "scale": scale}, scores, sides=("hard", "continuous"), share=0.9) == pytest.approx(expected)
+    assert of(
+        {"type": "mixed", "scale": scale}, scores, sides=("hard", "continuous"), share=0.9
+    ) == pytest.approx(expected)
 
 
 def test_mixed_adds_the_always_side_whole_and_skips_a_side_that_does_not_apply() -> None:
@@ -123,15 +125,24 @@ def test_w_reinforce(positive: float, negative: float, above: float, expected: l
 @pytest.mark.parametrize(
     ("values", "totals", "expected"),
     [
-        # r = (1 - 0.1) / 0.7 = 9/7 and -1/7; the others of a right one: (9/7 - 2/7) / 3 = 1/3, of a wrong one 17/21
+        # r = (1 - 0.1) / 0.7 = 9/7 and -1/7; the others of a right one: (9/7 - 2/7) / 3 = 1/3, of a wrong one
+        # 17/21
         ({}, [1, 0, 0, 1], [20 / 21, -20 / 21, -20 / 21, 20 / 21]),
         ({"scale": 2.0}, [1, 0, 0, 1], [10 / 21, -10 / 21, -10 / 21, 10 / 21]),
         ({}, [1, 0, NAN, NAN], [10 / 7, -10 / 7, 0, 0]),  # only those that apply are others
         ({}, [1, NAN, NAN, NAN], [0, 0, 0, 0]),  # nobody to compare with
         ({}, [1, 1, 1, 1], [0, 0, 0, 0]),
-        ({"false_positive": 0, "false_negative": 0}, [1, 0, 0, 0], [1, -1 / 3, -1 / 3, -1 / 3]),  # leave-one-out alone
+        (
+            {"false_positive": 0, "false_negative": 0},
+            [1, 0, 0, 0],
+            [1, -1 / 3, -1 / 3, -1 / 3],
+        ),  # leave-one-out alone
         ({"correction": "forward"}, [1, 0, 1, NAN], [0.2, -0.8, 0.2, 0]),  # total - (1 - 0.2)
-        ({"correction": "forward", "scale": 0.8}, [1, 1, 1, 1], [0.25] * 4),  # no centring: an all-right group trains
+        (
+            {"correction": "forward", "scale": 0.8},
+            [1, 1, 1, 1],
+            [0.25] * 4,
+        ),  # no centring: an all-right group trains
     ],
 )
 def test_noisy_verifier(values: dict[str, Any], totals: list[float], expected: list[float]) -> None:
@@ -239,12 +250,18 @@ def test_position_moves_tokens_away_from_nought() -> None:
         ({"type": "noisy_verifier"}, [1, 1, 1, 1, 0, 1, 0, 0], [True, False]),
         # These rules compare nothing: a group that is all wrong is pushed down as one.
         ({"type": "w_reinforce"}, [0, 0, 0, 0, 1, 1, 1, 1], [False, False]),
-        ({"type": "w_reinforce", "positive": 0.0}, [0, 0, 0, 0, 1, 1, 1, 1], [False, True]),  # NSR learns from wrong ones alone
+        (
+            {"type": "w_reinforce", "positive": 0.0},
+            [0, 0, 0, 0, 1, 1, 1, 1],
+            [False, True],
+        ),  # NSR learns from wrong ones alone
         ({"type": "noisy_verifier", "correction": "forward"}, [0, 0, 0, 0, 1, 1, 1, 1], [False, False]),
         ({"type": "w_reinforce"}, [NAN] * 4 + [0, 0, 0, 0], [True, False]),
     ],
 )
-def test_dead_groups_are_those_that_teach_nothing(rule: dict[str, Any], total: list[float], expected: list[bool]) -> None:
+def test_dead_groups_are_those_that_teach_nothing(
+    rule: dict[str, Any], total: list[float], expected: list[bool]
+) -> None:
     made, t = RULE.validate_python(rule), totals_of(total)
     assert dead(made, t, advantages(made, t)).tolist() == expected
 
@@ -284,12 +301,19 @@ def batches(draw: st.DrawFn) -> Totals:
         sides=("hard", "continuous", "always"),
         share=draw(st.sampled_from([0.0, 0.3, 1.0])),
         correct=np.array(draw(st.lists(st.booleans(), min_size=8, max_size=8))),
-        mean_nll=np.array(draw(st.lists(st.one_of(st.floats(0, 9, width=16), st.just(NAN)), min_size=8, max_size=8))),
+        mean_nll=np.array(
+            draw(st.lists(st.one_of(st.floats(0, 9, width=16), st.just(NAN)), min_size=8, max_size=8))
+        ),
     )
 
 
-@pytest.mark.parametrize("values", [*({"type": t} for t in TYPES), {"type": "noisy_verifier"}], ids=lambda v: v["type"])
-@given(totals=st.lists(SCORE, min_size=8, max_size=8), constants=st.tuples(st.floats(-100, 100), st.floats(-100, 100)))
+@pytest.mark.parametrize(
+    "values", [*({"type": t} for t in TYPES), {"type": "noisy_verifier"}], ids=lambda v: v["type"]
+)
+@given(
+    totals=st.lists(SCORE, min_size=8, max_size=8),
+    constants=st.tuples(st.floats(-100, 100), st.floats(-100, 100)),
+)
 def test_a_constant_added_to_all_totals_of_a_group_changes_nothing(
     values: dict[str, Any], totals: list[float], constants: tuple[float, float]
 ) -> None:
@@ -302,7 +326,9 @@ def test_a_constant_added_to_all_totals_of_a_group_changes_nothing(
 
 @pytest.mark.parametrize("values", ALL, ids=str)
 @given(t=batches(), order=st.permutations(range(8)))
-def test_samples_in_another_order_get_the_advantages_in_that_order(values: dict[str, Any], t: Totals, order: list[int]) -> None:
+def test_samples_in_another_order_get_the_advantages_in_that_order(
+    values: dict[str, Any], t: Totals, order: list[int]
+) -> None:
     known = t.total[~np.isnan(t.total)]
     gaps = np.diff(np.sort(known))
     assume((gaps > 1e-9).all())  # ties fall by position
@@ -313,7 +339,9 @@ def test_samples_in_another_order_get_the_advantages_in_that_order(values: dict[
 
 @pytest.mark.parametrize("values", [*ALL, {"type": "filtered", "keep": "best_random", "n": 3}], ids=str)
 @given(t=batches())
-def test_what_does_not_apply_has_no_advantage_and_all_others_a_finite_one(values: dict[str, Any], t: Totals) -> None:
+def test_what_does_not_apply_has_no_advantage_and_all_others_a_finite_one(
+    values: dict[str, Any], t: Totals
+) -> None:
     found = advantages(RULE.validate_python(values), t)
     assert np.isfinite(found).all() and (found[np.isnan(t.total)] == 0).all()
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.answers import AnswerRule, extract, matches
-from core.numerals import number
+from core.grading.answers import AnswerRule, extract, matches
+from core.grading.numerals import number
+from core.grading.symbolic import same_expression
 from core.problems import jsonl
-from core.symbolic import same_expression
 from tests.conftest import GSM8K
 
 CASES = [
@@ -50,8 +50,16 @@ CASES = [
     ("#### 24\n" + "and so on, 5 times. " * 5000, "24", "24"),
     (r"\boxed{24}" + " It took 3 steps." * 5000, "24", "24"),
     ("The answer is 24." + " It was easy." * 5000, None, "24"),
-    ("#### 24\n\nQuestion: Tom has 5 dogs and 3 cats.", "24", "24"),  # a base model goes on with the next question
-    ("The answer is 24. I am sure the answer is correct, by 100%.", None, "24"),  # a phrase that states nothing
+    (
+        "#### 24\n\nQuestion: Tom has 5 dogs and 3 cats.",
+        "24",
+        "24",
+    ),  # a base model goes on with the next question
+    (
+        "The answer is 24. I am sure the answer is correct, by 100%.",
+        None,
+        "24",
+    ),  # a phrase that states nothing
     # The last statement counts, not the first (verifiers #1336).
     ("Answer: 5\nHm, no.\nAnswer: 24", None, "24"),
     ("A: 5\n\nQ: And now?\nA: 24", None, "24"),
@@ -220,7 +228,14 @@ def test_matches(answer: str, gold: str, same: bool) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("half", 0.5), ("three quarters", 0.75), ("zero", 0), ("twelve", 12), ("ninety-nine", 99), ("negative five", -5)],
+    [
+        ("half", 0.5),
+        ("three quarters", 0.75),
+        ("zero", 0),
+        ("twelve", 12),
+        ("ninety-nine", 99),
+        ("negative five", -5),
+    ],
 )
 def test_words_are_numbers_only_where_certain(text: str, value: float) -> None:
     found = extract(f"The answer is {text}.", "lenient")
@@ -316,7 +331,9 @@ PIECES = st.lists(
 
 
 @settings(max_examples=300)
-@given(st.one_of(PIECES, st.text(), st.text(alphabet="0123456789#.,-$ \n{}\\boxedanswr isx=+*/%", max_size=200)))
+@given(
+    st.one_of(PIECES, st.text(), st.text(alphabet="0123456789#.,-$ \n{}\\boxedanswr isx=+*/%", max_size=200))
+)
 def test_never_raises_and_marks_what_it_read(text: str) -> None:
     for rule in RULES:
         found = extract(text, rule)
@@ -338,7 +355,10 @@ def test_only_the_same_number_matches(a: int, b: int) -> None:
     assert matches(extract(f"work\n#### {a:,}"), str(b)) is (a == b)
 
 
-@given(st.decimals(-(10**6), 10**6, places=3), st.sampled_from(["#### {}", "the answer is {}.", "so {}", r"\boxed{{{}}}"]))
+@given(
+    st.decimals(-(10**6), 10**6, places=3),
+    st.sampled_from(["#### {}", "the answer is {}.", "so {}", r"\boxed{{{}}}"]),
+)
 def test_a_number_is_itself_however_it_is_stated(value: object, form: str) -> None:
     assert matches(extract(form.format(value), "lenient"), str(value))
 
@@ -359,4 +379,6 @@ def test_every_gsm8k_row_loads_with_its_gold_answer(split: str, size: int) -> No
             answer = extract(problem.solution, rule)
             assert matches(answer, gold), problem.id
             assert not any(matches(answer, other) for other in wrong - {gold}), problem.id
-            assert not any(matches(extract(f"#### {other}", rule), gold) for other in wrong - {gold}), problem.id
+            assert not any(matches(extract(f"#### {other}", rule), gold) for other in wrong - {gold}), (
+                problem.id
+            )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core import queue
-from core.errors import SetupError
+from core.common.errors import SetupError
+from core.store import broker
 from tests.conftest import forget_settings
 
 GOOD = [
@@ -42,14 +42,18 @@ BAD = {
 def test_the_url_of_a_redis_is_one(url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOWDOWN_BROKER_URL", url)
     forget_settings()
-    queue.check()
+    broker.check()
 
 
 @pytest.mark.parametrize("url", BAD.values(), ids=list(BAD))
-def test_what_is_no_url_of_a_redis_is_refused_and_not_quoted(url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_url_of_a_redis_is_refused_and_not_quoted(
+    url: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOWDOWN_BROKER_URL", url)
     forget_settings()
-    for asked in (queue.check, queue.client, queue.waiting, lambda: queue.enqueue(1)):
-        with pytest.raises(SetupError, match="^SHOWDOWN_BROKER_URL is not the URL of a Redis; give redis://") as refused:
+    for asked in (broker.check, broker.client, broker.waiting, lambda: broker.enqueue(1)):
+        with pytest.raises(
+            SetupError, match="^SHOWDOWN_BROKER_URL is not the URL of a Redis; give redis://"
+        ) as refused:
             asked()
         assert "hush" not in str(refused.value) and "hu/sh" not in str(refused.value)

@@ -1,4 +1,5 @@
-"""What may be compared, what is said beside it, and that crashed, stopped and unfinished runs are counted, not dropped."""
+"""What may be compared, what is said beside it, and that crashed, stopped and unfinished runs are counted,
+not dropped."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,8 +9,8 @@ import pytest
 
 from core.compare.comparison import Comparison, compare
 from core.compare.evidence import Evidence, horizon
-from core.compare.marks import remarks
-from core.compare.thresholds import absolute
+from core.compare.stats.thresholds import absolute
+from core.compare.warnings import remarks
 from tests.support.evidence import CONFIG, changed, run_of
 
 RISES = [0.1, 0.3, 0.5, 0.6, 0.6]
@@ -49,7 +50,10 @@ def test_another_yardstick_is_refused(path: str, value: object) -> None:
 
 def test_contents_count_and_not_names() -> None:
     prints = [{"model": {"fingerprint": "m"}, "data": {"eval": x}} for x in ("e1", "e2")]
-    same = [run_of(RISES, "a", s, environment=prints[0], config=changed("model.path", f"/copy/{s}")) for s in range(3)]
+    same = [
+        run_of(RISES, "a", s, environment=prints[0], config=changed("model.path", f"/copy/{s}"))
+        for s in range(3)
+    ]
     assert not any(r.refused for r in remarks(same, 40))
     other = replace(same[2], environment=prints[1])
     (said,) = [r for r in remarks([*same[:2], other], 40) if r.refused]
@@ -123,18 +127,34 @@ def test_a_run_that_has_only_its_first_evaluation_holds_the_others_at_no_step() 
     [
         ("budget", "Budgets differ: 20, 40 steps", run_of(RISES[:3], "c", max_steps=20)),
         ("budget", "16, 64 completions", run_of(RISES, "c", config=changed("grpo.num_generations", 16))),
-        ("evaluation.every", "every 10, 20 steps", run_of(RISES[:3], "c", every=20, config=changed("evaluation.every", 20))),
-        ("grpo.beta", "more than their mix: grpo.beta", run_of(RISES, "c", config=changed("grpo.beta", 0.04))),
+        (
+            "evaluation.every",
+            "every 10, 20 steps",
+            run_of(RISES[:3], "c", every=20, config=changed("evaluation.every", 20)),
+        ),
+        (
+            "grpo.beta",
+            "more than their mix: grpo.beta",
+            run_of(RISES, "c", config=changed("grpo.beta", 0.04)),
+        ),
         ("machine", "2 kinds of machine", run_of(RISES, "c", environment={"device": "cuda", "host": "far"})),
         ("seeds", "c has 1 seed: too few for an interval", run_of(RISES, "c")),
-        ("seeds", "a, b have 3 seeds each: a 95 % interval of so few holds the truth in about 75 of 100", run_of(RISES, "c")),
+        (
+            "seeds",
+            "a, b have 3 seeds each: a 95 % interval of so few holds the truth in about 75 of 100",
+            run_of(RISES, "c"),
+        ),
         ("seeds", "do not have the same seeds", run_of(RISES, "c", 7)),
         ("outcome", "1 of 7 runs failed (c seed 0)", run_of(RISES[:2], "c", status="failed")),
         ("outcome", "1 of 7 runs stopped", run_of(RISES[:2], "c", status="stopped")),
         ("outcome", "1 of 7 runs training", run_of(RISES[:3], "c", status="running")),
         ("outcome", "1 of 7 runs waiting", run_of([], "c", status="queued")),
         ("outcome", "Ended before the first evaluation: c seed 0", run_of([], "c", status="failed")),
-        ("missing", "2 steps of 1 run have", run_of(RISES, "c", policy__loss=[0.1] * 38 + [float("nan")] * 2)),
+        (
+            "missing",
+            "2 steps of 1 run have",
+            run_of(RISES, "c", policy__loss=[0.1] * 38 + [float("nan")] * 2),
+        ),
     ],
 )
 def test_marks(about: str, words: str, extra: Evidence) -> None:
@@ -159,30 +179,42 @@ def test_the_horizon_waits_for_runs_that_train_and_not_for_those_that_ended() ->
 
 
 def test_crashed_and_stopped_runs_are_counted() -> None:
-    crashed, stopped = run_of([0.1, 0.3], "b", 3, status="failed"), run_of([0.1, 0.3], "b", 4, status="stopped")
+    crashed, stopped = (
+        run_of([0.1, 0.3], "b", 3, status="failed"),
+        run_of([0.1, 0.3], "b", 4, status="stopped"),
+    )
     made = compare([*six(), crashed, stopped], [absolute(0.5)], resamples=500)
     arm = {a.name: a for a in made.arms}["b"]
     assert arm.outcomes == {"complete": 3, "failed": 1, "stopped": 1, "training": 0, "waiting": 0}
     final = arm.scores["gold/final"]
-    assert dict(final.values) == pytest.approx({0: 0.6, 1: 0.61, 2: 0.62, 3: 0.3, 4: 0.3}) and final.undefined == 0
+    assert (
+        dict(final.values) == pytest.approx({0: 0.6, 1: 0.61, 2: 0.62, 3: 0.3, 4: 0.3})
+        and final.undefined == 0
+    )
     assert final.mean.point == pytest.approx(0.486) and final.worst == pytest.approx((0.6 + 0.61 + 0.62) / 5)
     times = arm.reaches["50 %", "steps"]
     assert [(times[s].time, times[s].reached) for s in (0, 3, 4)] == [(20, True), (40, False), (10, False)]  # type: ignore[union-attr]
     assert arm.arrivals["50 %", "steps"].n == 5 and arm.arrivals["50 %", "steps"].reached == 3
-    # The stopped one leaves at 10 and the crashed one stays: of four at risk three arrive at 20, one has the whole 40.
+    # The stopped one leaves at 10 and the crashed one stays: of four at risk three arrive at 20, one has the
+    # whole 40.
     assert arm.arrivals["50 %", "steps"].restricted.point == pytest.approx(20 + 20 / 4)
 
 
 def test_a_score_that_some_runs_lack_says_how_many() -> None:
     runs = six()
-    runs[0] = replace(runs[0], series={**runs[0].series, "eval/kl": run_of([0.0, 0.1, 0.1, 0.1, 0.1]).series["eval/accuracy"]})
+    runs[0] = replace(
+        runs[0],
+        series={**runs[0].series, "eval/kl": run_of([0.0, 0.1, 0.1, 0.1, 0.1]).series["eval/accuracy"]},
+    )
     arm = {a.name: a for a in compare(runs, resamples=500).arms}["b"]
     assert arm.scores["kl/spent"].undefined == 2 and dict(arm.scores["kl/spent"].values) == {0: 0.1}
     assert arm.scores["kl/area"].mean.point == pytest.approx((10 * 0.05 + 30 * 0.1) / 40)
 
 
 def test_pairs_are_corrected_together_and_have_the_right_side() -> None:
-    made = compare(six(), resamples=500, answers={r.run_id: {"p": (r.arm == "b", 1), "q": (1, 1)} for r in six()})
+    made = compare(
+        six(), resamples=500, answers={r.run_id: {"p": (r.arm == "b", 1), "q": (1, 1)} for r in six()}
+    )
     auc, risk, final = made.pairs
     assert (auc.first, auc.second, auc.score) == ("a", "b", "gold/auc")
     assert auc.improvement.point == 0.0 and auc.paired.mean.point == pytest.approx(0.2875 - 0.4375)
@@ -194,7 +226,10 @@ def test_pairs_are_corrected_together_and_have_the_right_side() -> None:
 
 def test_the_order_of_runs_changes_no_digit() -> None:
     runs = [*six(), run_of(RISES[:2], "b", 3, status="failed")]
-    one, two = compare(runs, [absolute(0.5)], resamples=300), compare(runs[::-1], [absolute(0.5)], resamples=300)
+    one, two = (
+        compare(runs, [absolute(0.5)], resamples=300),
+        compare(runs[::-1], [absolute(0.5)], resamples=300),
+    )
     assert [a.name for a in one.arms] == ["a", "b"]
     for x, y in zip(one.arms, two.arms, strict=True):
         assert x.scores == pytest.approx(y.scores, nan_ok=True) or repr(x.scores) == repr(y.scores)
@@ -204,6 +239,8 @@ def test_the_order_of_runs_changes_no_digit() -> None:
 
 def test_another_arm_moves_no_arms_numbers() -> None:
     """What is said of an arm must not depend on who else is on the page, but for the common thresholds."""
-    alone, beside = ({a.name: a for a in compare(runs, resamples=300).arms}["a"] for runs in (six()[3:], six()))
+    alone, beside = (
+        {a.name: a for a in compare(runs, resamples=300).arms}["a"] for runs in (six()[3:], six())
+    )
     assert repr(alone.scores) == repr(beside.scores)
     assert alone.curve.point == pytest.approx(np.array([0.11, 0.21, 0.31, 0.41, 0.41]))

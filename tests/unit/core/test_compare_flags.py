@@ -1,4 +1,5 @@
-"""Flags: the step at which each goes up, worked out by hand; and that nothing goes up on runs in which nothing is wrong."""
+"""Flags: the step at which each goes up, worked out by hand; and that nothing goes up on runs in which
+nothing is wrong."""
 
 import numpy as np
 import pytest
@@ -20,7 +21,10 @@ def test_a_reward_that_rises_while_gold_falls() -> None:
     """Best at step 10, fallen at 20 and at 30: it went up at 20, and 10 beside 20 is what to look at."""
     found = kinds(run_of([0.42, 0.45, 0.18, 0.16, 0.17], reward__total=UP))
     flag = found["reward_up_gold_down"]
-    assert (flag.step, flag.look) == (20, (10, 20)) and "from 45.0 % at step 10 to 18.0 % at step 20" in flag.said
+    assert (flag.step, flag.look) == (
+        20,
+        (10, 20),
+    ) and "from 45.0 % at step 10 to 18.0 % at step 20" in flag.said
     assert found["below_start"].step == 20 and found["below_start"].look == (0, 20)
     assert found["gold_halved"].step == 20
 
@@ -29,7 +33,11 @@ def test_a_reward_that_rises_while_gold_falls() -> None:
     ("gold", "reward", "missing"),
     [
         ([0.42, 0.45, 0.18, 0.16, 0.17], DOWN, "reward_up_gold_down"),  # the reward knows that it got worse
-        ([0.42, 0.45, 0.18, 0.16, 0.17], NOISE, "reward_up_gold_down"),  # a reward that does not move has not risen
+        (
+            [0.42, 0.45, 0.18, 0.16, 0.17],
+            NOISE,
+            "reward_up_gold_down",
+        ),  # a reward that does not move has not risen
         ([0.42, 0.45, 0.18, 0.44, 0.45], UP, "reward_up_gold_down"),  # one bad evaluation is luck
         ([0.42, 0.45, 0.42, 0.41, 0.41], UP, "reward_up_gold_down"),  # within what 256 completions can tell
         ([0.1, 0.6, 0.4, 0.4, 0.4], UP, "below_start"),  # fell, but not below where it began
@@ -47,8 +55,9 @@ def test_a_run_without_a_reward_still_says_that_gold_halved() -> None:
     assert set(kinds(run)) == {"gold_halved"}
 
 
-# A real training: the tiny model, 0.5 format + 0.5 conciseness (limit 30), learning rate 6e-4, 50 steps of 8 x 8 completions,
-# evaluated every 5 steps on 128 problems x 2, seed 0. At its end it answers one digit to everything.
+# A real training: the tiny model, 0.5 format + 0.5 conciseness (limit 30), learning rate 6e-4, 50 steps of 8
+# x 8 completions, evaluated every 5 steps on 128 problems x 2, seed 0. At its end it answers one digit to
+# everything.
 COLLAPSED_GOLD = [
     0.359375, 0.324219, 0.210938, 0.128906, 0.046875, 0.027344, 0.007812, 0.019531, 0.023438, 0.023438, 0.023438,
 ]  # fmt: skip
@@ -76,7 +85,13 @@ def test_a_real_collapse_is_caught_and_dated() -> None:
         reward__accuracy=COLLAPSED_RIGHT,
     )  # fmt: skip
     at = {f.kind: f.step for f in flags(run)}
-    assert at == {"reward_up_gold_down": 10, "below_start": 10, "gold_halved": 15, "length_collapse": 22, "collapse": 38}
+    assert at == {
+        "reward_up_gold_down": 10,
+        "below_start": 10,
+        "gold_halved": 15,
+        "length_collapse": 22,
+        "collapse": 38,
+    }
 
 
 def test_the_horizon_hides_what_came_later() -> None:
@@ -90,12 +105,32 @@ def test_the_horizon_hides_what_came_later() -> None:
         # A mean of 10 steps falls below half of 16 when 9 of its 10 are 7: (16 + 63) / 10 = 7.9, in step 29.
         ("length__mean", [16.0] * 20 + [7.0] * 20, "length_collapse", 29),
         ("length__mean", [16.0] * 20 + [9.0] * 20, None, 0),
-        ("length__mean", [16.0] * 20 + [40.0] * 20, "length_explosion", 27),  # (48 + 280) / 10 = 32.8, over 32
-        ("length__mean", [16.0] * 20 + [7.0] * 10 + [16.0] * 10, "length_collapse", 29),  # so in 29, 30 and 31, then over
+        (
+            "length__mean",
+            [16.0] * 20 + [40.0] * 20,
+            "length_explosion",
+            27,
+        ),  # (48 + 280) / 10 = 32.8, over 32
+        (
+            "length__mean",
+            [16.0] * 20 + [7.0] * 10 + [16.0] * 10,
+            "length_collapse",
+            29,
+        ),  # so in 29, 30 and 31, then over
         ("length__mean", [16.0] * 20 + [7.0] * 8 + [16.0] * 12, None, 0),  # too short to be seen
-        ("length__truncated", [0.1] * 20 + [0.9] * 20, "truncated", 26),  # 4 old, 6 new: 0.58; 5 and 5 are 0.5
+        (
+            "length__truncated",
+            [0.1] * 20 + [0.9] * 20,
+            "truncated",
+            26,
+        ),  # 4 old, 6 new: 0.58; 5 and 5 are 0.5
         ("length__truncated", [0.6] * 40, None, 0),  # it has always been so: a setting, not a change
-        ("policy__entropy", [1.0] * 20 + [0.05] * 20, "entropy_collapse", 30),  # 0.145 in step 29, 0.05 in step 30
+        (
+            "policy__entropy",
+            [1.0] * 20 + [0.05] * 20,
+            "entropy_collapse",
+            30,
+        ),  # 0.145 in step 29, 0.05 in step 30
         ("policy__entropy", [1.0] * 20 + [0.2] * 20, None, 0),  # what learning looks like
         ("policy__entropy", [1.0] * 20 + [3.0] * 20, "entropy_explosion", 26),  # (4 + 18) / 10 = 2.2
         ("reward__accuracy", [0.2] * 20 + [0.0] * 20, "collapse", 30),
@@ -119,7 +154,8 @@ def honest(seed: int, steps: int, every: int, gain: float) -> object:
 
 
 def test_a_flag_stays_up_while_a_run_goes_on() -> None:
-    gold = [0.42, 0.45, *[0.31] * 40]  # 3.3 standard errors: enough at the third look, too little at the fortieth
+    # 3.3 standard errors: enough at the third look, too little at the fortieth
+    gold = [0.42, 0.45, *[0.31] * 40]
     for seen in range(4, len(gold) + 1):
         reward = np.linspace(0.3, 0.8, 10 * len(gold))[: 10 * seen].tolist()
         found = kinds(run_of(gold[:seen], max_steps=10 * len(gold), reward__total=reward))
@@ -139,7 +175,9 @@ def rewarded(share_right_ahead: float, steps: int = 30) -> Rewarded:
     ahead = rng.random(n) < share_right_ahead
     totals = np.where(ahead[:, None], [0.9, 0.8, 0.2, 0.1], [0.1, 0.2, 0.8, 0.9]).ravel()
     right = np.tile([True, True, False, False], n)
-    return Rewarded(np.repeat(np.arange(1, steps + 1), 16), np.tile(np.repeat(np.arange(4), 4), steps), right, totals)
+    return Rewarded(
+        np.repeat(np.arange(1, steps + 1), 16), np.tile(np.repeat(np.arange(4), 4), steps), right, totals
+    )
 
 
 def test_agreement_by_hand() -> None:
@@ -149,9 +187,13 @@ def test_agreement_by_hand() -> None:
     assert z == pytest.approx(80 / (40 * 4) ** 0.5)
     tied = rewarded(1.0, 20)
     _, share, z = agreement(Rewarded(tied.step, tied.group, tied.correct, np.zeros(len(tied.total))))
-    assert share.tolist() == [0.5, 0.5] and z.tolist() == [0.0, 0.0]  # a reward equal for all says nothing, surely
-    late = agreement(Rewarded(np.array([1, 1]), np.array([0, 1]), np.array([True, False]), np.array([0.1, 0.9])))
-    assert np.isnan(late[1]).all() and np.isnan(late[2]).all()  # right and wrong in different groups: nothing to compare
+    # a reward equal for all says nothing, surely
+    assert share.tolist() == [0.5, 0.5] and z.tolist() == [0.0, 0.0]
+    late = agreement(
+        Rewarded(np.array([1, 1]), np.array([0, 1]), np.array([True, False]), np.array([0.1, 0.9]))
+    )
+    # right and wrong in different groups: nothing to compare
+    assert np.isnan(late[1]).all() and np.isnan(late[2]).all()
 
 
 def test_a_reward_that_prefers_wrong() -> None:
@@ -159,14 +201,24 @@ def test_a_reward_that_prefers_wrong() -> None:
     flag = prefers_wrong(rewarded(0.2))
     assert flag and flag.step == 10 and flag.kind in TITLES
     nothing = np.zeros(0)
-    assert prefers_wrong(Rewarded(nothing.astype(int), nothing.astype(int), nothing.astype(bool), nothing)) is None
+    assert (
+        prefers_wrong(Rewarded(nothing.astype(int), nothing.astype(int), nothing.astype(bool), nothing))
+        is None
+    )
     unknown = rewarded(0.2)
-    assert prefers_wrong(Rewarded(unknown.step, unknown.group, unknown.correct, np.full(len(unknown.total), np.nan))) is None
+    assert (
+        prefers_wrong(
+            Rewarded(unknown.step, unknown.group, unknown.correct, np.full(len(unknown.total), np.nan))
+        )
+        is None
+    )
 
 
 def test_the_steps_whose_samples_are_read_stay_while_a_run_goes_on() -> None:
     """Or a flag could go away again. Few of a long run, all of a short one, and always the same ones."""
-    assert looked_at(0) == [] and looked_at(37) == list(range(1, 31)) and looked_at(100) == list(range(1, 101))
+    assert (
+        looked_at(0) == [] and looked_at(37) == list(range(1, 31)) and looked_at(100) == list(range(1, 101))
+    )
     for last in range(1, 3000, 7):
         assert looked_at(last) == [s for s in looked_at(5000) if s in set(looked_at(last))], last
         assert max(looked_at(last), default=0) <= last

@@ -1,16 +1,17 @@
-"""Pairs of arms, held-out problems, corrections and times that were never seen: against hand, scipy, statsmodels, lifelines."""
+"""Pairs of arms, held-out problems, corrections and times that were never seen: against hand, scipy,
+statsmodels, lifelines."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.compare.corrections import benjamini_hochberg, holm
-from core.compare.held_out import mcnemar, together
-from core.compare.pairs import ALL_SIGNS, flipped, paired
-from core.compare.survival import arrival, median, restricted_means, sooner
-from core.compare.thresholds import Reach
-from core.errors import DataError
+from core.common.errors import DataError
+from core.compare.stats.corrections import benjamini_hochberg, holm
+from core.compare.stats.mcnemar import mcnemar, together
+from core.compare.stats.pairs import ALL_SIGNS, flipped, paired
+from core.compare.stats.thresholds import Reach
+from core.compare.stats.time_to_threshold import arrival, median, restricted_means, sooner
 
 FEW = settings(max_examples=40)
 
@@ -37,7 +38,8 @@ def test_many_pairs_are_drawn_and_stay_close() -> None:
     rng = np.random.default_rng(1)
     differences = rng.normal(0.3, 1, size=ALL_SIGNS)
     exact = flipped(differences)
-    drawn = flipped(np.append(differences, 0.0))  # a zero more changes no share, but makes it too many to try all
+    # a zero more changes no share, but makes it too many to try all
+    drawn = flipped(np.append(differences, 0.0))
     assert drawn == pytest.approx(exact, abs=0.006) and drawn == flipped(np.append(differences, 0.0))
     assert flipped(np.full(40, 1.0)) > 0  # never an impossible 0
 
@@ -54,7 +56,8 @@ def test_paired_by_seed() -> None:
     found = paired({0: 0.5, 1: 0.6, 2: 0.7, 9: 0.1}, {2: 0.6, 1: 0.6, 0: 0.3, 7: 0.9})
     assert found.seeds == (0, 1, 2) and found.alone == (7, 9) and found.ahead == 2
     assert found.differences == pytest.approx((0.2, 0.0, 0.1)) and found.mean.point == pytest.approx(0.1)
-    assert found.p == pytest.approx(0.5) and found.least_p == 0.25  # 4 of 8; the zero has two signs that are one
+    # 4 of 8; the zero has two signs that are one
+    assert found.p == pytest.approx(0.5) and found.least_p == 0.25
     nothing = paired({0: 0.5}, {1: 0.5})
     assert nothing.seeds == () and np.isnan(nothing.p) and np.isnan(nothing.mean.point)
 
@@ -111,7 +114,8 @@ def test_corrections() -> None:
     # statsmodels 0.15: multipletests(P, method="holm" and "fdr_bh")[1]
     assert holm(np.array(P)) == pytest.approx([0.05, 0.12, 0.12, 0.03, 0.2, 0.12])
     assert benjamini_hochberg(np.array(P)) == pytest.approx([0.03, 0.048, 0.048, 0.03, 0.2, 0.048])
-    assert holm(np.array([np.nan, 0.02])) == pytest.approx([np.nan, 0.02], nan_ok=True)  # not tested: does not count
+    # not tested: does not count
+    assert holm(np.array([np.nan, 0.02])) == pytest.approx([np.nan, 0.02], nan_ok=True)
     assert len(holm(np.array([]))) == 0
     with pytest.raises(ValueError, match="outside 0..1"):
         holm(np.array([1.2]))
@@ -148,7 +152,9 @@ SIX = ([10, 10, 40, 60, 60, 80], [1, 0, 1, 1, 0, 1])
         (([40, float("inf")], [1, 0]), 100, 70.0, 40.0),  # a crash never gets there
     ],
 )
-def test_restricted_means(case: tuple[list[float], list[int]], limit: float, restricted: float, half: float | None) -> None:
+def test_restricted_means(
+    case: tuple[list[float], list[int]], limit: float, restricted: float, half: float | None
+) -> None:
     found = arrival(reaches(*case), limit)
     assert found.restricted.point == pytest.approx(restricted) and found.median == half
     assert found.reached == sum(case[1]) and found.n == len(case[0])

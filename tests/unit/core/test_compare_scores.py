@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.compare.binomial import effective, wilson
 from core.compare.catalogue import SCORES
 from core.compare.comparison import compare
-from core.compare.curves import at, ema, first_hold, mean_height
-from core.compare.scores import measured, missing, scores
-from core.compare.stability import BEFORE, dispersion, drawdown, spikes, upper_tail
-from core.compare.thresholds import Reach, absolute, collapse_step, half_life, relative, spent, steps_to
+from core.compare.stats.binomial import effective, wilson
+from core.compare.stats.curves import at, ema, first_hold, mean_height
+from core.compare.stats.scores import measured, missing, scores
+from core.compare.stats.stability import BEFORE, dispersion, drawdown, spikes, upper_tail
+from core.compare.stats.thresholds import Reach, absolute, collapse_step, half_life, relative, spent, steps_to
 from tests.support.evidence import changed, run_of
 
 NAN = float("nan")
@@ -32,7 +32,9 @@ NAN = float("nan")
         ([], [], 0, 10, None, NAN),
     ],
 )
-def test_area(steps: list[float], values: list[float], first: float, last: float, after: float | None, expected: float) -> None:
+def test_area(
+    steps: list[float], values: list[float], first: float, last: float, after: float | None, expected: float
+) -> None:
     found = mean_height(np.array(steps, float), np.array(values), first, last, after)
     assert found == pytest.approx(expected, nan_ok=True)
 
@@ -92,12 +94,19 @@ def test_spikes() -> None:
     jumped = calm.copy()
     jumped[30] = 2 + 5.1 * 1.4826  # just over five deviations; one more makes no spike of it
     found = spikes(steps, jumped)
-    assert found.at == (31,) and found.worst == pytest.approx(5.1) and found.per_hundred == pytest.approx(100 / 21)
+    assert (
+        found.at == (31,)
+        and found.worst == pytest.approx(5.1)
+        and found.per_hundred == pytest.approx(100 / 21)
+    )
     jumped[30] = 2 + 4.9 * 1.4826
     assert spikes(steps, jumped).at == ()
-    mostly = np.where(np.arange(41) % 4 == 0, 1.0, 0.0)  # MAD 0: the mean deviation, 1/4 * 1.2533, is the scale
+    # MAD 0: the mean deviation, 1/4 * 1.2533, is the scale
+    mostly = np.where(np.arange(41) % 4 == 0, 1.0, 0.0)
     mostly[30] = 1.6
-    assert spikes(steps, mostly).at == (31,) and spikes(steps, mostly).worst == pytest.approx(1.6 / (0.25 * 1.2533))
+    assert spikes(steps, mostly).at == (31,) and spikes(steps, mostly).worst == pytest.approx(
+        1.6 / (0.25 * 1.2533)
+    )
     constant = np.zeros(41)
     constant[30] = 9.0  # before it nothing moved: no scale, not judged; the windows with it in them are
     assert spikes(steps, constant).at == () and spikes(steps, constant).judged == 10
@@ -169,7 +178,9 @@ def test_thresholds_are_common_to_all_arms() -> None:
 
 
 def test_tokens_and_seconds() -> None:
-    run = run_of([0.1, 0.5, 0.5], length__mean=[10.0] * 20, speed__step_seconds=[2.0] * 9 + [NAN] + [2.0] * 10)
+    run = run_of(
+        [0.1, 0.5, 0.5], length__mean=[10.0] * 20, speed__step_seconds=[2.0] * 9 + [NAN] + [2.0] * 10
+    )
     assert spent(run, 10, "tokens") == 10 * 10 * 16  # 4 prompts x 4 completions
     assert spent(run, 9, "seconds") == 18.0
     assert spent(run, 0, "seconds") == 0.0  # there from the start: nothing was spent
@@ -189,7 +200,8 @@ def test_half_life_and_collapse() -> None:
     # Means of 10: in step 29 one 0.2 is left, 0.02; in step 30 nothing.
     right = [0.2] * 20 + [0.0] * 20
     assert collapse_step(run_of([0.1], reward__accuracy=right), 40) == Reach(30, True)
-    assert collapse_step(run_of([0.1], reward__accuracy=[0.0] * 20 + [0.5] * 20), 40) == Reach(40, False)  # a weak start
+    # a weak start
+    assert collapse_step(run_of([0.1], reward__accuracy=[0.0] * 20 + [0.5] * 20), 40) == Reach(40, False)
     assert collapse_step(run_of([0.1]), 40) is None
 
 
@@ -210,22 +222,29 @@ def test_a_run_that_ended_early_is_counted() -> None:
     assert worst["gold/auc"] == pytest.approx(10 * 0.4 / 40) and worst["gold/final"] == 0.0
     assert worst["risk/max_drawdown"] == pytest.approx(0.6)
     done = run_of([0.2, 0.6, 0.6, 0.6, 0.6])
-    assert scores(done, 40) == pytest.approx(scores(done, 40, lost=0.0), nan_ok=True)  # nothing is lost of a whole run
+    # nothing is lost of a whole run
+    assert scores(done, 40) == pytest.approx(scores(done, 40, lost=0.0), nan_ok=True)
 
 
 def test_steps_without_a_number_are_counted() -> None:
     assert missing(run_of([0.1] * 5, policy__loss=[0.1] * 20 + [NAN] * 3 + [0.1] * 17), 40) == 3
     assert missing(run_of([0.1] * 5, policy__loss=[0.1] * 20), 30) == 10
     rewards = [0.5 if step % 2 else NAN for step in range(1, 41)]  # num_iterations 2: of every other step
-    assert missing(run_of([0.1] * 5, config=changed("grpo.num_iterations", 2), reward__total=rewards), 40) == 0
-    assert missing(run_of([0.1] * 5, config=changed("grpo.num_iterations", 2), reward__total=[NAN] * 40), 40) == 20
+    assert (
+        missing(run_of([0.1] * 5, config=changed("grpo.num_iterations", 2), reward__total=rewards), 40) == 0
+    )
+    assert (
+        missing(run_of([0.1] * 5, config=changed("grpo.num_iterations", 2), reward__total=[NAN] * 40), 40)
+        == 20
+    )
 
 
 def test_an_evaluation_knows_its_error() -> None:
     run = run_of([0.1, 0.5, 0.4])
     last, best = measured(run, 40, best=False), measured(run, 40, best=True)
     assert last and best and (last.step, best.step) == (20, 10)
-    assert (best.low, best.high) == wilson(0.5, 128)  # without the problems: one completion each, never too narrow
+    # without the problems: one completion each, never too narrow
+    assert (best.low, best.high) == wilson(0.5, 128)
     known = measured(run, 40, False, {str(i): (i % 3, 2) for i in range(126)})
     assert known and 126 <= known.worth <= 252
     assert measured(run_of([]), 40, best=True) is None

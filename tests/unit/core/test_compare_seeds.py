@@ -5,8 +5,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from core.compare.pairs import improvement
-from core.compare.seeds import HOLDS, Interval, band, ends, holds, interval, iqm, mean, profile, spread
+from core.compare.stats.bootstrap import (
+    HOLDS,
+    Interval,
+    band,
+    ends,
+    holds,
+    interval,
+    iqm,
+    mean,
+    profile,
+    spread,
+)
+from core.compare.stats.pairs import improvement
 
 X = [0.41, 0.44, 0.39, 0.52, 0.47, 0.43, 0.50, 0.36, 0.45, 0.49]
 Y = [0.38, 0.42, 0.40, 0.44, 0.35, 0.41, 0.37, 0.43, 0.39, 0.44]
@@ -31,7 +42,9 @@ FEW = settings(max_examples=40)
         (X2, mean, 0.563, 0.541, 0.587),
     ],
 )
-def test_intervals_agree_with_rliable(scores: list[float], statistic: object, point: float, low: float, high: float) -> None:
+def test_intervals_agree_with_rliable(
+    scores: list[float], statistic: object, point: float, low: float, high: float
+) -> None:
     found = interval(np.array(scores), statistic)  # type: ignore[arg-type]
     assert found.point == pytest.approx(point)
     assert (found.low, found.high) == pytest.approx((low, high), abs=ERROR)
@@ -39,9 +52,13 @@ def test_intervals_agree_with_rliable(scores: list[float], statistic: object, po
 
 # library.get_interval_estimates({"a": (x, y)}, metrics.probability_of_improvement, reps=50000)
 @pytest.mark.parametrize(
-    ("x", "y", "point", "low", "high"), [(X, Y, 0.765, 0.525, 0.955), (X2, Y2, 0.6625, 0.375, 0.9125)], ids=["one", "two tasks"]
+    ("x", "y", "point", "low", "high"),
+    [(X, Y, 0.765, 0.525, 0.955), (X2, Y2, 0.6625, 0.375, 0.9125)],
+    ids=["one", "two tasks"],
 )
-def test_probability_of_improvement_agrees_with_rliable(x: list, y: list, point: float, low: float, high: float) -> None:
+def test_probability_of_improvement_agrees_with_rliable(
+    x: list, y: list, point: float, low: float, high: float
+) -> None:
     found = improvement(np.array(x), np.array(y))
     assert found.point == pytest.approx(point)
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.02)  # its steps: 1/200 and 1/80
@@ -51,11 +68,15 @@ def test_a_profile_agrees_with_rliable() -> None:
     # library.create_performance_profile({"a": d}, np.array([0.35, 0.4, 0.45, 0.5]), reps=50000)
     found = profile(np.array(X), np.array([0.35, 0.4, 0.45, 0.5]))
     assert found.point == pytest.approx([1.0, 0.8, 0.4, 0.1])
-    assert found.low == pytest.approx([1.0, 0.5, 0.1, 0.0]) and found.high == pytest.approx([1.0, 1.0, 0.7, 0.3])
+    assert found.low == pytest.approx([1.0, 0.5, 0.1, 0.0]) and found.high == pytest.approx(
+        [1.0, 1.0, 0.7, 0.3]
+    )
 
 
 # scipy 1.17: [stats.trim_mean(range(n), 0.25) for n in 1..8]
-@pytest.mark.parametrize(("n", "expected"), [(1, 0.0), (2, 0.5), (3, 1.0), (4, 1.5), (5, 2.0), (6, 2.5), (7, 3.0), (8, 3.5)])
+@pytest.mark.parametrize(
+    ("n", "expected"), [(1, 0.0), (2, 0.5), (3, 1.0), (4, 1.5), (5, 2.0), (6, 2.5), (7, 3.0), (8, 3.5)]
+)
 def test_iqm(n: int, expected: float) -> None:
     assert iqm(np.arange(float(n))) == expected
 
@@ -70,7 +91,9 @@ def test_too_few_seeds_have_no_interval() -> None:
     for scores in ([], [0.5], [0.5, 0.7]):
         found = interval(np.array(scores))
         assert np.isnan(found.low) and np.isnan(found.high) and found.n == len(scores)
-    assert np.isnan(interval(np.array([])).point) and interval(np.array([0.5, 0.7])).point == pytest.approx(0.6)
+    assert np.isnan(interval(np.array([])).point) and interval(np.array([0.5, 0.7])).point == pytest.approx(
+        0.6
+    )
     curves = np.array([[0.1, 0.2], [0.3, 0.4]])
     assert band(curves).point == pytest.approx([0.2, 0.3]) and np.isnan(band(curves).low).all()
     assert np.isnan(band(np.zeros((0, 3))).point).tolist() == [True] * 3
@@ -91,7 +114,9 @@ def test_the_order_of_seeds_changes_no_digit(scores: list[float], random: object
     for statistic in (mean, iqm):
         assert interval(np.array(scores), statistic, 500) == interval(np.array(other), statistic, 500)
     one, two = (np.array([scores_, [s * s for s in scores_]]).T for scores_ in (scores, other))
-    assert (band(one, 500).low == band(two, 500).low).all() and (band(one, 500).high == band(two, 500).high).all()
+    assert (band(one, 500).low == band(two, 500).low).all() and (
+        band(one, 500).high == band(two, 500).high
+    ).all()
 
 
 @FEW
@@ -114,8 +139,13 @@ def test_the_same_seed_gives_the_same_digits_and_another_one_others() -> None:
 @given(SCORES, SCORES)
 def test_probability_of_improvement_is_antisymmetric(x: list[float], y: list[float]) -> None:
     assume(sorted(x) != sorted(y))
-    there, back = improvement(np.array(x), np.array(y), "up", 500), improvement(np.array(y), np.array(x), "up", 500)
-    assert (back.point, back.low, back.high) == pytest.approx((1 - there.point, 1 - there.high, 1 - there.low))
+    there, back = (
+        improvement(np.array(x), np.array(y), "up", 500),
+        improvement(np.array(y), np.array(x), "up", 500),
+    )
+    assert (back.point, back.low, back.high) == pytest.approx(
+        (1 - there.point, 1 - there.high, 1 - there.low)
+    )
     down = improvement(np.array(x), np.array(y), "down", 500)
     assert (down.point, down.low, down.high) == pytest.approx((back.point, back.low, back.high))
 
@@ -129,7 +159,9 @@ def test_probability_of_improvement_is_antisymmetric(x: list[float], y: list[flo
         ([1.0, 3.0], [2.0, 3.0], "up", (0 + 0 + 1 + 0.5) / 4),  # a tie is half a win
     ],
 )
-def test_probability_of_improvement_by_hand(x: list[float], y: list[float], better: str, expected: float) -> None:
+def test_probability_of_improvement_by_hand(
+    x: list[float], y: list[float], better: str, expected: float
+) -> None:
     assert improvement(np.array(x), np.array(y), better, 500).point == pytest.approx(expected)
 
 
@@ -140,7 +172,12 @@ def test_improvement_refuses_other_tasks() -> None:
 
 
 @FEW
-@given(st.integers(1, 3000), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.005, 0.025, 0.05, 0.25]), st.booleans())
+@given(
+    st.integers(1, 3000),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, 0.005, 0.025, 0.05, 0.25]),
+    st.booleans(),
+)
 def test_ends_are_numpys_quantiles(n: int, seed: int, tail: float, sorted_: bool) -> None:
     values = np.random.default_rng(seed).standard_cauchy(n).round(1)  # ties and wild tails
     values = np.sort(values) if sorted_ else values  # the first look is then as wrong as it can be

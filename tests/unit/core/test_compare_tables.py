@@ -1,4 +1,5 @@
-"""The words of a comparison: its tables cell by cell, their files, the answer by its rule, the settings that differ."""
+"""The words of a comparison: its tables cell by cell, their files, the answer by its rule, the settings
+that differ."""
 
 import csv
 import io
@@ -8,16 +9,24 @@ from dataclasses import replace
 
 import pytest
 
-from core.compare import saying
+from core.compare import formatting
 from core.compare.answer import Kind, answer, ranking
 from core.compare.comparison import Comparison, compare
 from core.compare.evidence import TRAINING, Evidence
 from core.compare.export import tex, to_csv, to_latex
-from core.compare.refusals import Remark
 from core.compare.settings import settings
+from core.compare.stats.thresholds import absolute
 from core.compare.table import Cell, Column, Table
-from core.compare.tables import arms_table, held_out_table, pairs_table, seeds_table, spread_table, tables, times_table
-from core.compare.thresholds import absolute
+from core.compare.tables import (
+    arms_table,
+    held_out_table,
+    pairs_table,
+    seeds_table,
+    spread_table,
+    tables,
+    times_table,
+)
+from core.compare.validity import Remark
 from core.metrics.series import Series
 from tests.support.evidence import CONFIG, changed, run_of
 
@@ -70,7 +79,9 @@ def test_less_is_better_where_the_catalogue_says_so() -> None:
     c = found([*seeds(falls, "a", 8), *seeds(RISES, "b", 8)])
     made = answer(c, "risk/drawdown_tail")
     assert [x.name for x in ranking(c, "risk/drawdown_tail")] == ["b", "a"]
-    assert made.kind == "ahead" and made.text.startswith("b is ahead of a with 40.0 points less long-term risk")
+    assert made.kind == "ahead" and made.text.startswith(
+        "b is ahead of a with 40.0 points less long-term risk"
+    )
 
 
 def test_a_baseline_takes_the_place_of_the_next_best() -> None:
@@ -107,7 +118,9 @@ def test_every_number_names_its_runs() -> None:
 def test_an_arm_has_its_mean_its_interval_and_its_seeds() -> None:
     c = found(two(3))
     a, b = arms_table(c).column("gold/final")
-    assert (a.text, b.text) == ("41.0 %", "61.0 %") and b.n == 3 and b.runs == (200, 201, 202) and b.step == 40
+    assert (
+        (a.text, b.text) == ("41.0 %", "61.0 %") and b.n == 3 and b.runs == (200, 201, 202) and b.step == 40
+    )
     assert b.interval == f"[{100 * b.low:.1f}, {100 * b.high:.1f}]" and b.low < b.value < b.high
     assert dict(b.points or {}) == pytest.approx({0: 0.6, 1: 0.61, 2: 0.62})
     assert arms_table(c).column("gold/auc")[0].step is None  # of the whole curve
@@ -129,7 +142,13 @@ def test_primary_scores_come_first() -> None:
 def test_a_pair_has_its_sign_its_ps_and_the_least_that_can_be_shown() -> None:
     row = pairs_table(found(two(3))).rows[0]
     first, second, score, wins, gap, p, holm, n = row
-    assert [c.text for c in (first, second, score, wins, gap)] == ["a", "b", "Area under the curve", "0.00", "-15.0 points"]
+    assert [c.text for c in (first, second, score, wins, gap)] == [
+        "a",
+        "b",
+        "Area under the curve",
+        "0.00",
+        "-15.0 points",
+    ]
     assert gap.runs == (100, 101, 102, 200, 201, 202) and p.note == "3 pairs cannot show less than p = 0.250"
     assert (p.value, holm.value, n.text) == (0.25, 0.75, "3")
 
@@ -149,18 +168,27 @@ def test_a_mean_time_is_not_given_where_the_limit_lies_before_the_arrivals() -> 
     rises = [0.1, 0.3, 0.6, 0.7, 0.7]
     runs = [run_of(rises, "long", s, length__mean=[10.0] * 40) for s in range(3)]
     runs += [run_of([0.1, 0.1, 0.1, 0.1, 0.1], "short", s, length__mean=[1.0] * 40) for s in range(3)]
-    rows = [r for r in times_table(found(runs, wanted=[absolute(0.5)])).rows if (r[0].value, r[1].text) == (0.5, "tokens")]
+    rows = [
+        r
+        for r in times_table(found(runs, wanted=[absolute(0.5)])).rows
+        if (r[0].value, r[1].text) == (0.5, "tokens")
+    ]
     assert [(r[2].text, r[3].text, r[4].text, r[5].text) for r in rows] == [
         ("long", "\u2013", "3,200", "3 of 3"),  # 20 steps of 16 completions of 10 tokens
         ("short", "> 640", "not reached", "0 of 3"),
     ]
-    assert rows[0][3].note == "3 of 3 got there behind the limit of 640: see the median" and math.isnan(rows[0][3].value)
+    assert rows[0][3].note == "3 of 3 got there behind the limit of 640: see the median" and math.isnan(
+        rows[0][3].value
+    )
 
 
 def test_a_run_that_failed_at_once_is_one_that_never_got_there() -> None:
     gone = replace(run_of([0.1], "b", 3, "failed"), series={}, step=0)
-    row = next(r for r in times_table(found([*two(3), gone], wanted=[absolute(0.5)])).rows if r[2].text == "b")
-    assert (row[1].text, row[3].text, row[5].text) == ("steps", "25", "3 of 4")  # three at 20, one counted as 40
+    row = next(
+        r for r in times_table(found([*two(3), gone], wanted=[absolute(0.5)])).rows if r[2].text == "b"
+    )
+    # three at 20, one counted as 40
+    assert (row[1].text, row[3].text, row[5].text) == ("steps", "25", "3 of 4")
 
 
 def test_costs_of_runs_that_ended_early_are_noted_too() -> None:
@@ -173,9 +201,19 @@ def test_costs_of_runs_that_ended_early_are_noted_too() -> None:
 def test_seeds_have_a_mean_without_extremes_a_spread_and_each_run_its_own_interval() -> None:
     runs = [run_of([0.1, 0.2, 0.3, 0.4, final], "a", s) for s, final in enumerate((0.5, 0.6, 0.7, 0.8))]
     row = next(r for r in spread_table(found(runs)).rows if r[1].text == "Final accuracy")
-    assert [c.text for c in row] == ["a", "Final accuracy", "4", "65.0 %", "65.0 %", "12.9 %", "50.0 %", "80.0 %"]
+    assert [c.text for c in row] == [
+        "a",
+        "Final accuracy",
+        "4",
+        "65.0 %",
+        "65.0 %",
+        "12.9 %",
+        "50.0 %",
+        "80.0 %",
+    ]
     final = seeds_table(found(runs)).column("gold/final")[0]
-    assert (final.low, final.high) == pytest.approx((0.41466, 0.58534), abs=1e-5)  # scipy binomtest(64, 128), Wilson
+    # scipy binomtest(64, 128), Wilson
+    assert (final.low, final.high) == pytest.approx((0.41466, 0.58534), abs=1e-5)
     assert final.interval == "[41.5, 58.5]" and final.step == 40
 
 
@@ -188,7 +226,10 @@ def test_a_collapse_has_its_row_where_one_came() -> None:
     assert not [row for row in times_table(quiet).rows if row[0].text == "Collapse step"]
     fell = found([with_training(r, 0.0 if r.arm == "a" else 0.5) for r in two(3)])
     rows = [row for row in times_table(fell).rows if row[0].text == "Collapse step"]
-    assert [(r[1].text, r[2].text, r[5].text) for r in rows] == [("steps", "a", "3 of 3"), ("steps", "b", "0 of 3")]
+    assert [(r[1].text, r[2].text, r[5].text) for r in rows] == [
+        ("steps", "a", "3 of 3"),
+        ("steps", "b", "0 of 3"),
+    ]
     assert rows[0][3].value == 30  # the first mean of ten steps below 1 %
 
 
@@ -202,7 +243,10 @@ def test_a_csv_has_all_digits_and_the_runs_of_each_number() -> None:
     table = arms_table(found(two(3)), scores=["gold/final", "gold/auc"])
     rows = list(csv.DictReader(io.StringIO(to_csv(table))))
     assert [r["arm"] for r in rows] == ["a", "b"] and rows[1]["gold/final runs"] == "200 201 202"
-    assert float(rows[1]["gold/final"]) == table.column("gold/final")[1].value and rows[1]["gold/final step"] == "40"
+    assert (
+        float(rows[1]["gold/final"]) == table.column("gold/final")[1].value
+        and rows[1]["gold/final step"] == "40"
+    )
     assert float(rows[1]["gold/auc low"]) == pytest.approx(table.column("gold/auc")[1].low, rel=1e-11)
     assert "gold/auc step" not in rows[1]
 
@@ -225,7 +269,11 @@ def test_names_of_strangers_stay_names(text: str, latex: str, cell: str) -> None
 
 def test_latex_is_a_whole_table() -> None:
     made = to_latex(arms_table(found(two(3)), scores=["gold/final"]))
-    assert made.count("\\begin{") == made.count("\\end{") == 2 and "\\toprule" in made and "\\begin{tabular}{lrr}" in made
+    assert (
+        made.count("\\begin{") == made.count("\\end{") == 2
+        and "\\toprule" in made
+        and "\\begin{tabular}{lrr}" in made
+    )
     assert "Final accuracy $\\uparrow$" in made and "61.0 \\% {\\scriptsize [" in made
 
 
@@ -240,11 +288,11 @@ def test_latex_is_a_whole_table() -> None:
     ],
 )
 def test_numbers_are_said_in_their_unit(number: float, unit: str, said: str, apart: str) -> None:
-    assert (saying.value(number, unit), saying.difference(number, unit)) == (said, apart)
+    assert (formatting.value(number, unit), formatting.difference(number, unit)) == (said, apart)
 
 
 def test_p_is_never_nothing() -> None:
-    assert [saying.p(x) for x in (0.0001, 0.0312, 1.0, math.nan)] == ["< 0.001", "0.031", "1.000", "–"]
+    assert [formatting.p(x) for x in (0.0001, 0.0312, 1.0, math.nan)] == ["< 0.001", "0.031", "1.000", "–"]
 
 
 def test_settings_that_differ_and_those_that_do_not() -> None:
@@ -271,7 +319,9 @@ def test_a_group_that_one_arm_leaves_out_is_not_the_same_in_all() -> None:
 
 
 def test_a_term_that_an_arm_lacks_is_told_by_its_weight() -> None:
-    one, other = ({"terms": [{"component": c, "weight": 1.0, "side": "hard"}]} for c in ("correctness", "closeness"))
+    one, other = (
+        {"terms": [{"component": c, "weight": 1.0, "side": "hard"}]} for c in ("correctness", "closeness")
+    )
     made = settings([run_of(RISES, "a", config={"mix": one}), run_of(RISES, "b", config={"mix": other})])
     assert set(made.differ) == {"mix.terms.correctness.weight", "mix.terms.closeness.weight"}
 
@@ -285,5 +335,7 @@ def test_arms_with_as_many_seeds_share_a_remark() -> None:
 def test_each_run_stands_alone_too() -> None:
     table = seeds_table(found(two(2)))
     assert [c.text for c in table.column("run")] == ["100", "101", "200", "201"]
-    assert table.column("gold/final")[3].runs == (201,) and table.column("gold/final")[3].value == pytest.approx(0.61)
+    assert table.column("gold/final")[3].runs == (201,) and table.column("gold/final")[
+        3
+    ].value == pytest.approx(0.61)
     assert CONFIG["seed"] == 0

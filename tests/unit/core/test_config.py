@@ -7,14 +7,14 @@ import pytest
 import yaml
 from pydantic import Field
 
-from core import presets
-from core.config import RunConfig
-from core.errors import ConfigError
-from core.experiment import ExperimentConfig
-from core.frozen import Frozen, descriptions
-from core.grpo import GrpoConfig
-from core.parsing import parse
-from core.yaml_files import load, read_yaml
+from core.common.config_model import Frozen, descriptions
+from core.common.errors import ConfigError
+from core.config import presets
+from core.config.experiment import ExperimentConfig
+from core.config.grpo import GrpoConfig
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.config.yaml_read import load, read_yaml
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, run_config
 
 MIX = {"terms": HARD}
@@ -24,17 +24,33 @@ VLLM = {"use_vllm": True}
 @pytest.mark.parametrize(
     ("values", "where", "message"),
     [
-        ({"mix": {"terms": [{"component": "nope", "side": "hard"}]}}, "mix.terms.0.component", "no component is called 'nope'"),
-        ({"mix": {"terms": [{**HARD[0], "weight": "heavy"}]}}, "mix.terms.0.weight", "'heavy' is not a number"),
+        (
+            {"mix": {"terms": [{"component": "nope", "side": "hard"}]}},
+            "mix.terms.0.component",
+            "no component is called 'nope'",
+        ),
+        (
+            {"mix": {"terms": [{**HARD[0], "weight": "heavy"}]}},
+            "mix.terms.0.weight",
+            "'heavy' is not a number",
+        ),
         ({"mix": {"terms": [{**HARD[0], "weight": True}]}}, "mix.terms.0.weight", "True is not a number"),
         ({"mix": {"terms": [{**HARD[0], "weight": float("nan")}]}}, "mix.terms.0.weight", "finite number"),
-        ({"mix": {"terms": [{**HARD[0], "weight": {"type": "constant"}}]}}, "mix.terms.0.weight.value", "is missing"),
+        (
+            {"mix": {"terms": [{**HARD[0], "weight": {"type": "constant"}}]}},
+            "mix.terms.0.weight.value",
+            "is missing",
+        ),
         (
             {"mix": {"terms": [{**CONTINUOUS[0], "params": {"floor": -1}}]}},
             "mix.terms.0.params.floor",
             "greater than 0 (got -1)",
         ),
-        ({"mix": {"terms": [{**CONTINUOUS[0], "params": {"flor": 1}}]}}, "mix.terms.0.params.flor", "no such setting"),
+        (
+            {"mix": {"terms": [{**CONTINUOUS[0], "params": {"flor": 1}}]}},
+            "mix.terms.0.params.flor",
+            "no such setting",
+        ),
         ({"mix": {"terms": []}}, "mix.terms", "at least 1 item"),
         *(
             ({"mix": MIX, "data": {"train": {"name": name}}}, "data.train", "is no name on the hub")
@@ -54,17 +70,37 @@ VLLM = {"use_vllm": True}
         ({"mix": {"terms": HARD + HARD}}, "mix.terms", "two terms are called 'correctness'"),
         ({"mix": {"terms": HARD + CONTINUOUS}}, "mix", "hard and continuous terms but no blend"),
         ({"mix": {**HYBRID, "blend": {"type": "constant", "value": 1.5}}}, "mix", "the blend reaches 1.5"),
-        ({"mix": MIX, "grpo": {"generation_batch_size": 60}}, "grpo", "60 is not divisible by num_generations 8"),
-        ({"mix": MIX, "grpo": {"per_device_train_batch_size": 7}}, "grpo", "7 does not divide the 64 completions of a step"),
+        (
+            {"mix": MIX, "grpo": {"generation_batch_size": 60}},
+            "grpo",
+            "60 is not divisible by num_generations 8",
+        ),
+        (
+            {"mix": MIX, "grpo": {"per_device_train_batch_size": 7}},
+            "grpo",
+            "7 does not divide the 64 completions of a step",
+        ),
         ({"mix": MIX, "grpo": {"warmup_steps": 5}}, "grpo", "choose constant_with_warmup, or warmup_steps 0"),
-        ({"mix": MIX, "grpo": {**VLLM, "vllm_mode": "server"}}, "grpo", "server needs vllm_server_base_url (got '')"),
+        (
+            {"mix": MIX, "grpo": {**VLLM, "vllm_mode": "server"}},
+            "grpo",
+            "server needs vllm_server_base_url (got '')",
+        ),
         (
             {"mix": MIX, "grpo": {**VLLM, "vllm_mode": "server", "vllm_server_base_url": "box:8000"}},
             "grpo",
             "(got 'box:8000'); give one, e.g. http://localhost:8000",
         ),
-        ({"mix": MIX, "grpo": {**VLLM, "vllm_max_model_length": 256}}, "grpo", "256 has no room for a prompt"),
-        ({"mix": MIX, "grpo": {**VLLM, "loss_type": "vespo"}}, "grpo", "token_truncate or token_mask, not sequence_mask"),
+        (
+            {"mix": MIX, "grpo": {**VLLM, "vllm_max_model_length": 256}},
+            "grpo",
+            "256 has no room for a prompt",
+        ),
+        (
+            {"mix": MIX, "grpo": {**VLLM, "loss_type": "vespo"}},
+            "grpo",
+            "token_truncate or token_mask, not sequence_mask",
+        ),
         (
             {"mix": MIX, "grpo": {"vllm_gpu_memory_utilization": 1.5}},
             "grpo.vllm_gpu_memory_utilization",
@@ -76,7 +112,11 @@ VLLM = {"use_vllm": True}
             "model",
             "set dtype bfloat16, or choose sdpa",
         ),
-        ({"mix": {**HYBRID, "blend": {"type": "piecewise", "points": [[0, float("nan")]]}}}, "mix.blend.points.0.1", "finite"),
+        (
+            {"mix": {**HYBRID, "blend": {"type": "piecewise", "points": [[0, float("nan")]]}}},
+            "mix.blend.points.0.1",
+            "finite",
+        ),
         (
             {"mix": {"terms": [{**HARD[0], "shaping": {"type": "clip", "low": float("-inf")}}]}},
             "mix.terms.0.shaping.low",
@@ -105,7 +145,9 @@ def test_several_faults_are_all_named() -> None:
 
 
 def test_params_left_out_and_params_given_as_their_defaults_are_one_config() -> None:
-    bare, full = ({"terms": [{**CONTINUOUS[0], "params": params}]} for params in ({}, {"floor": 5, "share": 0.1}))
+    bare, full = (
+        {"terms": [{**CONTINUOUS[0], "params": params}]} for params in ({}, {"floor": 5, "share": 0.1})
+    )
     assert parse(RunConfig, {"mix": bare}).hash() == parse(RunConfig, {"mix": full}).hash()
 
 
@@ -116,7 +158,9 @@ def test_generation_batch_size_is_taken_for_prompts_per_step() -> None:
 
 def test_an_experiment_is_arms_times_seeds() -> None:
     arms = [{"name": "hard", "mix": MIX}, {"name": "hybrid", "mix": HYBRID}]
-    made = parse(ExperimentConfig, {"name": "x", "arms": arms, "seeds": [3, 5], "run": {"grpo": {"max_steps": 7}}})
+    made = parse(
+        ExperimentConfig, {"name": "x", "arms": arms, "seeds": [3, 5], "run": {"grpo": {"max_steps": 7}}}
+    )
     assert [(r.name, r.seed, r.grpo.max_steps) for r in made.runs()] == [
         ("hard", 3, 7), ("hybrid", 3, 7), ("hard", 5, 7), ("hybrid", 5, 7),
     ]  # fmt: skip
@@ -142,7 +186,11 @@ def test_bad_experiments_are_refused(change: dict[str, Any], message: str) -> No
         {**VLLM, "vllm_max_model_length": 257},
         {**VLLM, "loss_type": "vespo", "vllm_importance_sampling_mode": "token_mask"},
         {**VLLM, "loss_type": "vespo", "vllm_importance_sampling_correction": False},
-        {"loss_type": "vespo", "vllm_mode": "server", "vllm_max_model_length": 1},  # of no account without use_vllm
+        {
+            "loss_type": "vespo",
+            "vllm_mode": "server",
+            "vllm_max_model_length": 1,
+        },  # of no account without use_vllm
     ],
 )
 def test_what_vllm_can_do_is_not_refused(grpo: dict[str, Any]) -> None:
@@ -191,13 +239,14 @@ def test_a_bad_file_is_named(tmp_path: Path, text: str, message: str) -> None:
 
 def test_what_a_merge_brings_into_a_mapping_may_be_given_anew(tmp_path: Path) -> None:
     path = tmp_path / "merged.yaml"
-    path.write_text("base: &b {x: 1}\nlist: [{deep: {a: &a {<<: *b, x: 2}}}]\nother: {<<: *a, 1: one, '1': text}\n")
+    path.write_text(
+        "base: &b {x: 1}\nlist: [{deep: {a: &a {<<: *b, x: 2}}}]\nother: {<<: *a, 1: one, '1': text}\n"
+    )
     assert read_yaml(path)["other"] == {"x": 2, 1: "one", "1": "text"}
 
 
 @pytest.mark.parametrize(
-    ("terms", "structure"),
-    [(HARD, "hard"), (CONTINUOUS, "continuous"), (HARD + CONTINUOUS, "hybrid")],
+    ("terms", "structure"), [(HARD, "hard"), (CONTINUOUS, "continuous"), (HARD + CONTINUOUS, "hybrid")]
 )
 def test_structure_is_the_sides_in_use(terms: list[dict[str, Any]], structure: str) -> None:
     assert run_config(mix={**HYBRID, "terms": terms}).mix.structure == structure
@@ -261,4 +310,6 @@ def test_a_docstring_below_a_field_is_its_help() -> None:
     said = {"kept": "Said by the base,\non two lines.", "other": "Said by the field.", "own": "Said here."}
     assert descriptions(Derived) == said
     assert descriptions(Derived.Inner) == {"deep": "Not of the class around it."}
-    assert descriptions(type("Typed", (Base,), {}))["kept"] == said["kept"], "a class without source has what its bases say"
+    assert descriptions(type("Typed", (Base,), {}))["kept"] == said["kept"], (
+        "a class without source has what its bases say"
+    )

@@ -1,6 +1,7 @@
 """The engine: sums by hand, several steps at once, and what happens to a component that breaks its promise.
 
-Rules, shapings, advantages and what a run remembers are in test_rules, test_shaping, test_advantage and test_adaptive.
+Rules, shapings, advantages and what a run remembers are in test_rules, test_shaping, test_advantage and
+test_adaptive.
 """
 
 import dataclasses
@@ -12,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import engine
-from core.advantage import RULES
-from core.engine import score
-from core.errors import ComponentError
-from core.groups import Groups
-from core.mix import Mix, Term
-from core.parsing import parse
-from core.rewards import COMPONENTS
+from core.common.errors import ComponentError
+from core.common.groups import Groups
+from core.config.parsing import parse
+from core.rewards import engine
+from core.rewards.advantage import RULES
+from core.rewards.combination import COMBINATIONS
 from core.rewards.component import external_key
-from core.rules import COMBINATIONS
+from core.rewards.components import COMPONENTS
+from core.rewards.engine import score
+from core.rewards.mix import Mix, Term
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, batch
 
 TEXTS = ["3+4=7\n#### 72", "#### 70", "so 72", "3+4=8\n#### 72"]
@@ -32,7 +33,9 @@ def mix(values: dict[str, Any]) -> Mix:
 
 
 def test_a_sum_by_hand() -> None:
-    scored = engine.score(batch(TEXTS[:2]), mix({**HYBRID, "blend": {"type": "constant", "value": 0.25}}), step=3)
+    scored = engine.score(
+        batch(TEXTS[:2]), mix({**HYBRID, "blend": {"type": "constant", "value": 0.25}}), step=3
+    )
     # correctness, closeness, perplexity, reasoning, format of "3+4=7\n#### 72"
     assert scored.raw[0] == pytest.approx([1, 1, np.exp(-0.5), 1, 1])
     assert scored.weights == pytest.approx([0.25, 0.75 * 0.4, 0.75 * 0.2, 0.75 * 0.2, 0.75 * 0.2])
@@ -48,7 +51,9 @@ def test_the_blend_moves_the_weights_with_the_step() -> None:
 
 
 @pytest.mark.parametrize(("share", "alone"), [(1.0, HARD), (0.0, CONTINUOUS)])
-def test_a_blend_of_one_or_nought_equals_the_pure_structure(share: float, alone: list[dict[str, Any]]) -> None:
+def test_a_blend_of_one_or_nought_equals_the_pure_structure(
+    share: float, alone: list[dict[str, Any]]
+) -> None:
     blended = engine.score(batch(TEXTS), mix({**HYBRID, "blend": {"type": "constant", "value": share}}), 1)
     pure = engine.score(batch(TEXTS), mix({"terms": alone}), 1)
     np.testing.assert_allclose(blended.total, pure.total)
@@ -56,16 +61,25 @@ def test_a_blend_of_one_or_nought_equals_the_pure_structure(share: float, alone:
 
 
 def test_a_score_that_does_not_apply_adds_nothing_and_is_kept_apart_from_nought() -> None:
-    made = mix({"terms": [{"component": "consistency", "side": "always"}, {"component": "format", "side": "always"}]})
+    made = mix(
+        {"terms": [{"component": "consistency", "side": "always"}, {"component": "format", "side": "always"}]}
+    )
     scored = engine.score(batch(["#### 7", "hm"]), made, 1)
     assert np.isnan(scored.raw[:, 0]).all()
     assert scored.total.tolist() == [1.0, 0.0]
-    nothing = engine.score(batch(["#### 7", "hm"]), mix({"terms": [{"component": "consistency", "side": "always"}]}), 1)
+    nothing = engine.score(
+        batch(["#### 7", "hm"]), mix({"terms": [{"component": "consistency", "side": "always"}]}), 1
+    )
     assert np.isnan(nothing.total).all() and nothing.advantage.tolist() == [0.0, 0.0]
 
 
 def test_shaping_comes_before_the_weight() -> None:
-    clip = {"component": "closeness", "side": "always", "weight": 2.0, "shaping": {"type": "clip", "low": 0.5, "high": 0.9}}
+    clip = {
+        "component": "closeness",
+        "side": "always",
+        "weight": 2.0,
+        "shaping": {"type": "clip", "low": 0.5, "high": 0.9},
+    }
     scored = engine.score(batch(["#### 72", "none"]), mix({"terms": [clip]}), 1)
     assert scored.raw[:, 0].tolist() == [1.0, 0.0]
     assert scored.shaped[:, 0].tolist() == [0.9, 0.5]
@@ -81,18 +95,26 @@ def test_shaping_comes_before_the_weight() -> None:
         (lambda b: 1 / 0, "raised ZeroDivisionError"),
     ],
 )
-def test_a_broken_component_stops_the_run_with_its_name(returned: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_component_stops_the_run_with_its_name(
+    returned: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = dataclasses.replace(COMPONENTS["format"], score=lambda b, _params: returned(b))
     monkeypatch.setitem(COMPONENTS, "format", broken)
     with pytest.raises(ComponentError, match=f"'format' {message}"):
         engine.score_term(batch(TEXTS), parse(Term, {"component": "format", "side": "hard"}))
 
 
-@pytest.mark.parametrize("advantage", ["group", "batch", "normalize_then_sum", "mixed", "noisy_verifier", "filtered"])
+@pytest.mark.parametrize(
+    "advantage", ["group", "batch", "normalize_then_sum", "mixed", "noisy_verifier", "filtered"]
+)
 def test_several_steps_at_once_are_each_step_alone(advantage: str) -> None:
     wave = {"type": "cyclic", "low": 0.1, "high": 0.9, "period": 7}
     made = mix({**HYBRID, "blend": wave, "advantage": {"type": advantage}})
-    steps = {3: batch(TEXTS * 2, group_size=4), 1: batch(TEXTS[::-1] * 3, group_size=6), 2: batch(["none"] * 4)}
+    steps = {
+        3: batch(TEXTS * 2, group_size=4),
+        1: batch(TEXTS[::-1] * 3, group_size=6),
+        2: batch(["none"] * 4),
+    }
     alone = [engine.score(samples, made, step) for step, samples in steps.items()]
     sizes = [len(samples) for samples in steps.values()]
     groups = np.concatenate([samples.group + 100 * step for step, samples in steps.items()])
@@ -132,11 +154,19 @@ WORKED = ["3+4=7\n#### 7", "3+4=7\n#### 8", "so #### 72", "3+4=7"]
 
 @pytest.mark.parametrize("advantage", ["group", "mixed", "none"])
 def test_a_term_without_weight_changes_nothing_even_where_others_do_not_apply(advantage: str) -> None:
-    """A blend of 0 and 1 equals the pure structures, NaN included: who has no weight has no say that a sample has a total."""
+    """A blend of 0 and 1 equals the pure structures, NaN included: who has no weight has no say that a
+    sample has a total."""
     rule = {"type": advantage}
-    pure = parse(Mix, {"terms": [SOMETIMES], "advantage": {"type": "group"} if advantage == "mixed" else rule})
-    blended = parse(Mix, {"blend": {"type": "constant", "value": 0.0}, "terms": [*HARD, SOMETIMES], "advantage": rule})
-    weightless = parse(Mix, {"terms": [{**HARD[0], "side": "continuous", "weight": 0}, SOMETIMES], "advantage": pure.advantage})
+    pure = parse(
+        Mix, {"terms": [SOMETIMES], "advantage": {"type": "group"} if advantage == "mixed" else rule}
+    )
+    blended = parse(
+        Mix, {"blend": {"type": "constant", "value": 0.0}, "terms": [*HARD, SOMETIMES], "advantage": rule}
+    )
+    weightless = parse(
+        Mix,
+        {"terms": [{**HARD[0], "side": "continuous", "weight": 0}, SOMETIMES], "advantage": pure.advantage},
+    )
     a, b, c = (score(batch(WORKED), mix, 1) for mix in (pure, blended, weightless))
     np.testing.assert_array_equal(a.total, b.total)
     np.testing.assert_allclose(a.advantage, b.advantage)
@@ -145,8 +175,11 @@ def test_a_term_without_weight_changes_nothing_even_where_others_do_not_apply(ad
 
 
 def test_a_verdict_that_did_not_come_pushes_nobody() -> None:
-    """A judge that timed out is a fault of the network: the group's mean stands in for it, and the sample shows no score."""
-    mix = parse(Mix, {"terms": [{"component": "judge", "side": "continuous"}, {**HARD[0], "side": "continuous"}]})
+    """A judge that timed out is a fault of the network: the group's mean stands in for it, and the sample
+    shows no score."""
+    mix = parse(
+        Mix, {"terms": [{"component": "judge", "side": "continuous"}, {**HARD[0], "side": "continuous"}]}
+    )
     key = external_key("judge", mix.terms[0].settings)
     made = score(batch(["#### 1"] * 4, external={key: np.array([0.8, 0.8, 0.8, np.nan])}), mix, 1)
     assert np.isnan(made.raw[3, 0]) and made.contributions[3, 0] == pytest.approx(0.8)
@@ -191,11 +224,17 @@ BY_ADVANTAGE: list[dict[str, Any]] = [
     {"type": "group", "positive_only": True, "difficulty": {"by": "spread"}},
 ]
 # What compares samples: of equal ones all advantages are 0.
-COMPARING = [values for values in BY_ADVANTAGE if values["type"] != "w_reinforce" and values.get("correction") != "forward"]
+COMPARING = [
+    values
+    for values in BY_ADVANTAGE
+    if values["type"] != "w_reinforce" and values.get("correction") != "forward"
+]
 
 
 def judged_mix(rule: dict[str, Any], advantage: dict[str, Any]) -> Mix:
-    return mix({"blend": {"type": "constant", "value": 0.6}, "terms": JUDGED, "rule": rule, "advantage": advantage})
+    return mix(
+        {"blend": {"type": "constant", "value": 0.6}, "terms": JUDGED, "rule": rule, "advantage": advantage}
+    )
 
 
 @cache
@@ -213,7 +252,9 @@ def judged(made: Mix, raw: Any, size: int = 4) -> engine.Combined:
     given_scores = np.asarray(raw, dtype=float)
     n = len(given_scores)
     groups = Groups.of(np.arange(n) // size)
-    return engine.combine(made, given_scores, np.ones(n), groups, Groups.one(n), given_scores[:, 0] > 0.5, np.full(n, 0.5))
+    return engine.combine(
+        made, given_scores, np.ones(n), groups, Groups.one(n), given_scores[:, 0] > 0.5, np.full(n, 0.5)
+    )
 
 
 def test_every_rule_meets_silence() -> None:
@@ -223,7 +264,9 @@ def test_every_rule_meets_silence() -> None:
 
 @pytest.mark.parametrize("rule", BY_RULE, ids=str)
 @pytest.mark.parametrize("advantage", COMPARING, ids=str)
-def test_four_equal_answers_of_which_one_was_not_judged_teach_nothing(rule: dict[str, Any], advantage: dict[str, Any]) -> None:
+def test_four_equal_answers_of_which_one_was_not_judged_teach_nothing(
+    rule: dict[str, Any], advantage: dict[str, Any]
+) -> None:
     found = judged(judged_mix(rule, advantage), [[1, verdict, 1] for verdict in (0.8, 0.8, 0.8, NAN)])
     assert found.advantage == pytest.approx([0, 0, 0, 0], abs=1e-9)
     assert len(set(found.total.tolist())) == 1  # to the last bit: 0.8 is not the mean of three 0.8 in floats
@@ -236,7 +279,12 @@ ROWS = st.lists(ROW, min_size=8, max_size=8)
 
 @pytest.mark.parametrize("rule", BY_RULE, ids=str)
 @settings(max_examples=20)
-@given(others=ROWS, verdict=st.integers(1, 10).map(lambda v: v / 10), right=st.booleans(), silent=st.integers(0, 3))
+@given(
+    others=ROWS,
+    verdict=st.integers(1, 10).map(lambda v: v / 10),
+    right=st.booleans(),
+    silent=st.integers(0, 3),
+)
 def test_where_all_other_verdicts_are_equal_silence_gives_what_the_verdict_gives(
     rule: dict[str, Any], others: list[Any], verdict: float, right: bool, silent: int
 ) -> None:
@@ -270,7 +318,9 @@ ORDERED = [v for v in BY_RULE if v["type"] in ("sum", "gate", "worst_case", "unc
 
 @pytest.mark.parametrize("rule", ORDERED, ids=str)
 @given(rows=ROWS, silent=st.integers(0, 3))
-def test_silence_leaves_the_order_of_the_others_as_it_is(rule: dict[str, Any], rows: list[Any], silent: int) -> None:
+def test_silence_leaves_the_order_of_the_others_as_it_is(
+    rule: dict[str, Any], rows: list[Any], silent: int
+) -> None:
     raw = np.nan_to_num(np.array(rows), nan=0.4)
     made = judged_mix(rule, {"type": "group"})
     spoken = judged(made, raw).total
@@ -282,7 +332,8 @@ def test_silence_leaves_the_order_of_the_others_as_it_is(rule: dict[str, Any], r
 @pytest.mark.parametrize("rule", BY_RULE, ids=str)
 @pytest.mark.parametrize("advantage", BY_ADVANTAGE, ids=str)
 def test_where_nobody_was_judged_nobody_is_moved(rule: dict[str, Any], advantage: dict[str, Any]) -> None:
-    """A group without a verdict, or a whole batch: equal samples get the same, and nothing where totals are measured."""
+    """A group without a verdict, or a whole batch: equal samples get the same, and nothing where totals
+    are measured."""
     made = judged_mix(rule, advantage)
     for raw in ([[1, NAN, 1]] * 8, [[1, NAN, 1]] * 4 + [[1, 0.8, 1], [0, 0.2, 0]] * 2):
         assert judged(made, raw).advantage[:4] == pytest.approx([0, 0, 0, 0], abs=1e-9)
@@ -293,10 +344,13 @@ def test_a_group_without_a_verdict_still_learns_from_the_other_terms() -> None:
     found = judged(judged_mix({"type": "sum"}, {"type": "group"}), raw)
     assert (found.advantage > 0).tolist() == [True, False] * 2
     measured = judged(judged_mix({"type": "sum"}, {"type": "w_reinforce"}), raw)
-    assert np.isnan(measured.total).all() and measured.advantage.tolist() == [0, 0, 0, 0]  # 0.3 and a verdict: right or wrong?
+    # 0.3 and a verdict: right or wrong?
+    assert np.isnan(measured.total).all() and measured.advantage.tolist() == [0, 0, 0, 0]
 
 
 def test_a_judge_without_a_weight_takes_no_total_away() -> None:
     terms = [{**HARD[0]}, {"component": "judge", "side": "hard", "weight": 0.0}]
-    found = score(batch(["#### 72", "#### 1"]), mix({"terms": terms, "advantage": {"type": "w_reinforce"}}), 1)
+    found = score(
+        batch(["#### 72", "#### 1"]), mix({"terms": terms, "advantage": {"type": "w_reinforce"}}), 1
+    )
     assert found.total.tolist() == [1, 0] and found.advantage.tolist() == [0.1, -1]

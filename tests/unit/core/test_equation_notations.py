@@ -1,5 +1,5 @@
-r"""Equations as models write them, in LaTeX, Markdown and prose: what is true is judged true or not at all, what is false is
-noticed in every notation that is read, and what was not read whole is never judged.
+r"""Equations as models write them, in LaTeX, Markdown and prose: what is true is judged true or not at all,
+what is false is noticed in every notation that is read, and what was not read whole is never judged.
 """
 
 from fractions import Fraction
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.equations import statements
+from core.grading.equations import statements
 
 # Statements in order: T true, F false, N not judged.
 READ = [
@@ -277,7 +277,9 @@ def computable(tree: Tree) -> Fraction | None:
 
 
 @given(TREES, st.sampled_from(sorted(NOTATIONS)), st.integers(-20, 20))
-def test_a_tree_is_true_in_every_notation_and_never_with_another_value(tree: Tree, notation: str, off: int) -> None:
+def test_a_tree_is_true_in_every_notation_and_never_with_another_value(
+    tree: Tree, notation: str, off: int
+) -> None:
     signs, frame, numeral = NOTATIONS[notation]
     number = computable(tree)
     if number is None:

@@ -1,4 +1,5 @@
-"""Equations in worked text: which are found, which of them are true, and what is left alone because nobody can judge it."""
+"""Equations in worked text: which are found, which of them are true, and what is left alone because nobody
+can judge it."""
 
 import json
 import re
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.equations import equations
+from core.grading.equations import equations
 from tests.conftest import GSM8K
 
 TRUE = [
@@ -199,7 +200,10 @@ def test_never_raises_on_pieces_of_markup(text: str) -> None:
     assert len(equations(text)) <= text.count("=") + text.count("\u2248") + text.count("<<")
 
 
-@given(st.text(alphabet=st.sampled_from("0123456789+-*/=()x$%.,\u00d7\u00f7\u2212 \nab"), max_size=200) | st.text(max_size=100))
+@given(
+    st.text(alphabet=st.sampled_from("0123456789+-*/=()x$%.,\u00d7\u00f7\u2212 \nab"), max_size=200)
+    | st.text(max_size=100)
+)
 def test_never_raises(text: str) -> None:
     assert len(equations(text)) <= text.count("=")
 
@@ -226,6 +230,7 @@ def test_a_quotient_is_true_to_as_many_digits_as_are_written(a: int, b: int, dig
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_gsm8ks_own_solutions_are_hardly_ever_false(split: str) -> None:
     texts = [json.loads(line)["answer"] for line in (GSM8K / f"{split}.jsonl").read_text().splitlines()]
-    found = [e for text in texts for e in equations(re.sub(r"<<.*?>>", "", text))]  # without the calculator's notes
+    # without the calculator's notes
+    found = [e for text in texts for e in equations(re.sub(r"<<.*?>>", "", text))]
     assert len(found) > 2 * len(texts)
     assert sum(not e.true for e in found) / len(found) < 0.002  # slips of its annotators

@@ -1,12 +1,13 @@
-"""Estimates by hand: which past runs count, how their seconds are scaled, and what is said where there are none."""
+"""Estimates by hand: which past runs count, how their seconds are scaled, and what is said where there are
+none."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from core.config import RunConfig
-from core.estimate import LIBRARIES, Past, estimate, evaluation_count, parameters, seconds_per_step
+from core.config.estimate import LIBRARIES, Past, estimate, evaluation_count, parameters, seconds_per_step
+from core.config.run import RunConfig
 from tests.support.samples import run_config
 
 # 16 completions of at most 40 tokens a step, 6 steps, evaluations at 0, 3 and 6 of 8 problems x 1 completion
@@ -22,8 +23,16 @@ PAST = Past(1, "box", "cpu", run_config(), step_seconds=2.0, evaluation_seconds=
         ({"grpo": {"prompts_per_step": 8}}, 5 + 6 * 4 + 3 * 3, "twice the completions a step"),
         ({"grpo": {"max_completion_length": 80}}, 5 + 6 * 4 + 3 * 6, "twice as long: steps and evaluations"),
         ({"grpo": {"num_processes": 2}}, 5 + 6 * 1 + 3 * 3, "each process has half of the completions"),
-        ({"grpo": {"num_iterations": 2}}, 5 + 6 * (0.8 + 1.2 / 2) + 3 * 3, "a rollout takes 1.2 of the 2 seconds"),
-        ({"evaluation": {"every": 3, "num_samples": 4}}, 5 + 6 * 2 + 3 * 12, "four times the held-out completions"),
+        (
+            {"grpo": {"num_iterations": 2}},
+            5 + 6 * (0.8 + 1.2 / 2) + 3 * 3,
+            "a rollout takes 1.2 of the 2 seconds",
+        ),
+        (
+            {"evaluation": {"every": 3, "num_samples": 4}},
+            5 + 6 * 2 + 3 * 12,
+            "four times the held-out completions",
+        ),
     ],
 )
 def test_seconds_are_scaled(changes: dict[str, Any], seconds: float, why: str) -> None:
@@ -49,7 +58,8 @@ def test_only_the_machine_that_listens_counts_where_it_has_a_past() -> None:
 def test_memory_is_measured_or_said_to_be_the_least() -> None:
     assert estimate(run_config(), [PAST], ["box"], gpu=False).memory == 1.5
     larger = estimate(run_config(grpo={"max_completion_length": 400}), [PAST], ["box"], gpu=False)
-    assert larger.memory == pytest.approx(LIBRARIES, abs=0.01) and not larger.measured  # nothing as large was measured
+    # nothing as large was measured
+    assert larger.memory == pytest.approx(LIBRARIES, abs=0.01) and not larger.measured
 
 
 def of_model(path: str, **more: Any) -> RunConfig:
@@ -59,9 +69,12 @@ def of_model(path: str, **more: Any) -> RunConfig:
 def test_without_a_past_the_guess_says_so() -> None:
     found = estimate(of_model("Qwen/Qwen3-4B"), [PAST], ["box"], gpu=True)
     assert found.basis.startswith("a guess, perhaps ten times off: no run of Qwen/Qwen3-4B has trained yet")
-    assert found.seconds == pytest.approx(8 * 4e9 * 6 * 16 * 40 / 2e13) and found.memory == pytest.approx(4e9 * 2 / 2**30)
+    assert found.seconds == pytest.approx(8 * 4e9 * 6 * 16 * 40 / 2e13) and found.memory == pytest.approx(
+        4e9 * 2 / 2**30
+    )
     on_cpu = estimate(of_model("Qwen/Qwen3-4B"), [], [], gpu=False)
-    assert on_cpu.memory == pytest.approx(4e9 * 2 / 2**30 + LIBRARIES)  # there all that the process has is counted
+    # there all that the process has is counted
+    assert on_cpu.memory == pytest.approx(4e9 * 2 / 2**30 + LIBRARIES)
     small = estimate(of_model("Qwen/Qwen3-4B", load_in_4bit=True), [], [], gpu=True)
     assert small.memory == pytest.approx(4e9 * 0.56 / 2**30) and not small.measured
     nothing = estimate(of_model("mine"), [], [], gpu=True)

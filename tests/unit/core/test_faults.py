@@ -1,13 +1,14 @@
-"""What is said of bad input: the thing, the value and the repair, in words, for the pages and the command line alike."""
+"""What is said of bad input: the thing, the value and the repair, in words, for the pages and the command
+line alike."""
 
 from typing import Any
 
 import pytest
 
-from core.errors import ConfigError
-from core.experiment import ExperimentConfig
-from core.faults import shown
-from core.parsing import parse
+from core.common.errors import ConfigError
+from core.common.messages import shown
+from core.config.experiment import ExperimentConfig
+from core.config.parsing import parse
 
 TERM = {"component": "correctness", "side": "hard"}
 MIX = {"terms": [TERM]}
@@ -20,7 +21,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"seeds": [1.5]}, "seeds.0", "an item of seeds must be a whole number (got 1.5)"),
     ({"seeds": [-1]}, "seeds.0", "an item of seeds must be greater than or equal to 0 (got -1)"),
     # pydantic reads it as the number -100000
-    ({"seeds": ["0-100000"]}, "seeds", "seeds 0-100000 would be 100,001, more than 64 of an experiment; take fewer"),
+    (
+        {"seeds": ["0-100000"]},
+        "seeds",
+        "seeds 0-100000 would be 100,001, more than 64 of an experiment; take fewer",
+    ),
     ({"seeds": ["4-0"]}, "seeds", "seeds 4-0 goes down; write 0-4"),
     ({"seeds": ["0-4"]}, "seeds", "seeds 0-4 is a range; write its numbers one by one"),  # in a file
     ({"name": ""}, "name", "name is empty; give it at least 1 character"),
@@ -30,9 +35,17 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     ({"arms": [{"name": "?", "mix": MIX}]}, "arms.0.name", f"name '?': {RULE}"),  # nothing of it can stay
     ({"run": 5}, "run", "run must hold settings by their names (got 5)"),
     ({"run": {"grpo": {"max_steps": "a"}}}, "grpo.max_steps", "max_steps must be a whole number (got 'a')"),
-    ({"run": {"grpo": {"learning_rate": "a"}}}, "grpo.learning_rate", "learning_rate must be a number (got 'a')"),
+    (
+        {"run": {"grpo": {"learning_rate": "a"}}},
+        "grpo.learning_rate",
+        "learning_rate must be a number (got 'a')",
+    ),
     ({"run": {"grpo": {"beta": float("nan")}}}, "grpo.beta", "beta must be a finite number (got nan)"),
-    ({"run": {"grpo": {"use_vllm": "maybe"}}}, "grpo.use_vllm", "use_vllm must be true or false (got 'maybe')"),
+    (
+        {"run": {"grpo": {"use_vllm": "maybe"}}},
+        "grpo.use_vllm",
+        "use_vllm must be true or false (got 'maybe')",
+    ),
     ({"thresholds": [2]}, "thresholds.0", "an item of thresholds must be less than or equal to 1 (got 2)"),
     (
         {"run": {"grpo": {"vllm_mode": "far"}}},
@@ -43,20 +56,39 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
 IN_A_MIX: list[tuple[dict[str, Any], str, str]] = [
     ({"terms": 3}, "terms", "terms must be a list (got 3)"),
     ({"terms": [5]}, "terms.0", "an item of terms must hold settings by their names (got 5)"),
-    ({"terms": [{**TERM, "name": "x y<script>"}]}, "terms.0.name", f"name 'x y<script>': {RULE}; try x-y-script"),
-    ({"terms": [{**TERM, "weight": {"type": "constant"}}]}, "terms.0.weight.value", "is missing; give it a value"),
+    (
+        {"terms": [{**TERM, "name": "x y<script>"}]},
+        "terms.0.name",
+        f"name 'x y<script>': {RULE}; try x-y-script",
+    ),
+    (
+        {"terms": [{**TERM, "weight": {"type": "constant"}}]},
+        "terms.0.weight.value",
+        "is missing; give it a value",
+    ),
     ({"rule": {}}, "rule", "rule does not say which it is; give it a `type`"),
     ({"rule": {"type": "gate", "order": []}}, "rule.order", "order is empty; give it at least 1 item"),
-    ({"terms": [{**TERM, "shaping": {"type": "zz"}}]}, "terms.0.shaping", "shaping has no type 'zz'; choose one of 'plain', "),
+    (
+        {"terms": [{**TERM, "shaping": {"type": "zz"}}]},
+        "terms.0.shaping",
+        "shaping has no type 'zz'; choose one of 'plain', ",
+    ),
 ]
 ALL = [
     *CASES,
-    *(({"arms": [{"name": "a", "mix": {**MIX, **m}}]}, f"arms.0.mix.{where}", text) for m, where, text in IN_A_MIX),
+    *(
+        ({"arms": [{"name": "a", "mix": {**MIX, **m}}]}, f"arms.0.mix.{where}", text)
+        for m, where, text in IN_A_MIX
+    ),
 ]
 
 
-@pytest.mark.parametrize(("change", "where", "text"), ALL, ids=[f"{i}-{where}" for i, (_, where, _) in enumerate(ALL)])
-def test_bad_input_is_named_with_its_value_and_the_repair(change: dict[str, Any], where: str, text: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "where", "text"), ALL, ids=[f"{i}-{where}" for i, (_, where, _) in enumerate(ALL)]
+)
+def test_bad_input_is_named_with_its_value_and_the_repair(
+    change: dict[str, Any], where: str, text: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(ExperimentConfig, {"name": "x", "arms": [{"name": "a", "mix": MIX}], **change})
     ((path, message),) = caught.value.problems

@@ -1,4 +1,5 @@
-"""Files and texts that were made to take a process down: each is refused by name, before it costs time or memory."""
+"""Files and texts that were made to take a process down: each is refused by name, before it costs time or
+memory."""
 
 import json
 import os
@@ -8,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core.config import RunConfig
-from core.errors import ConfigError, DataError
-from core.frozen import MOST, Frozen
-from core.parsing import parse
+from core.analysis.score_file import rows
+from core.common.config_model import MOST, Frozen
+from core.common.errors import ConfigError, DataError
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.config.yaml_read import MOST_CHARACTERS, MOST_DEPTH, load, of_text, read_yaml
 from core.problems import jsonl
-from core.scorefile import rows
-from core.yaml_files import MOST_CHARACTERS, MOST_DEPTH, load, of_text, read_yaml
 from tests.support.samples import HARD
 
 
@@ -60,7 +61,8 @@ YAML = {
 def test_yaml_that_would_grow_is_refused_before_it_does(text: str, tmp_path: Path) -> None:
     file = tmp_path / "given.yaml"
     file.write_text(text, encoding="utf-8", errors="surrogatepass")
-    if len(text) < 20_000:  # what is long takes its time to be read, four times as long where memory is counted
+    # what is long takes its time to be read, four times as long where memory is counted
+    if len(text) < 20_000:
         tracemalloc.start()
     try:
         with pytest.raises(ConfigError):
@@ -118,8 +120,14 @@ LINES = {
     "brackets": ("[" * 100_000, "not JSON"),
     "a number of 5,000 digits": ('{"question": ' + "1" * 5_000 + "}", "not JSON"),
     "a list": ("[1]", "expected an object"),
-    "half a character": ('{"question": "a\\ud800", "answer": "2"}', "field 'question' holds half a character"),
-    "half a character in the answer": ('{"question": "a", "answer": "\\udc00 2"}', "field 'answer' holds half a character"),
+    "half a character": (
+        '{"question": "a\\ud800", "answer": "2"}',
+        "field 'question' holds half a character",
+    ),
+    "half a character in the answer": (
+        '{"question": "a", "answer": "\\udc00 2"}',
+        "field 'answer' holds half a character",
+    ),
 }
 
 
@@ -133,7 +141,9 @@ def test_a_line_of_data_that_is_none_is_named_without_its_text(line: str, why: s
     assert len(str(raised.value)) < 600
 
 
-@pytest.mark.parametrize("secret", ["-----BEGIN PRIVATE KEY-----\nMIIEvQ", "correct horse battery staple", "xoxb-12-abcdef"])
+@pytest.mark.parametrize(
+    "secret", ["-----BEGIN PRIVATE KEY-----\nMIIEvQ", "correct horse battery staple", "xoxb-12-abcdef"]
+)
 def test_no_value_of_a_file_is_in_a_message(secret: str, tmp_path: Path) -> None:
     file = tmp_path / "keys.jsonl"
     file.write_text(json.dumps({"question": secret, "answer": f"the key is {secret}, so keep it"}))
@@ -142,8 +152,10 @@ def test_no_value_of_a_file_is_in_a_message(secret: str, tmp_path: Path) -> None
     assert not any(word in str(raised.value) for word in secret.split())
 
 
-def test_a_sample_file_is_read_line_by_line_up_to_a_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.scorefile.MOST_LINE", 1000)
+def test_a_sample_file_is_read_line_by_line_up_to_a_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.analysis.score_file.MOST_LINE", 1000)
     file = tmp_path / "samples.jsonl"
     file.write_text("x" * 2000)
     with pytest.raises(DataError, match="line 1: longer than"):
@@ -181,6 +193,10 @@ def test_every_whole_number_of_a_config_says_how_large_it_may_be() -> None:
             if info.annotation in (int, int | None):
                 bounds = [getattr(m, "le", None) or getattr(m, "lt", None) for m in info.metadata]
                 assert any(bounds), f"{kind.__name__}.{name} has no upper bound"
-            if isinstance(info.annotation, type) and issubclass(info.annotation, Frozen) and info.annotation not in seen:
+            if (
+                isinstance(info.annotation, type)
+                and issubclass(info.annotation, Frozen)
+                and info.annotation not in seen
+            ):
                 waiting.append(info.annotation)
     assert len(seen) > 8 and MOST == 10**12

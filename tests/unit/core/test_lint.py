@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from core import presets
-from core.experiment import ExperimentConfig
-from core.grpo import GrpoConfig
-from core.lint import cannot_act, cannot_act_in
-from core.mix import Mix
-from core.parsing import parse
+from core.config import presets
+from core.config.experiment import ExperimentConfig
+from core.config.grpo import GrpoConfig
+from core.config.lint import cannot_act, cannot_act_in
+from core.config.parsing import parse
+from core.rewards.mix import Mix
 from tests.support.samples import CONTINUOUS, HARD, HYBRID
 
 AFFINE = {"type": "affine", "scale": 2.0}
@@ -108,14 +108,17 @@ RATIO = "the policy ratio is 1 while num_iterations is 1"
         ({"num_iterations": 200}, "num_iterations", "trains as 100 here: max_steps ends the first rollout"),
         ({"entropy_target": 0.5}, "entropy_target", "only under use_adaptive_entropy"),
         ({"vllm_importance_sampling_clip_max": 2.0}, "vllm_importance_sampling_clip_max", "only under use_vllm"),
-        # vLLM writes the completions, but the ratio compares the policy with itself; only vespo's holds vLLM's part too.
+        # vLLM writes the completions, but the ratio compares the policy with itself; only vespo's holds
+        # vLLM's part too.
         ({"use_vllm": True, "epsilon": 0.1}, "epsilon", RATIO),
         ({"use_vllm": True, "vllm_server_base_url": "http://box:8000"}, "vllm_server_base_url", "under vllm_mode colocate"),
         ({"use_vllm": True, "vllm_importance_sampling_correction": False, "vllm_importance_sampling_clip_max": 2.0},
          "vllm_importance_sampling_clip_max", "only under vllm_importance_sampling_correction"),
     ],
 )  # fmt: skip
-def test_a_grpo_setting_that_was_changed_for_nothing_is_named(grpo: dict[str, Any], place: str, message: str) -> None:
+def test_a_grpo_setting_that_was_changed_for_nothing_is_named(
+    grpo: dict[str, Any], place: str, message: str
+) -> None:
     found = cannot_act(parse(Mix, {"terms": HARD}), parse(GrpoConfig, {"max_steps": 100, **grpo}))
     assert [m for p, m in found if p == f"grpo.{place}" and message in m], found
 
@@ -123,7 +126,13 @@ def test_a_grpo_setting_that_was_changed_for_nothing_is_named(grpo: dict[str, An
 @pytest.mark.parametrize(
     "grpo",
     [
-        {"num_iterations": 2, "epsilon": 0.1, "epsilon_high": 0.28, "delta": 1.5, "importance_sampling_level": "sequence"},
+        {
+            "num_iterations": 2,
+            "epsilon": 0.1,
+            "epsilon_high": 0.28,
+            "delta": 1.5,
+            "importance_sampling_level": "sequence",
+        },
         {"num_iterations": 2, "loss_type": "cispo"},
         {"num_iterations": 2, "loss_type": "sapo"},
         {"loss_type": "dr_grpo"},
@@ -143,11 +152,27 @@ def test_a_grpo_setting_that_acts_is_left_in_peace(grpo: dict[str, Any]) -> None
     ("sweep", "grpo", "expected"),
     [
         ({"grpo.epsilon": [0.1, 0.3]}, {}, [("", "sweep.grpo.epsilon", f"0.1, 0.3 train the same: {RATIO}")]),
-        ({"grpo.epsilon": [0.1, 0.2, 0.3], "grpo.beta": [0.0, 0.1]}, {}, [("", "sweep.grpo.epsilon", "0.1, 0.2, 0.3 train")]),
-        ({"grpo.loss_type": ["dapo", "grpo", "vespo"]}, {}, [("", "sweep.grpo.loss_type", "dapo, vespo train the same")]),
+        (
+            {"grpo.epsilon": [0.1, 0.2, 0.3], "grpo.beta": [0.0, 0.1]},
+            {},
+            [("", "sweep.grpo.epsilon", "0.1, 0.2, 0.3 train")],
+        ),
+        (
+            {"grpo.loss_type": ["dapo", "grpo", "vespo"]},
+            {},
+            [("", "sweep.grpo.loss_type", "dapo, vespo train the same")],
+        ),
         ({"grpo.epsilon": [0.1, 0.3]}, {"num_iterations": 2}, []),
-        ({"grpo.num_iterations": [1, 2]}, {"epsilon": 0.1}, [("hard, num_iterations 1", "grpo.epsilon", "0.1 cannot act")]),
-        ({"grpo.beta": [0.0, 0.1]}, {"epsilon": 0.1}, [("", "grpo.epsilon", "0.1 cannot act")]),  # of every run: said once
+        (
+            {"grpo.num_iterations": [1, 2]},
+            {"epsilon": 0.1},
+            [("hard, num_iterations 1", "grpo.epsilon", "0.1 cannot act")],
+        ),
+        (
+            {"grpo.beta": [0.0, 0.1]},
+            {"epsilon": 0.1},
+            [("", "grpo.epsilon", "0.1 cannot act")],
+        ),  # of every run: said once
     ],
 )
 def test_a_sweep_over_what_cannot_act_is_named_once(

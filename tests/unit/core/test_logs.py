@@ -1,4 +1,5 @@
-"""What a log says: its bytes as a reader sees them, what is new in it, and the first line that says why a training failed."""
+"""What a log says: its bytes as a reader sees them, what is new in it, and the first line that says why a
+training failed."""
 
 import subprocess
 import sys
@@ -6,17 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from core.cause import Cause, excerpt, first_cause
-from core.logs import clean, news, tail
+from core.common.log_cause import Cause, excerpt, first_cause
+from core.common.logs import clean, news, tail
 
 BYTES = [
     (b"a\r\nb\n", "a\nb\n", "line ends of Windows"),
-    (b"  0%|  | 0/9\r 50%|# | 4/9\r100%|##| 9/9\ndone\n", "100%|##| 9/9\ndone\n", "a progress bar: what it said last"),
+    (
+        b"  0%|  | 0/9\r 50%|# | 4/9\r100%|##| 9/9\ndone\n",
+        "100%|##| 9/9\ndone\n",
+        "a progress bar: what it said last",
+    ),
     (b"  0%|  | 0/9\r 50%|# | 4/9\r", " 50%|# | 4/9", "a bar that has not ended, and returned already"),
-    (b"\x1b[31mred\x1b[0m \x1b]0;title\x07x \x1b]8;;http://evil\x1b\\link\x1b[2K", "red x link", "colours, titles, links"),
+    (
+        b"\x1b[31mred\x1b[0m \x1b]0;title\x07x \x1b]8;;http://evil\x1b\\link\x1b[2K",
+        "red x link",
+        "colours, titles, links",
+    ),
     (b"\x1b[1A\x1b[Kup \x1b(B\x1bM", "up ", "cursor moves"),
     (b"\x1b[3", "\u241b[3", "a sequence cut short shows that it is there"),
-    (b"nul \x00 bell \x07 del \x7f", "nul \u2400 bell \u2407 del \u2421", "what PostgreSQL refuses, and what rings"),
+    (
+        b"nul \x00 bell \x07 del \x7f",
+        "nul \u2400 bell \u2407 del \u2421",
+        "what PostgreSQL refuses, and what rings",
+    ),
     ("rtl \u202e abc \u2066".encode(), "rtl \u2426 abc \u2426", "what turns the text around"),
     (b"caf\xc3\xa9 \xff\xfe", "caf\u00e9 \ufffd\ufffd", "bytes that are no UTF-8"),
     (b"<script>alert(1)</script> **md** $x$", "<script>alert(1)</script> **md** $x$", "text stays text"),
@@ -30,7 +43,11 @@ def test_bytes_become_the_lines_a_reader_sees(data: bytes, text: str, why: str) 
 
 
 def test_a_tail_begins_with_a_whole_line() -> None:
-    assert tail("ab\ncd\nef\n", 5) == "ef\n" and tail("ab\ncd\nef\n", 6) == "cd\nef\n" and tail("short", 9) == "short"
+    assert (
+        tail("ab\ncd\nef\n", 5) == "ef\n"
+        and tail("ab\ncd\nef\n", 6) == "cd\nef\n"
+        and tail("short", 9) == "short"
+    )
     assert tail("x" * 20, 5) == "x" * 5  # one endless line
 
 
@@ -57,7 +74,7 @@ SITE = "/v/lib/python3.11/site-packages"
 CUDA = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 139.72 GiB"
 OOM = f"""2026-11-21 09:00:00,000 showdown.train ready after 9.0 s; fresh start
 Traceback (most recent call last):
-  File "/src/worker/train.py", line 74, in train
+  File "/src/worker/training/train.py", line 74, in train
     return _train(claim, config)
            ^^^^^^^^^^^^^^^^^^^^^
   File "{SITE}/torch/nn/modules/linear.py", line 125, in forward
@@ -67,9 +84,9 @@ Traceback (most recent call last):
 The above exception was the direct cause of the following exception:
 
 Traceback (most recent call last):
-  File "/src/worker/train.py", line 150, in main
+  File "/src/worker/training/train.py", line 150, in main
     return train(run_id, attempt, stop)
-core.errors.OutOfMemory: out of memory: lower per_device_train_batch_size first
+core.common.errors.OutOfMemory: out of memory: lower per_device_train_batch_size first
 """
 HANDLED = """Traceback (most recent call last):
   File "/src/a.py", line 1, in load
@@ -88,28 +105,28 @@ FAULT = """2026-11-21 09:00:00,000 showdown.train imports 3.0 s
 Fatal Python error: Aborted
 
 Thread 0x00007f01 (most recent call first):
-  File "/src/worker/train.py", line 50 in _watch_parent
+  File "/src/worker/training/train.py", line 50 in _watch_parent
   File "/usr/lib/python3.11/threading.py", line 982 in run
 
 Current thread 0x00007f02 (most recent call first):
   File "/usr/lib/python3.11/threading.py", line 327 in wait
   File "/home/me/components/slow.py", line 12 in score
-  File "/src/core/engine.py", line 80 in score
+  File "/src/core/rewards/engine.py", line 80 in score
 
 Extension modules: numpy, torch (total: 2)
 """
 CAUSES = [
     ("", False, None, "an empty log"),
-    (OOM, False, (CUDA, "/src/worker/train.py:74 in train", 7), "the CUDA error behind ours, at our innermost line"),
+    (OOM, False, (CUDA, "/src/worker/training/train.py:74 in train", 7), "the CUDA error behind ours, at our innermost line"),
     (HANDLED, False, ("KeyError: 'answer'", "/src/a.py:1 in load", 2), "the first of two, the second while it was handled"),
-    (OLD + OOM, False, (CUDA, "/src/worker/train.py:74 in train", 18), "an old attempt's failure is not this one's"),
+    (OLD + OOM, False, (CUDA, "/src/worker/training/train.py:74 in train", 18), "an old attempt's failure is not this one's"),
     (OLD, False, None, "this attempt has said nothing yet"),
-    (HANDLED + "a line\n" + OOM, False, (CUDA, "/src/worker/train.py:74 in train", 17), "a survived failure before the last"),
+    (HANDLED + "a line\n" + OOM, False, (CUDA, "/src/worker/training/train.py:74 in train", 17), "a failure before the last"),
     (f'Traceback (most recent call last):\n  File "{SITE}/trl/x.py", line 5, in f\n    g()\nValueError: bad\n', False,
      ("ValueError: bad", f"{SITE}/trl/x.py:5 in f", 3), "all frames are a library's: the innermost"),
-    (f'Traceback (most recent call last):\n  File "{SITE}/worker/train.py", line 5, in f\n'
+    (f'Traceback (most recent call last):\n  File "{SITE}/worker/training/train.py", line 5, in f\n'
      f'  File "{SITE}/numpy/core/x.py", line 6, in g\nValueError: bad\n', False,
-     ("ValueError: bad", f"{SITE}/worker/train.py:5 in f", 3), "Showdown installed as a package is ours, numpy/core is not"),
+     ("ValueError: bad", f"{SITE}/worker/training/train.py:5 in f", 3), "an installed Showdown is ours, numpy/core is not"),
     ("Traceback (most recent call last):\nMemoryError\nrest\n2026-11-21 09:00:01,000 said later\n", False,
      ("MemoryError\nrest", "", 1), "no frame, no message, and a line of another thread"),
     ('Traceback (most recent call last):\n  File "/a.py", line 1, in f\nRuntimeError: sizes differ for M:\n\tsize of a\n\n x',
@@ -141,11 +158,17 @@ def test_the_first_cause(log: str, signaled: bool, wanted: tuple[str, str, int] 
 def test_an_excerpt_keeps_the_first_cause(between: int) -> None:
     """A long chain pushes its root out of the end that is kept."""
     second = "".join(f'  File "/src/deep.py", line {i}, in again\n' for i in range(between))
-    log = OOM.replace('  File "/src/worker/train.py", line 150, in main\n', second)
+    log = OOM.replace('  File "/src/worker/training/train.py", line 150, in main\n', second)
     kept = excerpt("early\n" * 50 + log, 8000)
     found = first_cause(kept)
-    assert len(kept) <= 8000 and found and (found.text, found.where) == (CUDA, "/src/worker/train.py:74 in train")
-    assert ("lines left out]" in kept) == (between > 10) and kept.endswith("lower per_device_train_batch_size first\n")
+    assert (
+        len(kept) <= 8000
+        and found
+        and (found.text, found.where) == (CUDA, "/src/worker/training/train.py:74 in train")
+    )
+    assert ("lines left out]" in kept) == (between > 10) and kept.endswith(
+        "lower per_device_train_batch_size first\n"
+    )
 
 
 REAL = [
@@ -163,7 +186,9 @@ REAL = [
 
 
 @pytest.mark.parametrize(("code", "text", "line"), REAL)
-def test_the_first_cause_of_what_this_python_prints(code: str, text: str, line: int | None, tmp_path: Path) -> None:
+def test_the_first_cause_of_what_this_python_prints(
+    code: str, text: str, line: int | None, tmp_path: Path
+) -> None:
     path = tmp_path / "it.py"
     path.write_text(code)
     made = subprocess.run([sys.executable, str(path)], capture_output=True)

@@ -33,7 +33,12 @@ def series(values: list[float], first: int = 1) -> Series:
 
 @pytest.mark.parametrize(
     ("dead", "chip"),
-    [([0.4] * 20, "Yes"), ([0.0] * 10 + [0.6] * 10, "Yes, in some groups"), ([0.9] * 20, "Hardly"), ([0.1], None)],
+    [
+        ([0.4] * 20, "Yes"),
+        ([0.0] * 10 + [0.6] * 10, "Yes, in some groups"),
+        ([0.9] * 20, "Hardly"),
+        ([0.1], None),
+    ],
 )
 def test_signal(dead: list[float], chip: str | None) -> None:
     found = verdict.signal({"signal/dead_groups": series(dead)})
@@ -57,13 +62,20 @@ def test_learning(gold: list[float], reward: list[float], chip: str | None) -> N
 
 
 def test_the_first_and_last_rewards_of_a_short_run_are_not_the_same() -> None:
-    found = verdict.learning({"eval/accuracy": series([0.9, 0.1]), "reward/total": series([0.0] * 3 + [1.0] * 3)}, n_eval=256)
+    found = verdict.learning(
+        {"eval/accuracy": series([0.9, 0.1]), "reward/total": series([0.0] * 3 + [1.0] * 3)}, n_eval=256
+    )
     assert found and found.chip == "flag: reward up, gold down" and "moved by +1.00" in found.answer
 
 
 @pytest.mark.parametrize(
     ("norm", "chip"),
-    [([1.0] * 30, "Yes"), ([1.0] * 20 + [6.0] + [1.0] * 9, "Look once"), ([9.0] + [1.0] * 20, "Yes"), ([1.0] * 5, None)],
+    [
+        ([1.0] * 30, "Yes"),
+        ([1.0] * 20 + [6.0] + [1.0] * 9, "Look once"),
+        ([9.0] + [1.0] * 20, "Yes"),
+        ([1.0] * 5, None),
+    ],
 )
 def test_stability(norm: list[float], chip: str | None) -> None:
     found = verdict.stability({"policy/grad_norm": series(norm)})

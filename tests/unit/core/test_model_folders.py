@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core import model_folders
-from core.config import RunConfig
-from core.launch import problems_here
-from core.parsing import parse
+from core.config.local_checks import problems_here
+from core.config.parsing import parse
+from core.config.run import RunConfig
+from core.files import model_folders
 from tests.conftest import forget_settings
 from tests.support.samples import HARD
 
@@ -23,9 +23,18 @@ def written(folder: Path, name: str, text: str) -> None:
 
 
 FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "code for the model": (lambda f: written(f, "config.json", json.dumps(CONFIG | AUTO_MAP)), "brings code of its own"),
-    "code for the tokenizer": (lambda f: written(f, "tokenizer_config.json", json.dumps(AUTO_MAP)), "brings code of its own"),
-    "code for the processor": (lambda f: written(f, "processor_config.json", json.dumps(AUTO_MAP)), "brings code of its own"),
+    "code for the model": (
+        lambda f: written(f, "config.json", json.dumps(CONFIG | AUTO_MAP)),
+        "brings code of its own",
+    ),
+    "code for the tokenizer": (
+        lambda f: written(f, "tokenizer_config.json", json.dumps(AUTO_MAP)),
+        "brings code of its own",
+    ),
+    "code for the processor": (
+        lambda f: written(f, "processor_config.json", json.dumps(AUTO_MAP)),
+        "brings code of its own",
+    ),
     "no config": (lambda f: (f / "config.json").unlink(), "has no config.json"),
     "half a config": (lambda f: written(f, "config.json", '{"model_type"'), "holds no JSON object"),
     "a config that is a list": (lambda f: written(f, "config.json", "[]"), "holds no JSON object"),
@@ -73,8 +82,11 @@ BASES = {
 
 
 @pytest.mark.parametrize(("base", "why"), BASES.values(), ids=list(BASES))
-def test_an_adapter_does_not_lead_to_a_model_outside_the_data_roots(base: object, why: str, tmp_path: Path) -> None:
-    """transformers loads the model that an adapter names in place of what lies beside it. Its name is not repeated."""
+def test_an_adapter_does_not_lead_to_a_model_outside_the_data_roots(
+    base: object, why: str, tmp_path: Path
+) -> None:
+    """transformers loads the model that an adapter names in place of what lies beside it. Its name is not
+    repeated."""
     written(tmp_path, "config.json", json.dumps(CONFIG))
     written(tmp_path, "adapter_config.json", json.dumps({"base_model_name_or_path": base}))
     fault = model_folders.fault(tmp_path) or ""
@@ -87,7 +99,10 @@ def index(*files: object) -> str:
 
 INDEXES: dict[str, tuple[str, str | None]] = {
     "files of the folder": (index("model-1.safetensors", "model-2.safetensors"), None),
-    "a file above": (index("model-1.safetensors", "../secret.safetensors"), "names a file outside the folder"),
+    "a file above": (
+        index("model-1.safetensors", "../secret.safetensors"),
+        "names a file outside the folder",
+    ),
     "an absolute path": (index("/etc/passwd"), "names a file outside the folder"),
     "a path of Windows": (index("..\\secret.safetensors"), "names a file outside the folder"),
     "the folder above": (index(".."), "names a file outside the folder"),
@@ -97,17 +112,27 @@ INDEXES: dict[str, tuple[str, str | None]] = {
     "a file that is not there": (index("model-3.safetensors"), "cannot be read: No such file"),
     "a pipe that nobody writes into": (index("pipe"), "cannot be read: is no regular file"),
     "a text": ('"weights"', "without a weight_map of file names"),
-    "a weight_map that is a text": ('{"weight_map": "model-1.safetensors"}', "without a weight_map of file names"),
+    "a weight_map that is a text": (
+        '{"weight_map": "model-1.safetensors"}',
+        "without a weight_map of file names",
+    ),
     "no weight_map": ("{}", "without a weight_map of file names"),
     "too deep": ("[" * 100_000, "without a weight_map of file names"),
-    "an integer of 5,000 digits": ('{"weight_map": ' + "9" * 5000 + "}", "without a weight_map of file names"),
+    "an integer of 5,000 digits": (
+        '{"weight_map": ' + "9" * 5000 + "}",
+        "without a weight_map of file names",
+    ),
 }
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("name", ["model.safetensors.index.json", "pytorch_model.bin.index.json", "model.x.index.json"])
+@pytest.mark.parametrize(
+    "name", ["model.safetensors.index.json", "pytorch_model.bin.index.json", "model.x.index.json"]
+)
 @pytest.mark.parametrize(("text", "why"), INDEXES.values(), ids=list(INDEXES))
-def test_an_index_names_files_of_its_folder_alone(text: str, why: str | None, name: str, tmp_path: Path) -> None:
+def test_an_index_names_files_of_its_folder_alone(
+    text: str, why: str | None, name: str, tmp_path: Path
+) -> None:
     """transformers joins the names to the folder as they are, and opens what is there."""
     folder = tmp_path / "model"
     folder.mkdir()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from core.agreement import surprise
-from core.groups import Groups
-from core.preference import Rule, pair
+from core.analysis.agreement import surprise
+from core.analysis.preference import Rule, pair
+from core.common.groups import Groups
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,12 @@ A, B, C, D = S(True, 0.7, 0.3), S(True, 0.9, 0.5), S(False, 0.2, -0.6), S(False,
         ([A, B, C, D], "gold", (B, C), "the largest gap between a right and a wrong one"),
         ([A, B], "gold", None, "nothing is wrong"),
         ([C, D], "gold", None, "nothing is right"),
-        ([S(True, None), S(False, None)], "gold", (S(True, None), S(False, None)), "held-out samples have no total"),
+        (
+            [S(True, None), S(False, None)],
+            "gold",
+            (S(True, None), S(False, None)),
+            "held-out samples have no total",
+        ),
         ([C, D], "advantage", (D, C), "a group of wrong ones still has a better and a worse"),
         ([S(True, 1.0, 0.0), S(True, 1.0, 0.0)], "advantage", None, "a dead group prefers nothing"),
         ([S(True, None, None)], "advantage", None, "no advantage"),

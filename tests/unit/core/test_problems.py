@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from core.answers import extract, matches
-from core.equations import equations
-from core.errors import DataError
+from core.common.errors import DataError
+from core.grading.answers import extract, matches
+from core.grading.equations import equations
 from core.problems import arithmetic, jsonl
-from core.store.tables import sample
+from core.store.schema import sample
 
 
 def test_generated_problems_are_right_reproducible_and_apart() -> None:
     train, held_out = arithmetic.problems(2000, "train"), arithmetic.problems(128, "eval")
     assert train == arithmetic.problems(2000, "train")
-    assert train[:10] == arithmetic.problems(10, "train")  # a problem does not depend on how many are asked for
+    # a problem does not depend on how many are asked for
+    assert train[:10] == arithmetic.problems(10, "train")
     for p in [*train, *held_out]:
         assert matches(extract(p.solution), p.gold)
         assert all(e.true for e in equations(p.solution)) and 1 <= int(p.gold) <= arithmetic.MAX_VALUE
@@ -30,7 +31,10 @@ GOOD = '{"question": "q", "answer": "work\\n#### 1,200"}'
     [
         ([GOOD, "{not json"], "line 2: not JSON"),
         ([GOOD, "", '{"question": "q"}'], "line 3: no field 'answer'; it has 'question'"),
-        ([GOOD, '{"question": "q", "answer": "no idea"}'], "line 2: no gold answer in field 'answer'; it must be"),
+        (
+            [GOOD, '{"question": "q", "answer": "no idea"}'],
+            "line 2: no gold answer in field 'answer'; it must be",
+        ),
         ([GOOD, '{"question": "q", "answer": "#### "}'], "line 2: no gold answer"),
         ([GOOD, '{"question": "q", "answer": "72 or 73"}'], "line 2: no gold answer"),
         ([GOOD, '{"question": "q", "answer": "72 dollars and 50 cents"}'], "line 2: no gold answer"),
@@ -46,14 +50,20 @@ def test_bad_files_are_refused_with_file_and_line(tmp_path: Path, lines: list[st
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize(("length", "fine"), [(198, True), (199, False), (240, False)])  # with /1 behind the file's name
-def test_an_id_that_cannot_be_stored_is_refused_with_the_repair(tmp_path: Path, length: int, fine: bool) -> None:
+@pytest.mark.parametrize(
+    ("length", "fine"), [(198, True), (199, False), (240, False)]
+)  # with /1 behind the file's name
+def test_an_id_that_cannot_be_stored_is_refused_with_the_repair(
+    tmp_path: Path, length: int, fine: bool
+) -> None:
     path = tmp_path / f"{'n' * length}.jsonl"
     path.write_text('{"question": "1+1?", "answer": "2"}\n')
     if fine:
         assert len(jsonl.read(path)[0].id) == sample.c.problem_id.type.length == jsonl.MOST_ID
         return
-    with pytest.raises(DataError, match=f"line 1: .*'n+/1' has {length + 2} characters.*give the file .* a shorter name"):
+    with pytest.raises(
+        DataError, match=f"line 1: .*'n+/1' has {length + 2} characters.*give the file .* a shorter name"
+    ):
         jsonl.read(path)
 
 

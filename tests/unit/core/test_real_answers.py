@@ -1,4 +1,5 @@
-"""Answers as public models and data sets write them: each kind of spelling, with the value that it has and those it has not.
+"""Answers as public models and data sets write them: each kind of spelling, with the value that it has and
+those it has not.
 
 Where a text can be read in two ways, or not to its end, it states no answer: never a wrong number.
 """
@@ -9,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.answers import AnswerRule, extract, matches, read_gold
-from core.replies import opened, reply
-from core.rewards.format import Params, well_formed
-from core.symbolic import same_expression
+from core.grading.answers import AnswerRule, extract, matches, read_gold
+from core.grading.replies import opened, reply
+from core.grading.symbolic import same_expression
+from core.rewards.components.format import Params, well_formed
 
 RULES: tuple[AnswerRule, ...] = ("strict", "lenient")
 
@@ -177,7 +178,8 @@ def test_expressions_choices_and_words_are_gold_answers_too(gold: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "gold", ["", "####", "?", "72 or 73", "72 dollars and 50 cents", "between 70 and 80", "3 hours 45 minutes"]
+    "gold",
+    ["", "####", "?", "72 or 73", "72 dollars and 50 cents", "between 70 and 80", "3 hours 45 minutes"],
 )
 def test_a_gold_answer_that_cannot_be_read_is_none(gold: str) -> None:
     assert read_gold(gold) is None
@@ -195,7 +197,10 @@ SAID = [
     ("<think>#### 24</think>", None),  # thought, not said
     ("[THINK]so the answer is 71[/THINK]She has 72.", "72"),
     ("\u25c1think\u25b771\u25c1/think\u25b772", "72"),
-    ("<|channel|>analysis<|message|>71<|end|><|start|>assistant<|channel|>final<|message|>#### 72<|return|>", "72"),
+    (
+        "<|channel|>analysis<|message|>71<|end|><|start|>assistant<|channel|>final<|message|>#### 72<|return|>",
+        "72",
+    ),
     ("analysisWe get 71.assistantfinal#### 72", "72"),
     ("<thought>71</thought> It is 72", "72"),
     ("<Think>71</Think>72", "72"),
@@ -380,7 +385,9 @@ SPELLINGS = [
 @given(st.integers(1, 10**10), st.sampled_from(SPELLINGS), st.sampled_from(WAYS))
 def test_a_numeral_equals_its_gold_in_every_spelling(n: int, spell: object, way: str) -> None:
     numeral = spell(n)  # type: ignore[operator]
-    value = Fraction(n) + (Fraction(1, 2) if any(half in numeral for half in (".50", "1/2", "frac", "\u00bd", "half")) else 0)
+    value = Fraction(n) + (
+        Fraction(1, 2) if any(half in numeral for half in (".50", "1/2", "frac", "\u00bd", "half")) else 0
+    )
     text = way.format(numeral) if "frac" not in numeral else f"${numeral}$"
     reading = read_gold(text)
     assert reading is not None and reading.value == value

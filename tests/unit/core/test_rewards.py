@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.advantage import RULES
-from core.config import RunConfig
-from core.engine import RewardEngine
-from core.errors import ConfigError
-from core.frozen import descriptions
-from core.mix import Mix
-from core.parsing import parse
-from core.preflight import beaten
-from core.presets import preset
+from core.analysis.preflight import beaten
+from core.common.config_model import descriptions
+from core.common.errors import ConfigError
+from core.config.parsing import parse
+from core.config.presets import preset
+from core.config.run import RunConfig
 from core.problems import arithmetic
-from core.rewards import COMPONENTS, SHIPPED, component
+from core.rewards.advantage import RULES
+from core.rewards.combination import COMBINATIONS
 from core.rewards.component import FROM_OTHER_MODELS, FROM_POLICY, FROM_TEXT, Need, external_key
-from core.rules import COMBINATIONS
-from core.schedule import SCHEDULES
-from core.shaping import SHAPINGS
+from core.rewards.components import COMPONENTS, SHIPPED, component
+from core.rewards.engine import RewardEngine
+from core.rewards.mix import Mix
+from core.rewards.schedule import SCHEDULES
+from core.rewards.shaping import SHAPINGS
 from tests.conftest import REPO
 from tests.support.samples import batch
 
@@ -40,13 +40,33 @@ CASES: list[tuple[str, dict[str, Any], str, float]] = [
     ("perplexity", {"form": "inverse_log"}, "any", 1 / 1.5),
     ("reasoning", {"steps": 0, "marker": 0, "repetition": 0}, "3+4=7\n2*5=11", 0.5),  # one of two is true
     ("reasoning", {"steps": 0, "marker": 0, "repetition": 0}, "no equations", 0.0),
-    ("reasoning", {"steps": 0, "marker": 0, "repetition": 0}, "10/4=2.5 and 1/3=0.33", 1.0),  # to the digits written
+    (
+        "reasoning",
+        {"steps": 0, "marker": 0, "repetition": 0},
+        "10/4=2.5 and 1/3=0.33",
+        1.0,
+    ),  # to the digits written
     ("reasoning", {"steps": 0, "marker": 0, "repetition": 0}, "7/0=0", 0.0),
-    ("reasoning", {"equations": 0, "marker": 0, "repetition": 0, "max_steps": 1}, "1+1=2 1+1=2", 0.0),  # too many
+    (
+        "reasoning",
+        {"equations": 0, "marker": 0, "repetition": 0, "max_steps": 1},
+        "1+1=2 1+1=2",
+        0.0,
+    ),  # too many
     ("reasoning", {"equations": 0, "steps": 0, "repetition": 0}, "#### 3", 1.0),
-    ("reasoning", {"equations": 0, "steps": 0, "marker": 0}, "a b c a b c a b c", 1 - 4 / 7),  # 3 of 7 3-grams are new
+    (
+        "reasoning",
+        {"equations": 0, "steps": 0, "marker": 0},
+        "a b c a b c a b c",
+        1 - 4 / 7,
+    ),  # 3 of 7 3-grams are new
     ("reasoning", {}, "3+4=7\n#### 7", 1.0),
-    ("reasoning", {"steps": 0, "marker": 0, "repetition": 0}, "2x = 10\nx = 5", NAN),  # equations, but none that is judged
+    (
+        "reasoning",
+        {"steps": 0, "marker": 0, "repetition": 0},
+        "2x = 10\nx = 5",
+        NAN,
+    ),  # equations, but none that is judged
     ("reasoning", {"marker": 0, "repetition": 0}, "2x = 10\nx = 5", NAN),  # nor is their number
     ("reasoning", {"equations": 0, "marker": 0, "repetition": 0}, "no equations", 0.0),
     ("reasoning", {"equations": 0, "marker": 0, "repetition": 0, "max_steps": 1}, "1+1=2\n2+2=4\nx = 1", 0.0),
@@ -69,13 +89,28 @@ CASES: list[tuple[str, dict[str, Any], str, float]] = [
     ("consistency", {}, "48/2 = 24\n$48 + 24 = \\boxed{72}$", 1.0),
     ("consistency", {}, "48/2 = 24\n48 + 24 = **72**\n#### 72", 1.0),
     ("consistency", {}, "48/2 = 24\n48 clips + 24 clips = 72 clips\n#### 72", 1.0),  # the value was read
-    ("consistency", {}, "48/2 = 24\n48 clips + 24 clips = 72 clips\n#### 24", NAN),  # not the expression: perhaps a slip
+    (
+        "consistency",
+        {},
+        "48/2 = 24\n48 clips + 24 clips = 72 clips\n#### 24",
+        NAN,
+    ),  # not the expression: perhaps a slip
     ("consistency", {}, "48/2 = 24\n48 + x = 72x\n#### 72", NAN),  # neither was
     ("consistency", {}, "x = 72\n#### 72", NAN),  # nothing is computed
     ("consistency", {}, "48 + 24 = 72\nTotal = 72\n#### 72", 1.0),  # restates it
     ("consistency", {}, "48 + 24 = 72\nx = 71\n#### 72", NAN),
-    ("consistency", {}, "48 + 24 = 72\n#### 72\nCheck: 72 - 24 = 48", 1.0),  # what counts stands before the answer
-    ("consistency", {}, "36/10 = 3.6, so he needs 4 trips\n#### 4", NAN),  # the answer follows from prose with numbers
+    (
+        "consistency",
+        {},
+        "48 + 24 = 72\n#### 72\nCheck: 72 - 24 = 48",
+        1.0,
+    ),  # what counts stands before the answer
+    (
+        "consistency",
+        {},
+        "36/10 = 3.6, so he needs 4 trips\n#### 4",
+        NAN,
+    ),  # the answer follows from prose with numbers
     ("consistency", {}, "36/10 = 3.6 trips\n#### 4", 0.0),
     ("consistency", {}, "60% * 40% = 24%\n#### 24", 1.0),
     ("consistency", {}, "100 - 76 = 24\n#### 24%", 1.0),
@@ -107,9 +142,19 @@ CASES: list[tuple[str, dict[str, Any], str, float]] = [
     ("exact_string", {"prefix": "Answer:"}, "answer: 72", 0.0),
     ("key_points", {}, "48/2=24 and 24+48=72, 72", 1.0),  # 48 2 24 24 48 72 72, all in order
     ("key_points", {}, "72", 1 / 7),
-    ("key_points", {}, "48/2=24\n24+48=72\n#### 72 " * 2, 7 / 14),  # the solution twice: divided by the longer of the two
+    (
+        "key_points",
+        {},
+        "48/2=24\n24+48=72\n#### 72 " * 2,
+        7 / 14,
+    ),  # the solution twice: divided by the longer of the two
     ("key_points", {}, "48/2=24\n24+48=72\n#### 72" + " 72" * 18, 7 / 25),
-    ("key_points", {}, "48/2=24\n24+48=72\n#### 72" + " 5 6" * 99, 1.0),  # RLVRR looks for keywords: 5 and 6 are none
+    (
+        "key_points",
+        {},
+        "48/2=24\n24+48=72\n#### 72" + " 5 6" * 99,
+        1.0,
+    ),  # RLVRR looks for keywords: 5 and 6 are none
     ("key_points", {}, " ".join(map(str, range(100))), 4 / 7),  # 2 24 48 72: how it is gamed
     ("key_points", {}, "72 24 48", 1 / 7 * 2),  # out of order: 24 48
     ("key_points", {}, "no numbers", 0.0),
@@ -128,7 +173,12 @@ CASES: list[tuple[str, dict[str, Any], str, float]] = [
     ("length", {"free": 2, "limit": 6}, "a b c d", -0.5),
     ("length", {"free": 2, "limit": 6}, "a b c d e f g", -1.0),
     ("length", {"form": "cosine", "free": 0, "limit": 2}, "#### 72", 0.5),  # right, but at the limit
-    ("length", {"form": "cosine", "free": 0, "limit": 2}, "#### 7", -0.5),  # wrong and long: cheaper than wrong and short
+    (
+        "length",
+        {"form": "cosine", "free": 0, "limit": 2},
+        "#### 7",
+        -0.5,
+    ),  # wrong and long: cheaper than wrong and short
     ("length", {"form": "relative"}, "a b", 0.0),  # alone it is the mean
     ("repetition", {}, "a b c d e", 0.0),
     ("repetition", {"n": 1}, "a a a a", -0.75),
@@ -138,8 +188,13 @@ CASES: list[tuple[str, dict[str, Any], str, float]] = [
     ("reward_model", {"path": "asked"}, "x", 0.3),
     ("reward_model", {"path": "asked", "shift": 1.0}, "x", NAN),
 ]
-ASKED: list[tuple[str, dict[str, Any], float]] = [("judge", {"model": "asked"}, 0.7), ("reward_model", {"path": "asked"}, 0.3)]
-EXTERNAL = {external_key(n, COMPONENTS[n].params.model_validate(params)): np.array([s]) for n, params, s in ASKED}
+ASKED: list[tuple[str, dict[str, Any], float]] = [
+    ("judge", {"model": "asked"}, 0.7),
+    ("reward_model", {"path": "asked"}, 0.3),
+]
+EXTERNAL = {
+    external_key(n, COMPONENTS[n].params.model_validate(params)): np.array([s]) for n, params, s in ASKED
+}
 
 
 @pytest.mark.parametrize(("name", "params", "completion", "expected"), CASES)
@@ -160,7 +215,9 @@ def test_score(name: str, params: dict[str, Any], completion: str, expected: flo
         ("think_answer", "<think>", "a</think>\n<answer>7</answer>", 1.0),
     ],
 )
-def test_what_the_template_wrote_is_part_of_the_shape(shape: str, begun: str, completion: str, expected: float) -> None:
+def test_what_the_template_wrote_is_part_of_the_shape(
+    shape: str, begun: str, completion: str, expected: float
+) -> None:
     made = component("strict_format")
     (score,) = made.score(batch([completion], begun=[begun]), made.params.model_validate({"shape": shape}))
     assert score == expected
@@ -198,16 +255,19 @@ def test_rank_orders_right_completions_by_length() -> None:
     made = component("conciseness")
     texts = ["#### 72", "a #### 72", "b #### 72", "a b c #### 72", "#### 71"]
     scores = made.score(batch(texts), made.params.model_validate({"form": "rank"}))
-    assert scores[:4].tolist() == pytest.approx([1.0, 0.7, 0.7, 0.1]) and np.isnan(scores[4])  # ties share the better place
+    # ties share the better place
+    assert scores[:4].tolist() == pytest.approx([1.0, 0.7, 0.7, 0.1]) and np.isnan(scores[4])
 
 
 def test_relative_length_is_against_the_groups_mean() -> None:
     made = component("length")
     texts = [" ".join(["a"] * n) for n in (10, 30, 20, 40, 7, 7, 7, 0)]
     scores = made.score(batch(texts, group_size=4), made.params.model_validate({"form": "relative"}))
-    # amazon-science's code, mean 25: -(10 - 25) / 10 is clipped to 1, -(30 - 25) / 30, -(20 - 25) / 20, -(40 - 25) / 40
+    # amazon-science's code, mean 25: -(10 - 25) / 10 is clipped to 1, -(30 - 25) / 30, -(20 - 25) / 20, -(40
+    # - 25) / 40
     assert scores[:4].tolist() == pytest.approx([1.0, -1 / 6, 0.25, -0.375])
-    assert scores[4:].tolist() == pytest.approx([-0.25] * 3 + [1.0])  # mean 5.25; nothing written is the shortest
+    # mean 5.25; nothing written is the shortest
+    assert scores[4:].tolist() == pytest.approx([-0.25] * 3 + [1.0])
 
 
 def test_perplexity_without_log_probs_does_not_apply() -> None:
@@ -236,7 +296,9 @@ def test_every_component_is_documented_and_tabled(name: str) -> None:
     assert made.title and made.what.endswith(".") and made.how_it_is_gamed.endswith(".")
     assert made.score.__doc__ and "[n]" in made.score.__doc__, "the docstring of score gives shapes"
     assert descriptions(made.params).keys() == made.params.model_fields.keys(), "each field has a help text"
-    assert sum(case[0] == name for case in CASES) >= 2, f"{name} has no table of cases in tests/unit/core/test_rewards.py"
+    assert sum(case[0] == name for case in CASES) >= 2, (
+        f"{name} has no table of cases in tests/unit/core/test_rewards.py"
+    )
 
 
 def test_every_need_has_one_source() -> None:
@@ -245,7 +307,9 @@ def test_every_need_has_one_source() -> None:
 
 
 def test_an_unknown_component_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="'brevity'; known: closeness, conciseness, consistency, correctness"):
+    with pytest.raises(
+        ConfigError, match="'brevity'; known: closeness, conciseness, consistency, correctness"
+    ):
         component("brevity")
 
 
@@ -255,7 +319,9 @@ def test_the_documentation_says_what_the_docstrings_say() -> None:
     for classes in (SHAPINGS, SCHEDULES, COMBINATIONS, RULES):
         docs |= {name: kind.__doc__ for name, kind in classes.items()}
     for name, doc in docs.items():
-        assert " ".join((doc or "").split()) in text, f"docs/rewards.md says something else of {name} than its docstring"
+        assert " ".join((doc or "").split()) in text, (
+            f"docs/rewards.md says something else of {name} than its docstring"
+        )
     for name in SHIPPED:
         assert f"| {COMPONENTS[name].what} | {COMPONENTS[name].how_it_is_gamed} |" in text, name
 
@@ -266,13 +332,19 @@ def test_the_documentation_has_every_name() -> None:
         assert f"`{name}`" in text, f"docs/rewards.md lacks {name}"
 
 
-# What a component alone pays more for than for the gold solution of a one-step problem. A new component is given its set here:
-# run it, look at what it falls for, and say so in its `how_it_is_gamed`.
+# What a component alone pays more for than for the gold solution of a one-step problem. A new component is
+# given its set here: run it, look at what it falls for, and say so in its `how_it_is_gamed`.
 FALLS_FOR: dict[str, set[str]] = {
     "correctness": set(),
     "format": set(),
     "strict_format": set(),
-    "majority_vote": {"Near miss", "Repeated steps", "True but useless equations", "Very long", "Wrong answer only"},
+    "majority_vote": {
+        "Near miss",
+        "Repeated steps",
+        "True but useless equations",
+        "Very long",
+        "Wrong answer only",
+    },
     "exact_string": set(),
     "closeness": set(),
     "perplexity": set(),

@@ -1,4 +1,5 @@
-"""Which paths a config may name: followed to their end, that end lies under a data root; and only that end is opened."""
+"""Which paths a config may name: followed to their end, that end lies under a data root; and only that end
+is opened."""
 
 import os
 import threading
@@ -7,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from core import roots
-from core.config import ModelConfig, RunConfig
-from core.errors import OutsideRoots
-from core.experiment import ExperimentConfig
-from core.launch import outside
-from core.parsing import parse
-from core.settings import Settings
+from core.common.errors import OutsideRoots
+from core.common.settings import Settings
+from core.config.experiment import ExperimentConfig
+from core.config.local_checks import outside
+from core.config.parsing import parse
+from core.config.run import ModelConfig, RunConfig
+from core.files import data_roots
 from tests.conftest import forget_settings
 from tests.support.samples import HARD
 
@@ -56,9 +57,9 @@ READABLE = {
 
 @pytest.mark.parametrize("typed", READABLE.values(), ids=list(READABLE))
 def test_what_ends_under_a_root_is_read(typed: str, tree: Path) -> None:
-    with roots.open_text(Path(typed.format(tree=tree))) as file:
+    with data_roots.open_text(Path(typed.format(tree=tree))) as file:
         assert file.read() == LINE
-    assert roots.fault(typed.format(tree=tree)) == ""
+    assert data_roots.fault(typed.format(tree=tree)) == ""
 
 
 REFUSED = {
@@ -86,16 +87,18 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("typed", REFUSED.values(), ids=list(REFUSED))
-def test_what_ends_elsewhere_is_refused_with_the_setting_and_without_its_words(typed: str, tree: Path) -> None:
+def test_what_ends_elsewhere_is_refused_with_the_setting_and_without_its_words(
+    typed: str, tree: Path
+) -> None:
     typed = typed.format(tree=tree)
     with pytest.raises(OutsideRoots) as raised:
-        roots.open_text(Path(typed))
+        data_roots.open_text(Path(typed))
     message = str(raised.value)
     assert "SHOWDOWN_DATA_ROOTS" in message or "a character that no path has" in message
     assert not any(word in message for word in ("the words", "out/none")) and len(message) < 900
-    assert roots.fault(typed) == message
+    assert data_roots.fault(typed) == message
     with pytest.raises(OutsideRoots):
-        roots.folder(typed)
+        data_roots.folder(typed)
 
 
 UNREADABLE = {  # under the root, so that what is wrong with them may be said
@@ -116,11 +119,12 @@ UNREADABLE = {  # under the root, so that what is wrong with them may be said
 def test_what_cannot_be_opened_under_a_root_is_an_error_of_the_system(typed: str, tree: Path) -> None:
     os.mkfifo(tree / "in" / "pipe")
     with pytest.raises(OSError, match=r"\w"):
-        roots.open_text(Path(typed))
+        data_roots.open_text(Path(typed))
 
 
 def test_a_link_put_there_after_the_path_was_judged_is_not_followed(tree: Path) -> None:
-    """A file and a link to a secret take turns under one name; without O_NOFOLLOW the secret is read within a second."""
+    """A file and a link to a secret take turns under one name; without O_NOFOLLOW the secret is read
+    within a second."""
     name, ended = tree / "in" / "turns.jsonl", threading.Event()
     name.write_text(LINE)
 
@@ -137,7 +141,7 @@ def test_a_link_put_there_after_the_path_was_judged_is_not_followed(tree: Path) 
     try:
         for _ in range(5000):
             try:
-                with roots.open_text(name) as file:
+                with data_roots.open_text(name) as file:
                     text = file.read()
             except (OutsideRoots, OSError) as error:
                 text = type(error).__name__
@@ -150,7 +154,10 @@ def test_a_link_put_there_after_the_path_was_judged_is_not_followed(tree: Path) 
 
 LINKS: dict[str, tuple[Callable[[Path], object], bool]] = {
     "files alone": (lambda f: (f / "config.json").write_text("{}"), True),
-    "a link beside it, as in the hub's cache": (lambda f: (f / "config.json").symlink_to("../data/x.jsonl"), True),
+    "a link beside it, as in the hub's cache": (
+        lambda f: (f / "config.json").symlink_to("../data/x.jsonl"),
+        True,
+    ),
     "weights from elsewhere": (lambda f: (f / "model.safetensors").symlink_to("../../out/x.jsonl"), False),
     "a folder from elsewhere": (lambda f: (f / "templates").symlink_to("../../out"), False),
     "deeper": (lambda f: ((f / "a").mkdir(), (f / "a" / "x").symlink_to("../../../out/x.jsonl")), False),
@@ -158,23 +165,27 @@ LINKS: dict[str, tuple[Callable[[Path], object], bool]] = {
 
 
 @pytest.mark.parametrize(("made", "is_taken"), LINKS.values(), ids=list(LINKS))
-def test_no_link_in_a_model_folder_leads_out(made: Callable[[Path], object], is_taken: bool, tree: Path) -> None:
+def test_no_link_in_a_model_folder_leads_out(
+    made: Callable[[Path], object], is_taken: bool, tree: Path
+) -> None:
     folder = tree / "in" / "model"
     folder.mkdir()
     made(folder)
     if is_taken:
-        assert roots.folder("inner/../model") == folder.resolve()
+        assert data_roots.folder("inner/../model") == folder.resolve()
     else:
         with pytest.raises(OutsideRoots, match="a link that leads out .* SHOWDOWN_DATA_ROOTS"):
-            roots.folder(str(folder))
+            data_roots.folder(str(folder))
 
 
-def test_a_folder_of_very_many_files_is_not_searched_whole(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roots, "MOST_ENTRIES", 5)
+def test_a_folder_of_very_many_files_is_not_searched_whole(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_roots, "MOST_ENTRIES", 5)
     for i in range(6):
         (tree / "in" / "data" / str(i)).touch()
     with pytest.raises(OutsideRoots, match="more than 5 files"):
-        roots.folder("data")
+        data_roots.folder("data")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +197,7 @@ def test_a_folder_of_very_many_files_is_not_searched_whole(tree: Path, monkeypat
     ids=lambda value: repr(value)[:30],
 )  # fmt: skip
 def test_a_name_on_the_hub_is_told_from_a_path(given: str, is_path: bool, tree: Path) -> None:
-    assert roots.is_path(given) == is_path
+    assert data_roots.is_path(given) == is_path
 
 
 ROOTS = {
@@ -215,7 +226,10 @@ def test_the_roots_by_who_may_queue_runs(
     monkeypatch.delenv("SHOWDOWN_DATA_ROOTS")
     for name, value in given.items():
         monkeypatch.setenv(f"SHOWDOWN_{name}", value.format(**names))
-    assert [str(root) for root in Settings().roots] == [names["data"], *(root.format(**names) for root in wanted)]
+    assert [str(root) for root in Settings().roots] == [
+        names["data"],
+        *(root.format(**names) for root in wanted),
+    ]
 
 
 def test_a_home_that_is_the_whole_machine_is_no_root(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,11 +254,13 @@ def test_a_root_that_could_mean_another_place_is_refused(
 
 
 @pytest.mark.parametrize("root", ["{tree}/none", "{tree}/in/loop", "{tree}/in/data/x.jsonl", "/" + "x" * 300])
-def test_a_root_that_is_no_folder_lets_nothing_else_in(root: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_root_that_is_no_folder_lets_nothing_else_in(
+    root: str, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOWDOWN_DATA_ROOTS", root.format(tree=tree))
     forget_settings()
-    assert roots.fault(str(tree / "out" / "x.jsonl"))
-    assert bool(roots.fault("data/x.jsonl")) == (not root.endswith("x.jsonl")), "a file may be a root"
+    assert data_roots.fault(str(tree / "out" / "x.jsonl"))
+    assert bool(data_roots.fault("data/x.jsonl")) == (not root.endswith("x.jsonl")), "a file may be a root"
 
 
 def faults_of(values: dict[str, object]) -> list[str]:
@@ -274,11 +290,15 @@ FIELDS: dict[str, tuple[dict[str, object], list[str]]] = {
 
 
 @pytest.mark.parametrize(("values", "fields"), FIELDS.values(), ids=list(FIELDS))
-def test_every_path_that_a_config_can_name_is_judged(values: dict[str, object], fields: list[str], tree: Path) -> None:
+def test_every_path_that_a_config_can_name_is_judged(
+    values: dict[str, object], fields: list[str], tree: Path
+) -> None:
     assert faults_of(values) == fields
 
 
-def test_a_folder_under_the_name_of_a_model_of_the_hub_is_a_path(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_under_the_name_of_a_model_of_the_hub_is_a_path(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """transformers would load it instead of asking the hub."""
     (tree / "out" / "Qwen").mkdir()
     monkeypatch.chdir(tree / "out")

@@ -1,4 +1,5 @@
-"""Combination rules: tables worked out by hand, what a rule promises for any scores, and rules inside a whole mix."""
+"""Combination rules: tables worked out by hand, what a rule promises for any scores, and rules inside a
+whole mix."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from core import engine
-from core.errors import ConfigError
-from core.frozen import descriptions
-from core.groups import Groups
-from core.mix import Mix
-from core.parsing import parse
-from core.rules import COMBINATIONS, CombinationRule, Parts, totals
-from core.templates import templates
+from core.common.config_model import descriptions
+from core.common.errors import ConfigError
+from core.common.groups import Groups
+from core.config.parsing import parse
+from core.config.templates import templates
+from core.rewards import engine
+from core.rewards.combination import COMBINATIONS, CombinationRule, Parts, totals
+from core.rewards.mix import Mix
 from tests.support.samples import CONTINUOUS, HARD, HYBRID, batch
 
 NAN = math.nan
@@ -29,7 +30,9 @@ def parts_of(shaped: Any, weights: Sequence[float] = (), size: int = 4) -> Parts
     given = np.asarray(shaped, dtype=float)
     n, k = given.shape
     factors = np.array([list(weights) or [1.0] * k] * n)
-    return Parts(tuple("abc"[:k]), given, given * factors, factors, Groups.of(np.arange(n) // size), Groups.one(n))
+    return Parts(
+        tuple("abc"[:k]), given, given * factors, factors, Groups.of(np.arange(n) // size), Groups.one(n)
+    )
 
 
 GATE = {"type": "gate", "order": ["a", "b"]}
@@ -60,8 +63,10 @@ CASES: list[tuple[dict[str, Any], list[float], list[list[float]], list[float]]] 
     (STRATIFIED, [1, 1, 1], [[1, 0.1, 0.2], [1, 0.3, 0], [0, 0.1, 0.2], [0, 0.3, 0]], [1, 1, 0, 0]),
     (STRATIFIED, [1, 1e9, 1e9], [[1, 0.1, 0.2], [1, 0.3, 0]], [1, 1]),  # nor where numbers are large
     (STRATIFIED, [1, 1, 1], [[1, 0, 0], [1, 1e-7, 0]], [0.95, 1.05]),  # a small difference is one
-    (STRATIFIED, [1, 1, 1], [[NAN, 0, 1], [0, 0, 0], [0.5, 0, 0.5]], [0.05, -0.05, 0]),  # no verdict counts as wrong
-    (STRATIFIED, [1, 1, 1], [[1, NAN, NAN], [1, 1, NAN]], [0.95, 1.05]),  # nothing else applies: their sum is 0
+    # no verdict counts as wrong
+    (STRATIFIED, [1, 1, 1], [[NAN, 0, 1], [0, 0, 0], [0.5, 0, 0.5]], [0.05, -0.05, 0]),
+    # nothing else applies: their sum is 0
+    (STRATIFIED, [1, 1, 1], [[1, NAN, NAN], [1, 1, NAN]], [0.95, 1.05]),
     ({**STRATIFIED, "right_spread": 0.2, "wrong_spread": 0}, [1, 1, 1], [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0]],
      [0.8, 1.2, 0, 0]),
     # half are right, so d = 1/2: 2 (1 + 0.5 c 1.5)
@@ -75,7 +80,8 @@ CASES: list[tuple[dict[str, Any], list[float], list[list[float]], list[float]]] 
     (WORST, [1, -1, 0], [[0.9, 0.5, 1]], [0.4]),  # a penalty is no judge: it is subtracted
     (UNSURE, [1, -1, 0], [[0.9, 0.5, 1]], [0.4]),
     ({**WORST, "terms": ["a", "b"]}, [1, 2, 3], [[0.3, 0.8, 0.1], [NAN, NAN, 0.1]], [0.9 + 0.3, 0.3]),  # c beside it
-    (UNSURE, [1, 1, 0], [[0.2, 0.8, 9]], [2 * (0.5 - 0.1 * 0.18)]),  # the unbiased variance of 0.2 and 0.8 is 0.18
+    # the unbiased variance of 0.2 and 0.8 is 0.18
+    (UNSURE, [1, 1, 0], [[0.2, 0.8, 9]], [2 * (0.5 - 0.1 * 0.18)]),
     (UNSURE, [1, 3, 1], [[0.5, 0.5, 0.5]], [2.5]),  # they agree
     (UNSURE, [1, 1, 1], [[NAN, 0.8, NAN]], [0.8]),  # one alone cannot disagree
     ({**UNSURE, "lambda": 1, "terms": ["a", "b"]}, [1, 3, 1], [[0.2, 0.8, 0.5]], [4 * (0.5 - 0.18) + 0.5]),
@@ -86,14 +92,18 @@ CASES: list[tuple[dict[str, Any], list[float], list[list[float]], list[float]]] 
      [-2 / 3, 0, 1 / 3, 1 / 3]),
     ({**LEXICOGRAPHIC, "margin": 1}, [1, 1, 1], [[1, 0.5, 0], [1, 0.9, 0], [0, 1, 0], [0, 1, 0]],
      [1 / 3, 1, -2 / 3, -2 / 3]),
-    (LEXICOGRAPHIC, [1, 1, 1], [[NAN, 1, 0], [NAN, 0, 0], [-5, 0, 0]], [0, -1, 1]),  # what does not apply loses
+    # what does not apply loses
+    (LEXICOGRAPHIC, [1, 1, 1], [[NAN, 1, 0], [NAN, 0, 0], [-5, 0, 0]], [0, -1, 1]),
     (LEXICOGRAPHIC, [1, 1, 1], [[1, 1, 0]], [0]),  # nobody to beat
-    (LEXICOGRAPHIC, [1, 1, 1], [[1, 1, 0], [0, 1, 0], [NAN, NAN, NAN]], [1, -1, NAN]),  # no opponent: nothing applies to it
+    # no opponent: nothing applies to it
+    (LEXICOGRAPHIC, [1, 1, 1], [[1, 1, 0], [0, 1, 0], [NAN, NAN, NAN]], [1, -1, NAN]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("values", "weights", "rows", "expected"), CASES)
-def test_totals(values: dict[str, Any], weights: list[float], rows: list[list[float]], expected: list[float]) -> None:
+def test_totals(
+    values: dict[str, Any], weights: list[float], rows: list[list[float]], expected: list[float]
+) -> None:
     found = totals(RULE.validate_python(values), parts_of(rows, weights))
     assert found.tolist() == pytest.approx(expected, nan_ok=True)
 
@@ -103,9 +113,20 @@ ALL: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("values", [v for v in ALL if not v.get("margin")], ids=str)  # a margin is in stds of the batch
+@pytest.mark.parametrize(
+    "values", [v for v in ALL if not v.get("margin")], ids=str
+)  # a margin is in stds of the batch
 def test_groups_do_not_see_each_other(values: dict[str, Any]) -> None:
-    rows = [[1, 0.2, 0.3], [0, 0.4, 0.1], [1, 0.9, NAN], [0, NAN, 0.5], [1, 0.1, 0], [1, 0.5, 0.5], [0, 0, 0], [1, 1, 1]]
+    rows = [
+        [1, 0.2, 0.3],
+        [0, 0.4, 0.1],
+        [1, 0.9, NAN],
+        [0, NAN, 0.5],
+        [1, 0.1, 0],
+        [1, 0.5, 0.5],
+        [0, 0, 0],
+        [1, 1, 1],
+    ]
     rule, both = RULE.validate_python(values), parts_of(rows, [1, 2, 3])
     alone = [totals(rule, parts_of(half, [1, 2, 3])) for half in (rows[:4], rows[4:])]
     np.testing.assert_allclose(totals(rule, both), np.concatenate(alone))
@@ -113,11 +134,15 @@ def test_groups_do_not_see_each_other(values: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("values", ALL, ids=str)
 def test_nothing_applies(values: dict[str, Any]) -> None:
-    found = totals(RULE.validate_python(values), parts_of([[NAN, NAN, NAN], [1, 1, 1], [1, 1, 1], [NAN, 1, NAN]]))
-    assert np.isnan(found).tolist() == [True, False, False, False]  # NaN, not nought; one that applies is enough
+    found = totals(
+        RULE.validate_python(values), parts_of([[NAN, NAN, NAN], [1, 1, 1], [1, 1, 1], [NAN, 1, NAN]])
+    )
+    # NaN, not nought; one that applies is enough
+    assert np.isnan(found).tolist() == [True, False, False, False]
 
 
-SCORE = st.one_of(st.integers(-8, 8).map(lambda v: v / 8), st.just(NAN))  # few values, so that ties are common
+# few values, so that ties are common
+SCORE = st.one_of(st.integers(-8, 8).map(lambda v: v / 8), st.just(NAN))
 ROWS = st.lists(st.tuples(SCORE, SCORE, SCORE), min_size=8, max_size=8)
 WEIGHTS = st.tuples(*[st.sampled_from([0.0, 0.5, 1.0, 3.0])] * 3)
 
@@ -144,15 +169,21 @@ def test_stratified_puts_no_wrong_sample_above_a_right_one(
 
 
 @given(ROWS, WEIGHTS)
-def test_a_gate_that_is_always_open_is_the_sum(rows: list[tuple[float, ...]], weights: tuple[float, ...]) -> None:
+def test_a_gate_that_is_always_open_is_the_sum(
+    rows: list[tuple[float, ...]], weights: tuple[float, ...]
+) -> None:
     gated = np.array(rows)
     gated[:, :2] = np.nan_to_num(gated[:, :2], nan=0.0)  # a gate that does not apply would be shut
     parts = parts_of(gated, weights)
-    np.testing.assert_allclose(totals(RULE.validate_python({**GATE, "above": -2}), parts), totals(COMBINATIONS["sum"](), parts))
+    np.testing.assert_allclose(
+        totals(RULE.validate_python({**GATE, "above": -2}), parts), totals(COMBINATIONS["sum"](), parts)
+    )
 
 
 @given(st.lists(st.integers(0, 40), min_size=4, max_size=4), st.integers(1, 997))
-def test_stratified_totals_are_equal_where_the_others_add_up_to_the_same(parts: list[int], whole: int) -> None:
+def test_stratified_totals_are_equal_where_the_others_add_up_to_the_same(
+    parts: list[int], whole: int
+) -> None:
     rows = [[1.0, part / 7, (whole - part) / 7] for part in parts]
     assert totals(RULE.validate_python(STRATIFIED), parts_of(rows)).tolist() == [1, 1, 1, 1]
 
@@ -167,7 +198,16 @@ def test_the_worst_case_is_never_above_the_mean_that_uncertainty_starts_from(
     assert (worst[known] <= mean[known] + 1e-12).all()
 
 
-TEXTS = ["3+4=7\n#### 72", "#### 70", "so 72", "3+4=8\n#### 72", "#### 72", "#### 60", "none", "2*36=72\n#### 72"]
+TEXTS = [
+    "3+4=7\n#### 72",
+    "#### 70",
+    "so 72",
+    "3+4=8\n#### 72",
+    "#### 72",
+    "#### 60",
+    "none",
+    "2*36=72\n#### 72",
+]
 
 
 @pytest.mark.parametrize("advantage", ["group", "normalize_then_sum", "mixed", "filtered"])
@@ -178,7 +218,9 @@ def test_a_blend_of_one_or_nought_is_the_pure_structure(
 ) -> None:
     samples = batch(TEXTS, group_size=4)
     how = {"rule": {"type": rule}, "advantage": {"type": advantage}}
-    blended = engine.score(samples, parse(Mix, {**HYBRID, **how, "blend": {"type": "constant", "value": share}}), 1)
+    blended = engine.score(
+        samples, parse(Mix, {**HYBRID, **how, "blend": {"type": "constant", "value": share}}), 1
+    )
     pure = engine.score(samples, parse(Mix, {"terms": alone, **how}), 1)
     np.testing.assert_allclose(blended.total, pure.total, atol=1e-12)
     np.testing.assert_allclose(blended.advantage, pure.advantage, atol=1e-9)
@@ -212,10 +254,16 @@ def test_what_the_gate_templates_pay(name: str, expected: list[float]) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"type": "gate", "order": ["correct"]}, "rule gate names the term 'correct'; the mix has correctness"),
+        (
+            {"type": "gate", "order": ["correct"]},
+            "rule gate names the term 'correct'; the mix has correctness",
+        ),
         ({"type": "worst_case", "terms": ["x"]}, "names the term 'x'"),
         ({"type": "gate", "order": []}, "at least 1 item"),
-        ({"type": "stratified", "verifier": "correctness", "wrong_spread": 0.5}, "less than 0.5"),  # the strata would touch
+        (
+            {"type": "stratified", "verifier": "correctness", "wrong_spread": 0.5},
+            "less than 0.5",
+        ),  # the strata would touch
         ({"type": "borda"}, "rule has no type 'borda'; choose one of"),
         ({"type": "gate", "order": ["a", "a"]}, "names the term 'a' twice"),
     ],

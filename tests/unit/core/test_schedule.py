@@ -1,4 +1,5 @@
-"""Schedules: values at and around their breakpoints, both directions, per cents, bounds, continuity where they claim it."""
+"""Schedules: values at and around their breakpoints, both directions, per cents, bounds, continuity where
+they claim it."""
 
 import math
 from typing import Any
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from core.frozen import descriptions
-from core.schedule import JUMPS, SCHEDULES, Schedule, in_steps, value_at
+from core.common.config_model import descriptions
+from core.rewards.schedule import JUMPS, SCHEDULES, Schedule, in_steps, value_at
 
 SCHEDULE: TypeAdapter[Any] = TypeAdapter(Schedule)
 PAPER = {"type": "linear", "start": 0.0, "end": 1.0, "from_step": 50, "to_step": 150}
@@ -48,10 +49,18 @@ CASES: list[tuple[dict[str, Any], float, float]] = [
     ({**RAMP, "type": "sigmoid", "steepness": 0.01}, 12.5, 0.3),  # nearly a straight line
     ({**RAMP, "type": "sigmoid", "steepness": 100}, 13, 0.2),  # nearly a jump
     ({**RAMP, "type": "exponential"}, 10, 0.2),
-    ({**RAMP, "type": "exponential"}, 15, 0.2 + 0.4 * (1 - math.exp(-2.5)) / (1 - math.exp(-5))),  # most of it early
+    (
+        {**RAMP, "type": "exponential"},
+        15,
+        0.2 + 0.4 * (1 - math.exp(-2.5)) / (1 - math.exp(-5)),
+    ),  # most of it early
     ({**RAMP, "type": "exponential"}, 20, 0.6),
     ({**BACK, "type": "exponential"}, 15, 0.6 - 0.4 * (1 - math.exp(-2.5)) / (1 - math.exp(-5))),
-    ({**RAMP, "type": "exponential", "rate": -5}, 15, 0.2 + 0.4 * (math.exp(2.5) - 1) / (math.exp(5) - 1)),  # late
+    (
+        {**RAMP, "type": "exponential", "rate": -5},
+        15,
+        0.2 + 0.4 * (math.exp(2.5) - 1) / (math.exp(5) - 1),
+    ),  # late
     ({**RAMP, "type": "exponential", "rate": 0}, 15, 0.4),  # a straight line
     ({**RAMP, "type": "exponential", "rate": 50}, 20, 0.6),
     (STEP, 10, 0.2),  # the last step at `start`
@@ -77,9 +86,17 @@ CASES: list[tuple[dict[str, Any], float, float]] = [
     ({**WARM, "then": {**BACK, "type": "linear"}}, 2, 0.3),  # to the first value of what follows
     ({**WARM, "then": {**BACK, "type": "linear"}}, 14, 0.6),  # whose steps count from the end of the warm-up
     ({**WARM, "then": {**BACK, "type": "linear"}}, 19, 0.4),
-    ({**WARM, "then": {**WARM, "then": {"type": "constant", "value": 1.0}}}, 2, 0.0),  # a warm-up begins at 0, so the first
+    (
+        {**WARM, "then": {**WARM, "then": {"type": "constant", "value": 1.0}}},
+        2,
+        0.0,
+    ),  # a warm-up begins at 0, so the first
     ({**WARM, "then": {**WARM, "then": {"type": "constant", "value": 1.0}}}, 6, 0.5),  # of two only waits
-    ({"type": "adaptive", "signal": "accuracy", "threshold": 0.5, "start": 0.3}, 99, 0.3),  # before it saw anything
+    (
+        {"type": "adaptive", "signal": "accuracy", "threshold": 0.5, "start": 0.3},
+        99,
+        0.3,
+    ),  # before it saw anything
 ]
 
 
@@ -129,12 +146,21 @@ def test_bounds(values: dict[str, Any], expected: tuple[float, float]) -> None:
         ({"type": "piecewise", "points": []}, "at least 1 item"),
         ({"type": "spline"}, "does not match any of the expected tags"),
         ({"type": "constant", "value": float("nan")}, "finite number"),
-        ({**RAMP, "type": "sigmoid", "steepness": 1e-20}, "greater than or equal to 0.01"),  # its two ends would be one number
+        (
+            {**RAMP, "type": "sigmoid", "steepness": 1e-20},
+            "greater than or equal to 0.01",
+        ),  # its two ends would be one number
         ({**RAMP, "type": "exponential", "rate": 51}, "less than or equal to 50"),
         ({**WAVE, "period": 0}, "greater than 0"),
-        ({**WARM, "then": {"type": "adaptive", "signal": "kl", "threshold": 1}}, "does not match any of the expected tags"),
+        (
+            {**WARM, "then": {"type": "adaptive", "signal": "kl", "threshold": 1}},
+            "does not match any of the expected tags",
+        ),
         ({**STEP, "unit": "epoch"}, "'step' or 'percent'"),
-        ({"type": "adaptive", "signal": "kl", "threshold": 1, "start": 0.5, "end": 0.5}, "nothing would move"),
+        (
+            {"type": "adaptive", "signal": "kl", "threshold": 1, "start": 0.5, "end": 0.5},
+            "nothing would move",
+        ),
     ],
 )
 def test_bad_schedules_are_refused(values: dict[str, Any], message: str) -> None:
@@ -159,7 +185,10 @@ def test_bad_schedules_are_refused(values: dict[str, Any], message: str) -> None
     ],
 )  # fmt: skip
 def test_per_cents_of_the_training(in_percent: dict[str, Any], expected: dict[str, Any]) -> None:
-    given, made = SCHEDULE.validate_python({**in_percent, "unit": "percent"}), SCHEDULE.validate_python(expected)
+    given, made = (
+        SCHEDULE.validate_python({**in_percent, "unit": "percent"}),
+        SCHEDULE.validate_python(expected),
+    )
     with pytest.raises(ValueError, match="in percent of the training"):
         value_at(given, 3)  # its curve is not known yet
     assert in_steps(given, 200) == made
@@ -182,9 +211,18 @@ STEPS = st.integers(1, 500)
 def ramps(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(["linear", "cosine", "sigmoid", "exponential"]))
     first = draw(st.integers(0, 500))
-    more = {"sigmoid": {"steepness": st.floats(0.01, 100)}, "exponential": {"rate": st.floats(-50, 50)}}.get(kind, {})
+    more = {"sigmoid": {"steepness": st.floats(0.01, 100)}, "exponential": {"rate": st.floats(-50, 50)}}.get(
+        kind, {}
+    )
     law = {name: draw(values) for name, values in more.items()}
-    return {"type": kind, "start": draw(NUMBER), "end": draw(NUMBER), "from_step": first, "to_step": first + draw(STEPS), **law}
+    return {
+        "type": kind,
+        "start": draw(NUMBER),
+        "end": draw(NUMBER),
+        "from_step": first,
+        "to_step": first + draw(STEPS),
+        **law,
+    }
 
 
 @st.composite
@@ -194,18 +232,29 @@ def points(draw: st.DrawFn) -> dict[str, Any]:
 
 
 WAVES = st.builds(
-    lambda low, high, period: {"type": "cyclic", "low": low, "high": high, "period": period}, NUMBER, NUMBER, STEPS
+    lambda low, high, period: {"type": "cyclic", "low": low, "high": high, "period": period},
+    NUMBER,
+    NUMBER,
+    STEPS,
 )
-JUMPING = st.builds(lambda a, b, at: {"type": "step", "start": a, "end": b, "at_step": at}, NUMBER, NUMBER, STEPS)
+JUMPING = st.builds(
+    lambda a, b, at: {"type": "step", "start": a, "end": b, "at_step": at}, NUMBER, NUMBER, STEPS
+)
 CONSTANT = st.builds(lambda value: {"type": "constant", "value": value}, NUMBER)
 SMOOTH = st.one_of(CONSTANT, ramps(), points(), WAVES)
 
 
 def warmed(kinds: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.one_of(kinds, st.builds(lambda steps, then: {"type": "warmup", "steps": steps, "then": then}, STEPS, kinds))
+    return st.one_of(
+        kinds, st.builds(lambda steps, then: {"type": "warmup", "steps": steps, "then": then}, STEPS, kinds)
+    )
 
 
-@given(warmed(st.one_of(SMOOTH, JUMPING)), st.lists(st.floats(0, 2000), min_size=1, max_size=20), st.sampled_from([1, 0.01]))
+@given(
+    warmed(st.one_of(SMOOTH, JUMPING)),
+    st.lists(st.floats(0, 2000), min_size=1, max_size=20),
+    st.sampled_from([1, 0.01]),
+)
 def test_no_value_leaves_the_bounds(values: dict[str, Any], steps: list[float], near: float) -> None:
     made = SCHEDULE.validate_python(values)
     low, high = made.bounds()
@@ -227,7 +276,9 @@ def test_a_curve_in_per_cents_is_the_same_curve(values: dict[str, Any], max_step
     factor = max_steps / 100
     in_them = given.in_steps(max_steps)
     assert in_them.bounds() == pytest.approx(given.bounds())
-    if values["type"] != "step" and values.get("then", {}).get("type") != "step":  # rounding may put a step across a jump
+    if (
+        values["type"] != "step" and values.get("then", {}).get("type") != "step"
+    ):  # rounding may put a step across a jump
         assert in_them.value(step * factor) == pytest.approx(given.value(step), abs=1e-6)
 
 
@@ -253,7 +304,9 @@ def test_steps_that_mean_nothing_are_refused(values: dict[str, Any], message: st
 
 def test_a_warm_up_in_percent_becomes_steps_with_what_follows() -> None:
     then = {"type": "linear", "unit": "percent", "start": 1.0, "end": 0.0, "from_step": 0, "to_step": 50}
-    made = SCHEDULES["warmup"].model_validate({"type": "warmup", "unit": "percent", "steps": 10, "then": then})
+    made = SCHEDULES["warmup"].model_validate(
+        {"type": "warmup", "unit": "percent", "steps": 10, "then": then}
+    )
     in_200 = in_steps(made, 200)
     assert [value_at(in_200, s) for s in (0, 10, 20, 70, 120, 200)] == [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
     assert TypeAdapter(Schedule).validate_python(in_200.model_dump(by_alias=True)) == in_200

@@ -1,4 +1,5 @@
-"""Statistics inside groups against plain loops; every shaping by hand; what shapings leave alone and what they remember."""
+"""Statistics inside groups against plain loops; every shaping by hand; what shapings leave alone and what
+they remember."""
 
 import json
 import math
@@ -11,16 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from core.frozen import descriptions
-from core.groups import FloatArray, Groups
-from core.rewards.step_scores import clip_steps, delta_steps
-from core.shaping import SHAPINGS, Shaping
+from core.common.config_model import descriptions
+from core.common.groups import FloatArray, Groups
+from core.rewards.components.step_scores import clip_steps, delta_steps
+from core.rewards.shaping import SHAPINGS, Shaping
 
 NAN = math.nan
 SHAPING: TypeAdapter[Any] = TypeAdapter(Shaping)
 
 
-def shape(values: dict[str, Any], raw: Any, labels: Any = None, state: dict[str, Any] | None = None) -> FloatArray:
+def shape(
+    values: dict[str, Any], raw: Any, labels: Any = None, state: dict[str, Any] | None = None
+) -> FloatArray:
     raw = np.asarray(raw, dtype=float)
     groups = Groups.one(len(raw)) if labels is None else Groups.of(np.asarray(labels))
     found: FloatArray = SHAPING.validate_python(values).apply(raw, groups, {} if state is None else state)
@@ -28,12 +31,15 @@ def shape(values: dict[str, Any], raw: Any, labels: Any = None, state: dict[str,
 
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=12)  # in any order: groups need not lie together
-VALUE = st.one_of(st.integers(-20, 20).map(lambda v: v / 4), st.just(NAN))  # few values, so that ties are common
+# few values, so that ties are common
+VALUE = st.one_of(st.integers(-20, 20).map(lambda v: v / 4), st.just(NAN))
 STATISTICS: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
     "known": len,
     "mean": lambda v: sum(v) / len(v) if v else NAN,
-    "std": lambda v: math.sqrt(sum((x - sum(v) / len(v)) ** 2 for x in v) / (len(v) - 1)) if len(v) > 1 else 0.0,
+    "std": lambda v: (
+        math.sqrt(sum((x - sum(v) / len(v)) ** 2 for x in v) / (len(v) - 1)) if len(v) > 1 else 0.0
+    ),
     "low": lambda v: min(v, default=NAN),
     "high": lambda v: max(v, default=NAN),
 }
@@ -90,7 +96,11 @@ CASES: list[tuple[dict[str, Any], list[float], list[float]]] = [
     ({"type": "centered_sigmoid", "k": 1e6}, [-1, 1], [0, 1]),  # no overflow
     ({"type": "tanh"}, [0, 1, NAN], [0, math.tanh(1), NAN]),
     ({"type": "tanh", "k": 2, "reference": 1}, [1, 2], [0, math.tanh(2)]),
-    ({"type": "zscore"}, [1, 2, 3, NAN], [-math.sqrt(1.5), 0, math.sqrt(1.5), NAN]),  # the variance is 2/3: divided by 3
+    (
+        {"type": "zscore"},
+        [1, 2, 3, NAN],
+        [-math.sqrt(1.5), 0, math.sqrt(1.5), NAN],
+    ),  # the variance is 2/3: divided by 3
     ({"type": "zscore"}, [1, 2], [-1, 1]),  # PAR's; divided by one less it would be 0.707
     ({"type": "zscore"}, [0] * 99 + [1], [-0.1 / math.sqrt(0.99)] * 99 + [5]),  # 9.95 without our bound
     ({"type": "zscore", "bound": 0.5}, [1, 2, 3], [-0.5, 0, 0.5]),
@@ -223,9 +233,12 @@ def test_the_return_from_a_step_telescopes_to_its_own_reward(steps: list[float],
 @given(st.lists(st.floats(0, 1, width=16), min_size=2, max_size=8), st.integers(1, 20))
 def test_repeating_a_step_gains_nothing(steps: list[float], times: int) -> None:
     repeated = [steps[0]] * times + steps
-    assert delta_steps(np.array(repeated)).sum() == pytest.approx(delta_steps(np.array(steps)).sum(), abs=1e-9)
+    assert delta_steps(np.array(repeated)).sum() == pytest.approx(
+        delta_steps(np.array(steps)).sum(), abs=1e-9
+    )
     more, once = clip_steps(np.array(repeated), 0.3).sum(), clip_steps(np.array(steps), 0.3).sum()
-    assert more <= once + 1e-12  # and costs, when it is poor; NumPy adds eight and more numbers in another order
+    # and costs, when it is poor; NumPy adds eight and more numbers in another order
+    assert more <= once + 1e-12
 
 
 def test_every_shaping_is_in_the_table() -> None:

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import symbolic
-from core.answers import extract, matches
-from core.symbolic import Comparer, same_expression
+from core.grading import symbolic
+from core.grading.answers import extract, matches
+from core.grading.symbolic import Comparer, same_expression
 from tests.conftest import wait_for
 
 ENDLESS = ("x+1E9999999", "72")  # sympy writes it out
@@ -41,7 +41,9 @@ def running(comparer: Comparer) -> subprocess.Popen[bytes]:
 def test_what_computes_without_end_is_ended_and_the_next_pair_is_compared(comparer: Comparer) -> None:
     before = running(comparer)
     assert not comparer.compare(*ENDLESS)
-    assert before.returncode == -signal.SIGXCPU, "it has a time of the processor, which nothing in it can put off"
+    assert before.returncode == -signal.SIGXCPU, (
+        "it has a time of the processor, which nothing in it can put off"
+    )
     assert comparer.compare(*RIGHT)
 
 
@@ -49,14 +51,16 @@ def test_what_computes_without_end_is_ended_and_the_next_pair_is_compared(compar
 def test_what_wants_more_memory_than_there_is_gets_none(comparer: Comparer) -> None:
     said = """
 import resource
-from core import formulas
+from core.grading import formulas
 formulas.MOST_BYTES = 2**29
 formulas.SECONDS = 60
 formulas.load = lambda: None
 formulas.same = lambda answer, gold: len(bytearray(2**30)) > 0
 formulas.main()
 """
-    done = subprocess.run([sys.executable, "-c", said], input=b'["x", "y"]\n', capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", said], input=b'["x", "y"]\n', capture_output=True, check=False
+    )
     assert b"MemoryError" in done.stderr
 
 
@@ -68,7 +72,9 @@ formulas.main()
         pytest.param(lambda pid: os.kill(pid, signal.SIGKILL), id="something else ended it"),
     ],
 )
-def test_what_happens_to_the_process_makes_no_right_answer_wrong(comparer: Comparer, happens: Callable[[int], object]) -> None:
+def test_what_happens_to_the_process_makes_no_right_answer_wrong(
+    comparer: Comparer, happens: Callable[[int], object]
+) -> None:
     happens(running(comparer).pid)
     assert comparer.compare(*RIGHT)
 
@@ -100,7 +106,10 @@ def _computes(pid: int) -> bool:
 def test_threads_and_forks_are_answered_what_the_main_thread_is() -> None:
     assert same_expression("y+3", "3+y")
     said = list[bool]()
-    threads = [threading.Thread(target=lambda n=n: said.append(same_expression(f"y+{n}", f"{n}+y"))) for n in range(4, 8)]
+    threads = [
+        threading.Thread(target=lambda n=n: said.append(same_expression(f"y+{n}", f"{n}+y")))
+        for n in range(4, 8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -112,7 +121,7 @@ def test_threads_and_forks_are_answered_what_the_main_thread_is() -> None:
 def test_a_fork_has_a_process_of_its_own_and_leaves_none_behind() -> None:
     said = """
 import os, sys
-from core.symbolic import COMPARER, same_expression
+from core.grading.symbolic import COMPARER, same_expression
 print(same_expression("y+1", "1+y"), COMPARER._process.pid, flush=True)
 if not (child := os.fork()):
     print(same_expression("y+2", "2+y"), COMPARER._process.pid, flush=True)
@@ -120,7 +129,9 @@ if not (child := os.fork()):
 os.waitpid(child, 0)
 print(same_expression("y+3", "3+y"), COMPARER._process.pid, flush=True)
 """
-    done = subprocess.run([sys.executable, "-W", "error", "-c", said], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", said], capture_output=True, text=True, check=False
+    )
     (_, of_parent), (_, of_fork), (_, still) = lines = [line.split() for line in done.stdout.splitlines()]
     assert [verdict for verdict, _ in lines] == ["True"] * 3 and not done.stderr
     assert of_parent == still != of_fork
@@ -133,14 +144,16 @@ def test_the_first_formula_has_its_time_for_itself() -> None:
     """What it loads would otherwise come out of it: on a busy machine the first right answer was a wrong one."""
     said = r"""
 import json, sys
-from core import formulas
+from core.grading import formulas
 formulas.load()
 before = set(sys.modules)
 for text in (r"\sqrt[99999]{9999999}", r"\frac{3}{8}", "y+2", "(3,4)", r"7 \cdot 3"):
     formulas.same(text, "72")
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
-    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", said], capture_output=True, text=True, check=True, timeout=60
+    )
     assert json.loads(done.stdout) == []
 
 
@@ -245,7 +258,9 @@ PIECES = st.sampled_from(
 @pytest.mark.timeout(600)
 @settings(max_examples=200)
 @given(
-    st.lists(PIECES, max_size=40).map("".join), st.integers(0, 64_000), st.sampled_from(["72", "x+2", "(1,2)", r"\frac{1}{3}"])
+    st.lists(PIECES, max_size=40).map("".join),
+    st.integers(0, 64_000),
+    st.sampled_from(["72", "x+2", "(1,2)", r"\frac{1}{3}"]),
 )
 def test_any_text_is_judged_in_seconds(formula: str, before: int, gold: str) -> None:
     text = "so " * (before // 3) + rf"\boxed{{{formula}}}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.urls import said_of, shown
+from core.common.urls import said_of, shown
 
 
 @pytest.mark.parametrize(
@@ -12,12 +12,18 @@ from core.urls import said_of, shown
         ("redis+socket:///tmp/broker.sock?virtual_host=0", "redis+socket:///tmp/broker.sock?virtual_host=0"),
         ("postgresql+psycopg://me:hush@db:5432/showdown", "postgresql+psycopg://db:5432/showdown"),
         ("postgresql+psycopg://me:hu@sh/@db/showdown", "postgresql+psycopg://db/showdown"),
-        ("postgresql:///showdown?host=db&password=hush&user=me", "postgresql:///showdown?host=db&password=***&user=me"),
+        (
+            "postgresql:///showdown?host=db&password=hush&user=me",
+            "postgresql:///showdown?host=db&password=***&user=me",
+        ),
         ("postgresql:///showdown?sslpassword=hush", "postgresql:///showdown?sslpassword=***"),
         ("redis://:hush@broker:6379/0", "redis://broker:6379/0"),
         ("rediss://broker:6379/0?Password=hush", "rediss://broker:6379/0?Password=***"),
         ("s3://KEY:SEC/RET@bucket/prefix", "s3://bucket/prefix"),
-        ("s3://bucket/prefix?secret_access_key=hush;region=eu", "s3://bucket/prefix?secret_access_key=***;region=eu"),
+        (
+            "s3://bucket/prefix?secret_access_key=hush;region=eu",
+            "s3://bucket/prefix?secret_access_key=***;region=eu",
+        ),
         ("", ""),
         ("hush", "hush"),
     ],
@@ -32,7 +38,11 @@ def test_nothing_secret_is_said(url: str, said: str) -> None:
         ("redis://:hush@b:1/0", "cannot reach redis://:hush@b:1/0", "cannot reach redis://b:1/0"),
         ("redis://:hush@b:1/0", "WRONGPASS 'hush'\n  is wrong", "WRONGPASS '***' is wrong"),
         ("redis://:hu%40sh@b:1/0", "login hu@sh, of hu%40sh", "login ***, of ***"),
-        ("postgresql:///db?password=hush&user=me", 'option "password"="hush" of me', 'option "password"="***" of me'),
+        (
+            "postgresql:///db?password=hush&user=me",
+            'option "password"="hush" of me',
+            'option "password"="***" of me',
+        ),
         ("postgresql://me:hush@b/db", 'role "me" does not exist', 'role "me" does not exist'),
         (
             "s3://AKIAIOSFODNN7EXAMPLE:SEC/RET@bucket/x",
@@ -55,5 +65,7 @@ def test_nothing_secret_is_said(url: str, said: str) -> None:
         "no URL",
     ],
 )
-def test_a_librarys_message_is_said_without_what_the_url_keeps_secret(url: str, error: str, said: str) -> None:
+def test_a_librarys_message_is_said_without_what_the_url_keeps_secret(
+    url: str, error: str, said: str
+) -> None:
     assert said_of(url, ValueError(error)) == said

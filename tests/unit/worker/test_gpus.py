@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SetupError
+from core.common.errors import SetupError
 from core.store.workers import Gpu
-from worker import gpus
+from worker.common import gpus
 
 MIB = 1024 * 1024
 
@@ -16,8 +16,14 @@ MIB = 1024 * 1024
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("0, GPU-1, NVIDIA H200, 143771, 1024, 37", Gpu(0, "NVIDIA H200", 143771.0 * MIB, 1024.0 * MIB, 0.37, "GPU-1")),
-        ("3, GPU-2, Tesla T4, 15360, 0, [N/A]", Gpu(3, "Tesla T4", 15360.0 * MIB, 0.0, None, "GPU-2")),  # MIG: no load
+        (
+            "0, GPU-1, NVIDIA H200, 143771, 1024, 37",
+            Gpu(0, "NVIDIA H200", 143771.0 * MIB, 1024.0 * MIB, 0.37, "GPU-1"),
+        ),
+        (
+            "3, GPU-2, Tesla T4, 15360, 0, [N/A]",
+            Gpu(3, "Tesla T4", 15360.0 * MIB, 0.0, None, "GPU-2"),
+        ),  # MIG: no load
         ("No devices were found", None),
         ("0, GPU-1, NVIDIA, [N/A], 1, 2", None),
         ("", None),
@@ -66,7 +72,8 @@ def test_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: st
     gpus.mine.cache_clear()
     assert len(gpus.read()) == count
     if script != SLOW:
-        seen = gpus.environment([g.uuid for g in gpus.mine()][:1])  # with a driver that fails the child gets no card either
+        # with a driver that fails the child gets no card either
+        seen = gpus.environment([g.uuid for g in gpus.mine()][:1])
         assert seen["CUDA_VISIBLE_DEVICES"] == ("0" if count else "")
     gpus.mine.cache_clear()
 
@@ -80,7 +87,12 @@ ONE = "printf '0, GPU-u, A, 1, 1, 1\\n'"
     ("script", "named", "count", "fault"),
     [
         (ONE, None, 1, ""),
-        (SLOW, None, 0, "has not answered within"),  # to train on the CPU for the worker's whole life would be worse
+        (
+            SLOW,
+            None,
+            0,
+            "has not answered within",
+        ),  # to train on the CPU for the worker's whole life would be worse
         (SLOW, "", 0, ""),  # nobody asks: the CPU is wanted
         (BROKEN, None, 0, ""),  # no driver, so CUDA finds no GPU either
         (ONE, "MIG-1", 0, "CUDA_VISIBLE_DEVICES=MIG-1 names no GPU"),
@@ -106,7 +118,9 @@ def test_what_a_worker_leases_from(
     gpus.mine.cache_clear()
 
 
-def test_gpus_that_nobody_can_name_are_not_shared_by_accident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_that_nobody_can_name_are_not_shared_by_accident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(gpus, "DRIVER", tmp_path)  # the folder is there, nvidia-smi is not
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

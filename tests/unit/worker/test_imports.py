@@ -1,4 +1,5 @@
-"""The imports of a training: what a run does not ask for is not found, and garbage is collected again afterwards."""
+"""The imports of a training: what a run does not ask for is not found, and garbage is collected again
+afterwards."""
 
 import gc
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.imports import importing
+from worker.common.imports import importing
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import SetupError
-from core.rewards.judge import Params
+from core.common.errors import SetupError
+from core.rewards.components.judge import Params
 from tests.conftest import free_port
 from tests.support.judge_server import Server, says, serving
-from worker.judge import CACHED, Judge, number, question
+from worker.training.scoring.judge import CACHED, Judge, number, question
 
 
 @contextmanager
@@ -78,7 +78,9 @@ def test_number(reply: str, rating: float | None) -> None:
     assert number(reply, 10.0) == rating
 
 
-def test_ratings_become_scores_in_order(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_ratings_become_scores_in_order(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("SHOWDOWN_JUDGE_KEY_MINE", "sk-secret")
     ratings = {"good": "8", "poor": "2", "whole": "10/10", "none": "0"}
 
@@ -88,7 +90,9 @@ def test_ratings_become_scores_in_order(monkeypatch: pytest.MonkeyPatch, caplog:
     with (
         serving(answer) as server,
         keyed(server, monkeypatch),
-        judging(server, model="j", rubric="Rate it.", api_key_env=KEY, temperature=0.5, with_gold=True) as judge,
+        judging(
+            server, model="j", rubric="Rate it.", api_key_env=KEY, temperature=0.5, with_gold=True
+        ) as judge,
     ):
         scores = judge.score(["2+2?"] * 4, list(ratings), ["four"] * 4)
         assert scores.tolist() == [0.8, 0.2, 1.0, 0.0] and counts(judge) == (4, 0, 0, 0)
@@ -100,7 +104,8 @@ def test_ratings_become_scores_in_order(monkeypatch: pytest.MonkeyPatch, caplog:
     with serving(answer) as server, judging(server) as judge:
         judge.score(["2+2?"], ["good"], ["four"])
     assert "model" not in server.asked[0] and "Authorization" not in server.headers[0]
-    assert "four" not in server.asked[0]["messages"][1]["content"]  # the gold answer is shown only where it is asked for
+    # the gold answer is shown only where it is asked for
+    assert "four" not in server.asked[0]["messages"][1]["content"]
 
 
 def test_a_completion_cannot_leave_its_marks() -> None:
@@ -128,7 +133,9 @@ def test_a_server_that_drips_runs_into_the_timeout_too() -> None:
         assert np.isnan(judge.score(["q"], ["x"])).all() and counts(judge) == (1, 0, 1, 0)
 
 
-@pytest.mark.parametrize(("status", "scored", "requests"), [(500, True, 2), (429, True, 2), (400, False, 1), (302, False, 1)])
+@pytest.mark.parametrize(
+    ("status", "scored", "requests"), [(500, True, 2), (429, True, 2), (400, False, 1), (302, False, 1)]
+)
 def test_what_may_pass_is_tried_again(status: int, scored: bool, requests: int) -> None:
     def answer(server: Server, _: str) -> tuple[int, str]:
         return (status, "{}") if len(server.asked) == 1 else says("9")
@@ -164,7 +171,8 @@ def test_the_same_text_is_asked_once() -> None:
     with serving(lambda *_: says("5")) as server, judging(server) as judge:
         assert judge.score(["q"] * 3, ["x", "y", "x"]).tolist() == [0.5] * 3
         assert counts(judge) == (2, 1, 0, 0)
-        assert judge.score(["q", "other q"], ["x", "x"]).tolist() == [0.5] * 2  # another problem is another text
+        # another problem is another text
+        assert judge.score(["q", "other q"], ["x", "x"]).tolist() == [0.5] * 2
         assert counts(judge) == (3, 2, 0, 0) and len(server.asked) == 3
 
 
@@ -178,9 +186,16 @@ def test_the_memory_forgets_what_was_not_asked_for_longest() -> None:
 def test_the_budget_is_the_runs() -> None:
     with serving(lambda *_: says("5")) as server, judging(server, budget=2, concurrency=1) as judge:
         scores = judge.score(["q"] * 4, ["a", "b", "c", "d"])
-        assert scores[:2].tolist() == [0.5, 0.5] and np.isnan(scores[2:]).all() and counts(judge) == (2, 0, 2, 2)
+        assert (
+            scores[:2].tolist() == [0.5, 0.5] and np.isnan(scores[2:]).all() and counts(judge) == (2, 0, 2, 2)
+        )
         scores = judge.score(["q"] * 2, ["a", "e"])  # what is known costs nothing
-        assert scores[0] == 0.5 and np.isnan(scores[1]) and counts(judge) == (2, 1, 3, 3) and len(server.asked) == 2
+        assert (
+            scores[0] == 0.5
+            and np.isnan(scores[1])
+            and counts(judge) == (2, 1, 3, 3)
+            and len(server.asked) == 2
+        )
 
 
 def test_a_step_never_waits_longer_than_its_limit() -> None:

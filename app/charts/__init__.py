@@ -1,0 +1,1 @@
+"""Plotly figures as plain dicts with colour roles. Knows nothing of Streamlit or the store's SQL."""

@@ -1,0 +1,1 @@
+"""What pages read and write: one reader and one writer for all viewers, with their caches."""

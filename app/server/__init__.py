@@ -1,0 +1,1 @@
+"""What surrounds the pages: allowed hosts, bounded request bodies, failures with an id."""

@@ -1,0 +1,1 @@
+"""Words, escaping and colours. Knows nothing of Streamlit's pages."""

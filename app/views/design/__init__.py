@@ -1,0 +1,1 @@
+"""The Design page and its parts."""

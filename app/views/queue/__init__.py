@@ -1,0 +1,1 @@
+"""The Queue page and its parts."""

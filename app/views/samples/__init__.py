@@ -1,0 +1,1 @@
+"""The Samples page and its parts."""

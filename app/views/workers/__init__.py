@@ -1,0 +1,1 @@
+"""The Workers page and its parts."""

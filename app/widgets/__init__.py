@@ -1,0 +1,1 @@
+"""Building blocks of pages: forms, static HTML, long jobs, state in the URL."""

@@ -1,0 +1,1 @@
+"""Commands about runs: submit, change, watch, export and import."""

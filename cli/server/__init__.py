@@ -1,0 +1,1 @@
+"""`showdown up`: the processes of one machine."""

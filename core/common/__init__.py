@@ -1,0 +1,1 @@
+"""What every package uses: errors, settings, config models, logs. Imports nothing else of ours."""

@@ -1,0 +1,1 @@
+"""Statistics over seeds: intervals, tests and corrections, each with its source. Pure."""

@@ -1,0 +1,1 @@
+"""What defines a run or an experiment: parsed once, checked, and written as YAML again."""

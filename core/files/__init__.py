@@ -1,0 +1,1 @@
+"""Files of this machine: which may be named, and whether they are what they should be."""

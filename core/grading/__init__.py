@@ -1,0 +1,1 @@
+"""Finds the final answer of a completion and decides whether it is right. Reads texts only; uses no model."""

@@ -1,0 +1,1 @@
+"""Designs that have not become runs yet: drafts and saved mixes."""

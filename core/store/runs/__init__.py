@@ -1,0 +1,1 @@
+"""Creates, claims, changes, lists and compares runs and experiments."""

@@ -1,0 +1,1 @@
+"""Stored samples: filtered lists, single samples, columns for replay, notes."""

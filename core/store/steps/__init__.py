@@ -1,0 +1,1 @@
+"""Metrics, samples and evaluations of each training step: written once, read as series."""

@@ -1,0 +1,1 @@
+"""Code that the supervising process and a training share. Light: does not import the training stack."""

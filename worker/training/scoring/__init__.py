@@ -1,0 +1,1 @@
+"""Scores that components need from models: further forward passes, judges and reward models."""
